@@ -1,0 +1,51 @@
+/** Errors a user can act on. Exit codes of the command line: 1 failed, 2 wrong usage, 130 interrupted. */
+
+/** Something went wrong while doing what was asked: exit code 1. The message says what to do about it. */
+export class SelfsightError extends Error {
+  override name = "SelfsightError";
+  readonly exitCode: number = 1;
+}
+
+/** What was asked cannot be meant: an unknown name, a missing folder, a value out of range. Exit code 2. */
+export class UsageError extends SelfsightError {
+  override name = "UsageError";
+  override readonly exitCode = 2;
+}
+
+/** The user or the system stopped the run; everything was saved first. Exit code 130. */
+export class InterruptedError extends SelfsightError {
+  override name = "InterruptedError";
+  override readonly exitCode = 130;
+}
+
+/** The candidate nearest to `name` by edit distance, if near enough to be a slip of the finger. */
+export function nearest(name: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+/** A sentence for an unknown name: what came, what was perhaps meant, what there is. */
+export function unknownName(kind: string, name: string, candidates: readonly string[]): UsageError {
+  const guess = nearest(name, candidates);
+  const hint = guess ? `Did you mean "${guess}"? ` : "";
+  return new UsageError(`Unknown ${kind} "${name}". ${hint}There are: ${candidates.join(", ")}.`);
+}
+
+/** Levenshtein distance with one row of memory. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
