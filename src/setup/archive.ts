@@ -1,0 +1,67 @@
+/** The official CPU build of libtorch: one zip file from PyTorch's own server. */
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { download } from "./download.ts";
+import { archiveFolder, fetchLog, pinnedLibtorch } from "./places.ts";
+import { lastLines, run } from "./process.ts";
+
+interface Archive {
+  file: string;
+  sha256: string;
+}
+
+/**
+ * PyTorch publishes no checksums. These are the ones other projects pin for the same files: Linux, CP2K's toolchain
+ * (tools/toolchain, install_libtorch.sh); macOS and Linux alike, cTuning's tool torch-cpp-prebuilt.
+ * There is no official archive for other systems.
+ */
+export const archives: Record<string, Archive> = {
+  "linux-x64": {
+    file: `libtorch-cxx11-abi-shared-with-deps-${pinnedLibtorch}+cpu.zip`,
+    sha256: "63d572598c8d532128a335018913e795c1bbb32602ce378896dc8cfbb5590976",
+  },
+  "darwin-arm64": {
+    file: `libtorch-macos-arm64-${pinnedLibtorch}.zip`,
+    sha256: "aa89ac85b91c83d0f976f8d135330d51e38ab777b26ec24f312fd58d079314cb",
+  },
+};
+
+const server = "https://download.pytorch.org";
+const answerMs = 5_000;
+
+/** Whether PyTorch's server answers at all: a host without a network must learn that in seconds, not minutes. */
+export async function pytorchAnswers(path: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${server}/${path}`, { method: "HEAD", signal: AbortSignal.timeout(answerMs) });
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Downloads and unpacks the archive. Returns a phrase that says why it could not. `cmake` unpacks zip files. */
+export async function fetchArchive(cmake: string, say: (line: string) => void): Promise<string | undefined> {
+  const system = `${process.platform}-${process.arch}`;
+  const archive = archives[system];
+  if (!archive) return `there is no official libtorch archive for ${system}`;
+  const path = `libtorch/cpu/${encodeURIComponent(archive.file)}`;
+  if (!(await pytorchAnswers(path))) return `${server} does not answer within ${answerMs / 1000} s`;
+  say(`Downloading ${archive.file} ...`);
+  const folder = archiveFolder();
+  const zip = join(dirname(folder), archive.file);
+  const partial = `${folder}.partial`;
+  try {
+    await download(`${server}/${path}`, zip, { sha256: archive.sha256 });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  const unpacked = await run(cmake, ["-E", "chdir", partial, cmake, "-E", "tar", "xf", zip], { log: fetchLog() });
+  if (unpacked.code !== 0) return `cannot unpack ${zip}: ${lastLines(unpacked.output, 1)}`;
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(join(partial, "libtorch"), folder);
+  rmSync(partial, { recursive: true });
+  rmSync(zip);
+  return undefined;
+}

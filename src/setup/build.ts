@@ -1,0 +1,95 @@
+/** Compiling the addon (native/) against a libtorch, with CMake. */
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { SelfsightError } from "../errors.ts";
+import type { CurrentBuild } from "./current.ts";
+import type { Libtorch } from "./libtorch.ts";
+import { buildFolder, packageRoot } from "./places.ts";
+import { lastLines, run } from "./process.ts";
+import type { BuildTools } from "./tools.ts";
+
+/** Two compilers at a time: each takes about 1 GB with libtorch's headers. */
+const parallel = 2;
+
+const sourceFolder = (): string => join(packageRoot(), "native");
+
+/** Digest of what the addon is made of: its sources, N-API's headers and the libtorch. Changes when it must be rebuilt. */
+export function buildDigest(libtorch: Libtorch, sources = sourceFolder()): string {
+  const hash = createHash("sha256");
+  for (const name of readdirSync(sources).sort()) hash.update(name).update(readFileSync(join(sources, name)));
+  for (const folder of nodeIncludeDirs()) hash.update(folder);
+  return hash.update(libtorchDigest(libtorch)).digest("hex").slice(0, 16);
+}
+
+/** Digest of which libtorch this is: its place, and size and date of its library. */
+function libtorchDigest(libtorch: Libtorch): string {
+  const hash = createHash("sha256").update(JSON.stringify(libtorch));
+  for (const folder of libtorch.libDirs) {
+    for (const name of readdirSync(folder).filter((n) => n.startsWith("libtorch_c"))) {
+      const { size, mtimeMs } = statSync(join(folder, name));
+      hash.update(`${name} ${size} ${mtimeMs}`);
+    }
+  }
+  return hash.digest("hex").slice(0, 8);
+}
+
+/** Each libtorch has its own folder, so that going back to one costs nothing. */
+function outputFolder(libtorch: Libtorch): string {
+  const version = libtorch.version.replaceAll(/[^\w.+-]/g, "_");
+  return join(buildFolder(), `torch-${version}-${libtorchDigest(libtorch)}`);
+}
+
+/** Header folders of the packages node-addon-api and node-api-headers. */
+function nodeIncludeDirs(): string[] {
+  const require = createRequire(import.meta.url);
+  const folder = (name: string) => dirname(require.resolve(`${name}/package.json`));
+  return [folder("node-addon-api"), join(folder("node-api-headers"), "include")];
+}
+
+/**
+ * Configures and compiles. Takes about a minute the first time.
+ * Throws SelfsightError with the end of the compiler's output and the path of the whole of it.
+ */
+export async function buildAddon(
+  libtorch: Libtorch,
+  tools: BuildTools,
+  compiler: string,
+  builtFrom: string,
+): Promise<CurrentBuild> {
+  const folder = outputFolder(libtorch);
+  const log = join(folder, "build.log");
+  mkdirSync(folder, { recursive: true });
+  rmSync(join(folder, "CMakeCache.txt"), { force: true }); // it would keep an older compiler's or libtorch's path
+  rmSync(log, { force: true });
+  const settings = {
+    CMAKE_BUILD_TYPE: "Release",
+    CMAKE_CXX_COMPILER: compiler,
+    CMAKE_MAKE_PROGRAM: tools.maker,
+    SELFSIGHT_INCLUDE_DIRS: libtorch.includeDirs.join(";"),
+    SELFSIGHT_LIB_DIRS: libtorch.libDirs.join(";"),
+    SELFSIGHT_NODE_INCLUDE_DIRS: nodeIncludeDirs().join(";"),
+    SELFSIGHT_ABI: String(libtorch.abi),
+  };
+  const defines = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
+  const steps = [
+    ["-S", sourceFolder(), "-B", folder, "-G", tools.generator, ...defines],
+    ["--build", folder, "--parallel", String(parallel)],
+  ];
+  for (const step of steps) {
+    const { code, output } = await run(tools.cmake, step, { log });
+    if (code !== 0) throw new SelfsightError(buildFailed(output, log, libtorch));
+  }
+  return { addon: join(folder, "selfsight.node"), libtorch, builtFrom };
+}
+
+/** The refusal when the compiler failed. */
+export function buildFailed(output: string, log: string, libtorch: Libtorch): string {
+  return [
+    `Compiling the addon against libtorch ${libtorch.version} (${libtorch.libDirs.join(", ")}) failed:`,
+    lastLines(output, 30),
+    `The whole output is in ${log}`,
+    "Another libtorch may work: SELFSIGHT_LIBTORCH=system|python|archive|apt|pip selects where it comes from.",
+  ].join("\n");
+}

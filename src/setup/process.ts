@@ -1,0 +1,68 @@
+/** Running other programs: find one on PATH, run it with its output kept in a log file. */
+import { spawn } from "node:child_process";
+import { accessSync, constants, createWriteStream, mkdirSync, statSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+
+export interface RunOptions {
+  /** Appended to: everything the program prints. */
+  log?: string;
+  env?: Record<string, string>;
+  timeoutSeconds?: number;
+}
+
+export interface RunResult {
+  /** Exit status; 127 when the program could not be started, 124 when it ran out of time. */
+  code: number;
+  /** Standard output and standard error, interleaved as they came. */
+  output: string;
+}
+
+/** The absolute path of a program on PATH, or undefined. */
+export function which(name: string): string | undefined {
+  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+    if (folder && isProgram(join(folder, name))) return join(folder, name);
+  }
+  return undefined;
+}
+
+/** Whether `path` is a file this user may execute. */
+export function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Runs a program to its end. Never throws: look at `code`. */
+export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      env: { ...process.env, ...options.env },
+      stdio: ["ignore", "pipe", "pipe"],
+      ...(options.timeoutSeconds ? { timeout: options.timeoutSeconds * 1000, killSignal: "SIGKILL" as const } : {}),
+    });
+    if (options.log) mkdirSync(dirname(options.log), { recursive: true });
+    const log = options.log ? createWriteStream(options.log, { flags: "a" }) : undefined;
+    log?.write(`\n$ ${[program, ...args].join(" ")}\n`);
+    let output = "";
+    const take = (chunk: Buffer) => {
+      output += chunk.toString();
+      log?.write(chunk);
+    };
+    const end = (code: number) => (log ? log.end(() => resolve({ code, output })) : resolve({ code, output }));
+    child.stdout.on("data", take);
+    child.stderr.on("data", take);
+    child.on("error", (error) => {
+      output += error.message;
+      end(127);
+    });
+    child.on("close", (code, signal) => end(code ?? (signal === "SIGKILL" ? 124 : 1)));
+  });
+}
+
+/** The last `count` lines of a program's output, without trailing blank ones. */
+export function lastLines(output: string, count: number): string {
+  return output.trimEnd().split("\n").slice(-count).join("\n");
+}

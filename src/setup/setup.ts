@@ -1,0 +1,63 @@
+/** Setup: find or get libtorch and build the addon against it. Done once; afterwards it only looks. */
+import { buildAddon, buildDigest } from "./build.ts";
+import { type CurrentBuild, currentBuild, writeCurrentBuild } from "./current.ts";
+import { getLibtorch, type LibtorchSource, libtorchSource, libtorchSources } from "./fetch.ts";
+import { finders, type Libtorch } from "./libtorch.ts";
+import { getBuildTools, requireCompiler } from "./tools.ts";
+
+export interface SetupOptions {
+  /** Take libtorch from there and nowhere else. $SELFSIGHT_LIBTORCH when not given; the first that works without. */
+  libtorch?: string | undefined;
+  /** Build again even if nothing changed. */
+  force?: boolean;
+  /** Told, a line at a time, what is being done. Not called when there is nothing to do. */
+  say?: (line: string) => void;
+}
+
+/**
+ * Makes sure that the addon is built, and returns where it is. Needs a C++ compiler; fetches the rest.
+ * Throws UsageError for an unknown source, SelfsightError with the remedies when something cannot be had or built.
+ */
+export async function setup(options: SetupOptions = {}): Promise<CurrentBuild> {
+  const { say = () => {}, force = false } = options;
+  const name = options.libtorch ?? process.env["SELFSIGHT_LIBTORCH"];
+  const only = name ? libtorchSource(name) : undefined;
+  const current = currentBuild();
+  if (!force && current && (await isUpToDate(current, only))) return current;
+
+  const compiler = requireCompiler();
+  const tools = await getBuildTools(say);
+  const libtorch = await getLibtorch(tools.cmake, say, only);
+  const builtFrom = buildDigest(libtorch);
+  say(`Building the addon against libtorch ${libtorch.version} (${libtorch.libDirs[0]}): about a minute ...`);
+  const build = await buildAddon(libtorch, tools, compiler, builtFrom);
+  writeCurrentBuild(build);
+  say(`Ready: ${build.addon}`);
+  return build;
+}
+
+/** Whether the last build still stands: same sources, same libtorch, and no other libtorch is asked for. */
+async function isUpToDate(current: CurrentBuild, only: LibtorchSource | undefined): Promise<boolean> {
+  const wanted = await wantedLibtorch(current, only);
+  if (!wanted || !isSame(wanted, current.libtorch)) return false;
+  try {
+    return buildDigest(current.libtorch) === current.builtFrom;
+  } catch {
+    return false; // its library is gone
+  }
+}
+
+/** What is asked for by name or by $LIBTORCH; without either, what the last build used stays in use. */
+async function wantedLibtorch(current: CurrentBuild, only: LibtorchSource | undefined): Promise<Libtorch | undefined> {
+  const fromEnvironment = process.env["LIBTORCH"] || process.env["LIBTORCH_LIB"] ? "env" : undefined;
+  const asked = only ? libtorchSources[only].find : fromEnvironment;
+  if (!asked) return current.libtorch;
+  const found = await finders[asked]();
+  return typeof found === "string" ? undefined : found;
+}
+
+function isSame(a: Libtorch, b: Libtorch): boolean {
+  return (
+    a.version === b.version && a.libDirs.join() === b.libDirs.join() && a.includeDirs.join() === b.includeDirs.join()
+  );
+}
