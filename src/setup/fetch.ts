@@ -76,7 +76,7 @@ export async function getLibtorch(cmake: string, say: Say, only?: LibtorchSource
 /** The refusal when there is no libtorch and none can be had. */
 export function noLibtorch(reasons: readonly string[]): string {
   return [
-    "libtorch, the library that does the arithmetic, is not here and could not be fetched:",
+    "No usable libtorch (the library that does the arithmetic):",
     ...reasons.map((reason) => `  - ${reason}`),
     "Do one of these and run setup again:",
     "  - Debian, Ubuntu:  sudo apt-get install libtorch-dev",

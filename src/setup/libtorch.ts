@@ -64,8 +64,8 @@ export const finders = {
   env: async () => findInEnvironment(process.env),
   python: findInPython,
   system: async () => findInSystem(),
-  archive: async () => inspectLibtorch(folderPlace(archiveFolder()), "archive"),
-  pip: async () => inspectLibtorch(folderPlace(join(pipFolder(), "torch")), "pip"),
+  archive: async () => findInCache(archiveFolder(), "archive"),
+  pip: async () => findInCache(join(pipFolder(), "torch"), "pip"),
 } satisfies Record<FoundIn, () => Promise<Libtorch | string>>;
 
 /** $LIBTORCH, or $LIBTORCH_INCLUDE and $LIBTORCH_LIB, which tch-rs reads too: folders that hold include/ and lib/. */
@@ -76,7 +76,12 @@ export function findInEnvironment(env: Record<string, string | undefined>): Libt
   if (!includeHome || !libHome) return "$LIBTORCH is not set";
   const include = existsSync(join(includeHome, "include")) ? join(includeHome, "include") : includeHome;
   const lib = existsSync(join(libHome, "lib")) ? join(libHome, "lib") : libHome;
-  return inspectLibtorch(home ? { include, lib, home } : { include, lib }, "env");
+  const found = inspectLibtorch(home ? { include, lib, home } : { include, lib }, "env");
+  return typeof found === "string" ? `$LIBTORCH names no libtorch: ${found}` : found;
+}
+
+function findInCache(home: string, source: FoundIn): Libtorch | string {
+  return existsSync(home) ? inspectLibtorch(folderPlace(home), source) : `nothing was fetched into ${home} yet`;
 }
 
 // `-c` puts the working folder on sys.path; a folder there named torch would be taken for the package.
@@ -93,8 +98,8 @@ async function findInPython(): Promise<Libtorch | string> {
   for (const name of ["python3", "python"]) {
     const python = which(name);
     if (!python) continue;
-    const { code, output } = await run(python, ["-c", whereIsTorch], { timeoutSeconds: 20 });
-    const home = output.trim().split("\n").at(-1) ?? "";
+    const { code, stdout } = await run(python, ["-c", whereIsTorch], { timeoutSeconds: 20 });
+    const home = stdout.trim().split("\n").at(-1) ?? "";
     const found = code === 0 && home ? inspectLibtorch(folderPlace(home), "python") : `${python} has no torch`;
     if (typeof found !== "string") return found;
     reasons.push(found);

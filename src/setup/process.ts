@@ -15,6 +15,8 @@ export interface RunResult {
   code: number;
   /** Standard output and standard error, interleaved as they came. */
   output: string;
+  /** Standard output alone. */
+  stdout: string;
 }
 
 /** The absolute path of a program on PATH, or undefined. */
@@ -47,12 +49,20 @@ export function run(program: string, args: readonly string[], options: RunOption
     const log = options.log ? createWriteStream(options.log, { flags: "a" }) : undefined;
     log?.write(`\n$ ${[program, ...args].join(" ")}\n`);
     let output = "";
+    let stdout = "";
     const take = (chunk: Buffer) => {
       output += chunk.toString();
       log?.write(chunk);
     };
-    const end = (code: number) => (log ? log.end(() => resolve({ code, output })) : resolve({ code, output }));
+    const end = (code: number) => {
+      const result = { code, output, stdout };
+      if (log) log.end(() => resolve(result));
+      else resolve(result);
+    };
     child.stdout.on("data", take);
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
     child.stderr.on("data", take);
     child.on("error", (error) => {
       output += error.message;

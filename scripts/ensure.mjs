@@ -1,0 +1,96 @@
+/**
+ * From a bare clone to a working one: dependencies, dist/, libtorch and the addon. Each step looks first whether it is
+ * done, so that running this again takes well under a second. Plain Node: nothing is installed yet when it starts.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
+
+/** Whether `version` ("20.19.0") is at least `range` (">=20.19"). */
+export function isNodeRecent(version, range) {
+  const [have, need] = [version, range.replace(">=", "")].map((text) => text.split(".").map(Number));
+  return have[0] > need[0] || (have[0] === need[0] && have[1] >= (need[1] ?? 0));
+}
+
+/** Whether package-lock.json was made from this package.json. */
+export function isLockCurrent(root) {
+  const file = join(root, "package-lock.json");
+  if (!existsSync(file)) return false;
+  const [lock, own] = [readJson(file).packages[""], readJson(join(root, "package.json"))];
+  const wanted = ({ dependencies = {}, devDependencies = {} }) =>
+    JSON.stringify([dependencies, devDependencies].map((all) => Object.entries(all).sort()));
+  return wanted(lock) === wanted(own);
+}
+
+/** Whether node_modules holds what package-lock.json lists: npm's own record of it agrees and every folder is there. */
+export function isInstalled(root) {
+  const record = join(root, "node_modules", ".package-lock.json"); // npm writes it last
+  if (!existsSync(record) || !isLockCurrent(root)) return false;
+  const installed = readJson(record).packages;
+  return Object.entries(readJson(join(root, "package-lock.json")).packages).every(([path, entry]) => {
+    if (path === "") return true;
+    const there = installed[path];
+    if (!there) return Boolean(entry.optional || entry.peer); // another system's binary
+    return there.version === entry.version && existsSync(join(root, path, "package.json"));
+  });
+}
+
+/** Digest of everything dist/ is made from. */
+export function sourceDigest(root) {
+  const hash = createHash("sha256");
+  const files = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  const settings = ["tsconfig.json", "tsconfig.build.json", "package-lock.json"].map((name) => join(root, name));
+  for (const file of [...files, ...settings].sort()) hash.update(file).update(readFileSync(file));
+  return hash.digest("hex");
+}
+
+const stamp = (root) => join(root, "dist", ".built-from");
+
+/** Whether dist/ was made from src/ as it is now. */
+export function isBuilt(root) {
+  return existsSync(stamp(root)) && readFileSync(stamp(root), "utf8") === sourceDigest(root);
+}
+
+function runNode(root, title, args) {
+  console.error(title);
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", 2, 2] });
+  if (status !== 0) fail(`${title} failed: see above. Run it again once that is mended.`);
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+function install(root) {
+  const args = [isLockCurrent(root) ? "ci" : "install", "--ignore-scripts", "--include=dev"];
+  const title = `Installing the dependencies: npm ${args.join(" ")} ...`;
+  const npm = process.env.npm_execpath; // set when npm itself started us
+  if (npm?.endsWith("npm-cli.js")) return runNode(root, title, [npm, ...args]);
+  console.error(title);
+  const { status, error } = spawnSync("npm", args, { cwd: root, stdio: ["ignore", 2, 2] });
+  if (error) fail(`npm cannot be started (${error.message}). It comes with Node: https://nodejs.org`);
+  if (status !== 0) fail("npm could not install the dependencies: see above.");
+}
+
+async function main(root) {
+  const { engines } = readJson(join(root, "package.json"));
+  if (!isNodeRecent(process.versions.node, engines.node)) {
+    fail(`Node ${engines.node} is needed, this is ${process.versions.node}. Get a newer one from https://nodejs.org`);
+  }
+  if (!isInstalled(root)) install(root);
+  if (!isBuilt(root)) {
+    const digest = sourceDigest(root);
+    runNode(root, "Compiling TypeScript ...", ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"]);
+    writeFileSync(stamp(root), digest);
+  }
+  await import(pathToFileURL(join(root, "dist", "setup", "main.js")).href);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(fileURLToPath(new URL("..", import.meta.url)));

@@ -1,0 +1,88 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { isBuilt, isInstalled, isLockCurrent, isNodeRecent, sourceDigest } from "../../scripts/ensure.mjs";
+
+let root: string;
+
+function write(path: string, content: unknown = ""): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), typeof content === "string" ? content : JSON.stringify(content));
+}
+
+/** A clone with one dependency, one tool, and a binary for another system, as npm leaves it. */
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "clone-"));
+  const dependencies = { zod: "^4.0.0" };
+  const devDependencies = { tsx: "^4.0.0" };
+  const packages = { "node_modules/zod": { version: "4.0.1" }, "node_modules/tsx": { version: "4.1.0", dev: true } };
+  const foreign = { "node_modules/sharp-other": { version: "1.0.0", optional: true } };
+  write("package.json", { dependencies, devDependencies });
+  write("package-lock.json", { packages: { "": { dependencies, devDependencies }, ...packages, ...foreign } });
+  write("node_modules/.package-lock.json", { packages });
+  write("node_modules/zod/package.json", "{}");
+  write("node_modules/tsx/package.json", "{}");
+  write("tsconfig.json", "{}");
+  write("tsconfig.build.json", "{}");
+  write("src/a/b.ts", "export const b = 1;");
+  write("dist/.built-from", sourceDigest(root));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+describe("isInstalled", () => {
+  it("is content with what npm leaves, though another system's binary is absent", () => {
+    expect(isInstalled(root)).toBe(true);
+  });
+
+  it("wants node_modules, whole", () => {
+    rmSync(join(root, "node_modules/zod"), { recursive: true });
+    expect(isInstalled(root)).toBe(false);
+    rmSync(join(root, "node_modules"), { recursive: true });
+    expect(isInstalled(root)).toBe(false);
+  });
+
+  it("notices an install that npm did not finish", () => {
+    rmSync(join(root, "node_modules/.package-lock.json"));
+    expect(isInstalled(root)).toBe(false);
+  });
+
+  it("notices a version that the lock has moved on from", () => {
+    write("node_modules/.package-lock.json", {
+      packages: { "node_modules/zod": { version: "4.0.0" }, "node_modules/tsx": { version: "4.1.0" } },
+    });
+    expect(isInstalled(root)).toBe(false);
+  });
+
+  it("notices a dependency that the lock does not know", () => {
+    write("package.json", { dependencies: { zod: "^4.0.0", yaml: "^2.0.0" }, devDependencies: { tsx: "^4.0.0" } });
+    expect(isLockCurrent(root)).toBe(false);
+    expect(isInstalled(root)).toBe(false);
+  });
+});
+
+describe("isBuilt", () => {
+  it("holds until a source changes, comes or goes", () => {
+    expect(isBuilt(root)).toBe(true);
+    write("src/a/b.ts", "export const b = 2;");
+    expect(isBuilt(root)).toBe(false);
+    write("src/a/b.ts", "export const b = 1;");
+    expect(isBuilt(root)).toBe(true);
+    write("src/c.ts");
+    expect(isBuilt(root)).toBe(false);
+  });
+
+  it("does not hold without dist", () => {
+    rmSync(join(root, "dist"), { recursive: true });
+    expect(isBuilt(root)).toBe(false);
+  });
+});
+
+describe("isNodeRecent", () => {
+  it("compares numbers, not text", () => {
+    expect(isNodeRecent("20.19.0", ">=20.19")).toBe(true);
+    expect(isNodeRecent("20.9.0", ">=20.19")).toBe(false);
+    expect(isNodeRecent("18.20.0", ">=20.19")).toBe(false);
+    expect(isNodeRecent("100.0.0", ">=20.19")).toBe(true);
+  });
+});
