@@ -1,0 +1,131 @@
+// Gradients, grad mode, autocast and the state of the random generators.
+#include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/version.h>
+
+#include <mutex>
+
+#include "selfsight.h"
+
+namespace selfsight {
+
+static napi_value undefined(napi_env env) {
+  napi_value result;
+  check(env, napi_get_undefined(env, &result));
+  return result;
+}
+
+// (loss, gradient | null, keep the graph)
+napi_value backward(const Arguments& arguments) {
+  const napi_env env = arguments.env;
+  const at::Tensor& loss = toTensor(env, arguments[0]);
+  std::vector<at::Tensor> gradients;
+  if (!isNullish(env, arguments[1])) gradients.push_back(toTensor(env, arguments[1]));
+  torch::autograd::backward({loss}, gradients, toBool(env, arguments[2]));
+  return undefined(env);
+}
+
+// (outputs, inputs, gradients of the outputs | null, keep the graph, make the result differentiable, allow unused)
+napi_value grad(const Arguments& arguments) {
+  const napi_env env = arguments.env;
+  std::vector<at::Tensor> gradients;
+  if (!isNullish(env, arguments[2])) gradients = toTensorArray(env, arguments[2]);
+  const auto results = torch::autograd::grad(toTensorArray(env, arguments[0]), toTensorArray(env, arguments[1]), gradients,
+                                             toBool(env, arguments[3]), toBool(env, arguments[4]), toBool(env, arguments[5]));
+  std::vector<napi_value> values;
+  for (const auto& result : results) values.push_back(fromTensor(env, result));
+  return fromArray(env, values);
+}
+
+napi_value getGrad(const Arguments& arguments) {
+  return fromTensor(arguments.env, toTensor(arguments.env, arguments[0]).grad());
+}
+
+// (tensor, gradient | null)
+napi_value setGrad(const Arguments& arguments) {
+  const napi_env env = arguments.env;
+  const at::Tensor& tensor = toTensor(env, arguments[0]);
+  tensor.mutable_grad() = isNullish(env, arguments[1]) ? at::Tensor() : toTensor(env, arguments[1]);
+  return undefined(env);
+}
+
+// (tensor[, value]) -> value
+napi_value requiresGrad(const Arguments& arguments) {
+  const at::Tensor& tensor = toTensor(arguments.env, arguments[0]);
+  if (arguments.size() > 1) tensor.requires_grad_(toBool(arguments.env, arguments[1]));
+  return fromBool(arguments.env, tensor.requires_grad());
+}
+
+// ([enabled]) -> what it was
+napi_value gradMode(const Arguments& arguments) {
+  const bool before = c10::GradMode::is_enabled();
+  if (arguments.size()) c10::GradMode::set_enabled(toBool(arguments.env, arguments[0]));
+  return fromBool(arguments.env, before);
+}
+
+#if TORCH_VERSION_MAJOR >= 2
+static bool autocastEnabled(at::DeviceType device) { return at::autocast::is_autocast_enabled(device); }
+static at::ScalarType autocastDtype(at::DeviceType device) { return at::autocast::get_autocast_dtype(device); }
+static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtype) {
+  at::autocast::set_autocast_enabled(device, enabled);
+  at::autocast::set_autocast_dtype(device, dtype);
+}
+#else
+static bool autocastEnabled(at::DeviceType device) {
+  return device == at::kCPU ? at::autocast::is_cpu_enabled() : at::autocast::is_enabled();
+}
+static at::ScalarType autocastDtype(at::DeviceType device) {
+  return device == at::kCPU ? at::autocast::get_autocast_cpu_dtype() : at::autocast::get_autocast_gpu_dtype();
+}
+static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtype) {
+  if (device == at::kCPU) {
+    at::autocast::set_cpu_enabled(enabled);
+    at::autocast::set_autocast_cpu_dtype(dtype);
+  } else {
+    at::autocast::set_enabled(enabled);
+    at::autocast::set_autocast_gpu_dtype(dtype);
+  }
+}
+#endif
+
+// (device, dtype | null for off) -> what it was. Turning it off drops the cache of weights cast to the low precision.
+napi_value autocast(const Arguments& arguments) {
+  const napi_env env = arguments.env;
+  const at::DeviceType device = deviceOf(toString(env, arguments[0])).type();
+  napi_value before;
+  check(env, napi_get_null(env, &before));
+  if (autocastEnabled(device)) before = fromString(env, dtypeName(autocastDtype(device)));
+  const bool enable = !isNullish(env, arguments[1]);
+  const auto dtype = enable ? dtypeOf(toString(env, arguments[1])) : autocastDtype(device);
+  if (dtype != at::kBFloat16 && dtype != at::kHalf && enable) throw std::invalid_argument("autocast wants bf16 or f16");
+  setAutocast(device, enable, *dtype);
+  if (!enable) at::autocast::clear_cache();
+  return before;
+}
+
+static at::Generator generatorOf(const Arguments& arguments) {
+  return at::globalContext().defaultGenerator(deviceOf(toString(arguments.env, arguments[0])));
+}
+
+// (seed): every device's generator
+napi_value manualSeed(const Arguments& arguments) {
+  at::manual_seed(toInt(arguments.env, arguments[0]));
+  return undefined(arguments.env);
+}
+
+// (device) -> u8 tensor
+napi_value getRngState(const Arguments& arguments) {
+  at::Generator generator = generatorOf(arguments);
+  std::lock_guard<std::mutex> lock(generator.mutex());
+  return fromTensor(arguments.env, generator.get_state());
+}
+
+// (device, u8 tensor)
+napi_value setRngState(const Arguments& arguments) {
+  at::Generator generator = generatorOf(arguments);
+  std::lock_guard<std::mutex> lock(generator.mutex());
+  generator.set_state(toTensor(arguments.env, arguments[1]));
+  return undefined(arguments.env);
+}
+
+}  // namespace selfsight

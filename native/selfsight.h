@@ -1,0 +1,166 @@
+// What the files of the addon share: the table of tensors, argument reading, and the guard that turns every C++
+// exception into a JavaScript error. Plain N-API (C), so that one binary serves every Node from 20 on.
+#pragma once
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/ivalue.h>
+#include <node_api.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace selfsight {
+
+// A tensor is known to JavaScript by a handle: a BigInt of slot number (low 32 bits) and the slot's generation (next
+// 31 bits). A handle that was released, forged or made by another thread no longer fits its slot, and is refused.
+// BigInt, so that a number can never be taken for a tensor nor a tensor for a number. No finalizers: they run only
+// when the event loop turns, and a training loop never lets it turn.
+class TensorTable {
+ public:
+  int64_t insert(at::Tensor tensor);
+  const at::Tensor& at(int64_t handle) const;  // throws when the handle is stale
+  bool release(int64_t handle);                // false when it was released before
+  size_t live() const { return slots_.size() - free_.size(); }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  struct Slot {
+    at::Tensor tensor;
+    uint32_t generation = 1;
+    int64_t bytes = 0;
+  };
+  const Slot* find(int64_t handle) const;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;
+  int64_t bytes_ = 0;
+};
+
+struct Operator {
+  c10::OperatorHandle handle;
+  bool returnsWritten;  // results are arguments written to (in-place and out= operators): nothing new to hand back
+};
+
+// One per JavaScript thread (napi instance data): worker threads load the addon too, each with its own table.
+struct Instance {
+  TensorTable tensors;
+  std::vector<Operator> operators;
+  std::unordered_map<std::string, uint32_t> operatorIndex;
+  int64_t reportedBytes = 0;  // what the garbage collector was told of bytes()
+};
+
+Instance& instance(napi_env env);
+// Tells the garbage collector how much memory hangs on handles, in steps of 16 MB.
+void reportMemory(napi_env env, Instance& self);
+
+[[noreturn]] void throwStatus(napi_env env);
+inline void check(napi_env env, napi_status status) {
+  if (status != napi_ok) throwStatus(env);
+}
+std::string describe(napi_env env, napi_value value);  // "f32[2, 3]", "null", "\"abc\"": for error messages
+std::string describe(const at::Tensor& tensor);
+
+double toDouble(napi_env env, napi_value value);
+int64_t toInt(napi_env env, napi_value value);  // refuses NaN, fractions and what a double cannot hold exactly
+bool toBool(napi_env env, napi_value value);
+std::string toString(napi_env env, napi_value value);
+bool isNullish(napi_env env, napi_value value);
+std::vector<napi_value> toArray(napi_env env, napi_value value);
+std::vector<int64_t> toIntArray(napi_env env, napi_value value);
+const at::Tensor& toTensor(napi_env env, napi_value value);
+std::vector<at::Tensor> toTensorArray(napi_env env, napi_value value);
+
+napi_value fromDouble(napi_env env, double value);
+napi_value fromBool(napi_env env, bool value);
+napi_value fromString(napi_env env, const std::string& value);
+napi_value fromTensor(napi_env env, at::Tensor tensor);  // null for an undefined tensor
+napi_value fromArray(napi_env env, const std::vector<napi_value>& values);
+
+std::string dtypeName(at::ScalarType dtype);
+std::optional<at::ScalarType> dtypeOf(const std::string& name);
+at::Device deviceOf(const std::string& name);
+
+c10::IValue toIValue(napi_env env, napi_value value, const c10::TypePtr& type, int32_t count);
+napi_value fromIValue(napi_env env, const c10::IValue& value);
+
+// The arguments of one call from JavaScript.
+struct Arguments {
+  napi_env env;
+  std::vector<napi_value> values;
+  napi_value operator[](size_t i) const;  // throws when missing
+  size_t size() const { return values.size(); }
+};
+
+// Runs `body`, and throws whatever C++ exception leaves it as a JavaScript error. Nothing may cross into V8.
+template <typename Body>
+napi_value guarded(napi_env env, Body body) noexcept {
+  std::string message;
+  try {
+    return body();
+  } catch (const c10::Error& error) {
+    message = error.what_without_backtrace();
+  } catch (const std::bad_alloc&) {
+    message = "out of memory";
+  } catch (const std::exception& error) {
+    message = error.what();
+  } catch (...) {
+    message = "unknown C++ exception";
+  }
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (!pending) napi_throw_error(env, nullptr, message.c_str());
+  return nullptr;
+}
+
+// Wraps `napi_value fn(const Arguments&)` into the signature that N-API asks for.
+template <napi_value (*fn)(const Arguments&)>
+napi_value exported(napi_env env, napi_callback_info info) noexcept {
+  return guarded(env, [&]() -> napi_value {
+    Arguments arguments{env, {}};
+    size_t count = 8;
+    arguments.values.resize(count);
+    check(env, napi_get_cb_info(env, info, &count, arguments.values.data(), nullptr, nullptr));
+    if (count > arguments.values.size()) {
+      arguments.values.resize(count);
+      check(env, napi_get_cb_info(env, info, &count, arguments.values.data(), nullptr, nullptr));
+    }
+    arguments.values.resize(count);
+    return fn(arguments);
+  });
+}
+
+// dispatch.cc
+napi_value findOperator(const Arguments&);
+napi_value listSchemas(const Arguments&);
+napi_value call(napi_env env, napi_callback_info info) noexcept;
+// tensor.cc
+napi_value fromBytes(const Arguments&);
+napi_value toBytes(const Arguments&);
+napi_value item(const Arguments&);
+napi_value shape(const Arguments&);
+napi_value info(const Arguments&);
+napi_value release(const Arguments&);
+napi_value live(const Arguments&);
+// autograd.cc
+napi_value backward(const Arguments&);
+napi_value grad(const Arguments&);
+napi_value getGrad(const Arguments&);
+napi_value setGrad(const Arguments&);
+napi_value requiresGrad(const Arguments&);
+napi_value gradMode(const Arguments&);
+napi_value autocast(const Arguments&);
+napi_value manualSeed(const Arguments&);
+napi_value getRngState(const Arguments&);
+napi_value setRngState(const Arguments&);
+// device.cc
+napi_value threads(const Arguments&);
+napi_value devices(const Arguments&);
+napi_value synchronize(const Arguments&);
+napi_value version(const Arguments&);
+napi_value deterministic(const Arguments&);
+// allocator.cc
+void installAllocator();
+
+}  // namespace selfsight

@@ -1,0 +1,34 @@
+/** What there is to compute with. */
+import { availableParallelism } from "node:os";
+import { native } from "./native.ts";
+import type { Device } from "./tensor.ts";
+
+/** `cpu` first, then every GPU that this libtorch can use. */
+export function devices(): Device[] {
+  return native().devices() as Device[];
+}
+
+/** The first GPU, or the CPU. */
+export function defaultDevice(): Device {
+  return devices().at(1) ?? "cpu";
+}
+
+/** Waits until everything queued on the device is done: for honest timing. */
+export function synchronize(device: Device): void {
+  native().synchronize(device);
+}
+
+/** Threads that one operator may use; with a count, sets it first. */
+export function threads(count?: number): number {
+  return count === undefined ? native().threads() : native().threads(Math.min(count, 4 * availableParallelism()));
+}
+
+/** libtorch's version. */
+export function torchVersion(): string {
+  return native().version();
+}
+
+/** Have cuDNN choose only algorithms that give the same result every time. */
+export function deterministic(on: boolean): void {
+  native().deterministic(on);
+}

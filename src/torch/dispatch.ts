@@ -1,0 +1,60 @@
+/** Calls operators of PyTorch's dispatcher by name. The schemas are the documentation: {@link schemas} lists them. */
+import { type Handle, native, type Raw } from "./native.ts";
+
+/** Whatever an operator may be given. A plain object in last place holds named arguments: `{ dtype: "f32" }`. */
+export type Value =
+  | { readonly handle: Handle }
+  | number
+  | boolean
+  | string
+  | null
+  | undefined
+  | readonly Value[]
+  | { readonly [name: string]: Value };
+
+/** An operator, looked up at its first call. */
+export type Operator = (...values: Value[]) => Raw;
+
+/** The operator of that full name, `aten::add.Tensor`: namespace, name, and the overload where it has one. */
+export function operator(name: string): Operator {
+  let index = -1;
+  let returnsWritten = false;
+  return (...values) => {
+    if (index < 0) [index, returnsWritten] = find(name);
+    for (let i = 0; i < values.length; i++) values[i] = toNative(values[i]) as Value;
+    const result = native().call(index, ...values);
+    return returnsWritten ? undefined : result;
+  };
+}
+
+let texts: string[] | undefined;
+
+/** Schemas of the operators whose name begins with `prefix`, as PyTorch writes them. */
+export function schemas(prefix = "aten::"): string[] {
+  texts ??= native().listSchemas().sort();
+  return texts.filter((text) => text.startsWith(prefix));
+}
+
+function find(name: string): [number, boolean] {
+  try {
+    return native().findOperator(name);
+  } catch (error) {
+    const overloads = schemas(`${name.replace(/\..*$/, "")}`).filter((text) =>
+      /^[.(]/.test(text.slice(name.replace(/\..*$/, "").length)),
+    );
+    const names = overloads.map((text) => text.slice(0, text.indexOf("(")));
+    const hint = names.length ? `There are: ${names.join(", ")}.` : "schemas(prefix) lists them.";
+    throw new Error(`${(error as Error).message}. ${hint}`, { cause: error });
+  }
+}
+
+function toNative(value: Value): unknown {
+  if (typeof value !== "object" || value === null) {
+    // The addon takes a bigint for a tensor's handle; only a Tensor may bring one.
+    if (typeof value === "bigint") throw new TypeError("a bigint cannot be given to an operator: use a number");
+    return value;
+  }
+  if ("handle" in value && typeof value.handle === "bigint") return value.handle;
+  if (Array.isArray(value)) return value.map(toNative);
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, toNative(one as Value)]));
+}

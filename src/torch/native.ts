@@ -1,0 +1,78 @@
+/**
+ * Loads the addon (native/) and types what it exports. Tensors are handles here: BigInts that only fit the slot they
+ * were made for. Everything above this file sees `Tensor`.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { SelfsightError } from "../errors.ts";
+
+export type Handle = bigint;
+/** What the addon gives back: a bigint is a tensor's handle. */
+export type Raw = Handle | number | boolean | string | null | undefined | Raw[];
+
+export interface Native {
+  call(operator: number, ...values: unknown[]): Raw;
+  findOperator(name: string): [index: number, returnsWritten: boolean];
+  listSchemas(): string[];
+  fromBytes(bytes: Uint8Array, dtype: string, shape: readonly number[]): Handle;
+  toBytes(tensor: Handle): ArrayBuffer;
+  item(tensor: Handle): number;
+  shape(tensor: Handle): number[];
+  info(tensor: Handle): [dtype: string, device: string, channelsLast: boolean, contiguous: boolean, leaf: boolean];
+  release(tensors: readonly Handle[]): number;
+  live(): [tensors: number, bytes: number];
+  backward(loss: Handle, gradient: Handle | null, keepGraph: boolean): void;
+  grad(
+    outputs: readonly Handle[],
+    inputs: readonly Handle[],
+    gradients: readonly Handle[] | null,
+    keepGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): (Handle | null)[];
+  getGrad(tensor: Handle): Handle | null;
+  setGrad(tensor: Handle, gradient: Handle | null): void;
+  requiresGrad(tensor: Handle, value?: boolean): boolean;
+  gradMode(enabled?: boolean): boolean;
+  autocast(device: string, dtype: string | null): string | null;
+  manualSeed(seed: number): void;
+  getRngState(device: string): Handle;
+  setRngState(device: string, state: Handle): void;
+  threads(count?: number): number;
+  devices(): string[];
+  synchronize(device: string): boolean;
+  version(): string;
+  deterministic(on: boolean): boolean;
+}
+
+let addon: Native | undefined;
+
+/** The addon, loaded at first use. Throws a {@link SelfsightError} that lists causes and remedies when it cannot be. */
+export function native(): Native {
+  addon ??= load();
+  return addon;
+}
+
+function load(): Native {
+  const record = new URL("../../build/current.json", import.meta.url);
+  let path = process.env["SELFSIGHT_ADDON"];
+  try {
+    path ??= (JSON.parse(readFileSync(record, "utf8")) as { addon: string }).addon;
+    return createRequire(import.meta.url)(path) as Native;
+  } catch (cause) {
+    throw new SelfsightError(loadFailure(path, cause as Error), { cause });
+  }
+}
+
+function loadFailure(path: string | undefined, cause: Error): string {
+  const place = path ? `The addon ${path} does not load` : "The addon is not built";
+  return [
+    `${place}: ${cause.message}`,
+    "Possible solutions:",
+    "  - Build it: npx selfsight setup (in a clone: npm run setup). npm runs no install scripts, so this is a step of its own.",
+    "  - libtorch moved or was upgraded since: the same command builds the addon anew.",
+    "  - Another libtorch: LIBTORCH=/path/to/libtorch npx selfsight setup.",
+    `  - This is Node ${process.version} on ${process.platform}-${process.arch}; Node 20.19 or newer is needed.`,
+    "  - npx selfsight doctor says what is installed and what is missing.",
+  ].join("\n");
+}

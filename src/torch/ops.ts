@@ -1,0 +1,144 @@
+/** Functions on tensors, PyTorch's `torch.*` and `torch.nn.functional.*`: one typed line per operator in use. */
+import { operator, type Value } from "./dispatch.ts";
+import { type Handle, native } from "./native.ts";
+import { type Device, type DType, Tensor, type TypedArray, tensorOperator } from "./tensor.ts";
+
+export interface TensorOptions {
+  dtype?: DType;
+  device?: Device;
+}
+type Pair = number | readonly [number, number];
+
+// Creation
+/** A tensor of the elements of a typed array in row-major order: a copy. Int32Array becomes i32, BigInt64Array i64, ... */
+export function fromTypedArray(values: TypedArray, shape: readonly number[] = [values.length], dtype?: DType): Tensor {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return new Tensor(native().fromBytes(bytes, dtype ?? dtypeOf(values), shape));
+}
+/** A tensor of a number, or of equally long nested arrays of numbers: `tensor([[1, 2], [3, 4]])`. f32 unless told. */
+export function tensor(values: Nested, { dtype = "f32", device = "cpu" }: TensorOptions = {}): Tensor {
+  const shape: number[] = [];
+  for (let level: Nested | undefined = values; Array.isArray(level); level = level[0]) shape.push(level.length);
+  const flat = (Array.isArray(values) ? values.flat(Number.POSITIVE_INFINITY) : [values]) as number[];
+  return fromTypedArray(Float64Array.from(flat), shape).to({ dtype, device });
+}
+export type Nested = number | readonly Nested[];
+
+const like = ({ dtype = "f32", device = "cpu" }: TensorOptions = {}): Value => ({ dtype, device });
+export const zeros = (shape: readonly number[], options?: TensorOptions) => zerosOp(shape, like(options));
+export const ones = (shape: readonly number[], options?: TensorOptions) => onesOp(shape, like(options));
+export const empty = (shape: readonly number[], options?: TensorOptions) => emptyOp(shape, like(options));
+export const full = (shape: readonly number[], value: number, options?: TensorOptions) =>
+  fullOp(shape, value, like(options));
+/** 0, 1, ..., end - 1. i64 unless told. */
+export const arange = (end: number, options: TensorOptions = {}) => arangeOp(end, like({ dtype: "i64", ...options }));
+/** Uniform in [0, 1). */
+export const rand = (shape: readonly number[], options?: TensorOptions) => randOp(shape, like(options));
+/** Standard normal. */
+export const randn = (shape: readonly number[], options?: TensorOptions) => randnOp(shape, like(options));
+/** Whole numbers in [0, high). i64 unless told. */
+export const randint = (high: number, shape: readonly number[], options: TensorOptions = {}) =>
+  randintOp(high, shape, like({ dtype: "i64", ...options }));
+export const zerosLike = tensorOperator("aten::zeros_like") as (x: Tensor) => Tensor;
+
+// Joining and choosing
+export const cat = tensorOperator("aten::cat") as (tensors: readonly Tensor[], dim?: number) => Tensor;
+export const stack = tensorOperator("aten::stack") as (tensors: readonly Tensor[], dim?: number) => Tensor;
+export const where = tensorOperator("aten::where.self") as (condition: Tensor, yes: Tensor, no: Tensor) => Tensor;
+/** Row i of the result has a 1 at `labels[i]`: i64 (..., classes). */
+export const oneHot = tensorOperator("aten::one_hot") as (labels: Tensor, classes: number) => Tensor;
+
+// Layers
+export const linear = tensorOperator("aten::linear") as (x: Tensor, weight: Tensor, bias?: Tensor | null) => Tensor;
+export const conv2d = tensorOperator("aten::conv2d") as (
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: Pair,
+  padding: Pair,
+  dilation?: Pair,
+  groups?: number,
+) => Tensor;
+export const batchNorm = tensorOperator("aten::batch_norm") as (
+  x: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  mean: Tensor | null,
+  variance: Tensor | null,
+  training: boolean,
+  momentum: number,
+  epsilon: number,
+  cudnn: boolean,
+) => Tensor;
+export const layerNorm = tensorOperator("aten::layer_norm") as (
+  x: Tensor,
+  shape: readonly number[],
+  weight: Tensor | null,
+  bias: Tensor | null,
+  epsilon: number,
+) => Tensor;
+export const maxPool2d = tensorOperator("aten::max_pool2d") as (
+  x: Tensor,
+  kernel: Pair,
+  stride: Pair,
+  padding?: Pair,
+) => Tensor;
+export const avgPool2d = tensorOperator("aten::avg_pool2d") as (
+  x: Tensor,
+  kernel: Pair,
+  stride: Pair,
+  padding?: Pair,
+) => Tensor;
+export const adaptiveAvgPool2d = tensorOperator("aten::adaptive_avg_pool2d") as (x: Tensor, size: Pair) => Tensor;
+export const adaptiveMaxPool2d = (x: Tensor, size: Pair) => {
+  const [values, indices] = adaptiveMaxPool2dOp(x, size) as [Handle, Handle];
+  native().release([indices]);
+  return new Tensor(values);
+};
+export const dropout = tensorOperator("aten::dropout") as (x: Tensor, probability: number, training: boolean) => Tensor;
+export const gelu = tensorOperator("aten::gelu") as (x: Tensor) => Tensor;
+/** (B, C) times its inverse length: every row of length 1. */
+export const normalize = (x: Tensor, dim = 1, epsilon = 1e-12) => x.div(normOp(x, 2, [dim], true).clamp(epsilon));
+
+// Losses
+/** logits (N, C) and class indices (N), to the mean of -log softmax. */
+export const crossEntropy = (logits: Tensor, target: Tensor, { labelSmoothing = 0 } = {}) =>
+  crossEntropyOp(logits, target, null, 1, -100, labelSmoothing);
+export const mseLoss = tensorOperator("aten::mse_loss") as (x: Tensor, target: Tensor) => Tensor;
+
+// Resampling
+/** Affine maps (N, 2, 3) to a sampling grid (N, H, W, 2) in coordinates of -1 to 1. */
+export const affineGrid = (theta: Tensor, size: readonly number[]) => affineGridOp(theta, size, false);
+/** x (N, C, H, W) sampled at grid (N, h, w, 2), bilinear. Outside: zeros, the border's value, or a reflection. */
+export const gridSample = (x: Tensor, grid: Tensor, padding: "zeros" | "border" | "reflection" = "zeros") =>
+  gridSampleOp(x, grid, 0, ["zeros", "border", "reflection"].indexOf(padding), false);
+/** x (N, C, H, W), floating, to another size by an antialiased bilinear filter, as PIL's. */
+export const resize = (x: Tensor, height: number, width: number) => resizeOp(x, [height, width], false, null, null);
+
+const zerosOp = tensorOperator("aten::zeros");
+const onesOp = tensorOperator("aten::ones");
+const emptyOp = tensorOperator("aten::empty.memory_format");
+const fullOp = tensorOperator("aten::full");
+const arangeOp = tensorOperator("aten::arange");
+const randOp = tensorOperator("aten::rand");
+const randnOp = tensorOperator("aten::randn");
+const randintOp = tensorOperator("aten::randint");
+const normOp = tensorOperator("aten::norm.ScalarOpt_dim");
+const adaptiveMaxPool2dOp = operator("aten::adaptive_max_pool2d");
+const crossEntropyOp = tensorOperator("aten::cross_entropy_loss");
+const affineGridOp = tensorOperator("aten::affine_grid_generator");
+const gridSampleOp = tensorOperator("aten::grid_sampler");
+const resizeOp = tensorOperator("aten::_upsample_bilinear2d_aa");
+
+function dtypeOf(values: TypedArray): DType {
+  if (values instanceof Float32Array) return "f32";
+  if (values instanceof Float64Array) return "f64";
+  if (values instanceof BigInt64Array) return "i64";
+  if (values instanceof Int32Array) return "i32";
+  if (values instanceof Int16Array) return "i16";
+  if (values instanceof Int8Array) return "i8";
+  if (values instanceof Uint8Array) return "u8";
+  throw new TypeError(
+    "expected a Float32Array, Float64Array, BigInt64Array, Int32Array, Int16Array, Int8Array or Uint8Array",
+  );
+}

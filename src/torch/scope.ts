@@ -1,0 +1,77 @@
+/**
+ * Who frees a tensor. libtorch's memory is invisible to JavaScript's garbage collector, whose finalizers run only when
+ * the event loop turns, which a training loop never lets it do. So every step runs in a {@link scope}, which frees what
+ * was made in it and hands on what it returns. Outside of any scope the garbage collector is the safety net.
+ */
+import { type Handle, native } from "./native.ts";
+
+/** Anything that owns a handle. */
+export interface Owner {
+  readonly handle: Handle;
+  /** True when it outlives the scopes it was made in. */
+  kept: boolean;
+}
+
+let current: Owner[] | undefined;
+const collected = new FinalizationRegistry<Handle>((handle) => native().release([handle]));
+
+/** Notes a new tensor in the innermost scope. */
+export function track(owner: Owner): void {
+  if (current) current.push(owner);
+  else collected.register(owner, owner.handle);
+}
+
+/**
+ * Runs `body` and frees every tensor made in it, except those that it returns (alone, or in arrays and plain objects;
+ * they then belong to the scope around it) and those given to {@link keep}. Frees them also when `body` throws.
+ * @throws TypeError when `body` returns a promise: what it makes later could belong to any scope.
+ */
+export function scope<T>(body: () => T): T {
+  const outer = current;
+  const made: Owner[] = [];
+  current = made;
+  const returned = new Set<unknown>();
+  try {
+    const result = body();
+    if (result instanceof Promise) throw new TypeError("scope(body) is synchronous, but body returned a promise");
+    collect(result, returned);
+    return result;
+  } finally {
+    current = outer;
+    const freed: Handle[] = [];
+    for (const owner of made) {
+      if (returned.has(owner)) track(owner);
+      else if (!owner.kept) freed.push(owner.handle);
+    }
+    native().release(freed);
+  }
+}
+
+/** Lets a tensor outlive the scope it was made in: for parameters, buffers and optimizer state. */
+export function keep<T extends Owner>(owner: T): T {
+  if (!owner.kept) collected.register(owner, owner.handle);
+  owner.kept = true;
+  return owner;
+}
+
+/** Frees tensors now. Disposing twice is harmless; using a disposed tensor is an error. */
+export function dispose(...owners: readonly Owner[]): void {
+  native().release(owners.map((owner) => owner.handle));
+}
+
+/** Tensors that JavaScript holds in this thread, and the bytes they own. */
+export function memory(): { tensors: number; bytes: number } {
+  const [tensors, bytes] = native().live();
+  return { tensors, bytes };
+}
+
+function isOwner(value: object): value is Owner {
+  return typeof (value as Partial<Owner>).handle === "bigint";
+}
+
+function collect(value: unknown, found: Set<unknown>): void {
+  if (typeof value !== "object" || value === null || found.has(value)) return;
+  found.add(value);
+  if (isOwner(value) || ArrayBuffer.isView(value)) return;
+  for (const part of value instanceof Map ? value.values() : Object.values(value)) collect(part, found);
+}

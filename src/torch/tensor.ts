@@ -1,0 +1,391 @@
+/** The tensor: a handle to libtorch's, with the methods that PyTorch users know. Shapes are (batch, channels, height, width). */
+import { operator, type Value } from "./dispatch.ts";
+import { type Handle, native, type Raw } from "./native.ts";
+import { dispose, track } from "./scope.ts";
+
+export type DType = "f64" | "f32" | "bf16" | "f16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
+/** `cpu`, `cuda`, `cuda:1`, `mps`. */
+export type Device = "cpu" | "mps" | "cuda" | `cuda:${number}`;
+export type MemoryFormat = "channels_last" | "contiguous_format" | "preserve_format";
+export type Dims = number | readonly number[];
+export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
+
+export class Tensor {
+  readonly handle: Handle;
+  kept = false;
+
+  /** Not for users: see `tensor`, `zeros`, ... A handle may be wrapped once only. */
+  constructor(handle: Handle) {
+    this.handle = handle;
+    track(this);
+  }
+
+  get shape(): number[] {
+    return native().shape(this.handle);
+  }
+  get dtype(): DType {
+    return native().info(this.handle)[0] as DType;
+  }
+  get device(): Device {
+    return native().info(this.handle)[1] as Device;
+  }
+  get isChannelsLast(): boolean {
+    return native().info(this.handle)[2];
+  }
+  get dim(): number {
+    return this.shape.length;
+  }
+  get numel(): number {
+    return this.shape.reduce((product, size) => product * size, 1);
+  }
+  /** The size along one dimension, counted from the end when negative. Throws RangeError when there is none. */
+  size(dim: number): number {
+    const { shape } = this;
+    const size = shape.at(dim);
+    if (size === undefined) throw new RangeError(`dimension ${dim} of a tensor of shape [${shape.join(", ")}]`);
+    return size;
+  }
+
+  /** Frees the memory now. In a scope there is no need to. */
+  dispose(): void {
+    dispose(this);
+  }
+  [Symbol.dispose](): void {
+    dispose(this);
+  }
+
+  /** The only element, as a number. Throws when there are more. */
+  item(): number {
+    return native().item(this.handle);
+  }
+  /** The elements in row-major order, as a typed array of the same type (bf16 and f16 widen to Float32Array). A copy. */
+  data(): TypedArray {
+    const { dtype } = this;
+    if (dtype === "bf16" || dtype === "f16") return this.to("f32").data();
+    const bytes = native().toBytes(this.handle);
+    return new arrayTypes[dtype](bytes);
+  }
+  /** The elements in row-major order as plain numbers. */
+  toArray(): number[] {
+    return Array.from(this.data() as ArrayLike<number | bigint>, Number);
+  }
+  /** The raw bytes in row-major order: a copy. */
+  bytes(): Uint8Array {
+    return new Uint8Array(native().toBytes(this.handle));
+  }
+  toString(): string {
+    return `Tensor(${this.dtype}[${this.shape.join(", ")}]${this.device === "cpu" ? "" : ` on ${this.device}`})`;
+  }
+
+  // Autograd
+  get requiresGrad(): boolean {
+    return native().requiresGrad(this.handle);
+  }
+  requiresGrad_(value = true): this {
+    native().requiresGrad(this.handle, value);
+    return this;
+  }
+  /** Adds d(this)/d(leaf) to the `grad` of every leaf. `gradient` (same shape) is needed unless this is one number. */
+  backward(gradient: Tensor | null = null, { keepGraph = false } = {}): void {
+    native().backward(this.handle, gradient?.handle ?? null, keepGraph);
+  }
+  get grad(): Tensor | null {
+    const handle = native().getGrad(this.handle);
+    return handle === null ? null : new Tensor(handle);
+  }
+  set grad(gradient: Tensor | null) {
+    native().setGrad(this.handle, gradient?.handle ?? null);
+  }
+  detach(): Tensor {
+    return detach(this);
+  }
+
+  // Type, place, layout
+  /** Another data type, device or memory format; the same memory when nothing changes. */
+  to(target: DType | Device | { dtype?: DType; device?: Device; memoryFormat?: MemoryFormat }): Tensor {
+    if (typeof target === "string") return this.to(isDType(target) ? { dtype: target } : { device: target });
+    return toLayout(this, { dtype: target.dtype, device: target.device, memory_format: target.memoryFormat });
+  }
+  contiguous(memoryFormat: MemoryFormat = "contiguous_format"): Tensor {
+    return contiguous(this, memoryFormat);
+  }
+  clone(): Tensor {
+    return clone(this);
+  }
+  copy_(source: Tensor): this {
+    copyInto(this, source);
+    return this;
+  }
+
+  // Arithmetic, element by element; shapes broadcast
+  add(other: Tensor | number, { alpha = 1 } = {}): Tensor {
+    return typeof other === "number"
+      ? addScalar(this, other, alpha)
+      : alpha === 1
+        ? add(this, other)
+        : add(this, other, alpha);
+  }
+  sub(other: Tensor | number): Tensor {
+    return typeof other === "number" ? subScalar(this, other) : sub(this, other);
+  }
+  mul(other: Tensor | number): Tensor {
+    return typeof other === "number" ? mulScalar(this, other) : mul(this, other);
+  }
+  div(other: Tensor | number): Tensor {
+    return typeof other === "number" ? divScalar(this, other) : div(this, other);
+  }
+  add_(other: Tensor | number, { alpha = 1 } = {}): this {
+    (typeof other === "number" ? addScalar_ : add_)(this, other, alpha);
+    return this;
+  }
+  mul_(other: Tensor | number): this {
+    (typeof other === "number" ? mulScalar_ : mul_)(this, other);
+    return this;
+  }
+  zero_(): this {
+    zero_(this);
+    return this;
+  }
+  fill_(value: number): this {
+    fill_(this, value);
+    return this;
+  }
+  pow(exponent: number): Tensor {
+    return pow(this, exponent);
+  }
+  neg(): Tensor {
+    return neg(this);
+  }
+  abs(): Tensor {
+    return abs(this);
+  }
+  sqrt(): Tensor {
+    return sqrt(this);
+  }
+  exp(): Tensor {
+    return exp(this);
+  }
+  log(): Tensor {
+    return log(this);
+  }
+  round(): Tensor {
+    return round(this);
+  }
+  clamp(min: number | null, max: number | null = null): Tensor {
+    return clamp(this, min, max);
+  }
+
+  // Comparison: bool tensors
+  eq(other: Tensor | number): Tensor {
+    return typeof other === "number" ? eqScalar(this, other) : eq(this, other);
+  }
+  lt(other: Tensor | number): Tensor {
+    return typeof other === "number" ? ltScalar(this, other) : lt(this, other);
+  }
+  ge(other: Tensor | number): Tensor {
+    return typeof other === "number" ? geScalar(this, other) : ge(this, other);
+  }
+
+  // Reductions: over all elements, or over `dims`
+  sum(dims?: Dims, keepDim = false): Tensor {
+    return dims === undefined ? sumAll(this) : sumDims(this, list(dims), keepDim);
+  }
+  /** Integer and bool tensors are averaged as f32. */
+  mean(dims?: Dims, keepDim = false): Tensor {
+    const dtype = /^[fb]\d|^bf/.test(this.dtype) ? undefined : "f32";
+    return dims === undefined ? meanAll(this, { dtype }) : meanDims(this, list(dims), keepDim, { dtype });
+  }
+  /** The largest along `dim`, without where it was: see {@link argmax}. */
+  amax(dims: Dims, keepDim = false): Tensor {
+    return amax(this, list(dims), keepDim);
+  }
+  argmax(dim: number, keepDim = false): Tensor {
+    return argmax(this, dim, keepDim);
+  }
+  /** Standard deviation: Bessel-corrected unless `correction` is 0. */
+  std(dims: Dims, { keepDim = false, correction = 1 } = {}): Tensor {
+    return std(this, list(dims), { correction, keepdim: keepDim });
+  }
+  /** The `k` largest along `dim` in falling order, and their indices. */
+  topk(k: number, dim = -1): [values: Tensor, indices: Tensor] {
+    const [values, indices] = topk(this, k, dim) as [Handle, Handle];
+    return [new Tensor(values), new Tensor(indices)];
+  }
+
+  // Shape
+  reshape(...shape: number[]): Tensor {
+    return reshape(this, shape);
+  }
+  flatten(from = 0, to = -1): Tensor {
+    return flatten(this, from, to);
+  }
+  permute(...dims: number[]): Tensor {
+    return permute(this, dims);
+  }
+  transpose(a: number, b: number): Tensor {
+    return transpose(this, a, b);
+  }
+  unsqueeze(dim: number): Tensor {
+    return unsqueeze(this, dim);
+  }
+  squeeze(dim: number): Tensor {
+    return squeeze(this, dim);
+  }
+  expand(...shape: number[]): Tensor {
+    return expand(this, shape);
+  }
+  /** Quarter turns, counter-clockwise, in the plane of two dimensions. Exact: nothing is resampled. */
+  rot90(turns: number, dims: readonly [number, number]): Tensor {
+    return rot90(this, turns, dims);
+  }
+  flip(dims: Dims): Tensor {
+    return flip(this, list(dims));
+  }
+  repeatInterleave(repeats: number, dim = 0): Tensor {
+    return repeatInterleave(this, repeats, dim);
+  }
+  chunk(chunks: number, dim = 0): Tensor[] {
+    return (chunk(this, chunks, dim) as Handle[]).map((handle) => new Tensor(handle));
+  }
+
+  // Indexing
+  /** `length` elements from `start` along `dim`: a view. */
+  narrow(dim: number, start: number, length: number): Tensor {
+    return narrow(this, dim, start, length);
+  }
+  select(dim: number, index: number): Tensor {
+    return select(this, dim, index);
+  }
+  /** The rows of an i64 index tensor. */
+  indexSelect(dim: number, indices: Tensor): Tensor {
+    return indexSelect(this, dim, indices);
+  }
+  gather(dim: number, indices: Tensor): Tensor {
+    return gather(this, dim, indices);
+  }
+  scatterAdd(dim: number, indices: Tensor, source: Tensor): Tensor {
+    return scatterAdd(this, dim, indices, source);
+  }
+
+  // Products and activations
+  matmul(other: Tensor): Tensor {
+    return matmul(this, other);
+  }
+  relu(): Tensor {
+    return relu(this);
+  }
+  relu_(): this {
+    relu_(this);
+    return this;
+  }
+  softmax(dim: number): Tensor {
+    return softmax(this, dim);
+  }
+  logSoftmax(dim: number): Tensor {
+    return logSoftmax(this, dim);
+  }
+}
+
+/** An operator whose result is one tensor. */
+export function tensorOperator(name: string): (...values: Value[]) => Tensor {
+  const run = operator(name);
+  return (...values) => new Tensor(run(...values) as Handle);
+}
+
+/** Any operator by its full name: `call("aten::fft_fft2", x)`. In-place operators give back their first argument. */
+export function call(name: string, ...values: Value[]): Result {
+  let run = operators.get(name);
+  if (!run) operators.set(name, (run = operator(name)));
+  const [first] = values;
+  const result = run(...values);
+  return result === undefined && /_(\.|$)/.test(name) && first instanceof Tensor ? first : wrap(result);
+}
+export type Result = Tensor | number | boolean | string | null | undefined | Result[];
+const operators = new Map<string, ReturnType<typeof operator>>();
+
+function wrap(raw: Raw): Result {
+  if (typeof raw === "bigint") return new Tensor(raw);
+  return Array.isArray(raw) ? raw.map(wrap) : raw;
+}
+
+const arrayTypes = {
+  f64: Float64Array,
+  f32: Float32Array,
+  i64: BigInt64Array,
+  i32: Int32Array,
+  i16: Int16Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
+};
+
+function isDType(name: string): name is DType {
+  return name in arrayTypes || name === "bf16" || name === "f16";
+}
+
+function list(dims: Dims): readonly number[] {
+  return typeof dims === "number" ? [dims] : dims;
+}
+
+const detach = tensorOperator("aten::detach");
+const toLayout = tensorOperator("aten::to.dtype_layout");
+const contiguous = tensorOperator("aten::contiguous");
+const clone = tensorOperator("aten::clone");
+const add = tensorOperator("aten::add.Tensor");
+const addScalar = tensorOperator("aten::add.Scalar");
+const sub = tensorOperator("aten::sub.Tensor");
+const subScalar = tensorOperator("aten::sub.Scalar");
+const mul = tensorOperator("aten::mul.Tensor");
+const mulScalar = tensorOperator("aten::mul.Scalar");
+const div = tensorOperator("aten::div.Tensor");
+const divScalar = tensorOperator("aten::div.Scalar");
+const pow = tensorOperator("aten::pow.Tensor_Scalar");
+const neg = tensorOperator("aten::neg");
+const abs = tensorOperator("aten::abs");
+const sqrt = tensorOperator("aten::sqrt");
+const exp = tensorOperator("aten::exp");
+const log = tensorOperator("aten::log");
+const round = tensorOperator("aten::round");
+const clamp = tensorOperator("aten::clamp");
+const eq = tensorOperator("aten::eq.Tensor");
+const eqScalar = tensorOperator("aten::eq.Scalar");
+const lt = tensorOperator("aten::lt.Tensor");
+const ltScalar = tensorOperator("aten::lt.Scalar");
+const ge = tensorOperator("aten::ge.Tensor");
+const geScalar = tensorOperator("aten::ge.Scalar");
+const sumAll = tensorOperator("aten::sum");
+const sumDims = tensorOperator("aten::sum.dim_IntList");
+const meanAll = tensorOperator("aten::mean");
+const meanDims = tensorOperator("aten::mean.dim");
+const amax = tensorOperator("aten::amax");
+const argmax = tensorOperator("aten::argmax");
+const std = tensorOperator("aten::std.correction");
+const reshape = tensorOperator("aten::reshape");
+const flatten = tensorOperator("aten::flatten.using_ints");
+const permute = tensorOperator("aten::permute");
+const transpose = tensorOperator("aten::transpose.int");
+const unsqueeze = tensorOperator("aten::unsqueeze");
+const squeeze = tensorOperator("aten::squeeze.dim");
+const expand = tensorOperator("aten::expand");
+const rot90 = tensorOperator("aten::rot90");
+const flip = tensorOperator("aten::flip");
+const repeatInterleave = tensorOperator("aten::repeat_interleave.self_int");
+const narrow = tensorOperator("aten::narrow");
+const select = tensorOperator("aten::select.int");
+const indexSelect = tensorOperator("aten::index_select");
+const gather = tensorOperator("aten::gather");
+const scatterAdd = tensorOperator("aten::scatter_add");
+const matmul = tensorOperator("aten::matmul");
+const relu = tensorOperator("aten::relu");
+const softmax = tensorOperator("aten::softmax.int");
+const logSoftmax = tensorOperator("aten::log_softmax.int");
+const copyInto = operator("aten::copy_");
+const add_ = operator("aten::add_.Tensor");
+const addScalar_ = operator("aten::add_.Scalar");
+const mul_ = operator("aten::mul_.Tensor");
+const mulScalar_ = operator("aten::mul_.Scalar");
+const zero_ = operator("aten::zero_");
+const fill_ = operator("aten::fill_.Scalar");
+const relu_ = operator("aten::relu_");
+const topk = operator("aten::topk");
+const chunk = operator("aten::chunk");
