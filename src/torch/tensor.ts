@@ -1,90 +1,11 @@
 /** The tensor: a handle to libtorch's, with the methods that PyTorch users know. Shapes are (batch, channels, height, width). */
 import { operator, type Value } from "./dispatch.ts";
+import { type Device, type Dims, type DType, isDType, type MemoryFormat, TensorHandle } from "./handle.ts";
 import { type Handle, native, type Raw } from "./native.ts";
-import { dispose, track } from "./scope.ts";
 
-export type DType = "f64" | "f32" | "bf16" | "f16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
-/** `cpu`, `cuda`, `cuda:1`, `mps`. */
-export type Device = "cpu" | "mps" | "cuda" | `cuda:${number}`;
-export type MemoryFormat = "channels_last" | "contiguous_format" | "preserve_format";
-export type Dims = number | readonly number[];
-export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
+export type { Device, Dims, DType, MemoryFormat, TypedArray } from "./handle.ts";
 
-export class Tensor {
-  readonly handle: Handle;
-  kept = false;
-
-  /** Not for users: see `tensor`, `zeros`, ... A handle may be wrapped once only. */
-  constructor(handle: Handle) {
-    this.handle = handle;
-    track(this);
-  }
-
-  get shape(): number[] {
-    return native().shape(this.handle);
-  }
-  get dtype(): DType {
-    return native().info(this.handle)[0] as DType;
-  }
-  get device(): Device {
-    return native().info(this.handle)[1] as Device;
-  }
-  get isChannelsLast(): boolean {
-    return native().info(this.handle)[2];
-  }
-  get dim(): number {
-    return this.shape.length;
-  }
-  get numel(): number {
-    return this.shape.reduce((product, size) => product * size, 1);
-  }
-  /** The size along one dimension, counted from the end when negative. Throws RangeError when there is none. */
-  size(dim: number): number {
-    const { shape } = this;
-    const size = shape.at(dim);
-    if (size === undefined) throw new RangeError(`dimension ${dim} of a tensor of shape [${shape.join(", ")}]`);
-    return size;
-  }
-
-  /** Frees the memory now. In a scope there is no need to. */
-  dispose(): void {
-    dispose(this);
-  }
-  [Symbol.dispose](): void {
-    dispose(this);
-  }
-
-  /** The only element, as a number. Throws when there are more. */
-  item(): number {
-    return native().item(this.handle);
-  }
-  /** The elements in row-major order, as a typed array of the same type (bf16 and f16 widen to Float32Array). A copy. */
-  data(): TypedArray {
-    const { dtype } = this;
-    if (dtype === "bf16" || dtype === "f16") return this.to("f32").data();
-    const bytes = native().toBytes(this.handle);
-    return new arrayTypes[dtype](bytes);
-  }
-  /** The elements in row-major order as plain numbers. */
-  toArray(): number[] {
-    return Array.from(this.data() as ArrayLike<number | bigint>, Number);
-  }
-  /** The raw bytes in row-major order: a copy. */
-  bytes(): Uint8Array {
-    return new Uint8Array(native().toBytes(this.handle));
-  }
-  toString(): string {
-    return `Tensor(${this.dtype}[${this.shape.join(", ")}]${this.device === "cpu" ? "" : ` on ${this.device}`})`;
-  }
-
-  // Autograd
-  get requiresGrad(): boolean {
-    return native().requiresGrad(this.handle);
-  }
-  requiresGrad_(value = true): this {
-    native().requiresGrad(this.handle, value);
-    return this;
-  }
+export class Tensor extends TensorHandle {
   /** Adds d(this)/d(leaf) to the `grad` of every leaf. `gradient` (same shape) is needed unless this is one number. */
   backward(gradient: Tensor | null = null, { keepGraph = false } = {}): void {
     native().backward(this.handle, gradient?.handle ?? null, keepGraph);
@@ -295,7 +216,10 @@ export function tensorOperator(name: string): (...values: Value[]) => Tensor {
 /** Any operator by its full name: `call("aten::fft_fft2", x)`. In-place operators give back their first argument. */
 export function call(name: string, ...values: Value[]): Result {
   let run = operators.get(name);
-  if (!run) operators.set(name, (run = operator(name)));
+  if (!run) {
+    run = operator(name);
+    operators.set(name, run);
+  }
   const [first] = values;
   const result = run(...values);
   return result === undefined && /_(\.|$)/.test(name) && first instanceof Tensor ? first : wrap(result);
@@ -306,21 +230,6 @@ const operators = new Map<string, ReturnType<typeof operator>>();
 function wrap(raw: Raw): Result {
   if (typeof raw === "bigint") return new Tensor(raw);
   return Array.isArray(raw) ? raw.map(wrap) : raw;
-}
-
-const arrayTypes = {
-  f64: Float64Array,
-  f32: Float32Array,
-  i64: BigInt64Array,
-  i32: Int32Array,
-  i16: Int16Array,
-  i8: Int8Array,
-  u8: Uint8Array,
-  bool: Uint8Array,
-};
-
-function isDType(name: string): name is DType {
-  return name in arrayTypes || name === "bf16" || name === "f16";
 }
 
 function list(dims: Dims): readonly number[] {

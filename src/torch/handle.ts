@@ -1,0 +1,106 @@
+/** The handle to one of libtorch's tensors: what it is, what it holds, when it is freed. */
+import { operator } from "./dispatch.ts";
+import { type Handle, native } from "./native.ts";
+import { dispose, track } from "./scope.ts";
+
+export type DType = "f64" | "f32" | "bf16" | "f16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
+/** `cpu`, `cuda`, `cuda:1`, `mps`. */
+export type Device = "cpu" | "mps" | "cuda" | `cuda:${number}`;
+export type MemoryFormat = "channels_last" | "contiguous_format" | "preserve_format";
+export type Dims = number | readonly number[];
+export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
+
+/** What any tensor can tell of itself. `Tensor` adds the operations. */
+export class TensorHandle {
+  readonly handle: Handle;
+  kept = false;
+
+  /** Not for users: see `tensor`, `zeros`, ... A handle may be wrapped once only. */
+  constructor(handle: Handle) {
+    this.handle = handle;
+    track(this);
+  }
+
+  get shape(): number[] {
+    return native().shape(this.handle);
+  }
+  get dtype(): DType {
+    return native().info(this.handle)[0] as DType;
+  }
+  get device(): Device {
+    return native().info(this.handle)[1] as Device;
+  }
+  get isChannelsLast(): boolean {
+    return native().info(this.handle)[2];
+  }
+  get dim(): number {
+    return this.shape.length;
+  }
+  get numel(): number {
+    return this.shape.reduce((product, size) => product * size, 1);
+  }
+  /** The size along one dimension, counted from the end when negative. Throws RangeError when there is none. */
+  size(dim: number): number {
+    const { shape } = this;
+    const size = shape.at(dim);
+    if (size === undefined) throw new RangeError(`dimension ${dim} of a tensor of shape [${shape.join(", ")}]`);
+    return size;
+  }
+
+  /** Frees the memory now. In a scope there is no need to. */
+  dispose(): void {
+    dispose(this);
+  }
+  [Symbol.dispose](): void {
+    dispose(this);
+  }
+
+  /** The only element, as a number. Throws when there are more. */
+  item(): number {
+    return native().item(this.handle);
+  }
+  /** The elements in row-major order, as a typed array of the same type (bf16 and f16 widen to Float32Array). A copy. */
+  data(): TypedArray {
+    const { dtype } = this;
+    if (dtype !== "bf16" && dtype !== "f16") return new arrayTypes[dtype](native().toBytes(this.handle));
+    const wide = widen(this, { dtype: "f32" }) as Handle;
+    const bytes = native().toBytes(wide);
+    native().release([wide]);
+    return new Float32Array(bytes);
+  }
+  /** The elements in row-major order as plain numbers. */
+  toArray(): number[] {
+    return Array.from(this.data() as ArrayLike<number | bigint>, Number);
+  }
+  /** The raw bytes in row-major order: a copy. */
+  bytes(): Uint8Array {
+    return new Uint8Array(native().toBytes(this.handle));
+  }
+  toString(): string {
+    return `Tensor(${this.dtype}[${this.shape.join(", ")}]${this.device === "cpu" ? "" : ` on ${this.device}`})`;
+  }
+  get requiresGrad(): boolean {
+    return native().requiresGrad(this.handle);
+  }
+  requiresGrad_(value = true): this {
+    native().requiresGrad(this.handle, value);
+    return this;
+  }
+}
+
+const widen = operator("aten::to.dtype_layout");
+
+const arrayTypes = {
+  f64: Float64Array,
+  f32: Float32Array,
+  i64: BigInt64Array,
+  i32: Int32Array,
+  i16: Int16Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
+};
+
+export function isDType(name: string): name is DType {
+  return name in arrayTypes || name === "bf16" || name === "f16";
+}
