@@ -57,26 +57,41 @@ export function isBuilt(root) {
   return existsSync(stamp(root)) && readFileSync(stamp(root), "utf8") === sourceDigest(root);
 }
 
-function runNode(root, title, args) {
-  console.error(title);
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", 2, 2] });
-  if (status !== 0) fail(`${title} failed: see above. Run it again once that is mended.`);
-}
-
 function fail(message) {
   console.error(message);
   process.exit(1);
 }
 
-function install(root) {
-  const args = [isLockCurrent(root) ? "ci" : "install", "--ignore-scripts", "--include=dev"];
-  const title = `Installing the dependencies: npm ${args.join(" ")} ...`;
-  const npm = process.env.npm_execpath; // set when npm itself started us
-  if (npm?.endsWith("npm-cli.js")) return runNode(root, title, [npm, ...args]);
-  console.error(title);
-  const { status, error } = spawnSync("npm", args, { cwd: root, stdio: ["ignore", 2, 2] });
+/** Runs npm. Returns undefined when it worked, else what it said. */
+function runNpm(root, args) {
+  console.error(`npm ${args.join(" ")} ...`);
+  const ownNpm = process.env.npm_execpath; // set when npm itself started us
+  const [program, first] = ownNpm?.endsWith("npm-cli.js") ? [process.execPath, [ownNpm]] : ["npm", []];
+  const { status, error, stderr } = spawnSync(program, [...first, ...args], { cwd: root, encoding: "utf8" });
   if (error) fail(`npm cannot be started (${error.message}). It comes with Node: https://nodejs.org`);
-  if (status !== 0) fail("npm could not install the dependencies: see above.");
+  return status === 0 ? undefined : stderr.split("\n").slice(0, 20).join("\n");
+}
+
+function install(root) {
+  const options = ["--ignore-scripts", "--include=dev"];
+  // `npm ci` refuses a lock that lacks another system's binary; `npm install` works with what there is.
+  const attempts = isLockCurrent(root) ? [["ci"], ["install", "--no-save"]] : [["install"]];
+  const failures = [];
+  for (const attempt of attempts) {
+    const failure = runNpm(root, [...attempt, ...options]);
+    if (failure === undefined) return;
+    failures.push(failure);
+  }
+  fail(`${failures.join("\n")}\nnpm could not install the dependencies. Run it again once that is mended.`);
+}
+
+function compile(root) {
+  console.error("Compiling TypeScript ...");
+  const digest = sourceDigest(root);
+  const args = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"];
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", 2, 2] });
+  if (status !== 0) fail("TypeScript found errors: see above. Run it again once they are mended.");
+  writeFileSync(stamp(root), digest);
 }
 
 async function main(root) {
@@ -85,11 +100,7 @@ async function main(root) {
     fail(`Node ${engines.node} is needed, this is ${process.versions.node}. Get a newer one from https://nodejs.org`);
   }
   if (!isInstalled(root)) install(root);
-  if (!isBuilt(root)) {
-    const digest = sourceDigest(root);
-    runNode(root, "Compiling TypeScript ...", ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"]);
-    writeFileSync(stamp(root), digest);
-  }
+  if (!isBuilt(root)) compile(root);
   await import(pathToFileURL(join(root, "dist", "setup", "main.js")).href);
 }
 
