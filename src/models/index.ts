@@ -1,0 +1,34 @@
+/** The architectures by name. */
+import { UsageError, unknownName } from "../errors.ts";
+import type { Encoder, ModelEntry, Stem } from "./model.ts";
+import { nins } from "./nin.ts";
+import { resnets } from "./resnet.ts";
+
+export const models = { ...resnets, ...nins };
+export type ModelName = keyof typeof models;
+
+export interface EncoderSpec {
+  model: string;
+  width?: number | undefined;
+  stem?: Stem | undefined;
+}
+
+/** The row of that name. @throws UsageError with the nearest name there is */
+export function modelEntry(name: string): ModelEntry {
+  if (!Object.hasOwn(models, name)) throw unknownName("model", name, Object.keys(models));
+  return models[name as ModelName];
+}
+
+/**
+ * An encoder with initial values from libtorch's generator ({@link manualSeed} first for a repeatable one).
+ * @throws UsageError for an unknown model, a stem that it has not, a width that is not positive
+ */
+export function createEncoder({ model, width = 1, stem }: EncoderSpec): Encoder {
+  const entry = modelEntry(model);
+  const chosen = stem ?? (entry.stems[0] as Stem);
+  if (!entry.stems.includes(chosen)) {
+    throw new UsageError(`${model} has no stem "${chosen}". It has: ${entry.stems.join(", ")}.`);
+  }
+  if (!(width > 0 && width <= 64)) throw new UsageError(`Expected a width above 0 and at most 64, got ${width}.`);
+  return entry.create({ width, stem: chosen });
+}

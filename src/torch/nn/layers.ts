@@ -1,0 +1,141 @@
+/** The layers of `torch.nn` in use, with its initial values. x is (B, C, H, W) unless told otherwise. */
+import * as ops from "../ops.ts";
+import { ones, zeros } from "../ops.ts";
+import { scope } from "../scope.ts";
+import type { Tensor } from "../tensor.ts";
+import { kaimingNormalFanOut, uniform } from "./init.ts";
+import { Buffer, Module, Parameter } from "./module.ts";
+
+export interface Conv2dOptions {
+  stride?: number;
+  padding?: number;
+  groups?: number;
+  bias?: boolean;
+}
+
+/** Kernels (outputs, inputs / groups, kernel, kernel). Without bias unless told, as before a batch norm. */
+export class Conv2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  private readonly options: { stride: number; padding: number; groups: number };
+
+  constructor(inputs: number, outputs: number, kernel: number, options: Conv2dOptions = {}) {
+    super();
+    const { stride = 1, padding = 0, groups = 1, bias = false } = options;
+    this.options = { stride, padding, groups };
+    this.weight = scope(() => new Parameter(kaimingNormalFanOut([outputs, inputs / groups, kernel, kernel])));
+    this.bias = bias ? scope(() => new Parameter(zeros([outputs]))) : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { stride, padding, groups } = this.options;
+    return ops.conv2d(x, this.weight, this.bias, stride, padding, 1, groups);
+  }
+}
+
+/** Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167. In training by the batch's statistics, else by the running ones. */
+export class BatchNorm2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly running_mean: Buffer;
+  readonly running_var: Buffer;
+  readonly num_batches_tracked: Buffer;
+
+  constructor(channels: number) {
+    super();
+    [this.weight, this.bias] = scope(() => [new Parameter(ones([channels])), new Parameter(zeros([channels]))]);
+    [this.running_mean, this.running_var] = scope(() => [new Buffer(zeros([channels])), new Buffer(ones([channels]))]);
+    this.num_batches_tracked = scope(() => new Buffer(zeros([], { dtype: "i64" })));
+  }
+
+  override forward(x: Tensor): Tensor {
+    if (this.training) this.num_batches_tracked.add_(1);
+    const { weight, bias, running_mean, running_var, training } = this;
+    return ops.batchNorm(x, weight, bias, running_mean, running_var, training, 0.1, 1e-5, true);
+  }
+}
+
+/** x (..., inputs) to (..., outputs). Weights and biases uniform in ±1/√inputs, as PyTorch's. */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(inputs: number, outputs: number, { bias = true } = {}) {
+    super();
+    const bound = 1 / Math.sqrt(inputs);
+    this.weight = scope(() => new Parameter(uniform([outputs, inputs], bound)));
+    this.bias = bias ? scope(() => new Parameter(uniform([outputs], bound))) : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return ops.linear(x, this.weight, this.bias);
+  }
+}
+
+/** Over the last dimension. Ba, Kiros & Hinton 2016, https://arxiv.org/abs/1607.06450 */
+export class LayerNorm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  private readonly width: number;
+
+  constructor(width: number) {
+    super();
+    this.width = width;
+    [this.weight, this.bias] = scope(() => [new Parameter(ones([width])), new Parameter(zeros([width]))]);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return ops.layerNorm(x, [this.width], this.weight, this.bias, 1e-5);
+  }
+}
+
+/** A layer without parameters. */
+abstract class Pool extends Module {
+  protected readonly kernel: number;
+  protected readonly stride: number;
+  protected readonly padding: number;
+
+  constructor(kernel: number, stride: number, padding = 0) {
+    super();
+    [this.kernel, this.stride, this.padding] = [kernel, stride, padding];
+  }
+}
+
+export class MaxPool2d extends Pool {
+  override forward(x: Tensor): Tensor {
+    return ops.maxPool2d(x, this.kernel, this.stride, this.padding);
+  }
+}
+
+/** The average counts the padding, as PyTorch's. */
+export class AvgPool2d extends Pool {
+  override forward(x: Tensor): Tensor {
+    return ops.avgPool2d(x, this.kernel, this.stride, this.padding);
+  }
+}
+
+/** Writes into its input. */
+export class ReLU extends Module {
+  override forward(x: Tensor): Tensor {
+    return x.relu_();
+  }
+}
+
+export class GELU extends Module {
+  override forward(x: Tensor): Tensor {
+    return ops.gelu(x);
+  }
+}
+
+export class Dropout extends Module {
+  private readonly probability: number;
+
+  constructor(probability: number) {
+    super();
+    this.probability = probability;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return ops.dropout(x, this.probability, this.training);
+  }
+}
