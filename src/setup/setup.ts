@@ -1,8 +1,11 @@
 /** Setup: find or get libtorch and build the addon against it. Done once; afterwards it only looks. */
+import { join } from "node:path";
 import { buildAddon, buildDigest } from "./build.ts";
 import { type CurrentBuild, currentBuild, writeCurrentBuild } from "./current.ts";
 import { getLibtorch, type LibtorchSource, libtorchSource, libtorchSources } from "./fetch.ts";
 import { finders, type Libtorch } from "./libtorch.ts";
+import { withLock } from "./lock.ts";
+import { buildFolder } from "./places.ts";
 import { getBuildTools, requireCompiler } from "./tools.ts";
 
 export interface SetupOptions {
@@ -24,16 +27,24 @@ export async function setup(options: SetupOptions = {}): Promise<CurrentBuild> {
   const only = name ? libtorchSource(name) : undefined;
   const current = currentBuild();
   if (!force && current && (await isUpToDate(current, only))) return current;
+  const waiting = () => say("Another process is setting up; waiting for it ...");
+  return withLock(join(buildFolder(), "lock"), waiting, async () => {
+    const meanwhile = currentBuild();
+    if (!force && meanwhile && (await isUpToDate(meanwhile, only))) return meanwhile;
+    return build(say, only);
+  });
+}
 
+async function build(say: (line: string) => void, only: LibtorchSource | undefined): Promise<CurrentBuild> {
   const compiler = requireCompiler();
   const tools = await getBuildTools(say);
   const libtorch = await getLibtorch(tools.cmake, say, only);
   const builtFrom = buildDigest(libtorch);
   say(`Building the addon against libtorch ${libtorch.version} (${libtorch.libDirs[0]}): about a minute ...`);
-  const build = await buildAddon(libtorch, tools, compiler, builtFrom);
-  writeCurrentBuild(build);
-  say(`Ready: ${build.addon}`);
-  return build;
+  const built = await buildAddon(libtorch, tools, compiler, builtFrom);
+  writeCurrentBuild(built);
+  say(`Ready: ${built.addon}`);
+  return built;
 }
 
 /** Whether the last build still stands: same sources, same libtorch, and no other libtorch is asked for. */
