@@ -1,0 +1,79 @@
+"""The networks, with the parameter names that the fixtures use."""
+import torch
+import torchvision
+from torch import nn
+from torchvision.models.resnet import BasicBlock
+
+DEPTHS = {"resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
+
+
+class ResNet(torchvision.models.ResNet):
+    """torchvision's, with every width multiplied; at width 1 it is torchvision's own."""
+
+    def __init__(self, depths, width=1.0, classes=4):
+        self.width = width
+        super().__init__(BasicBlock, list(depths), num_classes=classes)
+        channels = int(64 * width)
+        self.conv1 = nn.Conv2d(3, channels, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.fc = nn.Linear(8 * channels, classes)
+
+    def _make_layer(self, block, planes, *arguments, **options):
+        if planes == 64:
+            self.inplanes = int(64 * self.width)
+        return super()._make_layer(block, int(planes * self.width), *arguments, **options)
+
+    def stages(self, x):
+        """Named intermediates in order; all but the last two are (B, C, H, W)."""
+        found = {"stem": self.maxpool(self.relu(self.bn1(self.conv1(x))))}
+        for name in ("layer1", "layer2", "layer3", "layer4"):
+            found[name] = getattr(self, name)(list(found.values())[-1])
+        return finish(found, self.fc)
+
+
+class ConvBlock(nn.Module):
+    def __init__(self, inputs, outputs, kernel):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        return torch.relu(self.bn(self.conv(x)))
+
+
+class NetworkInNetwork(nn.Module):
+    """RotNet's for CIFAR, without the pooling behind block 3 (use_avg_on_conv3=False in its configuration).
+
+    https://github.com/gidariss/FeatureLearningRotNet architectures/NetworkInNetwork.py: kernels 5 or 3, then 1, 1;
+    batch norm and ReLU after each; pooling 3, stride 2, padding 1, the average counting the padding.
+    """
+
+    def __init__(self, blocks, width=1.0, classes=4):
+        super().__init__()
+        a, b, c = (int(channels * width) for channels in (192, 160, 96))
+        self.block1 = nn.Sequential(ConvBlock(3, a, 5), ConvBlock(a, b, 1), ConvBlock(b, c, 1), nn.MaxPool2d(3, 2, 1))
+        self.block2 = nn.Sequential(ConvBlock(c, a, 5), ConvBlock(a, a, 1), ConvBlock(a, a, 1), nn.AvgPool2d(3, 2, 1))
+        for number in range(3, blocks + 1):
+            layers = nn.Sequential(ConvBlock(a, a, 3), ConvBlock(a, a, 1), ConvBlock(a, a, 1))
+            self.add_module(f"block{number}", layers)
+        self.fc = nn.Linear(a, classes)
+
+    def stages(self, x):
+        found = {}
+        for name, block in self.named_children():
+            if name != "fc":
+                x = found[name] = block(x)
+        return finish(found, self.fc)
+
+    def forward(self, x):
+        return self.stages(x)["logits"]
+
+
+def finish(found, classifier):
+    found["pooled"] = list(found.values())[-1].mean((2, 3))  # (B, C)
+    found["logits"] = classifier(found["pooled"])  # (B, 4)
+    return found
+
+
+def build(name, width=1.0):
+    return NetworkInNetwork(int(name[3:]), width) if name.startswith("nin") else ResNet(DEPTHS[name], width)

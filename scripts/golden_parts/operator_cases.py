@@ -1,0 +1,193 @@
+"""Which calls of which operators are compared: one function a family."""
+import torch
+
+from golden_parts import network_cases
+from golden_parts.formula import integers, positive
+from golden_parts.formula import values as v
+
+
+def arithmetic(family):
+    case, a, b = family.case, lambda: v("a", 3, 4), lambda: v("b", 3, 4)
+    row, base = lambda: v("row", 4), lambda: positive("base", 3, 4)
+    for name in ("neg", "abs", "exp", "expm1", "sin", "cos", "tanh", "sigmoid", "erf", "square"):
+        case(name, a())
+    for name in ("log", "log1p", "log2", "sqrt", "rsqrt", "reciprocal"):
+        case(name, base())
+    for name in ("floor", "ceil", "round", "trunc", "sign", "isnan", "isfinite"):
+        case(name, a(), gradients=False)
+    for name in ("sub.Tensor", "mul.Tensor", "minimum", "maximum", "atan2"):
+        case(name, a(), b())
+    case("add.Tensor", a(), row(), 0.5)
+    case("add.Scalar", a(), 2.5, 2)
+    case("sub.Scalar", a(), 2.5)
+    case("rsub.Scalar", a(), 1)
+    case("mul.Scalar", a(), -1.5)
+    case("mul.Tensor", v("column", 3, 1), row())
+    case("div.Tensor", a(), base())
+    case("div.Scalar", a(), 4)
+    case("div.Tensor_mode", a(), base(), "floor", gradients=False)
+    case("pow.Tensor_Scalar", base(), 2.5)
+    case("pow.Tensor_Tensor", base(), b())
+    case("pow.Scalar", 2, a())
+    case("clamp", a(), -0.5, 1)
+    case("clamp", a(), None, 0.25)
+    case("clamp_min", a(), 0.1)
+    case("clamp_max", a(), 0.1)
+    case("lerp.Scalar", a(), b(), 0.3)
+    case("lerp.Tensor", a(), b(), v("weight", 3, 4))
+    case("addcmul", a(), b(), base(), 0.5)
+    case("addcdiv", a(), b(), base(), 0.5)
+    case("remainder.Scalar", a(), 0.75)
+    case("fmod.Scalar", a(), 0.75)
+    for name in ("eq", "ne", "lt", "le", "gt", "ge"):
+        case(f"{name}.Tensor", integers("left", 3, 4, below=3), integers("right", 4, below=3))
+        case(f"{name}.Scalar", integers("left", 3, 4, below=3), 1)
+    case("logical_and", a() > 0, b() > 0)
+    case("logical_or", a() > 0, b() > 0)
+    case("logical_not", a() > 0)
+    case("bitwise_and.Tensor", integers("left", 6, below=16), integers("right", 6, below=16))
+    case("bitwise_xor.Tensor", integers("left", 6, below=16), integers("right", 6, below=16))
+    case("where.self", a() > 0, a(), b())
+    case("masked_fill.Scalar", a(), b() > 0, -3)
+    case("add.Tensor", integers("left", 3, 4, below=9), a())  # i64 + f32 = f32
+    case("add.Tensor", v("double", 3, dtype=torch.float64), v("row", 3))  # f64 + f32 = f64
+    case("div.Tensor", integers("left", 6, below=9), integers("right", 6, below=9) + 1)  # i64 / i64 = f32
+    case("add_.Tensor", a(), b(), -0.5)
+    case("mul_.Scalar", a(), 0.5)
+    case("copy_", a(), integers("left", 3, 4, below=9))
+    case("fill_.Scalar", a(), 0.25)
+    case("zero_", a())
+
+
+def reduction(family):
+    case, x = family.case, lambda: v("x", 2, 3, 4)
+    for name in ("sum", "mean", "prod", "max", "min"):
+        case(name, x())
+    case("sum.dim_IntList", x(), [0, 2], False)
+    case("sum.dim_IntList", x(), [1], True, torch.float64)
+    case("sum", x() > 0)
+    case("mean.dim", x(), [-1], True)
+    case("prod.dim_int", x(), 1, False)
+    case("var.dim", x(), [0, 2], True, False)
+    case("std.dim", x(), [1], False, True)
+    case("var", x(), True)
+    case("var_mean.dim", x(), [2], False, False)
+    case("max.dim", x(), 1, False)
+    case("min.dim", x(), 2, True)
+    case("amax", x(), [1, 2], False)
+    case("amin", x(), [0], True)
+    case("argmax", x(), 1, False)
+    case("argmin", x())
+    case("logsumexp", x(), [1], False)
+    case("cumsum", x(), 1)
+    case("cumprod", x(), 2)
+    case("any", x() > 1.9)
+    case("all.dim", x() > -1.5, 1, False)
+    case("norm.Scalar", x(), 2)
+    case("norm.ScalarOpt_dim", x(), 1, [1], True)
+    case("linalg_vector_norm", x(), 2, [2], True)
+    case("topk", x(), 2, 2, True, True)
+    case("sort", x(), 1, True)
+    case("argsort", x(), 2, False)
+    case("median", x())
+    case("kthvalue", x(), 2, 1, False)
+    case("bincount", integers("counts", 12, below=5), None, 7)
+    case("histc", x(), 5, -2, 2, gradients=False)
+    case("searchsorted.Tensor", v("edges", 6).sort().values, v("found", 4))
+
+
+def indexing(family):
+    case, x = family.case, lambda: v("x", 4, 5)
+    rows = lambda: integers("rows", 3, below=4)
+    case("index_select", x(), 0, rows())
+    case("gather", x(), 1, integers("columns", 4, 2, below=5))
+    case("scatter.src", x(), 1, torch.tensor([[0, 3], [1, 2], [4, 0], [2, 1]]), v("source", 4, 2))
+    case("scatter.value", x(), 1, torch.tensor([[0, 3], [1, 2], [4, 0], [2, 1]]), 7)
+    case("scatter_add", x(), 0, integers("rows", 3, 5, below=4), v("source", 3, 5))
+    case("index_add", x(), 0, rows(), v("source", 3, 5), 2)
+    case("index.Tensor", x(), [rows(), integers("columns", 3, below=5)])
+    case("index.Tensor", x(), [None, integers("columns", 2, 2, below=5)])
+    case("index_put", x(), [rows()], v("source", 3, 5), True)
+    case("select.int", x(), 1, -2)
+    case("slice.Tensor", x(), 1, 1, 5, 2)
+    case("narrow", x(), 0, 1, 2)
+    case("masked_select", x(), v("mask", 4, 5) > 0)
+    case("nonzero", integers("sparse", 3, 4, below=2))
+    case("take_along_dim", x(), integers("columns", 4, 2, below=5), 1)
+    case("one_hot", integers("labels", 5, below=3), 4)
+    case("embedding", x(), integers("words", 2, 3, below=4))
+    case("roll", x(), [1, -2], [0, 1])
+    case("flip", x(), [1])
+    case("tril", x(), -1)
+    case("triu", x(), 1)
+    case("diagonal", x(), 1, 0, 1)
+    case("arange.start_step", 1, 8, 3, torch.int64)
+    case("linspace", -1, 1, 5, torch.float32)
+    case("eye", 3, torch.float32)
+    case("full", [2, 2], 1.5, torch.float64)
+    case("isin.Tensor_Tensor", integers("labels", 6, below=5), torch.tensor([1, 3]))
+
+
+def shape(family):
+    case, x = family.case, lambda: v("x", 2, 3, 4)
+    image = lambda: v("image", 1, 4, 3, 5)
+    case("view", x(), [6, -1])
+    case("reshape", x(), [4, 6])
+    case("permute", x(), [2, 0, 1])
+    case("transpose.int", x(), 0, -1)
+    case("t", v("matrix", 2, 3))
+    case("squeeze.dim", v("thin", 2, 1, 3), 1)
+    case("squeeze", v("thin", 2, 1, 3))
+    case("unsqueeze", x(), -1)
+    case("expand", v("thin", 2, 1, 3), [-1, 4, 3])
+    case("broadcast_to", v("row", 4), [3, 4])
+    case("repeat", x(), [2, 1, 2])
+    case("tile", v("row", 4), [2, 2])
+    case("repeat_interleave.self_int", x(), 2, 0)
+    case("cat", [v("p", 2, 3), v("q", 1, 3)], 0)
+    case("stack", [v("p", 2, 3), v("q", 2, 3)], 1)
+    case("split.Tensor", x(), 3, 2)
+    case("chunk", x(), 2, 1)
+    case("unbind.int", x(), 1)
+    case("flatten.using_ints", x(), 1, -1)
+    case("movedim.int", x(), 0, 2)
+    for turns in (1, 2, 3):
+        case("rot90", image(), turns, [2, 3])
+    case("constant_pad_nd", image(), [1, 2, 0, 1], 0.5)
+    case("reflection_pad2d", image(), [1, 1, 2, 0])
+    case("pixel_shuffle", image(), 2)
+    case("unfold", x(), 2, 2, 1)
+    case("im2col", image(), [2, 2], [1, 1], [1, 0], [1, 2])
+    case("to.dtype", x(), torch.float64)
+    case("to.dtype", x(), torch.int32)
+
+
+def linear_algebra(family):
+    case, p, q = family.case, lambda: v("p", 3, 4), lambda: v("q", 4, 2)
+    square = lambda: v("square", 3, 3)
+    definite = lambda: (lambda m: m @ m.T + torch.eye(3))(square())
+    case("mm", p(), q())
+    case("matmul", v("batch", 2, 1, 3, 4), v("other", 5, 4, 2))
+    case("matmul", p(), v("row", 4))
+    case("bmm", v("left", 2, 3, 4), v("right", 2, 4, 2))
+    case("addmm", v("bias", 2), p(), q(), 0.5, 2)
+    case("baddbmm", v("sum", 2, 3, 2), v("left", 2, 3, 4), v("right", 2, 4, 2))
+    case("linear", v("input", 2, 3, 4), v("weight", 5, 4), v("bias", 5))
+    case("linear", p(), v("weight", 5, 4))
+    case("dot", v("row", 4), v("row2", 4))
+    case("outer", v("row", 4), v("row3", 3))
+    case("einsum", "bij,bkj->bik", [v("left", 2, 3, 4), v("other", 2, 5, 4)])
+    case("trace", square())
+    case("linalg_svdvals", p())
+    case("linalg_eigvalsh", definite())
+    case("linalg_cholesky", definite())
+    case("linalg_inv", definite())
+    case("linalg_det", square())
+    case("linalg_solve", definite(), v("right", 3, 2))
+    case("cdist", p(), v("points", 2, 4), 2)
+
+
+FAMILIES = {
+    "arithmetic": arithmetic, "reduction": reduction, "indexing": indexing, "shape": shape,
+    "linear-algebra": linear_algebra, **network_cases.FAMILIES,
+}

@@ -1,0 +1,61 @@
+"""How the networks' initial values are distributed. Random, so compare moments, not numbers."""
+import math
+
+import torchvision
+
+from golden_parts.models import build
+
+
+def write(out):
+    out.json("initial-values.json", {
+        "resnet18": [row(key, tensor, resnet_rule) for key, tensor in parameters(torchvision.models.resnet18(num_classes=4))],
+        "nin4": [row(key, tensor, nin_rule) for key, tensor in parameters(build("nin4"))],
+    })
+
+
+def parameters(model):
+    return list(model.named_parameters())
+
+
+def row(key, tensor, rule):
+    return {"name": key, "shape": list(tensor.shape), **rule(key, tensor)}
+
+
+def fan_out_normal(tensor):
+    """kaiming_normal_(mode="fan_out"), and RotNet's weight_initialization: N(0, 2 / (k k out))."""
+    out, _, height, width = tensor.shape
+    return {"distribution": "normal", "deviation": math.sqrt(2 / (out * height * width))}
+
+
+def resnet_rule(key, tensor):
+    """torchvision.models.resnet; fc keeps torch.nn.Linear's own, uniform within 1 / sqrt(inputs)."""
+    if tensor.dim() == 4:
+        rule = fan_out_normal(tensor)
+        check(key, tensor, rule["deviation"])
+        return rule
+    if key.startswith("fc."):
+        bound = 1 / math.sqrt(512)
+        assert tensor.abs().max() <= bound
+        return {"distribution": "uniform", "deviation": bound / math.sqrt(3), "bound": bound}
+    return constant(key)
+
+
+def nin_rule(key, tensor):
+    """RotNet's NetworkInNetwork.weight_initialization: the classifier's bias is zero, its weight torch's own."""
+    if tensor.dim() == 4:
+        return fan_out_normal(tensor)
+    if key == "fc.weight":
+        bound = 1 / math.sqrt(tensor.shape[1])
+        return {"distribution": "uniform", "deviation": bound / math.sqrt(3), "bound": bound}
+    return constant(key)
+
+
+def constant(key):
+    return {"distribution": "constant", "deviation": 0.0, "value": 0.0 if key.endswith("bias") else 1.0}
+
+
+def check(key, tensor, deviation):
+    """The rule written down here is what torchvision really draws."""
+    measured = tensor.detach().double().std().item()
+    assert abs(measured / deviation - 1) < 5 / math.sqrt(2 * tensor.numel()), (key, measured, deviation)
+    assert abs(tensor.detach().double().mean().item()) < 5 * deviation / math.sqrt(tensor.numel()), key
