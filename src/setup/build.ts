@@ -1,6 +1,6 @@
 /** Compiling the addon (native/) against a libtorch, with CMake. */
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { SelfsightError } from "../errors.ts";
@@ -12,6 +12,9 @@ import type { BuildTools } from "./tools.ts";
 
 /** Two compilers at a time: each takes about 1 GB with libtorch's headers. */
 const parallel = 2;
+
+/** Beside the addon, once it is whole: the digest of what it was built from. */
+const stampName = "built-from";
 
 const sourceFolder = (): string => join(packageRoot(), "native");
 
@@ -48,6 +51,15 @@ function nodeIncludeDirs(): string[] {
   return [folder("node-addon-api"), join(folder("node-api-headers"), "include")];
 }
 
+/** An earlier build of the same sources against the same libtorch, or undefined. */
+export function earlierBuild(libtorch: Libtorch, builtFrom: string): CurrentBuild | undefined {
+  const folder = outputFolder(libtorch);
+  const addon = join(folder, "selfsight.node");
+  const stamp = join(folder, stampName);
+  const same = existsSync(addon) && existsSync(stamp) && readFileSync(stamp, "utf8") === builtFrom;
+  return same ? { addon, libtorch, builtFrom } : undefined;
+}
+
 /**
  * Configures and compiles. Takes about a minute the first time.
  * Throws SelfsightError with the end of the compiler's output and the path of the whole of it.
@@ -61,6 +73,7 @@ export async function buildAddon(
   const folder = outputFolder(libtorch);
   const log = join(folder, "build.log");
   mkdirSync(folder, { recursive: true });
+  rmSync(join(folder, stampName), { force: true });
   rmSync(join(folder, "CMakeCache.txt"), { force: true }); // it would keep an older compiler's or libtorch's path
   rmSync(log, { force: true });
   const settings = {
@@ -81,6 +94,7 @@ export async function buildAddon(
     const { code, output } = await run(tools.cmake, step, { log });
     if (code !== 0) throw new SelfsightError(buildFailed(output, log, libtorch));
   }
+  writeFileSync(join(folder, stampName), builtFrom);
   return { addon: join(folder, "selfsight.node"), libtorch, builtFrom };
 }
 

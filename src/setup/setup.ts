@@ -1,6 +1,6 @@
 /** Setup: find or get libtorch and build the addon against it. Done once; afterwards it only looks. */
 import { join } from "node:path";
-import { buildAddon, buildDigest } from "./build.ts";
+import { buildAddon, buildDigest, earlierBuild } from "./build.ts";
 import { type CurrentBuild, currentBuild, writeCurrentBuild } from "./current.ts";
 import { getLibtorch, type LibtorchSource, libtorchSource, libtorchSources } from "./fetch.ts";
 import { finders, type Libtorch } from "./libtorch.ts";
@@ -8,13 +8,15 @@ import { withLock } from "./lock.ts";
 import { buildFolder } from "./places.ts";
 import { getBuildTools, requireCompiler } from "./tools.ts";
 
+type Say = (line: string) => void;
+
 export interface SetupOptions {
   /** Take libtorch from there and nowhere else. $SELFSIGHT_LIBTORCH when not given; the first that works without. */
   libtorch?: string | undefined;
   /** Build again even if nothing changed. */
   force?: boolean;
   /** Told, a line at a time, what is being done. Not called when there is nothing to do. */
-  say?: (line: string) => void;
+  say?: Say;
 }
 
 /**
@@ -31,15 +33,20 @@ export async function setup(options: SetupOptions = {}): Promise<CurrentBuild> {
   return withLock(join(buildFolder(), "lock"), waiting, async () => {
     const meanwhile = currentBuild();
     if (!force && meanwhile && (await isUpToDate(meanwhile, only))) return meanwhile;
-    return build(say, only);
+    return build(say, only, force);
   });
 }
 
-async function build(say: (line: string) => void, only: LibtorchSource | undefined): Promise<CurrentBuild> {
+async function build(say: Say, only: LibtorchSource | undefined, force: boolean): Promise<CurrentBuild> {
   const compiler = requireCompiler();
   const tools = await getBuildTools(say);
   const libtorch = await getLibtorch(tools.cmake, say, only);
   const builtFrom = buildDigest(libtorch);
+  const earlier = force ? undefined : earlierBuild(libtorch, builtFrom);
+  if (earlier) {
+    writeCurrentBuild(earlier);
+    return earlier;
+  }
   say(`Building the addon against libtorch ${libtorch.version} (${libtorch.libDirs[0]}): about a minute ...`);
   const built = await buildAddon(libtorch, tools, compiler, builtFrom);
   writeCurrentBuild(built);
