@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync 
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { addonPath, currentBuild } from "./current.ts";
-import { findLibtorch } from "./fetch.ts";
+import { askedSource, findLibtorch } from "./fetch.ts";
 import type { Libtorch } from "./libtorch.ts";
 import { cacheDir } from "./paths.ts";
 import { packageRoot } from "./places.ts";
@@ -116,7 +116,7 @@ async function programCheck(
 async function libtorchCheck(): Promise<DoctorCheck> {
   const built = currentBuild()?.libtorch;
   if (built?.libDirs.every((folder) => existsSync(folder))) return found(built, "");
-  const search = await findLibtorch();
+  const search = await findLibtorch(askedSource());
   if (search.found) return found(search.found, ", not built against yet");
   const value = search.misses.join("\n");
   return { name: "libtorch", status: "missing", value, remedy: "`selfsight setup` fetches it" };

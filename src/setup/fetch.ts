@@ -29,11 +29,16 @@ export const libtorchSources = {
 
 export type LibtorchSource = keyof typeof libtorchSources;
 
-/** The source of that name. Throws UsageError, naming the others, if there is none. */
-export function libtorchSource(name: string): LibtorchSource {
+/**
+ * The source that is asked for: `name`, else $SELFSIGHT_LIBTORCH, else "env" when $LIBTORCH is set (one that leads
+ * nowhere is a mistake to hear about, not one to pass over). Undefined: the first that works.
+ * Throws UsageError, naming the sources, if there is none of that name.
+ */
+export function askedSource(name = process.env["SELFSIGHT_LIBTORCH"]): LibtorchSource | undefined {
   const names = Object.keys(libtorchSources);
-  if (!names.includes(name)) throw unknownName("libtorch source", name, names);
-  return name as LibtorchSource;
+  if (name && !names.includes(name)) throw unknownName("libtorch source", name, names);
+  if (name) return name as LibtorchSource;
+  return process.env["LIBTORCH"] || process.env["LIBTORCH_LIB"] ? "env" : undefined;
 }
 
 /**
@@ -42,8 +47,6 @@ export function libtorchSource(name: string): LibtorchSource {
  */
 export async function findLibtorch(only?: LibtorchSource): Promise<{ found?: Libtorch; misses: string[] }> {
   const misses: string[] = [];
-  // A $LIBTORCH that leads nowhere is a mistake to hear about, not one to pass over.
-  if (!only && (process.env["LIBTORCH"] || process.env["LIBTORCH_LIB"])) only = "env";
   for (const place of only ? [libtorchSources[only].find] : (Object.keys(finders) as FoundIn[])) {
     const found = await finders[place]();
     if (typeof found !== "string") return { found, misses };
@@ -60,10 +63,9 @@ export async function getLibtorch(cmake: string, say: Say, only?: LibtorchSource
   const { found, misses } = await findLibtorch(only);
   if (found) return found;
   const reasons = [...misses];
-  const fromEnvironment = !only && (process.env["LIBTORCH"] || process.env["LIBTORCH_LIB"]);
   for (const name of only ? [only] : (Object.keys(libtorchSources) as LibtorchSource[])) {
     const source: Source = libtorchSources[name];
-    if (!source.fetch || fromEnvironment) continue;
+    if (!source.fetch) continue;
     say(`No libtorch yet (${reasons.at(-1)}). Trying ${source.title} ...`);
     const failure = await source.fetch(cmake, say);
     const now = failure ?? (await finders[source.find]());

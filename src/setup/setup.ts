@@ -1,19 +1,24 @@
 /** Setup: find or get libtorch and build the addon against it. Done once; afterwards it only looks. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { buildAddon, buildDigest, earlierBuild } from "./build.ts";
 import { type CurrentBuild, currentBuild, writeCurrentBuild } from "./current.ts";
-import { getLibtorch, type LibtorchSource, libtorchSource, libtorchSources } from "./fetch.ts";
+import { askedSource, getLibtorch, type LibtorchSource, libtorchSources } from "./fetch.ts";
 import { finders, type Libtorch } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
 import { buildFolder } from "./places.ts";
 import { getBuildTools, requireCompiler } from "./tools.ts";
 
 type Say = (line: string) => void;
+type Asked = LibtorchSource | undefined;
 
 export interface SetupOptions {
-  /** Take libtorch from there and nowhere else. $SELFSIGHT_LIBTORCH when not given; the first that works without. */
+  /**
+   * Take libtorch from there and nowhere else: env, python, system, archive, apt or pip. When not given,
+   * $SELFSIGHT_LIBTORCH, $LIBTORCH, what the last build used, or the first that works.
+   */
   libtorch?: string | undefined;
-  /** Build again even if nothing changed. */
+  /** Search and build again even if nothing changed. */
   force?: boolean;
   /** Told, a line at a time, what is being done. Not called when there is nothing to do. */
   say?: Say;
@@ -25,22 +30,26 @@ export interface SetupOptions {
  */
 export async function setup(options: SetupOptions = {}): Promise<CurrentBuild> {
   const { say = () => {}, force = false } = options;
-  const name = options.libtorch ?? process.env["SELFSIGHT_LIBTORCH"];
-  const only = name ? libtorchSource(name) : undefined;
+  const only = askedSource(options.libtorch);
   const current = currentBuild();
   if (!force && current && (await isUpToDate(current, only))) return current;
   const waiting = () => say("Another process is setting up; waiting for it ...");
   return withLock(join(buildFolder(), "lock"), waiting, async () => {
     const meanwhile = currentBuild();
     if (!force && meanwhile && (await isUpToDate(meanwhile, only))) return meanwhile;
-    return build(say, only, force);
+    const kept = !only && !force && meanwhile && isThere(meanwhile.libtorch) ? meanwhile.libtorch : undefined;
+    return build(say, only, kept, force);
   });
 }
 
-async function build(say: Say, only: LibtorchSource | undefined, force: boolean): Promise<CurrentBuild> {
+/** Whether its folders still are. */
+const isThere = (libtorch: Libtorch): boolean =>
+  [...libtorch.libDirs, ...libtorch.includeDirs].every((f) => existsSync(f));
+
+async function build(say: Say, only: Asked, kept: Libtorch | undefined, force: boolean): Promise<CurrentBuild> {
   const compiler = requireCompiler();
   const tools = await getBuildTools(say);
-  const libtorch = await getLibtorch(tools.cmake, say, only);
+  const libtorch = kept ?? (await getLibtorch(tools.cmake, say, only));
   const builtFrom = buildDigest(libtorch);
   const earlier = force ? undefined : earlierBuild(libtorch, builtFrom);
   if (earlier) {
@@ -55,7 +64,7 @@ async function build(say: Say, only: LibtorchSource | undefined, force: boolean)
 }
 
 /** Whether the last build still stands: same sources, same libtorch, and no other libtorch is asked for. */
-async function isUpToDate(current: CurrentBuild, only: LibtorchSource | undefined): Promise<boolean> {
+async function isUpToDate(current: CurrentBuild, only: Asked): Promise<boolean> {
   const wanted = await wantedLibtorch(current, only);
   if (!wanted || !isSame(wanted, current.libtorch)) return false;
   try {
@@ -65,12 +74,10 @@ async function isUpToDate(current: CurrentBuild, only: LibtorchSource | undefine
   }
 }
 
-/** What is asked for by name or by $LIBTORCH; without either, what the last build used stays in use. */
-async function wantedLibtorch(current: CurrentBuild, only: LibtorchSource | undefined): Promise<Libtorch | undefined> {
-  const fromEnvironment = process.env["LIBTORCH"] || process.env["LIBTORCH_LIB"] ? "env" : undefined;
-  const asked = only ? libtorchSources[only].find : fromEnvironment;
-  if (!asked) return current.libtorch;
-  const found = await finders[asked]();
+/** What is asked for; when nothing is, what the last build used stays in use. */
+async function wantedLibtorch(current: CurrentBuild, only: Asked): Promise<Libtorch | undefined> {
+  if (!only) return current.libtorch;
+  const found = await finders[libtorchSources[only].find]();
   return typeof found === "string" ? undefined : found;
 }
 

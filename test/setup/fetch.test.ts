@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SelfsightError, UsageError } from "../../src/errors.ts";
 import { archives } from "../../src/setup/archive.ts";
 import { buildFailed } from "../../src/setup/build.ts";
-import { findLibtorch, getLibtorch, libtorchSource, noLibtorch } from "../../src/setup/fetch.ts";
+import { askedSource, findLibtorch, getLibtorch, noLibtorch } from "../../src/setup/fetch.ts";
+import type { Libtorch } from "../../src/setup/libtorch.ts";
 import { noBuildTools, noCompiler } from "../../src/setup/tools.ts";
 
 let cache: string;
@@ -13,7 +14,8 @@ let cache: string;
 beforeEach(() => {
   cache = mkdtempSync(join(tmpdir(), "selfsight-cache-"));
   vi.stubEnv("SELFSIGHT_CACHE", cache);
-  for (const name of ["LIBTORCH", "LIBTORCH_INCLUDE", "LIBTORCH_LIB"]) vi.stubEnv(name, undefined);
+  for (const name of ["LIBTORCH", "LIBTORCH_INCLUDE", "LIBTORCH_LIB", "SELFSIGHT_LIBTORCH"])
+    vi.stubEnv(name, undefined);
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -22,9 +24,17 @@ afterEach(() => {
 
 describe("where libtorch comes from", () => {
   it("refuses an unknown source and guesses which was meant", () => {
-    expect(libtorchSource("apt")).toBe("apt");
-    expect(() => libtorchSource("arhive")).toThrow(UsageError);
-    expect(() => libtorchSource("arhive")).toThrow(/Did you mean "archive"\?.*env, python, system, archive, apt, pip/);
+    expect(() => askedSource("arhive")).toThrow(UsageError);
+    expect(() => askedSource("arhive")).toThrow(/Did you mean "archive"\?.*env, python, system, archive, apt, pip/);
+  });
+
+  it("asks the option first, then the environment", () => {
+    expect(askedSource()).toBeUndefined();
+    vi.stubEnv("LIBTORCH", "/anywhere");
+    expect(askedSource()).toBe("env");
+    vi.stubEnv("SELFSIGHT_LIBTORCH", "pip");
+    expect(askedSource()).toBe("pip");
+    expect(askedSource("apt")).toBe("apt");
   });
 
   it("looks only where it was told to", async () => {
@@ -37,7 +47,9 @@ describe("where libtorch comes from", () => {
   it("takes a LIBTORCH that leads nowhere for a mistake, and fetches nothing instead", async () => {
     vi.stubEnv("LIBTORCH", cache);
     const said: string[] = [];
-    const refusal = await getLibtorch("cmake", (line) => said.push(line)).catch((error: unknown) => error);
+    const refusal = await getLibtorch("cmake", (line) => said.push(line), askedSource()).catch(
+      (error: unknown) => error,
+    );
     expect(refusal).toBeInstanceOf(SelfsightError);
     expect(String(refusal)).toContain(`$LIBTORCH names no libtorch: no ATen/ATen.h in ${cache}`);
     expect(said).toEqual([]);
@@ -74,15 +86,15 @@ describe("refusals name the remedies", () => {
 
   it("a failed compilation shows the last 30 lines and the log", () => {
     const output = `${Array.from({ length: 50 }, (_, i) => `line ${i + 1}`).join("\n")}\n\n`;
-    const libtorch = {
+    const libtorch: Libtorch = {
       version: "9.9",
       includeDirs: [],
       libDirs: ["/there"],
       abi: 1,
       source: "env",
       cuda: false,
-    } as const;
-    const text = buildFailed(output, "/build/build.log", { ...libtorch, includeDirs: [], libDirs: ["/there"] });
+    };
+    const text = buildFailed(output, "/build/build.log", libtorch);
     expect(text).toContain("libtorch 9.9 (/there)");
     expect(text).not.toContain("line 20\n");
     expect(text).toContain("line 21\n");
