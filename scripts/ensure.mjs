@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -104,4 +104,6 @@ async function main(root) {
   await import(pathToFileURL(join(root, "dist", "setup", "main.js")).href);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(fileURLToPath(new URL("..", import.meta.url)));
+// realpath: import.meta.url has no symbolic links in it, the path node was called with may.
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url))
+  await main(fileURLToPath(new URL("..", import.meta.url)));
