@@ -28,6 +28,7 @@ namespace {
 constexpr size_t alignment = 64;      // of data, for the widest vector units
 constexpr size_t hugePage = 2 << 20;  // blocks from here on are aligned to huge pages: 512 times fewer page faults
 
+// Stands before the data, which is all that a deleter is told.
 struct Block {
   size_t capacity;  // bytes after the header
   size_t sizeClass;
@@ -66,13 +67,13 @@ class CachingAllocator final : public c10::Allocator {
 #else
   c10::DataPtr allocate(size_t bytes) const override { return const_cast<CachingAllocator*>(this)->take(bytes); }
 #endif
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }  // a block is known by its header, not by its data
+  c10::DeleterFnPtr raw_deleter() const override { return deleter; }
 
  private:
   c10::DataPtr take(size_t bytes);
   void give(Block* block);
   void drop();  // returns what is cached to the system; the lock is held
-  static void deleter(void* context);
+  static void deleter(void* data);
 
   std::mutex lock_;
   std::array<Block*, 256> free_{};
@@ -120,7 +121,8 @@ c10::DataPtr CachingAllocator::take(size_t bytes) {
     block->capacity = capacity;
     block->sizeClass = sizeClass;
   }
-  return {reinterpret_cast<char*>(block) + alignment, block, deleter, c10::Device(c10::DeviceType::CPU)};
+  void* data = reinterpret_cast<char*>(block) + alignment;
+  return {data, data, deleter, c10::Device(c10::DeviceType::CPU)};
 }
 
 void CachingAllocator::give(Block* block) {
@@ -138,7 +140,9 @@ void CachingAllocator::drop() {
   cached_ = 0;
 }
 
-void CachingAllocator::deleter(void* context) { shared().give(static_cast<Block*>(context)); }
+void CachingAllocator::deleter(void* data) {
+  if (data) shared().give(reinterpret_cast<Block*>(static_cast<char*>(data) - alignment));
+}
 
 }  // namespace
 
