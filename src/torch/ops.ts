@@ -101,9 +101,9 @@ export const gelu = tensorOperator("aten::gelu") as (x: Tensor) => Tensor;
 export const normalize = (x: Tensor, dim = 1, epsilon = 1e-12) => x.div(normOp(x, 2, [dim], true).clamp(epsilon));
 
 // Losses
-/** logits (N, C) and class indices (N), to the mean of -log softmax. */
+/** logits (N, C) and class indices (N), to the mean of -log softmax; in f32, whatever autocast made of the logits. */
 export const crossEntropy = (logits: Tensor, target: Tensor, { labelSmoothing = 0 } = {}) =>
-  crossEntropyOp(logits, target, null, 1, -100, labelSmoothing);
+  crossEntropyOp(logits.to("f32"), target, null, 1, -100, labelSmoothing);
 export const mseLoss = tensorOperator("aten::mse_loss") as (x: Tensor, target: Tensor) => Tensor;
 
 // Resampling

@@ -1,0 +1,76 @@
+/** Random crops and flips of a whole batch by one affine grid: the same code on CPU and GPU. */
+import { affineGrid, gridSample, tensor } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { type RandomGenerator, uniform } from "./random.ts";
+
+export interface CropOptions {
+  /** Side of the crops, in pixels. */
+  size: number;
+  /** Least part of the image's area that a crop covers; the most is all of it. */
+  minArea: number;
+  /** Mirror every other crop, left to right. */
+  flip: boolean;
+}
+
+/**
+ * Inception crops: an area of `minArea` to 1 and an aspect ratio of 3/4 to 4/3 of each image, at a random place,
+ * resized bilinearly to a square. Szegedy et al. 2015, https://arxiv.org/abs/1409.4842; torchvision's RandomResizedCrop.
+ * @param images (B, 3, H, W), floating
+ * @returns (B, 3, size, size)
+ */
+export function randomResizedCrop(
+  images: Tensor,
+  { size, minArea, flip }: CropOptions,
+  random: RandomGenerator,
+): Tensor {
+  const maps = Array.from({ length: images.size(0) }, () => {
+    const area = uniform(random, minArea, 1);
+    const ratio = Math.exp(uniform(random, Math.log(3 / 4), Math.log(4 / 3)));
+    const [width, height] = [Math.min(1, Math.sqrt(area * ratio)), Math.min(1, Math.sqrt(area / ratio))];
+    return window(width, height, uniform(random, -1, 1), uniform(random, -1, 1), flip && uniform(random, 0, 1) < 0.5);
+  });
+  return sample(images, maps, size);
+}
+
+/**
+ * Crops of the images' own scale, shifted by up to `padding` pixels beyond the edges, where zeros (the mean colour) are
+ * seen: what is usual for CIFAR (He et al. 2016, section 4.2).
+ */
+export function randomShift(
+  images: Tensor,
+  options: { size: number; padding: number; flip: boolean },
+  random: RandomGenerator,
+): Tensor {
+  const { size, padding, flip } = options;
+  const [height, width] = [images.size(2), images.size(3)];
+  const maps = Array.from({ length: images.size(0) }, () => {
+    // Whole pixels, so that nothing is resampled.
+    const shift = (side: number) => {
+      const range = side + 2 * padding - size;
+      return range > 0 ? (2 * Math.floor(uniform(random, 0, range + 1))) / range - 1 : 0;
+    };
+    const reach = (side: number) => (side + 2 * padding - size) / side;
+    const [x, y] = [shift(width) * reach(width), shift(height) * reach(height)];
+    return affine(size / width, size / height, x, y, flip && uniform(random, 0, 1) < 0.5);
+  });
+  return sample(images, maps, size);
+}
+
+type Affine = [[number, number, number], [number, number, number]];
+
+/** A window of that width and height (1 = the whole image) at x, y of -1 (left, top) to 1 (right, bottom). */
+function window(width: number, height: number, x: number, y: number, mirrored: boolean): Affine {
+  return affine(width, height, x * (1 - width), y * (1 - height), mirrored);
+}
+
+function affine(width: number, height: number, x: number, y: number, mirrored: boolean): Affine {
+  return [
+    [mirrored ? -width : width, 0, x],
+    [0, height, y],
+  ];
+}
+
+function sample(images: Tensor, maps: readonly Affine[], size: number): Tensor {
+  const theta = tensor(maps, { device: images.device }); // (B, 2, 3)
+  return gridSample(images, affineGrid(theta, [images.size(0), images.size(1), size, size]));
+}

@@ -1,0 +1,34 @@
+/** Between pixels and the network's input. */
+import { fromTypedArray, tensor } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+
+/** Channel means and deviations of ImageNet, in units of 0 to 1: what torchvision's and timm's encoders expect. */
+export const MEAN = [0.485, 0.456, 0.406] as const;
+export const STD = [0.229, 0.224, 0.225] as const;
+
+/** A batch of pixels (B, 3, S, S) as u8, from B×S×S×3 bytes. Channels-last, as the bytes are. */
+export function pixelTensor(bytes: Uint8Array, size: number): Tensor {
+  return fromTypedArray(bytes, [bytes.length / (size * size * 3), size, size, 3]).permute(0, 3, 1, 2);
+}
+
+/** Pixels (B, 3, H, W) of 0 to 255, any type, to f32 of mean 0 and deviation 1 over ImageNet. */
+export function normalise(pixels: Tensor): Tensor {
+  const [scale, shift] = constants(pixels);
+  return pixels.to("f32").mul(scale).add(shift);
+}
+
+/** The inverse: (B, 3, H, W) or (3, H, W) to u8. */
+export function denormalise(images: Tensor): Tensor {
+  const [scale, shift] = constants(images);
+  return images.sub(shift).div(scale).round().clamp(0, 255).to("u8");
+}
+
+function constants(like: Tensor): [scale: Tensor, shift: Tensor] {
+  const { device } = like;
+  const column = (values: readonly number[]) =>
+    tensor(
+      values.map((value) => [[value]]),
+      { device },
+    ); // (3, 1, 1)
+  return [column(STD.map((std) => 1 / (255 * std))), column(STD.map((std, c) => -(MEAN[c] ?? 0) / std))];
+}

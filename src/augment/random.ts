@@ -1,0 +1,28 @@
+/**
+ * Random numbers from a seed and a place in the run, without any state to save: step 1,000 draws the same whether the
+ * run was interrupted or not.
+ */
+import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
+
+export type { RandomGenerator };
+
+/** A generator of its own for each seed and place (step, epoch, image ...). */
+export function randomAt(seed: number, ...place: readonly number[]): RandomGenerator {
+  let state = seed | 0;
+  for (const part of place) state = mix(state ^ mix(part | 0));
+  return xoroshiro128plus(mix(state));
+}
+
+/** A number in [low, high). */
+export function uniform(random: RandomGenerator, low: number, high: number): number {
+  return low + (high - low) * uniformFloat64(random);
+}
+
+/** Spreads the bits: neighbouring seeds give unrelated numbers ("lowbias32", https://nullprogram.com/blog/2018/07/31/). */
+function mix(x: number): number {
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return x ^ (x >>> 16);
+}

@@ -1,0 +1,49 @@
+/** Which training labels a measurement may use. The same draws for every encoder and layer, so that they can be paired. */
+import { uniformInt } from "pure-rand/distribution/uniformInt";
+import { type RandomGenerator, randomAt } from "../augment/random.ts";
+
+export type LabelCount = number | "all";
+
+/** Row numbers per class, in order. */
+export function byClass(labels: ArrayLike<number>): number[][] {
+  const rows: number[][] = [];
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i] ?? -1;
+    if (label < 0) continue;
+    rows[label] ??= [];
+    rows[label].push(i);
+  }
+  return Array.from(rows, (row) => row ?? []);
+}
+
+/** `count` rows of each class (all of a class that has fewer), for draw number `draw`. */
+export function drawLabels(labels: ArrayLike<number>, count: LabelCount, seed: number, draw: number): number[] {
+  const classes = byClass(labels);
+  if (count === "all") return classes.flat();
+  return classes.flatMap((rows, label) => shuffled(rows, randomAt(seed, draw, label)).slice(0, count));
+}
+
+/** Splits rows into a part to fit on and a part to choose by: every `1 / part`th row of each class, one at least. */
+export function holdOut(
+  rows: readonly number[],
+  labels: ArrayLike<number>,
+  part: number,
+): { fit: number[]; choose: number[] } {
+  const classes = byClass(rows.map((row) => labels[row] ?? -1)).map((positions) =>
+    positions.map((i) => rows[i] as number),
+  );
+  const held = (all: number[]) => (all.length < 2 ? 0 : Math.max(1, Math.round(all.length * part)));
+  return {
+    choose: classes.flatMap((all) => all.slice(0, held(all))),
+    fit: classes.flatMap((all) => all.slice(held(all))),
+  };
+}
+
+function shuffled(values: readonly number[], random: RandomGenerator): number[] {
+  const copy = [...values];
+  for (let i = copy.length - 1; i > 0; i--) {
+    const j = uniformInt(random, 0, i);
+    [copy[i], copy[j]] = [copy[j] as number, copy[i] as number];
+  }
+  return copy;
+}

@@ -1,0 +1,54 @@
+/** Frozen features of every layer: each feature map averaged over its area. */
+import { normalise, pixelTensor } from "../augment/normalise.ts";
+import type { PixelStore } from "../data/pixels.ts";
+import type { Encoder } from "../models/model.ts";
+import { autocast, noGrad } from "../torch/autograd.ts";
+import { cat, resize } from "../torch/ops.ts";
+import { keep, scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import type { Compute } from "../train/precision.ts";
+
+/** Features (N, D) by layer, f32 on the device of the encoder. The caller disposes them. */
+export type LayerFeatures = Record<string, Tensor>;
+
+const BATCH = 128;
+
+/**
+ * Pooled features of every layer of an encoder, in evaluation mode.
+ * @param store images of the encoder's input size
+ */
+export function encoderFeatures(encoder: Encoder, store: PixelStore, compute: Compute): Promise<LayerFeatures> {
+  encoder.eval();
+  return collect(store, (pixels) => {
+    const images = normalise(pixels.to(compute.device)).contiguous("channels_last");
+    const maps = autocast(compute.device, compute.precision, () => encoder.features(images));
+    return Object.fromEntries(Object.entries(maps).map(([layer, map]) => [layer, map.to("f32").mean([2, 3])]));
+  });
+}
+
+/** The pixels themselves at 32×32: the baseline that any network has to beat. */
+export function pixelFeatures(store: PixelStore, { device }: Compute): Promise<LayerFeatures> {
+  return collect(store, (pixels) => ({ pixels: resize(pixels.to("f32"), 32, 32).flatten(1).to(device) }));
+}
+
+async function collect(store: PixelStore, layers: (pixels: Tensor) => LayerFeatures): Promise<LayerFeatures> {
+  const parts: Record<string, Tensor[]> = {};
+  for (let start = 0; start < store.length; start += BATCH) {
+    const indices = Array.from({ length: Math.min(BATCH, store.length - start) }, (_, i) => start + i);
+    const bytes = await store.get(indices);
+    scope(() =>
+      noGrad(() => {
+        for (const [layer, features] of Object.entries(layers(pixelTensor(bytes, store.size)))) {
+          parts[layer] ??= [];
+          parts[layer].push(keep(features));
+        }
+      }),
+    );
+  }
+  const joined = Object.entries(parts).map(([layer, tensors]): [string, Tensor] => {
+    const all = cat(tensors);
+    for (const tensor of tensors) tensor.dispose();
+    return [layer, all];
+  });
+  return Object.fromEntries(joined);
+}

@@ -1,0 +1,79 @@
+/**
+ * Weighted nearest neighbours by cosine similarity: each of the k nearest labelled images votes for its class with
+ * weight exp(similarity / T). Wu et al., CVPR 2018, section 3.4, https://arxiv.org/abs/1805.01978
+ */
+import { z } from "zod";
+import { fromTypedArray, normalize, oneHot } from "../torch/ops.ts";
+import { scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { accuracy, defineProtocol, marks } from "./protocol.ts";
+
+/** Neighbours and temperatures as usual: solo-learn's 20 and 0.07, DINO's and lightly's 200 and 0.1. */
+const usual = [
+  { k: 20, temperature: 0.07 },
+  { k: 200, temperature: 0.1 },
+];
+
+export const knn = defineProtocol({
+  title: "Weighted k nearest neighbours",
+  options: z.strictObject({
+    neighbours: z
+      .array(z.strictObject({ k: z.int().positive(), temperature: z.number().positive() }))
+      .default(usual)
+      .describe("numbers of neighbours and the temperatures of their votes"),
+  }),
+  measure({ train, test, classes, draws }, { neighbours }) {
+    return neighbours.map(({ k, temperature }) => {
+      const heldOut: number[] = [];
+      const correct = draws.map((rows) =>
+        scope(() => {
+          const index = fromTypedArray(BigInt64Array.from(rows, BigInt), [rows.length]).to(train.features.device);
+          const bank = normalize(train.features.indexSelect(0, index)); // (M, D)
+          const labels = rows.map((row) => train.labels[row] ?? -1);
+          const votes = (queries: Tensor, skip: number) =>
+            vote(queries, bank, labels, { k, skip, temperature, classes });
+          // Each labelled image by the others: its nearest neighbour is itself, and has no vote.
+          heldOut.push(accuracy(marks(votes(bank, 1), labels)));
+          return marks(votes(normalize(test.features), 0), test.labels);
+        }),
+      );
+      return { name: `knn-${k}`, correct, heldOut: heldOut.reduce((sum, one) => sum + one, 0) / heldOut.length };
+    });
+  },
+});
+
+interface Vote {
+  k: number;
+  /** Nearest neighbours without a vote. */
+  skip: number;
+  temperature: number;
+  classes: number;
+}
+
+/** Queries (N, D) and bank (M, D), of length 1, to the winning classes (N), i64. */
+function vote(
+  queries: Tensor,
+  bank: Tensor,
+  labels: readonly number[],
+  { k, skip, temperature, classes }: Vote,
+): Tensor {
+  const count = Math.min(k, labels.length - skip);
+  const classOf = oneHot(fromTypedArray(BigInt64Array.from(labels, BigInt)), classes).to({
+    dtype: "f32",
+    device: bank.device,
+  }); // (M, C)
+  const rows: bigint[] = [];
+  // 1,024 queries at a time bound the similarities to 1,024 × M.
+  for (let start = 0; start < queries.size(0); start += 1024) {
+    const part = queries.narrow(0, start, Math.min(1024, queries.size(0) - start));
+    scope(() => {
+      const [similarity, index] = part.matmul(bank.transpose(0, 1)).topk(count + skip, 1); // (n, k)
+      const weight = similarity.narrow(1, skip, count).div(temperature).exp(); // (n, k)
+      const nearest = index.narrow(1, skip, count);
+      const voted = classOf.indexSelect(0, nearest.flatten()).reshape(...nearest.shape, classes); // (n, k, C)
+      const winners = voted.mul(weight.unsqueeze(2)).sum(1).argmax(1).data() as BigInt64Array;
+      for (const winner of winners) rows.push(winner);
+    });
+  }
+  return fromTypedArray(BigInt64Array.from(rows));
+}

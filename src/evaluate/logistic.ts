@@ -1,0 +1,59 @@
+/** Multinomial logistic regression by full-batch L-BFGS on standardised features. */
+import { grad, noGrad } from "../torch/autograd.ts";
+import { crossEntropy, fromTypedArray, zeros } from "../torch/ops.ts";
+import { LBFGS } from "../torch/optim/lbfgs.ts";
+import { scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import type { Labelled } from "./protocol.ts";
+
+/** Standardise by mean and deviation, then weights (C, D) and bias (C). */
+export interface LinearModel {
+  mean: Tensor;
+  deviation: Tensor;
+  weight: Tensor;
+  bias: Tensor;
+}
+
+export interface FitOptions {
+  classes: number;
+  /** Strength of penalty / 2 · |weights|² beside the mean cross-entropy. The bias is free. */
+  penalty: number;
+  maxIterations: number;
+  /** Where to start: a model of the same features. */
+  start?: LinearModel | undefined;
+}
+
+export function fitLogistic(
+  { features, labels }: Labelled,
+  { classes, penalty, maxIterations, start }: FitOptions,
+): LinearModel {
+  return scope(() => {
+    const { device } = features;
+    const mean = start?.mean ?? features.mean(0);
+    const deviation = start?.deviation ?? features.std(0, { correction: 0 }).clamp(1e-6); // constant features stay 0
+    const x = features.sub(mean).div(deviation); // (N, D)
+    const target = fromTypedArray(BigInt64Array.from(labels, BigInt)).to(device);
+    const weight = (start?.weight.clone() ?? zeros([classes, features.size(1)], { device })).requiresGrad_();
+    const bias = (start?.bias.clone() ?? zeros([classes], { device })).requiresGrad_();
+    const optimizer = new LBFGS([weight, bias], { maxIterations, gradientTolerance: 1e-5, changeTolerance: 1e-9 });
+    optimizer.step(() => {
+      const output = x.matmul(weight.transpose(0, 1)).add(bias);
+      const loss = crossEntropy(output, target).add(
+        weight
+          .pow(2)
+          .sum()
+          .mul(penalty / 2),
+      );
+      const [dWeight, dBias] = grad([loss], [weight, bias]) as [Tensor, Tensor];
+      weight.grad = dWeight;
+      bias.grad = dBias;
+      return loss.detach();
+    });
+    return { mean, deviation, weight: weight.detach(), bias: bias.detach() };
+  });
+}
+
+/** Features (N, D) to logits (N, C). */
+export function logits({ mean, deviation, weight, bias }: LinearModel, features: Tensor): Tensor {
+  return noGrad(() => features.sub(mean).div(deviation).matmul(weight.transpose(0, 1)).add(bias));
+}

@@ -1,0 +1,140 @@
+/** The training loop: plain code, no callbacks, no base class. Stops at the first loss that is not a number. */
+import { setImmediate as eventLoopTurn } from "node:timers/promises";
+import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
+import { normalise, pixelTensor } from "../augment/normalise.ts";
+import { randomAt } from "../augment/random.ts";
+import { epochOrder, type PixelStore } from "../data/pixels.ts";
+import { SelfsightError } from "../errors.ts";
+import type { Encoder } from "../models/model.ts";
+import type { TaskInstance } from "../tasks/task.ts";
+import { autocast, noGrad } from "../torch/autograd.ts";
+import { stack } from "../torch/ops.ts";
+import type { Optimizer } from "../torch/optim/optimizer.ts";
+import { manualSeed } from "../torch/random.ts";
+import { scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import type { PretrainConfig } from "./options.ts";
+import type { Compute } from "./precision.ts";
+
+/** How far a run is. Everything random in a step follows from the seed and the step's number. */
+export interface Position {
+  step: number;
+  /** Spent in training, over all resumptions. */
+  seconds: number;
+}
+
+/** What one step measured. */
+export interface StepRecord extends Position {
+  epoch: number;
+  loss: number;
+  learningRate: number;
+  /** The task's measures by name: accuracy, ... */
+  metrics: Readonly<Record<string, number>>;
+  /** 0 to 1: steps done, or minutes used. */
+  progress: number;
+  images: number;
+}
+
+export interface TrainingRun {
+  config: PretrainConfig;
+  compute: Compute;
+  store: PixelStore;
+  encoder: Encoder;
+  task: TaskInstance;
+  optimizer: Optimizer;
+  /** Peak learning rate times this, by progress from 0 to 1. */
+  schedule: (progress: number) => number;
+  peakRate: number;
+  start: Position;
+}
+
+/** Steps of a whole epoch; the images left over come in another place next time. */
+export function stepsPerEpoch(images: number, batchSize: number): number {
+  return Math.floor(images / batchSize);
+}
+
+/**
+ * Trains until the epochs or minutes are over, and yields after every step: whoever iterates logs, saves and stops.
+ * @throws SelfsightError at a loss that is not finite, before it can reach the weights
+ */
+export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
+  const { config, store, optimizer } = run;
+  const perEpoch = stepsPerEpoch(store.length, config.batchSize);
+  const totalSteps =
+    config.minutes === undefined ? Math.max(1, Math.round((config.epochs ?? 50) * perEpoch)) : Number.POSITIVE_INFINITY;
+  const totalSeconds = (config.minutes ?? Number.POSITIVE_INFINITY) * 60;
+  let { step, seconds } = run.start;
+  let pending = fetchBatch(run, step, perEpoch);
+  while (step < totalSteps && seconds < totalSeconds) {
+    const started = performance.now();
+    const pixels = await pending;
+    pending = fetchBatch(run, step + 1, perEpoch); // read while the step computes
+    const progress = Math.max(step / totalSteps, seconds / totalSeconds);
+    const learningRate = run.peakRate * run.schedule(progress);
+    const { loss, metrics } = trainStep(run, pixels, step, learningRate);
+    if (!Number.isFinite(loss)) {
+      throw new SelfsightError(
+        `The loss is ${loss} at step ${step + 1}, learning rate ${learningRate.toPrecision(3)}. Try a lower learningRate, ` +
+          `a longer warmup${run.compute.precision === "bf16" ? ", or precision f32" : ""}. The last checkpoint is from before.`,
+      );
+    }
+    optimizer.zeroGrad();
+    step++;
+    seconds += (performance.now() - started) / 1000;
+    const done = Math.min(1, Math.max(step / totalSteps, seconds / totalSeconds));
+    yield {
+      step,
+      seconds,
+      epoch: Math.floor((step - 1) / perEpoch),
+      loss,
+      learningRate,
+      metrics,
+      progress: done,
+      images: config.batchSize,
+    };
+    await eventLoopTurn(); // signals and finalizers run only here
+  }
+  await pending;
+}
+
+/** One step on one batch, and nothing left behind: pixels to views, loss, gradients, new weights. */
+function trainStep(
+  run: TrainingRun,
+  bytes: Uint8Array,
+  step: number,
+  learningRate: number,
+): { loss: number; metrics: Record<string, number> } {
+  const { compute, config, optimizer, task } = run;
+  return scope(() => {
+    manualSeed(randomAt(config.seed, step).next() >>> 1); // for dropout and whatever else draws inside libtorch
+    const views = noGrad(() => augment(pixelTensor(bytes, run.store.size).to(compute.device), config, step));
+    const { loss, metrics } = autocast(compute.device, compute.precision, () => task.step(views));
+    const names = Object.keys(metrics);
+    // One transfer for all the numbers: on a GPU each would wait for the whole step.
+    const values = stack([loss.detach(), ...Object.values(metrics)].map((value) => value.to("f32"))).toArray();
+    const [lossValue = Number.NaN, ...rest] = values;
+    if (Number.isFinite(lossValue)) {
+      loss.backward();
+      optimizer.step(learningRate);
+    }
+    return { loss: lossValue, metrics: Object.fromEntries(names.map((name, i) => [name, rest[i] ?? Number.NaN])) };
+  });
+}
+
+/** Random crops and flips of u8 pixels (B, 3, D, D): normalised images (B, 3, S, S), channels-last. */
+export function augment(pixels: Tensor, config: PretrainConfig, step: number): Tensor {
+  const random = randomAt(config.seed, 1, step);
+  const images = normalise(pixels);
+  const { imageSize: size, minArea, flip } = config;
+  const shifted = config.crop === "shifted" || (config.crop === "auto" && pixels.size(3) <= size);
+  const views = shifted
+    ? randomShift(images, { size, padding: Math.round(pixels.size(3) / 8), flip }, random)
+    : randomResizedCrop(images, { size, minArea, flip }, random);
+  return views.contiguous("channels_last");
+}
+
+function fetchBatch({ config, store }: TrainingRun, step: number, perEpoch: number): Promise<Uint8Array> {
+  const order = epochOrder(store.length, config.seed, Math.floor(step / perEpoch));
+  const first = (step % perEpoch) * config.batchSize;
+  return store.get(order.subarray(first, first + config.batchSize));
+}

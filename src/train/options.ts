@@ -1,0 +1,51 @@
+/** The options of `pretrain`, declared once: types, flags, help and the saved configuration derive from this. */
+import { z } from "zod";
+
+export const pretrainOptions = z.strictObject({
+  images: z.string().min(1).describe("folder of images, file of a known format, or a known data set's name"),
+  split: z
+    .string()
+    .optional()
+    .describe("parts of the images to use, joined by +; default: train+unlabelled, or all there is"),
+  task: z.string().default("rotation").describe("pretext task (selfsight tasks lists them)"),
+  taskOptions: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe("the task's own options, on the command line as key=value"),
+  model: z.string().default("resnet18").describe("architecture (selfsight models lists them)"),
+  width: z.number().positive().max(64).default(1).describe("multiplies every layer's channels"),
+  stem: z.enum(["imagenet", "cifar", "patch"]).optional().describe("first layers; default: the architecture's own"),
+  imageSize: z.int().min(4).max(1024).default(64).describe("side of the network's input, in pixels"),
+  crop: z
+    .enum(["auto", "resized", "shifted"])
+    .default("auto")
+    .describe("random crops: resized to the input (photos), or shifted by an eighth (images no larger than the input)"),
+  minArea: z.number().gt(0).max(1).default(0.35).describe("least part of an image's area that a resized crop covers"),
+  flip: z.boolean().default(true).describe("mirror every other crop"),
+  epochs: z.number().positive().optional().describe("passes over the images; default: 50, unless minutes are given"),
+  minutes: z.number().positive().optional().describe("train for so long instead of a number of epochs"),
+  batchSize: z.int().positive().default(64).describe("images a step, before the task makes its copies of them"),
+  optimizer: z.enum(["sgd", "adamw"]).default("sgd").describe("SGD with Nesterov momentum 0.9, or AdamW"),
+  learningRate: z.number().positive().optional().describe("peak; default: sgd 0.05, adamw 0.001"),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(5e-4)
+    .describe("of kernels and matrices, not of norms and biases (RotNet's 5e-4)"),
+  schedule: z
+    .enum(["cosine", "step"])
+    .default("cosine")
+    .describe("cosine to zero, or ×0.2 at 30, 60 and 80 % (RotNet)"),
+  warmup: z.number().min(0).max(0.5).default(0.05).describe("part of the training in which the rate rises from zero"),
+  seed: z.int().min(0).max(0x7fffffff).default(0).describe("same seed, same numbers"),
+  device: z.string().default("auto").describe("auto (the first GPU, or the CPU), cpu, cuda, cuda:1, mps"),
+  precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
+  threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+  out: z.string().optional().describe("run folder; default: runs/<images>-<task>-<model>"),
+  resume: z.boolean().default(false).describe("go on from the run folder's last checkpoint"),
+  saveMinutes: z.number().min(0).default(2).describe("minutes between checkpoints"),
+});
+
+/** What a caller gives: everything but `images` has a default. */
+export type PretrainOptions = z.input<typeof pretrainOptions>;
+export type PretrainConfig = z.output<typeof pretrainOptions>;
