@@ -1,0 +1,72 @@
+/** `npm run bench -- [NAME…] [--json FILE] [--python PATH] [--rounds N]`: how fast this is beside PyTorch in Python. */
+import { writeFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import { Command, InvalidArgumentError } from "commander";
+import { SelfsightError, unknownName } from "../src/errors.ts";
+import { threads, torchVersion } from "../src/torch/device.ts";
+import { opCall } from "./op-call.ts";
+import { pretrainFromJpeg } from "./pretrain-from-jpeg.ts";
+import { findPython } from "./python.ts";
+import { type Row, table } from "./rows.ts";
+import type { Context } from "./runner.ts";
+import { trainStep } from "./train-step.ts";
+
+const benches: Record<string, (context: Context) => Promise<Row[]>> = {
+  "train-step": trainStep,
+  "pretrain-from-jpeg": pretrainFromJpeg,
+  "op-call": opCall,
+};
+
+interface Flags {
+  json?: string;
+  python?: string;
+  rounds: number;
+  threads: number;
+}
+
+async function run(names: string[], flags: Flags): Promise<void> {
+  const chosen = names.length ? names : Object.keys(benches);
+  for (const name of chosen) if (!Object.hasOwn(benches, name)) throw unknownName("bench", name, Object.keys(benches));
+  const python = await findPython(flags.python);
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  threads(flags.threads);
+  say(`ours: libtorch ${torchVersion()}, Node ${process.version}; peer: torch ${python.torch} of ${python.path}`);
+  say(
+    `${flags.threads} threads on ${cpus()[0]?.model ?? process.arch}; medians of ${flags.rounds} rounds taken in turn`,
+  );
+
+  const context = { python, rounds: flags.rounds, threads: flags.threads, data: process.env["SELFSIGHT_DATA"], say };
+  const rows: Row[] = [];
+  for (const name of chosen) {
+    say(`${name} …`);
+    rows.push(...((await benches[name]?.(context)) ?? []));
+    if (flags.json) writeFileSync(flags.json, `${JSON.stringify(rows, null, 2)}\n`);
+  }
+  process.stdout.write(`${table(rows)}\n`);
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Expected a whole number above 0.");
+  return value;
+}
+
+const program = new Command("bench")
+  .description("Speed beside PyTorch programs in Python (bench/peers/), taken in turn. Ratio above 1: ours is faster.")
+  .argument("[name...]", `which: ${Object.keys(benches).join(", ")}; all unless told`)
+  .option("--json <file>", "write the rows { bench, case, ours, peer, unit, ratio } there")
+  .option(
+    "--python <path>",
+    "a Python with torch, torchvision and PIL (else $SELFSIGHT_PYTHON, /usr/bin/python3, python3)",
+  )
+  .option("--rounds <n>", "rounds, of which medians are taken", positive, 5)
+  .option("--threads <n>", "threads that each side may use", positive, Math.min(2, availableParallelism()))
+  .action(run);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof SelfsightError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = error.exitCode;
+}

@@ -1,0 +1,73 @@
+/**
+ * Rotation pre-training as a user meets it: a folder of 128 px photos, random crops of 64 px, ResNet-18, two epochs;
+ * the whole process from its start to its end.
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { copyPhotos, withFolder } from "./photos.ts";
+import { type Row, toRow } from "./rows.ts";
+import { alternate, type Context, peerEnvironment, peerPath, timeProcess } from "./runner.ts";
+
+const PHOTOS = 1024;
+const EPOCHS = 2;
+const BATCH = 64;
+const SIZE = 64;
+/** Numbers of DataLoader workers that the peer is tried with. */
+const WORKERS = [0, 1, 2, 4];
+
+const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+
+export async function pretrainFromJpeg(context: Context): Promise<Row[]> {
+  return withFolder(async (folder) => {
+    const photos = await copyPhotos(context, folder, "photos", PHOTOS);
+    const fp32 = await peerAtItsBest(context, photos, []);
+    const amp = await peerAtItsBest(context, photos, ["--amp"]);
+    let run = 0;
+    const values = await alternate(context.rounds, {
+      ours: () => pretrain(context, photos, join(folder, `run${run++}`)),
+      fp32: fp32.measure,
+      amp: amp.measure,
+    });
+    const row = (label: string, peer: number[]) => toRow("pretrain-from-jpeg", label, "s", values.ours, peer);
+    return [
+      row(`against PyTorch's defaults, ${fp32.workers} workers`, values.fp32),
+      row(`against channels-last and bf16 autocast, ${amp.workers} workers`, values.amp),
+    ];
+  });
+}
+
+/** A run of ours with a cache of its own, so that nothing is decoded before the clock starts. */
+function pretrain(context: Context, photos: string, out: string): Promise<number> {
+  const args = [
+    ...[cli, "pretrain", photos, "--task", "rotation", "--model", "resnet18", "--image-size", String(SIZE)],
+    ...["--epochs", String(EPOCHS), "--batch-size", String(BATCH), "--min-area", "0.08"],
+    ...["--threads", String(context.threads), "--out", out],
+  ];
+  return timeProcess(process.execPath, args, {
+    ...process.env,
+    SELFSIGHT_CACHE: `${out}-cache`,
+    OMP_NUM_THREADS: String(context.threads),
+  });
+}
+
+/** The peer with the number of workers that trains one epoch soonest. */
+async function peerAtItsBest(context: Context, photos: string, flags: readonly string[]) {
+  const train = (workers: number, epochs: number) => {
+    const args = ["--workers", String(workers), "--epochs", String(epochs), "--photos", String(PHOTOS)];
+    const sizes = ["--batch", String(BATCH), "--size", String(SIZE), "--threads", String(context.threads)];
+    const script = peerPath("pretrain_from_jpeg.py");
+    return timeProcess(
+      context.python.path,
+      [script, photos, ...args, ...sizes, ...flags],
+      peerEnvironment(context.threads),
+    );
+  };
+  const tried: { workers: number; seconds: number }[] = [];
+  for (const workers of WORKERS) tried.push({ workers, seconds: await train(workers, 1) });
+  const { workers } = tried.reduce((best, one) => (one.seconds < best.seconds ? one : best));
+  context.say(`  peer ${flags.join(" ")} with ${workers} workers (one epoch: ${describe(tried)})`);
+  return { workers, measure: () => train(workers, EPOCHS) };
+}
+
+const describe = (tried: readonly { workers: number; seconds: number }[]) =>
+  tried.map(({ workers, seconds }) => `${workers}: ${seconds.toFixed(1)} s`).join(", ");
