@@ -27,6 +27,22 @@ export function operator(name: string): Operator {
   };
 }
 
+/** Whether this libtorch has the operator of that full name. */
+export function hasOperator(name: string): boolean {
+  let known = present.get(name);
+  if (known === undefined) {
+    try {
+      native().findOperator(name);
+      known = true;
+    } catch {
+      known = false;
+    }
+    present.set(name, known);
+  }
+  return known;
+}
+const present = new Map<string, boolean>();
+
 let texts: string[] | undefined;
 
 /** Schemas of the operators whose name begins with `prefix`, as PyTorch writes them. */

@@ -1,0 +1,139 @@
+/** What every optimizer that takes one step a batch has in common: groups of parameters, and state that can be saved. */
+import { SelfsightError, UsageError } from "../../errors.ts";
+import { noGrad } from "../autograd.ts";
+import { zerosLike } from "../ops.ts";
+import { dispose, keep, scope } from "../scope.ts";
+import type { Tensor } from "../tensor.ts";
+
+export interface ParameterGroup {
+  readonly parameters: readonly Tensor[];
+  /** Strength of the pull towards zero: 0 unless told. */
+  readonly weightDecay?: number;
+  /** Multiplies the learning rate for this group: 1 unless told. */
+  readonly rateScale?: number;
+}
+
+/** One group's parameters that have a gradient, and what to do with them. */
+export interface Batch {
+  readonly parameters: readonly Tensor[];
+  readonly gradients: readonly Tensor[];
+  /** Position of each among all the optimizer's parameters: what its state is filed under. */
+  readonly positions: readonly number[];
+  readonly rate: number;
+  readonly weightDecay: number;
+}
+
+export abstract class Optimizer {
+  private readonly groups: readonly ParameterGroup[];
+  private readonly buffers = new Map<string, Tensor>();
+  /** What is remembered of each parameter, by PyTorch's names. */
+  protected abstract readonly remembered: readonly string[];
+
+  /** @throws UsageError for a parameter in two places, a negative weight decay, a rate scale that is no number */
+  constructor(groups: readonly ParameterGroup[]) {
+    this.groups = groups;
+    const all = this.parameters();
+    if (new Set(all).size < all.length) throw new UsageError("A parameter stands in two groups, or twice in one.");
+    for (const { weightDecay = 0, rateScale = 1 } of groups) {
+      atLeastZero("weightDecay", weightDecay);
+      atLeastZero("rateScale", rateScale);
+    }
+  }
+
+  protected abstract update(batch: Batch): void;
+
+  /**
+   * Changes every parameter that has a gradient. The gradients are used as working memory: {@link zeroGrad} them
+   * afterwards. Leaves no tensor behind but the optimizer's state.
+   */
+  step(learningRate: number): void {
+    atLeastZero("learningRate", learningRate);
+    let position = 0;
+    scope(() =>
+      noGrad(() => {
+        for (const { parameters, weightDecay = 0, rateScale = 1 } of this.groups) {
+          const found: [Tensor, Tensor, number][] = [];
+          for (const parameter of parameters) {
+            const gradient = parameter.grad;
+            if (gradient) found.push([parameter, gradient, position]);
+            position++;
+          }
+          if (!found.length) continue;
+          this.update({
+            parameters: found.map(([parameter]) => parameter),
+            gradients: found.map(([, gradient]) => gradient),
+            positions: found.map(([, , at]) => at),
+            rate: learningRate * rateScale,
+            weightDecay,
+          });
+        }
+      }),
+    );
+  }
+
+  /** Drops the gradients. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.grad = null;
+  }
+
+  /** What must be saved to go on bit for bit, by `POSITION.NAME`. Not copies. */
+  state(): Map<string, Tensor> {
+    return new Map(this.buffers);
+  }
+
+  /**
+   * Goes on from what {@link state} gave.
+   * @throws SelfsightError when it was saved by another optimizer or for other parameters; nothing is changed then
+   */
+  load(state: ReadonlyMap<string, Tensor>): void {
+    const parameters = this.parameters();
+    const loaded = [...state].map(([key, saved]): [string, Tensor, Tensor] => {
+      const [position, name] = key.split(".") as [string, string?];
+      const parameter = parameters[Number(position)];
+      if (!parameter || !name || !this.remembered.includes(name)) throw misfit(`it has no "${key}"`);
+      const [expected, got] = [parameter.shape, saved.shape];
+      if (expected.join() !== got.join()) throw misfit(`"${key}" has the shape [${got}], expected [${expected}]`);
+      return [key, parameter, saved];
+    });
+    this.dispose();
+    for (const [key, parameter, saved] of loaded) {
+      // As the parameter lies in memory, not as the saved tensor does.
+      this.buffers.set(
+        key,
+        scope(() => noGrad(() => keep(zerosLike(parameter).copy_(saved)))),
+      );
+    }
+  }
+
+  /** Frees the state, not the parameters. */
+  dispose(): void {
+    dispose(...this.buffers.values());
+    this.buffers.clear();
+  }
+
+  protected parameters(): Tensor[] {
+    return this.groups.flatMap((group) => [...group.parameters]);
+  }
+
+  /** What is remembered of the batch's parameters under `name`; zeros at first. */
+  protected recall(name: string, { parameters, positions }: Batch): Tensor[] {
+    return parameters.map((parameter, i) => {
+      const key = `${positions[i]}.${name}`;
+      let buffer = this.buffers.get(key);
+      if (!buffer) this.buffers.set(key, (buffer = keep(zerosLike(parameter))));
+      return buffer;
+    });
+  }
+}
+
+export function atLeastZero(name: string, value: number): void {
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
+    throw new UsageError(`Expected ${name} to be a number from 0 up, got ${value}.`);
+  }
+}
+
+export function misfit(detail: string): SelfsightError {
+  return new SelfsightError(
+    `The saved state does not fit this optimizer: ${detail}. It was saved by another optimizer or for another network.`,
+  );
+}
