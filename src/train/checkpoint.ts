@@ -33,20 +33,20 @@ export function saveState(file: string, state: State, metadata: Readonly<Record<
 }
 
 export interface LoadOptions {
-  /** Names that the file may lack or have too many of. */
-  strict?: boolean;
+  /** Names in the file that belong to something else. */
+  ignore?: (name: string) => boolean;
 }
 
 /**
  * Copies a file's tensors into those of the same name.
  * @throws SelfsightError when names or shapes differ: the file is from another network
  */
-export function loadState(file: string, state: State, { strict = true }: LoadOptions = {}): Record<string, string> {
+export function loadState(file: string, state: State, { ignore }: LoadOptions = {}): Record<string, string> {
   const source = openSafetensors(file);
   try {
     const missing = [...state.keys()].filter((name) => !source.entries.has(name));
-    const unexpected = [...source.entries.keys()].filter((name) => !state.has(name));
-    if (strict && (missing.length || unexpected.length)) throw mismatch(file, missing, unexpected);
+    const unexpected = [...source.entries.keys()].filter((name) => !state.has(name) && !ignore?.(name));
+    if (missing.length || unexpected.length) throw mismatch(file, missing, unexpected);
     for (const [name, tensor] of state) {
       const shape = source.entries.get(name)?.shape ?? tensor.shape;
       if (String(shape) === String(tensor.shape)) continue;

@@ -1,0 +1,53 @@
+/** What is measured: trained encoders, each beside itself untrained, and the pixels. */
+import { basename } from "node:path";
+import type { PixelStore } from "../data/pixels.ts";
+import { createEncoder } from "../models/index.ts";
+import { manualSeed } from "../torch/random.ts";
+import type { Compute } from "../train/precision.ts";
+import { loadEncoder } from "../train/run.ts";
+import { encoderFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
+
+export interface Subject {
+  name: string;
+  /** Side of the images it takes, in pixels. */
+  imageSize: number;
+  /** What it is compared with: the name of another subject. */
+  baselines: readonly string[];
+  features(store: PixelStore, compute: Compute): Promise<LayerFeatures>;
+}
+
+/** Raw pixels, for whoever asks whether a network is needed at all. */
+export const PIXELS = "pixels 32×32";
+
+/** The trained encoder, the same network with the very weights it began with, and the pixels. */
+export function subjectsOf(folder: string, names: ReadonlySet<string>): Subject[] {
+  const { config } = loadEncoder(folder);
+  const name = unique(basename(folder), names);
+  const untrained = `${name}, untrained`;
+  const encode = (make: () => ReturnType<typeof createEncoder>) => async (store: PixelStore, compute: Compute) => {
+    const encoder = make().to({ device: compute.device, memoryFormat: "channels_last" });
+    try {
+      return await encoderFeatures(encoder, store, compute);
+    } finally {
+      encoder.dispose();
+    }
+  };
+  const initial = () => {
+    manualSeed(config.seed);
+    return createEncoder(config);
+  };
+  return [
+    { name, imageSize: config.imageSize, baselines: [untrained, PIXELS], features: encode(() => loadEncoder(folder).encoder) },
+    { name: untrained, imageSize: config.imageSize, baselines: [], features: encode(initial) },
+  ];
+}
+
+export function pixelSubject(imageSize: number): Subject {
+  return { name: PIXELS, imageSize: Math.max(32, imageSize), baselines: [], features: pixelFeatures };
+}
+
+function unique(name: string, taken: ReadonlySet<string>): string {
+  let candidate = name;
+  for (let i = 2; taken.has(candidate); i++) candidate = `${name} (${i})`;
+  return candidate;
+}

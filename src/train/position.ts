@@ -1,0 +1,41 @@
+/** Saving a run's place, and going back to it. */
+import type { Module } from "../torch/nn/module.ts";
+import { fromTypedArray } from "../torch/ops.ts";
+import type { Optimizer } from "../torch/optim/optimizer.ts";
+import { openSafetensors } from "../torch/safetensors.ts";
+import { scope } from "../torch/scope.ts";
+import type { DType } from "../torch/tensor.ts";
+import { loadState, prefixed, saveState } from "./checkpoint.ts";
+import type { Position } from "./loop.ts";
+
+type Modules = Readonly<Record<string, Module>>;
+const OPTIMIZER = "optimizer.";
+
+/** Weights, the optimizer's state and the position, in one file that is replaced as a whole. */
+export function savePosition(file: string, modules: Modules, optimizer: Optimizer, { step, seconds }: Position): void {
+  const state = prefixed(modules);
+  for (const [name, tensor] of optimizer.state()) state.set(OPTIMIZER + name, tensor);
+  saveState(file, state, { step: String(step), seconds: String(seconds) });
+}
+
+/** Puts everything back as it was saved. @throws SelfsightError for a file cut short or from another network */
+export function resumeFrom(file: string, modules: Modules, optimizer: Optimizer): Position {
+  const metadata = loadState(file, prefixed(modules), { ignore: (name) => name.startsWith(OPTIMIZER) });
+  const source = openSafetensors(file);
+  try {
+    scope(() => {
+      const saved = [...source.entries].filter(([name]) => name.startsWith(OPTIMIZER));
+      optimizer.load(
+        new Map(
+          saved.map(([name, { shape, dtype }]) => [
+            name.slice(OPTIMIZER.length),
+            fromTypedArray(source.read(name), shape, dtype.toLowerCase() as DType),
+          ]),
+        ),
+      );
+    });
+  } finally {
+    source.close();
+  }
+  return { step: Number(metadata["step"]), seconds: Number(metadata["seconds"]) };
+}

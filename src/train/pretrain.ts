@@ -1,0 +1,146 @@
+/** `pretrain`: a folder of images in, a trained encoder out. */
+import { join } from "node:path";
+import { type ImageSet, selectSplits } from "../data/images.ts";
+import { openImages } from "../data/open.ts";
+import { decodeSizeFor, openPixels } from "../data/pixels.ts";
+import { InterruptedError, UsageError } from "../errors.ts";
+import { createEncoder } from "../models/index.ts";
+import { parseOptions } from "../options.ts";
+import { taskEntry } from "../tasks/index.ts";
+import type { TaskInstance } from "../tasks/task.ts";
+import { AdamW } from "../torch/optim/adamw.ts";
+import { decayGroups } from "../torch/optim/groups.ts";
+import type { Module } from "../torch/nn/module.ts";
+import type { Optimizer } from "../torch/optim/optimizer.ts";
+import { cosine, steps, warmUp } from "../torch/optim/schedule.ts";
+import { SGD } from "../torch/optim/sgd.ts";
+import { manualSeed } from "../torch/random.ts";
+import { environment } from "./environment.ts";
+import { openLog, writeJson } from "./log.ts";
+import { type Position, type StepRecord, stepsPerEpoch, train, type TrainingRun } from "./loop.ts";
+import { type PretrainConfig, type PretrainOptions, pretrainOptions } from "./options.ts";
+import { resumeFrom, savePosition } from "./position.ts";
+import { chooseCompute } from "./precision.ts";
+import { claimRunFolder, defaultRunFolder, runFiles, saveEncoder } from "./run.ts";
+import { saveSamples } from "./samples.ts";
+
+export interface PretrainResult {
+  /** The run folder. */
+  folder: string;
+  steps: number;
+  images: number;
+  seconds: number;
+  last: StepRecord;
+}
+
+/** Who is told how the run goes. All optional. */
+export interface PretrainHooks {
+  onDecode?(done: number, total: number): void;
+  onStart?(run: { folder: string; images: number; skipped: number; task: TaskInstance; compute: TrainingRun["compute"] }): void;
+  onStep?(record: StepRecord, totalSeconds: number | undefined): void;
+  /** Aborting saves a checkpoint after the current step and throws {@link InterruptedError}. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Pre-trains an encoder on images without labels, into a run folder.
+ * @throws UsageError for options, images, tasks, models that cannot be; SelfsightError when training fails;
+ *   InterruptedError after saving, when the signal aborts
+ */
+export async function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): Promise<PretrainResult> {
+  const config = settle(options);
+  const folder = config.out as string;
+  const task = taskEntry(config.task);
+  const taskOptions = parseOptions(task.options, config.taskOptions, `option of ${config.task}`);
+  manualSeed(config.seed);
+  const encoder = createEncoder(config);
+  if (config.imageSize < encoder.minImageSize) {
+    throw new UsageError(`${config.model} needs images of ${encoder.minImageSize} pixels at least; --image-size is ${config.imageSize}.`);
+  }
+  const instance = task.create(encoder, taskOptions);
+  const compute = await chooseCompute(config);
+  const set = await imagesToTrainOn(config);
+  const store = await openPixels(set, { size: await decodeSizeFor(set, config.imageSize), ...(hooks.onDecode && { onProgress: hooks.onDecode }) });
+  const perEpoch = stepsPerEpoch(store.length, config.batchSize);
+  if (perEpoch === 0) {
+    throw new UsageError(`A batch of ${config.batchSize} is more than the ${store.length} images there are. Use --batch-size ${store.length} or less.`);
+  }
+  claimRunFolder(folder, config);
+  const modules = { encoder, ...prefixKeys("task", instance.modules) };
+  for (const module of Object.values(modules)) module.train().to({ device: compute.device, memoryFormat: "channels_last" });
+  const optimizer = createOptimizer(config, modules);
+  const files = runFiles(folder);
+  const start: Position = config.resume ? resumeFrom(files.checkpoint, modules, optimizer) : { step: 0, seconds: 0 };
+  if (store.skipped.length) writeJson(files.skipped, store.skipped);
+  writeJson(files.environment, environment(compute));
+  const log = openLog(folder, { resumeAtStep: start.step });
+  const run: TrainingRun = { config, compute, store, encoder, task: instance, optimizer, start, ...rates(config) };
+  hooks.onStart?.({ folder, images: store.length, skipped: store.skipped.length, task: instance, compute });
+
+  const save = (position: Position) => savePosition(files.checkpoint, modules, optimizer, position);
+  let last: StepRecord | undefined;
+  let savedAt = start.seconds;
+  const status = (state: string) => writeJson(files.status, { state, ...last });
+  try {
+    status("training");
+    for await (const record of train(run)) {
+      last = record;
+      log.step(record);
+      hooks.onStep?.(record, config.minutes && config.minutes * 60);
+      if (record.seconds - savedAt >= config.saveMinutes * 60) {
+        save(record);
+        savedAt = record.seconds;
+      }
+      if (hooks.signal?.aborted) {
+        save(record);
+        throw new InterruptedError(`Interrupted at step ${record.step}, and saved. Go on with --resume.`);
+      }
+    }
+    if (!last) throw new UsageError(`${folder} is finished already: more --epochs or --minutes would go on with it.`);
+    save(last);
+    saveEncoder(folder, encoder, config);
+    await saveSamples(join(files.samples, "last.png"), run);
+    status("done");
+    return { folder, steps: last.step, images: last.step * config.batchSize, seconds: last.seconds, last };
+  } catch (error) {
+    status(error instanceof InterruptedError ? "interrupted" : "failed");
+    throw error;
+  } finally {
+    log.close();
+    await store.close();
+    optimizer.dispose();
+    for (const module of Object.values(modules)) module.dispose();
+  }
+}
+
+/** Checks the options and fills in what depends on others. */
+export function settle(options: PretrainOptions): PretrainConfig & { out: string } {
+  const config = parseOptions(pretrainOptions, options);
+  if (config.epochs !== undefined && config.minutes !== undefined) throw new UsageError("Give either epochs or minutes, not both.");
+  return { ...config, out: config.out ?? defaultRunFolder(config) };
+}
+
+/** What there is without labels first: labels of a training split are not looked at. Never validation or test. */
+async function imagesToTrainOn({ images, split }: PretrainConfig): Promise<ImageSet> {
+  const collection = await openImages(images);
+  const present = Object.keys(collection.splits);
+  const wanted = ["train", "unlabelled"].filter((name) => present.includes(name));
+  return selectSplits(collection, split ?? (wanted.length ? wanted.join("+") : present.join("+")));
+}
+
+function createOptimizer(config: PretrainConfig, modules: Readonly<Record<string, Module>>): Optimizer {
+  const groups = decayGroups(
+    Object.values(modules).flatMap((module) => module.namedParameters()),
+    config.weightDecay,
+  );
+  return config.optimizer === "sgd" ? new SGD(groups, { momentum: 0.9, nesterov: true }) : new AdamW(groups);
+}
+
+function rates(config: PretrainConfig): Pick<TrainingRun, "peakRate" | "schedule"> {
+  const body = config.schedule === "cosine" ? cosine : steps([0.3, 0.6, 0.8], 0.2);
+  return { peakRate: config.learningRate ?? (config.optimizer === "sgd" ? 0.05 : 0.001), schedule: warmUp(config.warmup, body) };
+}
+
+function prefixKeys<Value>(prefix: string, record: Readonly<Record<string, Value>>): Record<string, Value> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [`${prefix}.${key}`, value]));
+}

@@ -1,0 +1,102 @@
+/** The run folder: what is in it, when it may be written to, and the encoder that comes out of it. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { parse, stringify } from "yaml";
+import { MEAN, STD } from "../augment/normalise.ts";
+import { SelfsightError, UsageError } from "../errors.ts";
+import { createEncoder } from "../models/index.ts";
+import type { Encoder } from "../models/model.ts";
+import { parseOptions } from "../options.ts";
+import { loadState, saveState } from "./checkpoint.ts";
+import { type PretrainConfig, pretrainOptions } from "./options.ts";
+
+/** Paths inside a run folder. */
+export const runFiles = (folder: string) => ({
+  config: join(folder, "config.yaml"),
+  environment: join(folder, "env.json"),
+  status: join(folder, "status.json"),
+  checkpoint: join(folder, "checkpoints", "last.safetensors"),
+  encoder: join(folder, "encoder.safetensors"),
+  encoderConfig: join(folder, "config.json"),
+  samples: join(folder, "samples"),
+  skipped: join(folder, "skipped.json"),
+});
+
+/** Where a run goes when nothing else is said: runs/<images>-<task>-<model>. */
+export function defaultRunFolder({ images, task, model }: { images: string; task: string; model: string }): string {
+  const name = basename(images).replace(/[^\w.-]+/g, "_") || "images";
+  return join("runs", `${name}-${task}-${model}`);
+}
+
+/**
+ * Makes the run folder, or checks that it can be resumed.
+ * @throws UsageError when it exists and is not to be resumed, or is to be resumed and has no checkpoint
+ */
+export function claimRunFolder(folder: string, config: PretrainConfig): void {
+  const files = runFiles(folder);
+  const exists = existsSync(folder);
+  if (exists && !statSync(folder).isDirectory()) throw new UsageError(`${folder} is a file. Choose another folder with --out.`);
+  if (config.resume) {
+    if (!existsSync(files.checkpoint)) {
+      throw new UsageError(`There is nothing to resume in ${folder}: it has no checkpoints/last.safetensors. Leave out --resume to start anew.`);
+    }
+    return refuseChanges(folder, config);
+  }
+  if (exists && readdirSync(folder).length) {
+    throw new UsageError(`${folder} exists and is never overwritten. Go on with it by --resume, or choose another folder with --out.`);
+  }
+  mkdirSync(join(folder, "checkpoints"), { recursive: true });
+  mkdirSync(files.samples, { recursive: true });
+  writeFileSync(files.config, stringify(config));
+}
+
+/** Settings that do not change what is computed, and how long to train, may differ when a run is resumed. */
+const mayChange = new Set(["images", "out", "resume", "device", "threads", "saveMinutes", "epochs", "minutes"]);
+
+function refuseChanges(folder: string, config: PretrainConfig): void {
+  const before = readConfig(folder) as Record<string, unknown>;
+  const changed = Object.entries(config).filter(([key, value]) => {
+    return !mayChange.has(key) && JSON.stringify(value) !== JSON.stringify(before[key]);
+  });
+  if (!changed.length) return;
+  const list = changed.map(([key, value]) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(value)}`);
+  throw new UsageError(`${folder} cannot be resumed with other settings: ${list.join("; ")}.`);
+}
+
+/** The configuration of a run. @throws UsageError when the folder is none of a run */
+export function readConfig(folder: string): PretrainConfig {
+  const { config } = runFiles(folder);
+  if (!existsSync(config)) throw new UsageError(`${folder} is not a run folder: it has no config.yaml.`);
+  try {
+    return parseOptions(pretrainOptions, parse(readFileSync(config, "utf8")) as object);
+  } catch (cause) {
+    throw new SelfsightError(`${config} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Writes the encoder as PyTorch users expect it: torchvision's names without a head, and timm's config beside it. */
+export function saveEncoder(folder: string, encoder: Encoder, config: PretrainConfig): void {
+  const files = runFiles(folder);
+  saveState(files.encoder, encoder.state());
+  const { imageSize, model, width, stem } = config;
+  const description = {
+    architecture: model,
+    num_classes: 0,
+    num_features: encoder.outDim,
+    pretrained_cfg: { input_size: [3, imageSize, imageSize], mean: MEAN, std: STD, interpolation: "bilinear", crop_pct: 1 },
+    selfsight: { width, ...(stem && { stem }), task: config.task },
+  };
+  writeFileSync(files.encoderConfig, `${JSON.stringify(description, null, 2)}\n`);
+}
+
+/** The trained encoder of a run. @throws UsageError for a run that has not got that far */
+export function loadEncoder(folder: string): { encoder: Encoder; config: PretrainConfig } {
+  const config = readConfig(folder);
+  const { encoder: file } = runFiles(folder);
+  if (!existsSync(file)) {
+    throw new UsageError(`${folder} has no encoder.safetensors yet: the run was not finished. selfsight pretrain … --resume goes on with it.`);
+  }
+  const encoder = createEncoder(config);
+  loadState(file, encoder.state());
+  return { encoder, config };
+}
