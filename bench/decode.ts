@@ -1,5 +1,6 @@
 /** JPEG files to uint8 tensors (3, S, S): resized so that the short side is S, and cropped in the middle. */
-import { readdir, readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeImage } from "../src/data/decode.ts";
 import { fromTypedArray } from "../src/torch/ops.ts";
@@ -10,8 +11,8 @@ import { alternate, type Context, withPeers } from "./runner.ts";
 
 /** Photos in each folder. */
 const PHOTOS = 256;
-/** Files a tensor, as in the peer's chunks. */
-const CHUNK = 16;
+/** Files on their way at a time. */
+const IN_FLIGHT = 32;
 
 export async function decode(context: Context): Promise<Row[]> {
   return withFolder(async (folder) => [
@@ -34,29 +35,20 @@ async function compare(context: Context, name: string, folder: string, size: num
   });
 }
 
-/** Every photo of a folder, chunk after chunk, to tensors (CHUNK, 3, size, size), u8. The decoder has threads of its own. */
+/** Every photo of a folder into one tensor (N, 3, size, size), u8. The decoder has threads of its own. */
 async function decodePhotos(folder: string, size: number): Promise<number> {
   const files = (await readdir(folder)).sort();
-  const chunks = Array.from({ length: Math.ceil(files.length / CHUNK) }, (_, i) =>
-    files.slice(i * CHUNK, (i + 1) * CHUNK),
-  );
-  const start = (chunk: readonly string[] = []) =>
-    Promise.all(chunk.map((file) => decodeFile(join(folder, file), size)));
-  let images = 0;
-  let next = start(chunks[0]);
-  for (let i = 0; i < chunks.length; i++) {
-    const decoded = await next;
-    next = start(chunks[i + 1]); // decodes while this chunk is made a tensor
-    images += scope(() => toTensor(decoded, size).size(0));
-  }
-  return images;
-}
-
-async function decodeFile(path: string, size: number): Promise<Uint8Array> {
-  return decodeImage({ encoded: await readFile(path) }, size);
-}
-
-/** size × size × 3 bytes each, to (N, 3, size, size). */
-function toTensor(images: readonly Uint8Array[], size: number) {
-  return fromTypedArray(Buffer.concat(images), [images.length, size, size, 3]).permute(0, 3, 1, 2).contiguous();
+  const bytes = size * size * 3;
+  const pixels = new Uint8Array(files.length * bytes); // (N, size, size, 3)
+  let next = 0;
+  const worker = async () => {
+    while (next < files.length) {
+      const i = next++;
+      // Small files: reading them here is quicker than a turn through the threads that are busy decoding.
+      const encoded = readFileSync(join(folder, files[i] ?? ""));
+      pixels.set(await decodeImage({ encoded }, size), i * bytes);
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+  return scope(() => fromTypedArray(pixels, [files.length, size, size, 3]).permute(0, 3, 1, 2).contiguous().size(0));
 }

@@ -7,6 +7,7 @@ import { crossEntropy, randint, randn } from "../src/torch/ops.ts";
 import { SGD } from "../src/torch/optim/sgd.ts";
 import { scope } from "../src/torch/scope.ts";
 import type { MemoryFormat } from "../src/torch/tensor.ts";
+import { chooseCompute } from "../src/train/precision.ts";
 import { type Row, toRow } from "./rows.ts";
 import { alternate, type Context, type Measure, withPeers } from "./runner.ts";
 
@@ -39,6 +40,8 @@ export async function trainStep(context: Context): Promise<Row[]> {
 
 async function compare(context: Context, network: keyof typeof networks): Promise<Row[]> {
   const names = Object.keys(variants) as VariantName[];
+  const { precision } = await chooseCompute({ device: "cpu", precision: "auto", threads: context.threads });
+  const ourDefault = precision === "bf16" ? "bf16-channels-last" : "fp32-channels-last";
   const args = (variant: VariantName) => [
     ...["--network", network, "--variant", variant, "--threads", String(context.threads)],
     ...["--steps", String(STEPS), "--warm-up", String(WARM_UP)],
@@ -55,7 +58,7 @@ async function compare(context: Context, network: keyof typeof networks): Promis
       toRow("train-step", `${network}, ${label}`, "images/s", at(values, `ours ${mine}`), at(values, `peer ${theirs}`));
     return [
       ...names.map((name) => row(name, name, name)),
-      row("our default (bf16, channels-last) against PyTorch's (fp32)", "bf16-channels-last", "fp32"),
+      row(`our default (${ourDefault}) against PyTorch's (fp32)`, ourDefault, "fp32"),
     ];
   });
 }
