@@ -41,11 +41,23 @@ napi_value getGrad(const Arguments& arguments) {
   return fromTensor(arguments.env, toTensor(arguments.env, arguments[0]).grad());
 }
 
-// (tensor, gradient | null)
+// (tensor, gradient | null). backward() lays gradients out in memory as their tensors are, and the fused optimizers
+// rely on it (they walk through both as flat memory), so a gradient that lies otherwise is copied.
 napi_value setGrad(const Arguments& arguments) {
   const napi_env env = arguments.env;
   const at::Tensor& tensor = toTensor(env, arguments[0]);
-  tensor.mutable_grad() = isNullish(env, arguments[1]) ? at::Tensor() : toTensor(env, arguments[1]);
+  at::Tensor gradient = isNullish(env, arguments[1]) ? at::Tensor() : toTensor(env, arguments[1]);
+  if (gradient.defined()) {
+    const auto options = gradient.options();
+    if (gradient.sizes() != tensor.sizes() || options.dtype() != tensor.dtype() || options.device() != tensor.device()) {
+      throw std::invalid_argument("a gradient must be like its tensor, " + describe(tensor) + ", got " + describe(gradient));
+    }
+    if (gradient.strides() != tensor.strides() && tensor.is_non_overlapping_and_dense()) {
+      at::NoGradGuard noGrad;
+      gradient = at::empty_strided(tensor.sizes(), tensor.strides(), options).copy_(gradient);
+    }
+  }
+  tensor.mutable_grad() = gradient;
   return undefined(env);
 }
 

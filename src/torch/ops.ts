@@ -1,6 +1,7 @@
 /** Functions on tensors, PyTorch's `torch.*` and `torch.nn.functional.*`: one typed line per operator in use. */
 import { operator, type Value } from "./dispatch.ts";
 import { type Handle, native } from "./native.ts";
+import { scope } from "./scope.ts";
 import { type Device, type DType, Tensor, type TypedArray, tensorOperator } from "./tensor.ts";
 
 export interface TensorOptions {
@@ -20,7 +21,7 @@ export function tensor(values: Nested, { dtype = "f32", device = "cpu" }: Tensor
   const shape: number[] = [];
   for (let level: Nested | undefined = values; Array.isArray(level); level = level[0]) shape.push(level.length);
   const flat = (Array.isArray(values) ? values.flat(Number.POSITIVE_INFINITY) : [values]) as number[];
-  return fromTypedArray(Float64Array.from(flat), shape).to({ dtype, device });
+  return scope(() => fromTypedArray(Float64Array.from(flat), shape).to({ dtype, device }));
 }
 export type Nested = number | readonly Nested[];
 

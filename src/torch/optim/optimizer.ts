@@ -119,8 +119,8 @@ export abstract class Optimizer {
   protected recall(name: string, { parameters, positions }: Batch): Tensor[] {
     return parameters.map((parameter, i) => {
       const key = `${positions[i]}.${name}`;
-      let buffer = this.buffers.get(key);
-      if (!buffer) this.buffers.set(key, (buffer = keep(zerosLike(parameter))));
+      const buffer = this.buffers.get(key) ?? keep(zerosLike(parameter));
+      this.buffers.set(key, buffer);
       return buffer;
     });
   }
