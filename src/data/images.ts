@@ -1,8 +1,7 @@
 /** What a collection of images is: sets by split, whatever the format. Nothing is decoded here. */
 import { createHash } from "node:crypto";
-import { uniformInt } from "pure-rand/distribution/uniformInt";
-import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { unknownName, UsageError } from "../errors.ts";
+import { randomAt, shuffle } from "../random.ts";
 
 /** An image as it is stored: a file's bytes, or pixels (height × width × 3 bytes RGB). */
 export type ImageData = { encoded: Uint8Array } | { pixels: Uint8Array; width: number; height: number };
@@ -109,15 +108,11 @@ export function splitByGroup(set: ImageSet, fraction: number, seed: number): [Im
     if (group) group.members.push(i);
     else groups.set(key, { label: set.label(i), members: [i] });
   }
-  const random = xoroshiro128plus(seed);
+  const random = randomAt(seed);
   const parts: [number[], number[]] = [[], []];
   const labels = new Set([...groups.values()].map(({ label }) => label));
   for (const label of [...labels].sort((a, b) => a - b)) {
-    const shuffled = [...groups.values()].filter((group) => group.label === label);
-    for (let i = shuffled.length - 1; i > 0; i--) {
-      const j = uniformInt(random, 0, i);
-      [shuffled[i], shuffled[j]] = [shuffled[j] as (typeof shuffled)[0], shuffled[i] as (typeof shuffled)[0]];
-    }
+    const shuffled = shuffle([...groups.values()].filter((group) => group.label === label), random);
     const cut = Math.min(Math.max(1, Math.round(shuffled.length * fraction)), Math.max(1, shuffled.length - 1));
     for (const [position, { members }] of shuffled.entries()) parts[position < cut ? 0 : 1].push(...members);
   }

@@ -1,6 +1,5 @@
 /** Which training labels a measurement may use. The same draws for every encoder and layer, so that they can be paired. */
-import { uniformInt } from "pure-rand/distribution/uniformInt";
-import { type RandomGenerator, randomAt } from "../augment/random.ts";
+import { randomAt, shuffle } from "../random.ts";
 
 export type LabelCount = number | "all";
 
@@ -20,7 +19,7 @@ export function byClass(labels: ArrayLike<number>): number[][] {
 export function drawLabels(labels: ArrayLike<number>, count: LabelCount, seed: number, draw: number): number[] {
   const classes = byClass(labels);
   if (count === "all") return classes.flat();
-  return classes.flatMap((rows, label) => shuffled(rows, randomAt(seed, draw, label)).slice(0, count));
+  return classes.flatMap((rows, label) => shuffle([...rows], randomAt(seed, draw, label)).slice(0, count));
 }
 
 /** Splits rows into a part to fit on and a part to choose by: every `1 / part`th row of each class, one at least. */
@@ -37,13 +36,4 @@ export function holdOut(
     choose: classes.flatMap((all) => all.slice(0, held(all))),
     fit: classes.flatMap((all) => all.slice(held(all))),
   };
-}
-
-function shuffled(values: readonly number[], random: RandomGenerator): number[] {
-  const copy = [...values];
-  for (let i = copy.length - 1; i > 0; i--) {
-    const j = uniformInt(random, 0, i);
-    [copy[i], copy[j]] = [copy[j] as number, copy[i] as number];
-  }
-  return copy;
 }

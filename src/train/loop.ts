@@ -2,7 +2,7 @@
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
-import { randomAt } from "../augment/random.ts";
+import { randomAt } from "../random.ts";
 import { epochOrder, type PixelStore } from "../data/pixels.ts";
 import { SelfsightError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";

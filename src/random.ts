@@ -3,6 +3,7 @@
  * run was interrupted or not.
  */
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
+import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 
@@ -18,6 +19,15 @@ export function randomAt(seed: number, ...place: readonly number[]): RandomGener
 /** A number in [low, high). */
 export function uniform(random: RandomGenerator, low: number, high: number): number {
   return low + (high - low) * uniformFloat64(random);
+}
+
+/** Puts the elements in random order (Fisher & Yates), in place. */
+export function shuffle<List extends { readonly length: number; [i: number]: unknown }>(list: List, random: RandomGenerator): List {
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = uniformInt(random, 0, i);
+    [list[i], list[j]] = [list[j], list[i]];
+  }
+  return list;
 }
 
 /** Spreads the bits: neighbouring seeds give unrelated numbers ("lowbias32", https://nullprogram.com/blog/2018/07/31/). */
