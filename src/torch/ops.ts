@@ -104,7 +104,7 @@ export const normalize = (x: Tensor, dim = 1, epsilon = 1e-12) => x.div(normOp(x
 // Losses
 /** logits (N, C) and class indices (N), to the mean of -log softmax; in f32, whatever autocast made of the logits. */
 export const crossEntropy = (logits: Tensor, target: Tensor, { labelSmoothing = 0 } = {}) =>
-  crossEntropyOp(logits.to("f32"), target, null, 1, -100, labelSmoothing);
+  crossEntropyOp(logits.dtype === "f64" ? logits : logits.to("f32"), target, null, 1, -100, labelSmoothing);
 export const mseLoss = tensorOperator("aten::mse_loss") as (x: Tensor, target: Tensor) => Tensor;
 
 // Resampling

@@ -66,7 +66,7 @@ export function memory(): { tensors: number; bytes: number } {
 }
 
 function isOwner(value: object): value is Owner {
-  return typeof (value as Partial<Owner>).handle === "bigint";
+  return "handle" in value && typeof value.handle === "bigint";
 }
 
 function collect(value: unknown, found: Set<unknown>): void {

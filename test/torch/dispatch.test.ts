@@ -1,0 +1,115 @@
+import { expect, test } from "vitest";
+import { hasOperator, operator, schemas, type Value } from "../../src/torch/dispatch.ts";
+import { arange, ones, tensor, zeros } from "../../src/torch/ops.ts";
+import { scope } from "../../src/torch/scope.ts";
+import { call, type Tensor } from "../../src/torch/tensor.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+/** A test in a scope. */
+const check = (name: string, body: () => void) => test(name, () => scope(body));
+const values = (result: unknown) => (result as Tensor).toArray();
+
+check("arguments by position and by name, and defaults for the rest", () => {
+  const [a, b] = [tensor([1, 2]), tensor([10, 20])];
+  expect(values(call("aten::add.Tensor", a, b))).toEqual([11, 22]);
+  expect(values(call("aten::add.Tensor", a, b, 2))).toEqual([21, 42]);
+  expect(values(call("aten::add.Tensor", a, b, { alpha: 2 }))).toEqual([21, 42]);
+  expect(values(call("aten::add.Tensor", a, { other: b, alpha: 2 }))).toEqual([21, 42]);
+  expect(values(call("aten::add.Tensor", a, b, { alpha: undefined }))).toEqual([11, 22]);
+});
+
+check("optional arguments take null; a list of optional tensors too", () => {
+  const x = arange(6).reshape(2, 3);
+  expect(values(call("aten::clamp", x, null, 3))).toEqual([0, 1, 2, 3, 3, 3]);
+  const rows = tensor([1, 0], { dtype: "i64" });
+  expect(values(call("aten::index.Tensor", x, [null, rows]))).toEqual([1, 0, 4, 3]);
+});
+
+check("one number stands for int[2]", () => {
+  const x = ones([1, 1, 4, 4]);
+  const pooled = call("aten::avg_pool2d", x, 2) as Tensor;
+  expect(pooled.shape).toEqual([1, 1, 2, 2]);
+  expect((call("aten::avg_pool2d", x, [2, 4]) as Tensor).shape).toEqual([1, 1, 2, 1]);
+});
+
+check("types, layouts and devices by name", () => {
+  const x = call("aten::zeros", [2, 1, 2, 2], { dtype: "i32", device: "cpu" }) as Tensor;
+  expect(x.dtype).toBe("i32");
+  expect((call("aten::contiguous", x, { memory_format: "channels_last" }) as Tensor).isChannelsLast).toBe(true);
+});
+
+check("several results come as an array; lists of tensors too; numbers as numbers", () => {
+  const [largest, where] = call("aten::max.dim", tensor([3, 5, 4]), 0) as Tensor[];
+  expect([largest?.item(), where?.item()]).toEqual([5, 1]);
+  expect((call("aten::split.Tensor", arange(5), 2) as Tensor[]).map(values)).toEqual([[0, 1], [2, 3], [4]]);
+  expect(call("aten::size.int", zeros([2, 7]), 1)).toBe(7);
+});
+
+check("an operator that writes gives back its first argument", () => {
+  const x = tensor([1, 2]);
+  expect(call("aten::add_.Scalar", x, 1)).toBe(x);
+  expect(values(x)).toEqual([2, 3]);
+  const list = [tensor([1]), tensor([2])];
+  call("aten::_foreach_mul_.Scalar", list, 3);
+  expect(list.map(values)).toEqual([[3], [6]]);
+});
+
+check("a whole number keeps an integer tensor's type, as in Python", () => {
+  const x = arange(2);
+  expect(x.mul(2).dtype).toBe("i64");
+  expect(x.mul(0.5).dtype).toBe("f32");
+});
+
+const refused: [string, () => unknown, RegExp][] = [
+  [
+    "an unknown argument",
+    () => call("aten::add.Tensor", ones([1]), ones([1]), { beta: 2 }),
+    /it has no argument "beta"/,
+  ],
+  [
+    "a missing argument",
+    () => call("aten::add.Tensor", ones([1])),
+    /argument 2 "other" is missing\n {2}schema: aten::add\.Tensor\(/,
+  ],
+  ["too many", () => call("aten::neg", ones([1]), 1, 2), /it takes 1 arguments, got 3/],
+  ["a number for a tensor", () => call("aten::neg", 5), /argument 1 "self": expected a tensor, got 5/],
+  ["null for a tensor", () => call("aten::neg", null), /argument 1 "self": expected a tensor, got null/],
+  ["a bigint", () => call("aten::neg", 5n as unknown as Value), /a bigint cannot be given to an operator/],
+  ["a fraction for a whole number", () => ones([2]).select(0, 0.5), /argument 3 "index": expected an integer, got 0.5/],
+  ["NaN for a size", () => zeros([Number.NaN]), /expected an integer, got nan/],
+  ["a size beyond what numbers hold exactly", () => zeros([2 ** 60]), /expected an integer/],
+  ["an array with holes", () => zeros(new Array(3) as number[]), /expected an array without holes/],
+  ["a number where a list has no length", () => call("aten::permute", ones([1]), 0), /expected an array, got 0/],
+  [
+    "an unknown overload, naming those there are",
+    () => call("aten::add.Tensro", ones([1]), 1),
+    /There are: .*aten::add\.Tensor/,
+  ],
+  ["an unknown operator", () => call("aten::there_is_no_such"), /there is no operator aten::there_is_no_such/],
+  ["an unknown type name", () => call("aten::zeros", [1], { dtype: "float" }), /"float" is no data type \(f64 f32/],
+];
+for (const [name, body, text] of refused) test(`refuses ${name}`, () => expect(() => scope(body)).toThrow(text));
+
+test("what a getter throws comes through as it is", () => {
+  const error = new Error("mine");
+  const hostile = Object.defineProperty({}, "alpha", {
+    enumerable: true,
+    get() {
+      throw error;
+    },
+  });
+  expect(() => scope(() => call("aten::add.Tensor", ones([1]), ones([1]), hostile))).toThrow(error);
+});
+
+test("schemas lists what there is; hasOperator tells", () => {
+  expect(schemas("aten::add.").every((text) => text.startsWith("aten::add."))).toBe(true);
+  expect(schemas().length).toBeGreaterThan(2000);
+  expect([hasOperator("aten::add.Tensor"), hasOperator("aten::add.Nothing")]).toEqual([true, false]);
+});
+
+test("operator looks its name up when it is called, not before", () => {
+  const wrong = operator("aten::there_is_no_such");
+  expect(() => wrong()).toThrow(/there is no operator/);
+});

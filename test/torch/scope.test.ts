@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ones, zeros } from "../../src/torch/ops.ts";
+import { dispose, keep, memory, scope } from "../../src/torch/scope.ts";
+import type { Tensor } from "../../src/torch/tensor.ts";
+
+let before = 0;
+beforeEach(() => {
+  before = memory().tensors;
+});
+afterEach(() => expect(memory().tensors).toBe(before));
+const live = () => memory().tensors - before;
+
+describe("a scope", () => {
+  test("frees what was made in it", () => {
+    scope(() => {
+      zeros([4]).add(1).mul(2);
+      expect(live()).toBe(3);
+    });
+    expect(live()).toBe(0);
+  });
+
+  test("hands on what it returns: alone, in arrays, objects and maps", () => {
+    const made: Tensor[] = [];
+    const make = () => {
+      const x = ones([1]);
+      made.push(x);
+      return x;
+    };
+    const result = scope(() => ({ alone: make(), list: [make(), [make()]], map: new Map([["a", make()]]), number: 1 }));
+    expect(live()).toBe(4);
+    expect(result.map.get("a")?.item()).toBe(1);
+    dispose(...made);
+  });
+
+  test("hands on to the scope around it, not beyond", () => {
+    scope(() => {
+      const inner = scope(() => ones([2]).add(1));
+      expect(live()).toBe(1);
+      expect(inner.toArray()).toEqual([2, 2]);
+    });
+    expect(live()).toBe(0);
+  });
+
+  test("frees when it throws, and the scope around it goes on", () => {
+    scope(() => {
+      const outer = ones([1]);
+      expect(() =>
+        scope(() => {
+          zeros([1]);
+          throw new Error("stop");
+        }),
+      ).toThrow("stop");
+      expect(live()).toBe(1);
+      expect(outer.item()).toBe(1);
+    });
+  });
+
+  test("refuses a promise, and frees", () => {
+    expect(() => scope(async () => zeros([1]))).toThrow("scope(body) is synchronous, but body returned a promise");
+  });
+
+  test("leaves alone what was made outside, even if returned", () => {
+    const outside = ones([1]);
+    expect(scope(() => outside)).toBe(outside);
+    scope(() => scope(() => outside));
+    expect(outside.item()).toBe(1);
+    outside.dispose();
+  });
+
+  test("a tensor returned twice, and a circle, are no trouble", () => {
+    const result = scope(() => {
+      const x = ones([1]);
+      const circle: { x: Tensor; self?: unknown } = { x };
+      circle.self = circle;
+      return [x, x, circle] as const;
+    });
+    expect(live()).toBe(1);
+    result[0].dispose();
+  });
+});
+
+test("keep lets a tensor outlive its scopes", () => {
+  const kept: Tensor[] = [];
+  scope(() => scope(() => kept.push(keep(ones([1])), zeros([1]))));
+  expect(live()).toBe(1);
+  expect(kept[0]?.item()).toBe(1);
+  expect(() => kept[1]?.item()).toThrow(/disposed/);
+  dispose(...kept);
+});
+
+test("disposing by hand in a scope is harmless", () => {
+  scope(() => {
+    const x = ones([1]);
+    x.dispose();
+    expect(live()).toBe(0);
+    return x;
+  });
+});
+
+test("bytes are counted once, on the tensor that owns them", () => {
+  const { bytes } = memory();
+  scope(() => {
+    const x = zeros([1000]);
+    expect(memory().bytes - bytes).toBe(4000);
+    x.narrow(0, 0, 10);
+    expect(memory().bytes - bytes).toBe(4000);
+  });
+  expect(memory().bytes).toBe(bytes);
+});
