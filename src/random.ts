@@ -22,7 +22,10 @@ export function uniform(random: RandomGenerator, low: number, high: number): num
 }
 
 /** Puts the elements in random order (Fisher & Yates), in place. */
-export function shuffle<List extends { readonly length: number; [i: number]: unknown }>(list: List, random: RandomGenerator): List {
+export function shuffle<List extends { readonly length: number; [i: number]: unknown }>(
+  list: List,
+  random: RandomGenerator,
+): List {
   for (let i = list.length - 1; i > 0; i--) {
     const j = uniformInt(random, 0, i);
     [list[i], list[j]] = [list[j], list[i]];

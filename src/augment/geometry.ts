@@ -1,7 +1,8 @@
 /** Random crops and flips of a whole batch by one affine grid: the same code on CPU and GPU. */
+
+import { type RandomGenerator, uniform } from "../random.ts";
 import { affineGrid, gridSample, tensor } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { type RandomGenerator, uniform } from "../random.ts";
 
 export interface CropOptions {
   /** Side of the crops, in pixels. */

@@ -14,15 +14,22 @@ export function isCifarFolder(files: readonly string[]): boolean {
 
 export function openCifar(name: string, files: readonly string[]): ImageCollection {
   const meta = files.find((file) => basename(file) === "batches.meta.txt");
-  const classes = meta ? readFileSync(meta, "utf8").trim().split(/\s+/) : Array.from({ length: 10 }, (_, i) => String(i));
-  const sets = (pattern: RegExp) => files.filter((file) => pattern.test(basename(file))).map((file) => batchSet(file, classes));
+  const classes = meta
+    ? readFileSync(meta, "utf8").trim().split(/\s+/)
+    : Array.from({ length: 10 }, (_, i) => String(i));
+  const sets = (pattern: RegExp) =>
+    files.filter((file) => pattern.test(basename(file))).map((file) => batchSet(file, classes));
   const [train, test] = [sets(/^data_batch_\d\.bin$/), sets(/^test_batch\.bin$/)];
-  return { name, splits: { ...(train.length && { train: concatenate(train) }), ...(test.length && { test: concatenate(test) }) } };
+  return {
+    name,
+    splits: { ...(train.length && { train: concatenate(train) }), ...(test.length && { test: concatenate(test) }) },
+  };
 }
 
 function batchSet(file: string, classes: readonly string[]): ImageSet {
   const bytes = readFileSync(file);
-  if (bytes.length % RECORD) throw new UsageError(`${file} is no CIFAR-10 file: ${bytes.length} bytes are no multiple of ${RECORD}.`);
+  if (bytes.length % RECORD)
+    throw new UsageError(`${file} is no CIFAR-10 file: ${bytes.length} bytes are no multiple of ${RECORD}.`);
   const { size, mtimeMs } = statSync(file);
   const name = basename(file, ".bin");
   return {

@@ -3,7 +3,7 @@
  * times as fast as anything else on npm; sharp does what that cannot: SVG, CMYK, 16 bit, transparency, odd formats.
  */
 import { Transformer } from "@napi-rs/image";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { SelfsightError } from "../errors.ts";
 import type { ImageData } from "./images.ts";
 
@@ -23,7 +23,7 @@ export async function decodeImage(image: ImageData, size: number): Promise<Uint8
   if ("pixels" in image) {
     const { pixels, width, height } = image;
     if (width === size && height === size) return pixels;
-    return fit(sharp(pixels, { raw: { width, height, channels: 3 } }), size);
+    return toSquare(sharp(pixels, { raw: { width, height, channels: 3 } }), size);
   }
   const bytes = image.encoded;
   if (bytes.length === 0) throw new SelfsightError("the file is empty");
@@ -44,7 +44,10 @@ async function decodeFast(bytes: Uint8Array, size: number): Promise<Uint8Array |
       // Transparency must be put on white, 16 bits be scaled, palettes looked up.
       if (Number(colorType) !== RGB8 || width * height > MAX_PIXELS || orientation !== 1) return undefined;
     }
-    return withoutAlpha(await image.fastResize({ width: size, height: size, filter: BILINEAR, fit: COVER }).rawPixels(), size);
+    return withoutAlpha(
+      await image.fastResize({ width: size, height: size, filter: BILINEAR, fit: COVER }).rawPixels(),
+      size,
+    );
   } catch {
     return undefined;
   }
@@ -66,15 +69,18 @@ function withoutAlpha(rgba: Uint8Array, size: number): Uint8Array | undefined {
 
 async function decodeAny(bytes: Uint8Array, size: number): Promise<Uint8Array> {
   try {
-    return await fit(sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: "error" }).autoOrient(), size);
+    return await toSquare(sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: "error" }).autoOrient(), size);
   } catch (cause) {
     throw new SelfsightError((cause as Error).message.replace(/\s+/g, " ").trim(), { cause });
   }
 }
 
-async function fit(image: sharp.Sharp, size: number): Promise<Uint8Array> {
+async function toSquare(image: Sharp, size: number): Promise<Uint8Array> {
   // On white, before resizing mixes transparent pixels in. "linear" is antialiased when it reduces.
-  const square = image.flatten({ background: "white" }).toColourspace("srgb").resize(size, size, { fit: "cover", kernel: "linear" });
+  const square = image
+    .flatten({ background: "white" })
+    .toColourspace("srgb")
+    .resize(size, size, { fit: "cover", kernel: "linear" });
   return square.removeAlpha().raw({ depth: "uchar" }).toBuffer();
 }
 
@@ -99,7 +105,8 @@ function jpegHeader(bytes: Uint8Array): { pixels: number; components: number; ex
     const marker = view.getUint16(at);
     if (marker === 0xffe1 && view.getUint32(at + 4) === 0x45786966) exif = true; // "Exif"
     const startOfFrame = marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker);
-    if (startOfFrame) return { pixels: view.getUint16(at + 5) * view.getUint16(at + 7), components: view.getUint8(at + 9), exif };
+    if (startOfFrame)
+      return { pixels: view.getUint16(at + 5) * view.getUint16(at + 7), components: view.getUint8(at + 9), exif };
     if (marker < 0xff00) return undefined;
   }
   return undefined;

@@ -12,10 +12,15 @@ const EXTENSIONS = /\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|svg|ppm|pgm|pnm)$/
 
 /** Names that sub-folders with a split's images go by. */
 const splitNames: Readonly<Record<string, string>> = {
-  train: "train", training: "train",
-  val: "validation", valid: "validation", validation: "validation",
-  test: "test", testing: "test",
-  unlabelled: "unlabelled", unlabeled: "unlabelled",
+  train: "train",
+  training: "train",
+  val: "validation",
+  valid: "validation",
+  validation: "validation",
+  test: "test",
+  testing: "test",
+  unlabelled: "unlabelled",
+  unlabeled: "unlabelled",
 };
 
 /**
@@ -49,7 +54,8 @@ export class FileTable {
 
   add(name: string): void {
     const bytes = Buffer.byteLength(name);
-    if (this.used + bytes > this.names.length) this.names = Buffer.concat([this.names], 2 * (this.names.length + bytes));
+    if (this.used + bytes > this.names.length)
+      this.names = Buffer.concat([this.names], 2 * (this.names.length + bytes));
     if (this.length + 1 >= this.offsets.length) {
       this.offsets = grown(this.offsets);
       this.folderOf = grown(this.folderOf);
@@ -82,7 +88,8 @@ function folderSet(folder: string, name: string): ImageSet {
   const table = new FileTable();
   const sizes: string[] = [];
   walk(folder, "", table, sizes);
-  if (!table.length) throw new UsageError(`${folder} holds no images (jpg, png, webp, bmp, gif, tiff, svg …), nor do its sub-folders.`);
+  if (!table.length)
+    throw new UsageError(`${folder} holds no images (jpg, png, webp, bmp, gif, tiff, svg …), nor do its sub-folders.`);
   const top = (i: number) => table.folder(i).split(/[\\/]/)[0] ?? "";
   const classes = classNames(table, top);
   const labels = classes && new Map(classes.map((label, i) => [label, i]));
@@ -107,7 +114,9 @@ function classNames(table: FileTable, top: (i: number) => string): string[] | un
 /** Depth first in order of names, so that a listing is the same on every machine. */
 function walk(root: string, relative: string, table: FileTable, digests: string[]): void {
   const entries = list(join(root, relative)).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const files = entries.filter((entry) => !entry.name.startsWith(".") && EXTENSIONS.test(entry.name) && isFile(join(root, relative), entry));
+  const files = entries.filter(
+    (entry) => !entry.name.startsWith(".") && EXTENSIONS.test(entry.name) && isFile(join(root, relative), entry),
+  );
   if (files.length) table.enter(relative);
   for (const { name } of files) table.add(name);
   // One digest a folder: its names, sizes and dates.
@@ -123,7 +132,10 @@ function stamp(file: string): string {
 }
 
 function isFile(folder: string, entry: Dirent): boolean {
-  return entry.isFile() || (entry.isSymbolicLink() && (statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isFile() ?? false));
+  return (
+    entry.isFile() ||
+    (entry.isSymbolicLink() && (statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isFile() ?? false))
+  );
 }
 
 function list(folder: string): Dirent[] {

@@ -16,7 +16,8 @@ export function openIdx(name: string, files: readonly string[], classes?: readon
     const labels = files.find((one) => one === file.replace("idx3", "idx1").replace("images", "labels"));
     splits[/t10k|test/.test(basename(file)) ? "test" : "train"] = idxSet(file, labels, classes);
   }
-  if (!Object.keys(splits).length) throw new UsageError(`${name}: expected a file of images (…-images-idx3-ubyte), got only labels.`);
+  if (!Object.keys(splits).length)
+    throw new UsageError(`${name}: expected a file of images (…-images-idx3-ubyte), got only labels.`);
   return { name, splits };
 }
 
@@ -27,7 +28,9 @@ function idxSet(file: string, labelFile: string | undefined, classes: readonly s
   if (labels && labels.shape[0] !== count) {
     throw new UsageError(`${labelFile} has ${labels.shape[0]} labels for the ${count} images of ${file}.`);
   }
-  const kinds = labels && Array.from({ length: Math.max(...labels.data.subarray(0, count), 0) + 1 }, (_, i) => classes?.[i] ?? String(i));
+  const kinds =
+    labels &&
+    Array.from({ length: Math.max(...labels.data.subarray(0, count), 0) + 1 }, (_, i) => classes?.[i] ?? String(i));
   const { size, mtimeMs } = statSync(file);
   const name = basename(file);
   return {
@@ -57,6 +60,7 @@ function readIdx(file: string, dimensions: number): { shape: number[]; data: Uin
   const shape = Array.from({ length: dimensions }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
   const data = bytes.subarray(4 + 4 * dimensions);
   const expected = shape.reduce((product, size) => product * size, 1);
-  if (data.length !== expected) throw new UsageError(`${file} holds ${data.length} bytes of data where its header promises ${expected}.`);
+  if (data.length !== expected)
+    throw new UsageError(`${file} holds ${data.length} bytes of data where its header promises ${expected}.`);
   return { shape, data };
 }

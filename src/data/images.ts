@@ -1,6 +1,6 @@
 /** What a collection of images is: sets by split, whatever the format. Nothing is decoded here. */
 import { createHash } from "node:crypto";
-import { unknownName, UsageError } from "../errors.ts";
+import { UsageError, unknownName } from "../errors.ts";
 import { randomAt, shuffle } from "../random.ts";
 
 /** An image as it is stored: a file's bytes, or pixels (height × width × 3 bytes RGB). */
@@ -112,7 +112,10 @@ export function splitByGroup(set: ImageSet, fraction: number, seed: number): [Im
   const parts: [number[], number[]] = [[], []];
   const labels = new Set([...groups.values()].map(({ label }) => label));
   for (const label of [...labels].sort((a, b) => a - b)) {
-    const shuffled = shuffle([...groups.values()].filter((group) => group.label === label), random);
+    const shuffled = shuffle(
+      [...groups.values()].filter((group) => group.label === label),
+      random,
+    );
     const cut = Math.min(Math.max(1, Math.round(shuffled.length * fraction)), Math.max(1, shuffled.length - 1));
     for (const [position, { members }] of shuffled.entries()) parts[position < cut ? 0 : 1].push(...members);
   }

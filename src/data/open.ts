@@ -2,11 +2,11 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { nearest, UsageError } from "../errors.ts";
+import { isCifarFolder, openCifar } from "./cifar.ts";
 import { type DatasetName, datasets } from "./datasets.ts";
 import { openFolder } from "./folder.ts";
-import type { ImageCollection } from "./images.ts";
-import { isCifarFolder, openCifar } from "./cifar.ts";
 import { isIdx, openIdx } from "./idx.ts";
+import type { ImageCollection } from "./images.ts";
 import { openParquet } from "./parquet.ts";
 
 /**
@@ -21,7 +21,9 @@ export async function openImages(source: string): Promise<ImageCollection> {
   if (!existsSync(source)) {
     const guess = nearest(source, Object.keys(datasets));
     const hint = guess ? `Did you mean the data set "${guess}"? ` : "";
-    throw new UsageError(`There is no file or folder "${source}". ${hint}Known data sets: ${Object.keys(datasets).join(", ")}.`);
+    throw new UsageError(
+      `There is no file or folder "${source}". ${hint}Known data sets: ${Object.keys(datasets).join(", ")}.`,
+    );
   }
   return openPath(source);
 }
@@ -36,12 +38,17 @@ async function openPath(path: string): Promise<ImageCollection> {
   if (idx.length) return openIdx(name, idx);
   if (isCifarFolder(files)) return openCifar(name, files);
   if (folder) return openFolder(path);
-  throw new UsageError(`${path} is of no known format. Expected a folder of images, or .parquet, IDX (-ubyte, -ubyte.gz) or CIFAR (.bin) files.`);
+  throw new UsageError(
+    `${path} is of no known format. Expected a folder of images, or .parquet, IDX (-ubyte, -ubyte.gz) or CIFAR (.bin) files.`,
+  );
 }
 
 function filesIn(folder: string): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(folder, entry.name)).sort();
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(folder, entry.name))
+      .sort();
   } catch (cause) {
     throw new UsageError(`${folder} cannot be read: ${(cause as Error).message}. Check its permissions.`, { cause });
   }

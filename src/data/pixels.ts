@@ -104,7 +104,12 @@ interface Contents {
 
 function describe({ set, size, skipped }: Contents): Pick<PixelStore, "length" | "size" | "source" | "skipped"> {
   const source = Int32Array.from({ length: set.length }, (_, i) => i).filter((i) => !skipped.has(i));
-  return { length: source.length, size, source, skipped: [...skipped].map(([i, reason]) => ({ id: set.id(i), reason })) };
+  return {
+    length: source.length,
+    size,
+    source,
+    skipped: [...skipped].map(([i, reason]) => ({ id: set.id(i), reason })),
+  };
 }
 
 function inMemory(pixels: Uint8Array, contents: Contents): PixelStore {
@@ -131,7 +136,9 @@ function inFile(file: FileHandle, contents: Contents): PixelStore {
     ...description,
     async get(indices) {
       const batch = new Uint8Array(indices.length * bytes);
-      const reads = Array.from(indices, (index, i) => file.read(batch, i * bytes, bytes, (description.source[index] ?? 0) * bytes));
+      const reads = Array.from(indices, (index, i) =>
+        file.read(batch, i * bytes, bytes, (description.source[index] ?? 0) * bytes),
+      );
       await Promise.all(reads);
       return batch;
     },
@@ -165,7 +172,10 @@ async function pack(set: ImageSet, options: PixelOptions, file: string): Promise
     await handle.close().catch(() => {});
     await rm(part, { force: true });
     if (!isDiskError(error)) throw error;
-    throw new SelfsightError(`No room in the cache: ${file} needs ${((set.length * bytes) / 1e6).toFixed(0)} MB. Make room, or set SELFSIGHT_CACHE to another disk.`, { cause: error });
+    throw new SelfsightError(
+      `No room in the cache: ${file} needs ${((set.length * bytes) / 1e6).toFixed(0)} MB. Make room, or set SELFSIGHT_CACHE to another disk.`,
+      { cause: error },
+    );
   }
 }
 
@@ -174,7 +184,9 @@ async function pack(set: ImageSet, options: PixelOptions, file: string): Promise
  * quarter of the area still has real pixels, but no larger than the images are (median of 32) and no smaller than the input.
  */
 export async function decodeSizeFor(set: ImageSet, inputSize: number): Promise<number> {
-  const sample = Array.from({ length: Math.min(32, set.length) }, (_, k) => Math.floor((k * set.length) / Math.min(32, set.length)));
+  const sample = Array.from({ length: Math.min(32, set.length) }, (_, k) =>
+    Math.floor((k * set.length) / Math.min(32, set.length)),
+  );
   const sides: number[] = [];
   for (const i of sample) {
     try {
@@ -190,5 +202,8 @@ export async function decodeSizeFor(set: ImageSet, inputSize: number): Promise<n
 
 /** The order of the images in one epoch, from the seed and the epoch's number alone. */
 export function epochOrder(length: number, seed: number, epoch: number): Int32Array {
-  return shuffle(Int32Array.from({ length }, (_, i) => i), randomAt(seed, 0, epoch));
+  return shuffle(
+    Int32Array.from({ length }, (_, i) => i),
+    randomAt(seed, 0, epoch),
+  );
 }

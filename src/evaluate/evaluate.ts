@@ -9,7 +9,7 @@ import { UsageError } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import { dispose } from "../torch/scope.ts";
 import { type Compute, chooseCompute } from "../train/precision.ts";
-import { drawLabels, type LabelCount } from "./draws.ts";
+import { drawLabels } from "./draws.ts";
 import type { LayerFeatures } from "./features.ts";
 import { protocolEntry } from "./index.ts";
 import type { Labelled } from "./protocol.ts";
@@ -19,7 +19,10 @@ import { pixelSubject, type Subject, subjectsOf } from "./subjects.ts";
 
 export const evaluateOptions = z.strictObject({
   runs: z.array(z.string().min(1)).min(1).describe("run folders of pretrain"),
-  images: z.string().min(1).describe("labelled images: class folders, file of a known format, or a known data set's name"),
+  images: z
+    .string()
+    .min(1)
+    .describe("labelled images: class folders, file of a known format, or a known data set's name"),
   protocol: z.array(z.string()).min(1).default(["knn", "linear"]).describe("ways of measuring: knn, linear"),
   labelsPerClass: z
     .array(z.union([z.int().positive(), z.literal("all")]))
@@ -28,12 +31,19 @@ export const evaluateOptions = z.strictObject({
     .describe("numbers of training labels a class"),
   draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
   trainSplit: z.string().default("train").describe("part whose labels are learned from"),
-  testSplit: z.string().optional().describe("part to test on, joined by +; default: validation+test, or what there is of it"),
+  testSplit: z
+    .string()
+    .optional()
+    .describe("part to test on, joined by +; default: validation+test, or what there is of it"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the draws and the bootstrap"),
   device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
   threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
-  name: z.string().regex(/^[\w.-]+$/).default("default").describe("results go to evals/<name>/ in the first run's folder"),
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .default("default")
+    .describe("results go to evals/<name>/ in the first run's folder"),
 });
 export type EvaluateOptions = z.input<typeof evaluateOptions>;
 
@@ -57,7 +67,10 @@ interface Measured {
  */
 export async function evaluate(options: EvaluateOptions, onProgress?: (what: string) => void): Promise<Evaluation> {
   const config = parseOptions(evaluateOptions, options);
-  const chosen = config.protocol.map((name) => ({ entry: protocolEntry(name), options: parseOptions(protocolEntry(name).options, {}) }));
+  const chosen = config.protocol.map((name) => ({
+    entry: protocolEntry(name),
+    options: parseOptions(protocolEntry(name).options, {}),
+  }));
   const compute = await chooseCompute(config);
   const subjects: Subject[] = [];
   for (const run of config.runs) subjects.push(...subjectsOf(run, new Set(subjects.map(({ name }) => name))));
@@ -71,11 +84,16 @@ export async function evaluate(options: EvaluateOptions, onProgress?: (what: str
     for (const labelsPerClass of config.labelsPerClass) {
       onProgress?.(`${subject.name}: ${labelsPerClass} labels a class`);
       const count = labelsPerClass === "all" ? 1 : config.draws;
-      const draws = Array.from({ length: count }, (_, draw) => drawLabels(trainPart.labels, labelsPerClass, config.seed, draw));
+      const draws = Array.from({ length: count }, (_, draw) =>
+        drawLabels(trainPart.labels, labelsPerClass, config.seed, draw),
+      );
       for (const layer of Object.keys(trainPart.layers)) {
         const [trainLayer, testLayer] = [at(trainPart, layer), at(testPart, layer)];
         for (const { entry, options: own } of chosen) {
-          for (const result of entry.measure({ train: trainLayer, test: testLayer, classes: classes.length, draws }, own)) {
+          for (const result of entry.measure(
+            { train: trainLayer, test: testLayer, classes: classes.length, draws },
+            own,
+          )) {
             const { value, low, high } = bootstrapMean(result.correct, { seed: config.seed });
             const shared = { encoder: subject.name, protocol: result.name, layer, labelsPerClass, metric: "accuracy" };
             const row = { ...shared, value, low, high, n: testLayer.labels.length, draws: count };
@@ -91,7 +109,10 @@ export async function evaluate(options: EvaluateOptions, onProgress?: (what: str
   const folder = join(config.runs[0] as string, "evals", config.name);
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "result.json");
-  writeFileSync(file, `${JSON.stringify({ images: config.images, options: config, classes, rows, differences }, null, 1)}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ images: config.images, options: config, classes, rows, differences }, null, 1)}\n`,
+  );
   return { rows, differences, classes, file };
 }
 
@@ -101,14 +122,26 @@ function compare(measured: readonly Measured[], subjects: readonly Subject[], se
   return [...settings.values()].flatMap(({ protocol, labelsPerClass, metric }) => {
     const best = (encoder: string) =>
       measured
-        .filter(({ row }) => row.encoder === encoder && row.protocol === protocol && row.labelsPerClass === labelsPerClass)
+        .filter(
+          ({ row }) => row.encoder === encoder && row.protocol === protocol && row.labelsPerClass === labelsPerClass,
+        )
         .reduce((a, b) => (b.heldOut > a.heldOut ? b : a));
     return subjects.flatMap(({ name, baselines }) =>
       baselines.map((baseline): Difference => {
         const [ours, theirs] = [best(name), best(baseline)];
         const layers = { layer: ours.row.layer, baselineLayer: theirs.row.layer };
         const { n, draws } = ours.row;
-        return { encoder: name, baseline, protocol, ...layers, labelsPerClass, metric, ...pairedBootstrap(ours.correct, theirs.correct, { seed }), n, draws };
+        return {
+          encoder: name,
+          baseline,
+          protocol,
+          ...layers,
+          labelsPerClass,
+          metric,
+          ...pairedBootstrap(ours.correct, theirs.correct, { seed }),
+          n,
+          draws,
+        };
       }),
     );
   });
@@ -122,7 +155,10 @@ interface Features {
 async function featuresOf(subject: Subject, set: ImageSet, compute: Compute): Promise<Features> {
   const store: PixelStore = await openPixels(set, { size: subject.imageSize });
   try {
-    return { layers: await subject.features(store, compute), labels: Int32Array.from(store.source, (i) => set.label(i)) };
+    return {
+      layers: await subject.features(store, compute),
+      labels: Int32Array.from(store.source, (i) => set.label(i)),
+    };
   } finally {
     await store.close();
   }

@@ -37,7 +37,12 @@ export function subjectsOf(folder: string, names: ReadonlySet<string>): Subject[
     return createEncoder(config);
   };
   return [
-    { name, imageSize: config.imageSize, baselines: [untrained, PIXELS], features: encode(() => loadEncoder(folder).encoder) },
+    {
+      name,
+      imageSize: config.imageSize,
+      baselines: [untrained, PIXELS],
+      features: encode(() => loadEncoder(folder).encoder),
+    },
     { name: untrained, imageSize: config.imageSize, baselines: [], features: encode(initial) },
   ];
 }

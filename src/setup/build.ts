@@ -44,11 +44,10 @@ function outputFolder(libtorch: Libtorch): string {
   return join(buildFolder(), `torch-${version}-${libtorchDigest(libtorch)}`);
 }
 
-/** Header folders of the packages node-addon-api and node-api-headers. */
+/** The header folder of the package node-api-headers. */
 function nodeIncludeDirs(): string[] {
   const require = createRequire(import.meta.url);
-  const folder = (name: string) => dirname(require.resolve(`${name}/package.json`));
-  return [folder("node-addon-api"), join(folder("node-api-headers"), "include")];
+  return [join(dirname(require.resolve("node-api-headers/package.json")), "include")];
 }
 
 /** An earlier build of the same sources against the same libtorch, or undefined. */

@@ -42,7 +42,10 @@ async function fetchPart(url: string, part: string, { onProgress, patience = 20 
   const watchdog = new AbortController();
   let timer = setTimeout(() => watchdog.abort(), patience * 1000);
   try {
-    const response = await fetch(url, { signal: watchdog.signal, ...(have && { headers: { Range: `bytes=${have}-` } }) });
+    const response = await fetch(url, {
+      signal: watchdog.signal,
+      ...(have && { headers: { Range: `bytes=${have}-` } }),
+    });
     const resumed = response.status === 206 && response.headers.get("content-range")?.startsWith(`bytes ${have}-`);
     if (response.status === 416) {
       // Nothing lies beyond what we have: either it is whole, or it is not this file. The checksum tells.
@@ -66,7 +69,11 @@ async function fetchPart(url: string, part: string, { onProgress, patience = 20 
         yield chunk;
       }
     };
-    await pipeline(Readable.fromWeb(response.body as never), counted, createWriteStream(part, { flags: resumed ? "a" : "w" }));
+    await pipeline(
+      Readable.fromWeb(response.body as never),
+      counted,
+      createWriteStream(part, { flags: resumed ? "a" : "w" }),
+    );
     if (total !== undefined && received !== total) throw new Error(`${received} of ${total} bytes came`);
   } finally {
     clearTimeout(timer);
@@ -74,12 +81,17 @@ async function fetchPart(url: string, part: string, { onProgress, patience = 20 
 }
 
 async function verify(part: string, url: string, { sha256, md5 }: DownloadOptions): Promise<void> {
-  for (const [algorithm, expected] of [["sha256", sha256], ["md5", md5]] as const) {
+  for (const [algorithm, expected] of [
+    ["sha256", sha256],
+    ["md5", md5],
+  ] as const) {
     if (!expected) continue;
     const actual = await checksum(part, algorithm);
     if (actual === expected) continue;
     rmSync(part);
-    throw new SelfsightError(`${url} sent other bytes than expected: ${algorithm} ${actual} instead of ${expected}. They are deleted; try again later.`);
+    throw new SelfsightError(
+      `${url} sent other bytes than expected: ${algorithm} ${actual} instead of ${expected}. They are deleted; try again later.`,
+    );
   }
 }
 
@@ -92,6 +104,12 @@ export async function checksum(file: string, algorithm: "sha256" | "md5"): Promi
 
 function unreachable(url: string, error: Error): SelfsightError {
   if (error instanceof SelfsightError) return error;
-  const reason = error.name === "AbortError" ? "nothing came for a while" : ((error.cause as Error | undefined)?.message ?? error.message);
-  return new SelfsightError(`${url} cannot be downloaded: ${reason}. What came is kept; the next try goes on from there.`, { cause: error });
+  const reason =
+    error.name === "AbortError"
+      ? "nothing came for a while"
+      : ((error.cause as Error | undefined)?.message ?? error.message);
+  return new SelfsightError(
+    `${url} cannot be downloaded: ${reason}. What came is kept; the next try goes on from there.`,
+    { cause: error },
+  );
 }

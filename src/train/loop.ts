@@ -2,10 +2,10 @@
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
-import { randomAt } from "../random.ts";
 import { epochOrder, type PixelStore } from "../data/pixels.ts";
 import { SelfsightError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
+import { randomAt } from "../random.ts";
 import type { TaskInstance } from "../tasks/task.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
 import { stack } from "../torch/ops.ts";

@@ -8,16 +8,16 @@ import { createEncoder } from "../models/index.ts";
 import { parseOptions } from "../options.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { TaskInstance } from "../tasks/task.ts";
+import type { Module } from "../torch/nn/module.ts";
 import { AdamW } from "../torch/optim/adamw.ts";
 import { decayGroups } from "../torch/optim/groups.ts";
-import type { Module } from "../torch/nn/module.ts";
 import type { Optimizer } from "../torch/optim/optimizer.ts";
 import { cosine, steps, warmUp } from "../torch/optim/schedule.ts";
 import { SGD } from "../torch/optim/sgd.ts";
 import { manualSeed } from "../torch/random.ts";
 import { environment } from "./environment.ts";
 import { openLog, writeJson } from "./log.ts";
-import { type Position, type StepRecord, stepsPerEpoch, train, type TrainingRun } from "./loop.ts";
+import { type Position, type StepRecord, stepsPerEpoch, type TrainingRun, train } from "./loop.ts";
 import { type PretrainConfig, type PretrainOptions, pretrainOptions } from "./options.ts";
 import { resumeFrom, savePosition } from "./position.ts";
 import { chooseCompute } from "./precision.ts";
@@ -36,7 +36,13 @@ export interface PretrainResult {
 /** Who is told how the run goes. All optional. */
 export interface PretrainHooks {
   onDecode?(done: number, total: number): void;
-  onStart?(run: { folder: string; images: number; skipped: number; task: TaskInstance; compute: TrainingRun["compute"] }): void;
+  onStart?(run: {
+    folder: string;
+    images: number;
+    skipped: number;
+    task: TaskInstance;
+    compute: TrainingRun["compute"];
+  }): void;
   onStep?(record: StepRecord, totalSeconds: number | undefined): void;
   /** Aborting saves a checkpoint after the current step and throws {@link InterruptedError}. */
   signal?: AbortSignal;
@@ -55,19 +61,27 @@ export async function pretrain(options: PretrainOptions, hooks: PretrainHooks = 
   manualSeed(config.seed);
   const encoder = createEncoder(config);
   if (config.imageSize < encoder.minImageSize) {
-    throw new UsageError(`${config.model} needs images of ${encoder.minImageSize} pixels at least; --image-size is ${config.imageSize}.`);
+    throw new UsageError(
+      `${config.model} needs images of ${encoder.minImageSize} pixels at least; --image-size is ${config.imageSize}.`,
+    );
   }
   const instance = task.create(encoder, taskOptions);
   const compute = await chooseCompute(config);
   const set = await imagesToTrainOn(config);
-  const store = await openPixels(set, { size: await decodeSizeFor(set, config.imageSize), ...(hooks.onDecode && { onProgress: hooks.onDecode }) });
+  const store = await openPixels(set, {
+    size: await decodeSizeFor(set, config.imageSize),
+    ...(hooks.onDecode && { onProgress: hooks.onDecode }),
+  });
   const perEpoch = stepsPerEpoch(store.length, config.batchSize);
   if (perEpoch === 0) {
-    throw new UsageError(`A batch of ${config.batchSize} is more than the ${store.length} images there are. Use --batch-size ${store.length} or less.`);
+    throw new UsageError(
+      `A batch of ${config.batchSize} is more than the ${store.length} images there are. Use --batch-size ${store.length} or less.`,
+    );
   }
   claimRunFolder(folder, config);
   const modules = { encoder, ...prefixKeys("task", instance.modules) };
-  for (const module of Object.values(modules)) module.train().to({ device: compute.device, memoryFormat: "channels_last" });
+  for (const module of Object.values(modules))
+    module.train().to({ device: compute.device, memoryFormat: "channels_last" });
   const optimizer = createOptimizer(config, modules);
   const files = runFiles(folder);
   const start: Position = config.resume ? resumeFrom(files.checkpoint, modules, optimizer) : { step: 0, seconds: 0 };
@@ -116,7 +130,8 @@ export async function pretrain(options: PretrainOptions, hooks: PretrainHooks = 
 /** Checks the options and fills in what depends on others. */
 export function settle(options: PretrainOptions): PretrainConfig & { out: string } {
   const config = parseOptions(pretrainOptions, options);
-  if (config.epochs !== undefined && config.minutes !== undefined) throw new UsageError("Give either epochs or minutes, not both.");
+  if (config.epochs !== undefined && config.minutes !== undefined)
+    throw new UsageError("Give either epochs or minutes, not both.");
   return { ...config, out: config.out ?? defaultRunFolder(config) };
 }
 
@@ -138,7 +153,10 @@ function createOptimizer(config: PretrainConfig, modules: Readonly<Record<string
 
 function rates(config: PretrainConfig): Pick<TrainingRun, "peakRate" | "schedule"> {
   const body = config.schedule === "cosine" ? cosine : steps([0.3, 0.6, 0.8], 0.2);
-  return { peakRate: config.learningRate ?? (config.optimizer === "sgd" ? 0.05 : 0.001), schedule: warmUp(config.warmup, body) };
+  return {
+    peakRate: config.learningRate ?? (config.optimizer === "sgd" ? 0.05 : 0.001),
+    schedule: warmUp(config.warmup, body),
+  };
 }
 
 function prefixKeys<Value>(prefix: string, record: Readonly<Record<string, Value>>): Record<string, Value> {

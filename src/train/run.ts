@@ -35,15 +35,21 @@ export function defaultRunFolder({ images, task, model }: { images: string; task
 export function claimRunFolder(folder: string, config: PretrainConfig): void {
   const files = runFiles(folder);
   const exists = existsSync(folder);
-  if (exists && !statSync(folder).isDirectory()) throw new UsageError(`${folder} is a file. Choose another folder with --out.`);
+  if (exists && !statSync(folder).isDirectory())
+    throw new UsageError(`${folder} is a file. Choose another folder with --out.`);
   if (config.resume) {
     if (!existsSync(files.checkpoint)) {
-      throw new UsageError(`There is nothing to resume in ${folder}: it has no checkpoints/last.safetensors. Leave out --resume to start anew.`);
+      throw new UsageError(
+        `There is nothing to resume in ${folder}: it has no checkpoints/last.safetensors. Leave out --resume to start anew.`,
+      );
     }
-    return refuseChanges(folder, config);
+    refuseChanges(folder, config);
+    return;
   }
   if (exists && readdirSync(folder).length) {
-    throw new UsageError(`${folder} exists and is never overwritten. Go on with it by --resume, or choose another folder with --out.`);
+    throw new UsageError(
+      `${folder} exists and is never overwritten. Go on with it by --resume, or choose another folder with --out.`,
+    );
   }
   mkdirSync(join(folder, "checkpoints"), { recursive: true });
   mkdirSync(files.samples, { recursive: true });
@@ -83,7 +89,13 @@ export function saveEncoder(folder: string, encoder: Encoder, config: PretrainCo
     architecture: model,
     num_classes: 0,
     num_features: encoder.outDim,
-    pretrained_cfg: { input_size: [3, imageSize, imageSize], mean: MEAN, std: STD, interpolation: "bilinear", crop_pct: 1 },
+    pretrained_cfg: {
+      input_size: [3, imageSize, imageSize],
+      mean: MEAN,
+      std: STD,
+      interpolation: "bilinear",
+      crop_pct: 1,
+    },
     selfsight: { width, ...(stem && { stem }), task: config.task },
   };
   writeFileSync(files.encoderConfig, `${JSON.stringify(description, null, 2)}\n`);
@@ -94,7 +106,9 @@ export function loadEncoder(folder: string): { encoder: Encoder; config: Pretrai
   const config = readConfig(folder);
   const { encoder: file } = runFiles(folder);
   if (!existsSync(file)) {
-    throw new UsageError(`${folder} has no encoder.safetensors yet: the run was not finished. selfsight pretrain … --resume goes on with it.`);
+    throw new UsageError(
+      `${folder} has no encoder.safetensors yet: the run was not finished. selfsight pretrain … --resume goes on with it.`,
+    );
   }
   const encoder = createEncoder(config);
   loadState(file, encoder.state());

@@ -1,15 +1,20 @@
 /** Pictures of what the network sees, with the right answer and its guess. */
 import { writeFileSync } from "node:fs";
-import { denormalise } from "../augment/normalise.ts";
+import { denormalise, pixelTensor } from "../augment/normalise.ts";
 import { contactSheet } from "../data/sheet.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { scope } from "../torch/scope.ts";
 import { augment, type TrainingRun } from "./loop.ts";
-import { pixelTensor } from "../augment/normalise.ts";
 
 /** Writes a PNG sheet of the first images of the set, as the task shows them. */
-export async function saveSamples(file: string, { config, compute, encoder, store, task }: TrainingRun, count = 16): Promise<void> {
-  const indices = Array.from({ length: Math.min(count, store.length) }, (_, i) => Math.floor((i * store.length) / count));
+export async function saveSamples(
+  file: string,
+  { config, compute, encoder, store, task }: TrainingRun,
+  count = 16,
+): Promise<void> {
+  const indices = Array.from({ length: Math.min(count, store.length) }, (_, i) =>
+    Math.floor((i * store.length) / count),
+  );
   const bytes = await store.get(indices);
   for (const module of [encoder, ...Object.values(task.modules)]) module.eval();
   const cells = scope(() =>

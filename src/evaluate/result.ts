@@ -1,0 +1,36 @@
+/** What `evals/<name>/result.json` holds. */
+
+/** One measurement: an encoder, a layer, a protocol, a number of labels. */
+export interface ResultRow {
+  encoder: string;
+  protocol: string;
+  layer: string;
+  labelsPerClass: number | "all";
+  metric: string;
+  value: number;
+  /** 95 % interval. */
+  low: number;
+  high: number;
+  /** Test images. */
+  n: number;
+  /** Draws of training labels. */
+  draws: number;
+}
+
+/** A trained encoder against a baseline, on the same test images and draws, each at its best layer. */
+export interface Difference {
+  encoder: string;
+  baseline: string;
+  protocol: string;
+  /** Best layer of each, chosen on held-out training labels. */
+  layer: string;
+  baselineLayer: string;
+  labelsPerClass: number | "all";
+  metric: string;
+  difference: number;
+  /** 95 % interval. */
+  low: number;
+  high: number;
+  n: number;
+  draws: number;
+}
