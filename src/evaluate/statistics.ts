@@ -1,76 +1,136 @@
 /**
  * Percentile bootstrap: how far would the result move with other test images and other draws of training labels? Both
- * are resampled, with replacement. Efron & Tibshirani 1993, chapters 13 and 16.
+ * are resampled, each for itself (the pigeonhole bootstrap: Owen, Annals of Applied Statistics 2007,
+ * https://arxiv.org/abs/0712.1111).
  */
-import { uniformInt } from "pure-rand/distribution/uniformInt";
+import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 import { quantileSorted } from "simple-statistics";
+import { SelfsightError } from "../errors.ts";
 import { randomAt } from "../random.ts";
 
 export interface BootstrapOptions {
-  resamples?: number;
   seed?: number;
+  resamples?: number;
+  /** The part of the resampled means that lies within the interval. */
+  level?: number;
+  /** (N): the class of each test image. With it, the mean of the classes' accuracies; without, of all images. */
+  labels?: ArrayLike<number>;
 }
 
-/** 95 %. */
-const TAIL = 0.025;
+/** One array of N a draw: 1 where the test image was classified rightly, else 0. */
+export type Marks = readonly ArrayLike<number>[];
 
 /**
- * Mean of marks with its 95 % interval.
- * @param marks draws × test images: 1 for right, 0 for wrong
+ * Accuracy over all draws with its 95 % interval. When all marks are the same the interval has no width: a bootstrap
+ * cannot see what never happened.
+ * @throws SelfsightError for no draws, no images, or draws of different numbers of images
  */
 export function bootstrapMean(
-  marks: readonly Uint8Array[],
+  correct: Marks,
   options: BootstrapOptions = {},
 ): { value: number; low: number; high: number } {
-  const values = marks.map((draw) => Float64Array.from(draw));
-  const [low, high] = interval(values, options);
-  return { value: mean(values), low, high };
+  checkMarks(correct);
+  return bootstrap(correct, options);
 }
 
 /**
- * Mean difference a − b with its 95 % interval. Image by image and draw by draw, so that what is hard for both does
- * not widen the interval.
- * @throws RangeError when the two were not measured on the same images and draws
+ * Difference of two accuracies, a − b, with its 95 % interval. Images and draws are resampled for both alike, so that
+ * what is hard for both does not widen the interval.
+ * @throws SelfsightError when the two were not measured on the same images and draws
  */
 export function pairedBootstrap(
-  a: readonly Uint8Array[],
-  b: readonly Uint8Array[],
+  a: Marks,
+  b: Marks,
   options: BootstrapOptions = {},
 ): { difference: number; low: number; high: number } {
-  if (a.length !== b.length || a.some((draw, i) => draw.length !== b[i]?.length)) {
-    throw new RangeError(`expected the same draws and images, got ${sizes(a)} and ${sizes(b)}`);
+  if (checkMarks(a) !== checkMarks(b) || a.length !== b.length) {
+    throw new SelfsightError(
+      `Only what was measured on the same images and draws can be paired: ${a.length} draws of ${a[0]?.length} images ` +
+        `came with ${b.length} of ${b[0]?.length}.`,
+    );
   }
-  const values = a.map((draw, i) => Float64Array.from(draw, (mark, j) => mark - (b[i]?.[j] ?? 0)));
-  const [low, high] = interval(values, options);
-  return { difference: mean(values), low, high };
+  const differences = a.map((marks, draw) => Int8Array.from(marks, (mark, i) => mark - (b[draw]?.[i] ?? 0)));
+  const { value, low, high } = bootstrap(differences, options);
+  return { difference: value, low, high };
 }
 
-function interval(
-  values: readonly Float64Array[],
-  { resamples = 2000, seed = 0 }: BootstrapOptions,
-): [low: number, high: number] {
-  const draws = values.length;
-  const images = values[0]?.length ?? 0;
-  if (!draws || !images) throw new RangeError(`expected at least one draw and one image, got ${draws} and ${images}`);
-  const random = randomAt(seed, draws, images);
+function bootstrap(
+  marks: Marks,
+  { seed = 0, resamples = 2000, level = 0.95, labels }: BootstrapOptions,
+): { value: number; low: number; high: number } {
+  const images = marks[0]?.length ?? 0;
+  const classes = classesOf(images, labels);
+  const random = randomAt(seed, marks.length, images);
+  const scores = new Float64Array(images);
+  const chosen = Int32Array.from({ length: images }, (_, i) => i);
+  const mean = () => classMean(scores, chosen, classes) / marks.length;
+
+  addUp(marks, marks.keys(), scores);
+  const value = mean();
   const means = Float64Array.from({ length: resamples }, () => {
-    // The draws' average per image first: then a resample is one pass over the images.
-    const chosen = Array.from({ length: draws }, () => values[uniformInt(random, 0, draws - 1)] as Float64Array);
-    let sum = 0;
-    for (let i = 0; i < images; i++) {
-      const image = uniformInt(random, 0, images - 1);
-      for (const draw of chosen) sum += draw[image] as number;
-    }
-    return sum / (draws * images);
+    const draws = Array.from(marks, () => below(random, marks.length));
+    addUp(marks, draws, scores); // first over the draws: then a resample is one pass over the images
+    for (let i = 0; i < images; i++) chosen[i] = below(random, images);
+    return mean();
   });
-  means.sort();
-  return [quantileSorted(means as unknown as number[], TAIL), quantileSorted(means as unknown as number[], 1 - TAIL)];
+  const sorted = Array.from(means.sort());
+  const tail = (1 - level) / 2;
+  return { value, low: quantileSorted(sorted, tail), high: quantileSorted(sorted, 1 - tail) };
 }
 
-function mean(values: readonly Float64Array[]): number {
-  return values.reduce((sum, draw) => sum + draw.reduce((a, b) => a + b, 0) / draw.length, 0) / values.length;
+/** Each image's marks in the given draws, summed into `scores`. */
+function addUp(marks: Marks, draws: Iterable<number>, scores: Float64Array): void {
+  scores.fill(0);
+  for (const draw of draws) {
+    const row = marks[draw] as ArrayLike<number>;
+    for (let i = 0; i < scores.length; i++) scores[i] = (scores[i] as number) + (row[i] as number);
+  }
 }
 
-function sizes(marks: readonly Uint8Array[]): string {
-  return `${marks.length} × ${marks[0]?.length ?? 0}`;
+interface Classes {
+  /** (N). */
+  readonly of: Int32Array;
+  readonly count: number;
+}
+
+/** Without labels all images are of one class. */
+function classesOf(images: number, labels: ArrayLike<number> | undefined): Classes {
+  if (!labels) return { of: new Int32Array(images), count: 1 };
+  if (labels.length !== images) throw new SelfsightError(`${labels.length} labels came for ${images} test images.`);
+  const of = Int32Array.from(labels);
+  return { of, count: of.reduce((most, label) => Math.max(most, label), 0) + 1 };
+}
+
+/** The classes' mean scores over the chosen images, averaged; a class of which none was chosen does not count. */
+function classMean(scores: Float64Array, chosen: Int32Array, { of, count }: Classes): number {
+  const sums = new Float64Array(count);
+  const sizes = new Int32Array(count);
+  for (let i = 0; i < chosen.length; i++) {
+    const image = chosen[i] as number;
+    const label = of[image] as number;
+    sums[label] = (sums[label] as number) + (scores[image] as number);
+    sizes[label] = (sizes[label] as number) + 1;
+  }
+  let total = 0;
+  let present = 0;
+  for (let label = 0; label < count; label++) {
+    if (sizes[label] === 0) continue;
+    total += (sums[label] as number) / (sizes[label] as number);
+    present++;
+  }
+  return total / present;
+}
+
+/** An index in [0, count). None is likelier than another by more than count / 2^32. */
+function below(random: RandomGenerator, count: number): number {
+  return Math.floor(((random.next() >>> 0) / 2 ** 32) * count);
+}
+
+/** The number of images. */
+function checkMarks(marks: Marks): number {
+  const images = marks[0]?.length ?? 0;
+  if (images === 0) throw new SelfsightError("An accuracy needs at least one draw of labels and one test image.");
+  const other = marks.find(({ length }) => length !== images);
+  if (other) throw new SelfsightError(`Draws of different numbers of test images: ${images} and ${other.length}.`);
+  return images;
 }
