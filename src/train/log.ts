@@ -3,50 +3,75 @@ import {
   appendFileSync,
   closeSync,
   existsSync,
+  fsyncSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { SelfsightError } from "../errors.ts";
 import type { StepRecord } from "./loop.ts";
 import { openEvents } from "./tfevents.ts";
 
 export interface RunLog {
+  /** A line of metrics.jsonl and TensorBoard's scalars; every ten seconds a line of train.log. */
   step(record: StepRecord): void;
+  /** A picture for TensorBoard. */
+  image(step: number, name: string, png: Uint8Array): void;
+  /** A line of train.log, with the time. */
   line(text: string): void;
   close(): void;
 }
 
-/** Opens the logs of a run folder. What a killed run wrote after the step it is resumed at is cut off. */
-export function openLog(folder: string, { resumeAtStep }: { resumeAtStep: number }): RunLog {
-  const metrics = join(folder, "metrics.jsonl");
-  if (existsSync(metrics)) keepUntil(metrics, resumeAtStep);
-  const file = openSync(metrics, "a");
-  const events = openEvents(folder);
-  const line = (text: string) => appendFileSync(join(folder, "train.log"), `${new Date().toISOString()} ${text}\n`);
-  return {
-    step(record) {
-      const { step, epoch, loss, learningRate, metrics: measures, seconds } = record;
-      const values = { loss, learningRate, ...measures };
-      writeSync(
-        file,
-        `${JSON.stringify({ step, epoch, images: step * record.images, seconds: round(seconds), ...values })}\n`,
-      );
-      events.scalars(step, values);
-    },
-    line,
-    close() {
-      closeSync(file);
-      events.close();
-    },
-  };
+export interface LogOptions {
+  /** 0 for a new run. What a killed run wrote after this step is cut off. */
+  resumeAtStep: number;
+  /** Milliseconds. */
+  now?: () => number;
 }
 
-function keepUntil(file: string, step: number): void {
-  const kept = readMetrics(file).filter((record) => Number(record["step"]) <= step);
-  replaceFile(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
+const LINE_EVERY = 10_000;
+
+/**
+ * Opens the logs of a run folder, which exists. Every step is written at once: a kill loses none.
+ * @throws SelfsightError, here and while writing, when the disk is full
+ */
+export function openLog(folder: string, { resumeAtStep, now = Date.now }: LogOptions): RunLog {
+  return guarded(() => {
+    const path = join(folder, "metrics.jsonl");
+    if (existsSync(path)) keepUntil(path, resumeAtStep);
+    const metrics = openSync(path, "a");
+    const text = openSync(join(folder, "train.log"), "a");
+    const events = openEvents(folder, { resumeAtStep, now });
+    const line = (message: string) => appendFileSync(text, `${new Date(now()).toISOString()} ${message}\n`);
+    line(resumeAtStep ? `resumed after step ${resumeAtStep}` : "started");
+    let [writtenAt, unwritten] = [now(), ""];
+    return {
+      step: (record) =>
+        guarded(() => {
+          const values = { loss: record.loss, learningRate: record.learningRate, ...record.metrics };
+          appendFileSync(metrics, `${JSON.stringify({ ...placeOf(record), ...values })}\n`);
+          events.scalars(record.step, values);
+          unwritten = describe(record);
+          if (now() - writtenAt < LINE_EVERY) return;
+          line(unwritten);
+          [writtenAt, unwritten] = [now(), ""];
+        }),
+      image: (step, name, png) => guarded(() => events.image(step, name, png)),
+      line: (message) => guarded(() => line(message)),
+      close() {
+        try {
+          if (unwritten) guarded(() => line(unwritten));
+        } finally {
+          closeSync(metrics);
+          closeSync(text);
+          events.close();
+        }
+      },
+    };
+  });
 }
 
 /** The records of a metrics.jsonl; a line cut short by a kill is left out. */
@@ -64,14 +89,50 @@ export function readMetrics(file: string): Record<string, number>[] {
 
 /** Writes a JSON file so that a reader sees the old one or the new one, never half of it. */
 export function writeJson(file: string, value: unknown): void {
-  replaceFile(file, `${JSON.stringify(value, null, 2)}\n`);
+  guarded(() => replaceFile(file, `${JSON.stringify(value, null, 2)}\n`));
+}
+
+function keepUntil(file: string, step: number): void {
+  const kept = readMetrics(file).filter((record) => Number(record["step"]) <= step);
+  replaceFile(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
 }
 
 function replaceFile(file: string, text: string): void {
-  writeFileSync(`${file}.part`, text);
-  renameSync(`${file}.part`, file);
+  const part = `${file}.part`;
+  try {
+    const descriptor = openSync(part, "w");
+    try {
+      writeFileSync(descriptor, text);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(part, file);
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw error;
+  }
 }
 
-function round(seconds: number): number {
-  return Math.round(seconds * 1000) / 1000;
+function placeOf({ step, epoch, images, seconds }: StepRecord): Record<string, number> {
+  return { step, epoch, images: step * images, seconds: Math.round(seconds * 1000) / 1000 };
+}
+
+function describe({ step, epoch, loss, learningRate, metrics }: StepRecord): string {
+  const values = Object.entries({ loss, ...metrics, learningRate }).map(
+    ([name, value]) => `${name} ${value.toPrecision(4)}`,
+  );
+  return `epoch ${epoch + 1}, step ${step}: ${values.join(", ")}`;
+}
+
+function guarded<Result>(write: () => Result): Result {
+  try {
+    return write();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") throw cause;
+    throw new SelfsightError(
+      "The disk is full: the run's log could not be written. Its last checkpoint is intact: make room, and go on with --resume.",
+      { cause },
+    );
+  }
 }

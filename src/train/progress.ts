@@ -15,59 +15,38 @@ export interface ProgressOptions {
   now?: () => number;
 }
 
+export interface ProgressLine {
+  step(record: StepRecord): void;
+  /** Shows the last step, and leaves the line. */
+  end(): void;
+}
+
 const PLAIN_EVERY = 10_000;
 const REDRAW_EVERY = 200;
+/** Seconds of training over which the numbers are averaged, so that they can be read. */
+const MEMORY = 10;
 
-/** Averages loss and measures over about the last 20 steps, so that the line can be read. */
-export function progressLine({ chance, output = process.stderr, now = Date.now }: ProgressOptions): {
-  step(record: StepRecord): void;
-  end(): void;
-} {
-  const average = new Map<string, number>();
-  const started = now();
-  let [shown, firstStep, text] = [started - (output.isTTY ? REDRAW_EVERY : 0), -1, ""];
+/** Loss and measures beside chance, images a second, time left: averaged over about the last ten seconds. */
+export function progressLine({ chance, output = process.stderr, now = Date.now }: ProgressOptions): ProgressLine {
+  const recent = recentAverage();
+  const every = output.isTTY ? REDRAW_EVERY : PLAIN_EVERY;
+  let shownAt = output.isTTY ? Number.NEGATIVE_INFINITY : now();
+  let [text, shown] = ["", ""];
+  const show = () => {
+    shown = text;
+    shownAt = now();
+    output.write(output.isTTY ? `\r\x1b[K${text.slice(0, (output.columns ?? 120) - 1)}` : `${text}\n`);
+  };
   return {
     step(record) {
-      if (firstStep < 0) firstStep = record.step - 1;
-      for (const [name, value] of Object.entries({ loss: record.loss, ...record.metrics })) {
-        average.set(name, (average.get(name) ?? value) * 0.95 + value * 0.05);
-      }
-      const elapsed = now() - started;
-      const speed = ((record.step - firstStep) * record.images) / (elapsed / 1000);
-      text = describe(record, average, chance, speed, elapsed);
-      if (now() - shown < (output.isTTY ? REDRAW_EVERY : PLAIN_EVERY)) return;
-      shown = now();
-      output.write(output.isTTY ? `\r\x1b[K${text.slice(0, (output.columns ?? 120) - 1)}` : `${text}\n`);
+      text = describe(record, recent(record), chance);
+      if (now() - shownAt >= every) show();
     },
     end() {
-      if (text) output.write(output.isTTY ? `\r\x1b[K${text}\n` : `${text}\n`);
+      if (text !== shown) show();
+      if (text && output.isTTY) output.write("\n");
     },
   };
-}
-
-function describe(
-  record: StepRecord,
-  average: ReadonlyMap<string, number>,
-  chance: ProgressOptions["chance"],
-  speed: number,
-  elapsed: number,
-): string {
-  const measure = average.get(chance.metric);
-  const left = record.progress > 0 ? (elapsed / record.progress) * (1 - record.progress) : Number.NaN;
-  return [
-    `${Math.floor(record.progress * 100)} %`,
-    `epoch ${record.epoch + 1}, step ${record.step}`,
-    `loss ${average.get("loss")?.toFixed(3)} (chance ${chance.loss.toFixed(3)})`,
-    measure !== undefined && `${chance.metric} ${percent(measure)} (chance ${percent(chance.value)})`,
-    `${speed.toFixed(0)} images/s`,
-    `${duration(left)} left`,
-  ]
-    .filter(Boolean)
-    .join(" · ");
-}
-
-function percent(value: number): string {
-  return `${(value * 100).toFixed(1)} %`;
 }
 
 /** 75,000 ms to "1 min 15 s". */
@@ -77,4 +56,49 @@ export function duration(milliseconds: number): string {
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
   if (hours) return `${hours} h ${minutes} min`;
   return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+}
+
+interface Averages {
+  values: Readonly<Record<string, number>>;
+  /** Images a second. */
+  speed: number;
+}
+
+/** Sums in which a step counts e times less after every `MEMORY` seconds of training. */
+function recentAverage(): (record: StepRecord) => Averages {
+  const sums = new Map<string, number>();
+  let [weight, images, seconds, last] = [0, 0, 0, Number.NaN];
+  return (record) => {
+    const took = Number.isNaN(last) ? 0 : record.seconds - last; // the first step since a start knows only the total
+    const fade = Math.exp(-took / MEMORY);
+    weight = weight * fade + 1;
+    for (const [name, value] of Object.entries({ loss: record.loss, ...record.metrics })) {
+      sums.set(name, (sums.get(name) ?? 0) * fade + value);
+    }
+    if (took > 0) [images, seconds] = [images * fade + record.images, seconds * fade + took];
+    last = record.seconds;
+    return {
+      values: Object.fromEntries([...sums].map(([name, sum]) => [name, sum / weight])),
+      speed: images / seconds,
+    };
+  };
+}
+
+function describe(record: StepRecord, { values, speed }: Averages, chance: ProgressOptions["chance"]): string {
+  const { loss = Number.NaN, [chance.metric]: measure } = values;
+  const left = (record.seconds / record.progress) * (1 - record.progress) * 1000;
+  return [
+    `${Math.floor(record.progress * 100)} %`,
+    `epoch ${record.epoch + 1}, step ${record.step}`,
+    `loss ${loss.toFixed(3)} (chance ${chance.loss.toFixed(3)})`,
+    measure !== undefined && `${chance.metric} ${percent(measure)} (chance ${percent(chance.value)})`,
+    Number.isFinite(speed) && `${Math.round(speed)} images/s`,
+    `${duration(left)} left`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function percent(value: number): string {
+  return `${(value * 100).toFixed(1)} %`;
 }

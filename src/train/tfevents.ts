@@ -2,39 +2,64 @@
  * TensorBoard's event files: records framed by lengths and masked CRC32C, each a protobuf `Event`.
  * Framing: tensorflow/core/lib/io/record_writer.h; messages: tensorflow/core/util/event.proto and framework/summary.proto
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
 export interface EventWriter {
   scalars(step: number, values: Readonly<Record<string, number>>): void;
+  image(step: number, name: string, png: Uint8Array): void;
   close(): void;
 }
 
+export interface EventOptions {
+  /** TensorBoard forgets what earlier files of the folder say of later steps. 0 for a new run. */
+  resumeAtStep?: number;
+  /** Milliseconds. */
+  now?: () => number;
+}
+
 /** A new event file in `folder`; TensorBoard joins those of one folder by step. */
-export function openEvents(folder: string, now: () => number = Date.now): EventWriter {
-  const file = openSync(
-    join(folder, `events.out.tfevents.${Math.floor(now() / 1000)}.${hostname()}.${process.pid}`),
-    "a",
-  );
-  const write = (...fields: Buffer[]) => writeSync(file, frame(Buffer.concat([double(1, now() / 1000), ...fields])));
-  write(bytes(3, Buffer.from("brain.Event:2")));
+export function openEvents(folder: string, { resumeAtStep = 0, now = Date.now }: EventOptions = {}): EventWriter {
+  const name = `events.out.tfevents.${Math.floor(now() / 1000)}.${hostname()}.${process.pid}`;
+  const file = openSync(join(folder, name), "a");
+  const write = (...fields: Buffer[]) => appendFileSync(file, frame(concat(double(1, now() / 1000), ...fields)));
+  const summary = (step: number, values: Buffer[]) => write(integer(2, step), bytes(5, concat(...values)));
+  write(text(3, "brain.Event:2"));
+  if (resumeAtStep) write(integer(2, resumeAtStep + 1), bytes(7, integer(1, SESSION_START)));
   return {
     scalars(step, values) {
-      const summary = Object.entries(values).map(([tag, value]) =>
-        bytes(1, Buffer.concat([bytes(1, Buffer.from(tag)), float(2, value)])),
+      const entries = Object.entries(values);
+      summary(
+        step,
+        entries.map(([tag, value]) => bytes(1, concat(text(1, tag), float(2, value)))),
       );
-      write(integer(2, step), bytes(5, Buffer.concat(summary)));
+    },
+    image(step, tag, png) {
+      const [width, height] = pngSize(png);
+      const image = concat(integer(1, height), integer(2, width), integer(3, RGB), bytes(4, Buffer.from(png)));
+      summary(step, [bytes(1, concat(text(1, tag), bytes(4, image)))]);
     },
     close: () => closeSync(file),
   };
+}
+
+/** SessionLog.SessionStatus.START: a reader drops what it knows of this step and later ones. */
+const SESSION_START = 1;
+/** Summary.Image.colorspace. */
+const RGB = 3;
+
+/** Width and height stand in a PNG's first chunk. */
+function pngSize(png: Uint8Array): [width: number, height: number] {
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  return [view.getUint32(16), view.getUint32(20)];
 }
 
 /** length (u64), CRC of the length, data, CRC of the data. */
 export function frame(data: Buffer): Buffer {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(data.length));
-  return Buffer.concat([length, masked(length), data, masked(data)]);
+  return concat(length, masked(length), data, masked(data));
 }
 
 function masked(data: Buffer): Buffer {
@@ -54,7 +79,7 @@ export function crc32c(data: Uint8Array): number {
   return ~crc >>> 0;
 }
 
-// Protobuf fields: a key (number << 3 | wire type), then the value.
+// Protobuf fields: a key (number << 3 | wire type), then the value. https://protobuf.dev/programming-guides/encoding
 function varint(value: number): Buffer {
   const parts: number[] = [];
   for (; value >= 0x80; value = Math.floor(value / 0x80)) parts.push((value % 0x80) | 0x80);
@@ -62,21 +87,29 @@ function varint(value: number): Buffer {
 }
 
 function integer(field: number, value: number): Buffer {
-  return Buffer.concat([varint(field << 3), varint(value)]);
+  return concat(varint(field << 3), varint(value));
 }
 
 function bytes(field: number, value: Buffer): Buffer {
-  return Buffer.concat([varint((field << 3) | 2), varint(value.length), value]);
+  return concat(varint((field << 3) | 2), varint(value.length), value);
+}
+
+function text(field: number, value: string): Buffer {
+  return bytes(field, Buffer.from(value));
 }
 
 function double(field: number, value: number): Buffer {
   const data = Buffer.alloc(8);
   data.writeDoubleLE(value);
-  return Buffer.concat([varint((field << 3) | 1), data]);
+  return concat(varint((field << 3) | 1), data);
 }
 
 function float(field: number, value: number): Buffer {
   const data = Buffer.alloc(4);
   data.writeFloatLE(value);
-  return Buffer.concat([varint((field << 3) | 5), data]);
+  return concat(varint((field << 3) | 5), data);
+}
+
+function concat(...parts: Buffer[]): Buffer {
+  return Buffer.concat(parts);
 }
