@@ -28,7 +28,8 @@ napi_value findOperator(const Arguments& arguments) {
     for (const auto& result : handle->schema().returns()) {
       written = written && result.alias_info() && result.alias_info()->isWrite();
     }
-    self.operators.push_back({*handle, written});
+    const bool fused = name.rfind("aten::_fused_ada", 0) == 0 || name.rfind("aten::_fused_sgd", 0) == 0;
+    self.operators.push_back({*handle, written, fused});
     known = self.operatorIndex.emplace(name, self.operators.size() - 1).first;
   }
   return fromArray(env, {fromDouble(env, known->second), fromBool(env, self.operators[known->second].returnsWritten)});
@@ -89,6 +90,7 @@ static torch::jit::Stack buildStack(napi_env env, const c10::FunctionSchema& sch
     if (value && !isUndefined(env, value)) {
       try {
         stack.push_back(toIValue(env, value, parameter.type(), parameter.N().value_or(0)));
+        guardArgument(parameter, stack.back());
       } catch (const std::invalid_argument& error) {
         throw std::invalid_argument("argument " + std::to_string(i + 1) + " \"" + parameter.name() + "\": " + error.what());
       }
@@ -123,6 +125,7 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
     std::string reason;
     try {
       auto stack = buildStack(env, schema, values + 1, count - 1);
+      if (op.fused) guardFused(schema, stack);
       op.handle.callBoxed(stack);
       if (op.returnsWritten || stack.empty()) return nullptr;
       if (stack.size() == 1 && stack[0].isTensor()) return fromTensor(env, std::move(stack[0]).toTensor());

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/ivalue.h>
+#include <ATen/core/stack.h>
 #include <node_api.h>
 
 #include <optional>
@@ -41,6 +42,7 @@ class TensorTable {
 struct Operator {
   c10::OperatorHandle handle;
   bool returnsWritten;  // results are arguments written to (in-place and out= operators): nothing new to hand back
+  bool fused;           // an optimizer's: see guardFused
 };
 
 // One per JavaScript thread (napi instance data): worker threads load the addon too, each with its own table.
@@ -84,6 +86,11 @@ at::Device deviceOf(const std::string& name);
 
 c10::IValue toIValue(napi_env env, napi_value value, const c10::TypePtr& type, int32_t count);
 napi_value fromIValue(napi_env env, const c10::IValue& value);
+
+// guards.cc: both throw when libtorch would crash
+void guardArgument(const c10::Argument& parameter, c10::IValue& value);
+// Fused optimizers walk through parameters, gradients and state as flat memory of one length and order.
+void guardFused(const c10::FunctionSchema& schema, const torch::jit::Stack& stack);
 
 // The arguments of one call from JavaScript.
 struct Arguments {

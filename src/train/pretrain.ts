@@ -94,7 +94,7 @@ export async function pretrain(options: PretrainOptions, hooks: PretrainHooks = 
   const save = (position: Position) => savePosition(files.checkpoint, modules, optimizer, position);
   let last: StepRecord | undefined;
   let savedAt = start.seconds;
-  const status = (state: string) => writeJson(files.status, { state, ...last });
+  const status = (state: string) => writeJson(files.status, { state, chance: instance.chance, ...last });
   try {
     status("training");
     for await (const record of train(run)) {

@@ -21,7 +21,7 @@ export async function saveSamples(
     noGrad(() => {
       const views = augment(pixelTensor(bytes, store.size).to(compute.device), config, 0);
       return task.preview(views).map(({ image, answer, guess }) => ({
-        pixels: denormalise(image).select(0, 0).permute(1, 2, 0).contiguous().bytes(),
+        pixels: denormalise(image).permute(1, 2, 0).contiguous().bytes(),
         width: image.size(2),
         height: image.size(1),
         caption: `${guess} / ${answer}`,

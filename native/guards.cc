@@ -1,0 +1,67 @@
+// Refuses arguments that libtorch's kernels take on trust and crash the process with. Found by calling every operator
+// with hostile values; each rule is the most general one that costs no meaningful call.
+#include <algorithm>
+
+#include "selfsight.h"
+
+namespace selfsight {
+
+static bool oneOf(const std::string& name, std::initializer_list<const char*> names) {
+  return std::any_of(names.begin(), names.end(), [&](const char* one) { return name == one; });
+}
+
+// int[2] and the like (kernel, stride, padding, output size): kernels read all N without looking, divide by strides,
+// and multiply in 32 or 64 bits without checking. int[1] is exempt from the count: dims are int[1], and may be many.
+static void guardFixedList(const c10::Argument& parameter, c10::IValue& value) {
+  const size_t count = parameter.N().value_or(0);
+  if (!count || !(value.isIntList() || value.isBoolList() || value.isDoubleList())) return;
+  const auto list = value.toListRef();
+  const auto& fallback = parameter.default_value();
+  const bool mayBeEmpty = count == 1 || (fallback && fallback->isIntList() && fallback->toIntList().empty());
+  if (count > 1 && list.size() != count && !(list.empty() && mayBeEmpty)) {
+    throw std::invalid_argument("expected " + std::to_string(count) + " numbers, got " + std::to_string(list.size()));
+  }
+  if (!value.isIntList()) return;
+  const bool positive = oneOf(parameter.name(), {"stride", "dilation", "kernel_size"});
+  for (int64_t number : value.toIntList()) {
+    if (std::abs(number) > INT32_MAX || (positive && number < 1)) {
+      throw std::invalid_argument("expected " + std::string(positive ? "1" : "-2147483647") + " to 2147483647, got " + std::to_string(number));
+    }
+  }
+}
+
+void guardArgument(const c10::Argument& parameter, c10::IValue& value) {
+  guardFixedList(parameter, value);
+  if (value.isInt() && parameter.name() == "groups" && value.toInt() < 1) {
+    throw std::invalid_argument("expected 1 or more, got " + std::to_string(value.toInt()));
+  }
+}
+
+// The order of elements in memory: strides of dimensions of size 1 do not matter to it.
+static bool alike(const at::Tensor& a, const at::Tensor& b) {
+  if (a.sizes() != b.sizes() || a.dtype() != b.dtype() || a.device() != b.device()) return false;
+  for (int64_t i = 0; i < a.dim(); i++) {
+    if (a.size(i) != 1 && a.stride(i) != b.stride(i)) return false;
+  }
+  return a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense();
+}
+
+void guardFused(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  const auto parameters = stack[0].toTensorVector();
+  for (size_t i = 1; i < stack.size(); i++) {
+    if (!stack[i].isTensorList()) continue;
+    const std::string& name = schema.arguments()[i].name();
+    const auto list = stack[i].toTensorVector();
+    const bool unused = list.empty() && oneOf(name, {"momentum_buffer_list", "max_exp_avg_sqs"});
+    if (list.size() != parameters.size() && !unused) {
+      throw std::invalid_argument("\"" + name + "\" should hold " + std::to_string(parameters.size()) + " tensors, got " + std::to_string(list.size()));
+    }
+    for (size_t k = 0; k < list.size() && name != "state_steps"; k++) {
+      if (!alike(list[k], parameters[k])) {
+        throw std::invalid_argument("\"" + name + "\" must lie in memory as the parameters do: got " + describe(list[k]) + " for " + describe(parameters[k]));
+      }
+    }
+  }
+}
+
+}  // namespace selfsight

@@ -1,0 +1,26 @@
+import type { Command } from "commander";
+import { type EvaluateOptions, type Evaluation, evaluate, evaluateOptions } from "../evaluate/evaluate.ts";
+import { resultTable } from "../report/table.ts";
+import { verdict } from "../report/verdict.ts";
+import { addFlags } from "./flags.ts";
+
+export function addEvaluate(program: Command): void {
+  const command = program
+    .command("evaluate")
+    .description("measure encoders on labelled images, beside the same networks untrained and raw pixels")
+    .argument("<runs-and-images...>", "run folders of pretrain, then the labelled images");
+  addFlags(command, evaluateOptions, ["runs", "images"]).action(async (places: string[], flags: object) => {
+    const result = await runEvaluate({ ...flags, runs: places.slice(0, -1), images: places.at(-1) ?? "" });
+    for (const difference of result.differences) process.stdout.write(`${verdict(difference)}\n`);
+    process.stdout.write(`${result.file}\n`);
+  });
+}
+
+/** Evaluates with progress on stderr and the table on stdout. */
+export async function runEvaluate(options: EvaluateOptions): Promise<Evaluation> {
+  const { isTTY } = process.stderr;
+  const result = await evaluate(options, (what) => process.stderr.write(isTTY ? `\r\x1b[K${what}` : `${what}\n`));
+  if (isTTY) process.stderr.write("\r\x1b[K");
+  process.stdout.write(`${resultTable(result.rows, process.stdout)}\n`);
+  return result;
+}

@@ -1,0 +1,40 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { datasets } from "../data/datasets.ts";
+import { models } from "../models/index.ts";
+import { tasks } from "../tasks/index.ts";
+
+export function addLists(program: Command): void {
+  const list = (name: string, description: string, lines: () => string[]) =>
+    program
+      .command(name)
+      .description(description)
+      .action(() => {
+        process.stdout.write(`${lines().join("\n")}\n`);
+      });
+  list("tasks", "the pretext tasks, with their options and papers", () =>
+    Object.entries(tasks).flatMap(([name, task]) => [
+      `${name.padEnd(16)} ${task.title}  ${task.paper}`,
+      ...optionLines(task.options),
+    ]),
+  );
+  list("models", "the architectures", () =>
+    Object.entries(models).map(
+      ([name, model]) => `${name.padEnd(16)} ${model.title}; stem ${model.stems.join(" | ")}  ${model.paper}`,
+    ),
+  );
+  list("datasets", "the data sets known by name", () =>
+    Object.entries(datasets).map(
+      ([name, set]) => `${name.padEnd(16)} ${set.title}. Licence: ${set.licence}. ${set.source}`,
+    ),
+  );
+}
+
+function optionLines(options: z.ZodObject): string[] {
+  const { properties = {} } = z.toJSONSchema(options, { io: "input" }) as {
+    properties?: Record<string, { description?: string; default?: unknown }>;
+  };
+  return Object.entries(properties).map(
+    ([name, { description, default: value }]) => `  ${name}=${String(value)}`.padEnd(18) + `${description ?? ""}`,
+  );
+}

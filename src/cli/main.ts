@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+/** The command line: a thin shell around the library's functions. */
+import { Command, CommanderError } from "commander";
+import { SelfsightError } from "../errors.ts";
+import { selfsightVersion } from "../train/environment.ts";
+import { addDemo } from "./demo.ts";
+import { addEvaluate } from "./evaluate.ts";
+import { addLists } from "./lists.ts";
+import { addPretrain } from "./pretrain.ts";
+import { addSetup } from "./setup.ts";
+
+const program = new Command("selfsight")
+  .description("Learns visual representations from images without labels, and measures whether that helped.")
+  .version(selfsightVersion())
+  .exitOverride()
+  .showHelpAfterError("(selfsight <command> --help lists what there is)")
+  .showSuggestionAfterError();
+for (const add of [addSetup, addDemo, addPretrain, addEvaluate, addLists]) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Prints what went wrong: one message for what the user can act on, a stack for what we must mend. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof SelfsightError) {
+    process.stderr.write(`${error.message}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(
+    `${(error as Error).stack ?? error}\nThis is a defect of Selfsight: please report it with the lines above.\n`,
+  );
+  return 1;
+}

@@ -1,0 +1,41 @@
+import type { Command } from "commander";
+import { pretrainOptions } from "../train/options.ts";
+import { pretrain } from "../train/pretrain.ts";
+import { duration, progressLine } from "../train/progress.ts";
+import { addFlags, parsePairs } from "./flags.ts";
+import { untilInterrupted } from "./signals.ts";
+
+export function addPretrain(program: Command): void {
+  const command = program
+    .command("pretrain")
+    .description("train an encoder on images without labels")
+    .argument("<images>", pretrainOptions.shape.images.description)
+    .argument("[key=value...]", "the task's own options");
+  addFlags(command, pretrainOptions, ["images", "taskOptions"]).action(
+    async (images: string, pairs: string[], flags: object) => {
+      await runPretrain({ ...flags, images, taskOptions: parsePairs(pairs) });
+    },
+  );
+}
+
+/** Pre-trains with progress on the terminal; SIGINT and SIGTERM save first. */
+export function runPretrain(options: Parameters<typeof pretrain>[0]) {
+  return untilInterrupted(async (signal) => {
+    let progress: ReturnType<typeof progressLine> | undefined;
+    const result = await pretrain(options, {
+      signal,
+      onStart({ folder, images, skipped, task, compute }) {
+        const where = `${compute.device}, ${compute.precision}`;
+        process.stderr.write(
+          `${images} images${skipped ? ` (${skipped} skipped: see skipped.json)` : ""}, ${where}, into ${folder}\n`,
+        );
+        progress = progressLine({ chance: task.chance });
+      },
+      onStep: (record) => progress?.step(record),
+    }).finally(() => progress?.end());
+    process.stderr.write(
+      `Done: ${result.steps} steps, ${result.images} images seen, ${duration(result.seconds * 1000)}. Encoder: ${result.folder}/encoder.safetensors\n`,
+    );
+    return result;
+  });
+}

@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { type AddonFacts, doctor, formatDoctor } from "../setup/doctor.ts";
+import { setup } from "../setup/setup.ts";
+import { devices, threads, torchVersion } from "../torch/device.ts";
+
+export function addSetup(program: Command): void {
+  program
+    .command("setup")
+    .description("find or get libtorch, and build the addon")
+    .option("--libtorch <source>", "env, python, system, archive, apt or pip; default: the first that works")
+    .option("--force", "search and build again")
+    .action(async (options: { libtorch?: string; force?: boolean }) => {
+      const { addon, libtorch } = await setup({
+        ...options,
+        say: (line) => process.stderr.write(`${line}\n`),
+      } as Parameters<typeof setup>[0]);
+      process.stdout.write(`libtorch ${libtorch.version}: ${addon}\n`);
+    });
+  program
+    .command("doctor")
+    .description("what is installed, what is missing, and the remedy")
+    .action(async () => {
+      process.stdout.write(`${formatDoctor(await doctor({ probe }))}\n`);
+    });
+}
+
+async function probe(): Promise<AddonFacts> {
+  return { torchVersion: torchVersion(), devices: devices(), threads: threads() };
+}

@@ -1,0 +1,48 @@
+/** The public API: one line a module. The table of contents. */
+export { randomResizedCrop, randomShift } from "./augment/geometry.ts";
+export { denormalise, MEAN, normalise, pixelTensor, STD } from "./augment/normalise.ts";
+export { type Dataset, datasets } from "./data/datasets.ts";
+export { decodeImage } from "./data/decode.ts";
+export {
+  concatenate,
+  type ImageCollection,
+  type ImageData,
+  type ImageSet,
+  selectSplits,
+  splitByGroup,
+  subset,
+} from "./data/images.ts";
+export { openImages } from "./data/open.ts";
+export { decodeSizeFor, epochOrder, openPixels, type PixelStore } from "./data/pixels.ts";
+export { contactSheet, type SheetCell } from "./data/sheet.ts";
+export { InterruptedError, SelfsightError, UsageError } from "./errors.ts";
+export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate/evaluate.ts";
+export { encoderFeatures, type LayerFeatures, pixelFeatures } from "./evaluate/features.ts";
+export { protocols } from "./evaluate/index.ts";
+export { defineProtocol, type Protocol } from "./evaluate/protocol.ts";
+export type { Difference, ResultRow } from "./evaluate/result.ts";
+export { bootstrapMean, pairedBootstrap } from "./evaluate/statistics.ts";
+export { createEncoder, type EncoderSpec, models } from "./models/index.ts";
+export { Encoder, type Stem } from "./models/model.ts";
+export { randomAt, shuffle, uniform } from "./random.ts";
+export { type Report, writeReport } from "./report/html.ts";
+export { resultTable } from "./report/table.ts";
+export { verdict } from "./report/verdict.ts";
+export { doctor } from "./setup/doctor.ts";
+export { setup } from "./setup/setup.ts";
+export { tasks } from "./tasks/index.ts";
+export { defineTask, type Task, type TaskInstance } from "./tasks/task.ts";
+export { autocast, grad, noGrad } from "./torch/autograd.ts";
+export { deterministic, devices, synchronize, threads, torchVersion } from "./torch/device.ts";
+export { schemas } from "./torch/dispatch.ts";
+export * as nn from "./torch/nn/index.ts";
+export * from "./torch/ops.ts";
+export * as optim from "./torch/optim/index.ts";
+export { manualSeed, rngState, setRngState } from "./torch/random.ts";
+export { openSafetensors, writeSafetensors } from "./torch/safetensors.ts";
+export { dispose, keep, memory, scope } from "./torch/scope.ts";
+export { call, type Device, type DType, Tensor } from "./torch/tensor.ts";
+export { loadState, saveState } from "./train/checkpoint.ts";
+export { type PretrainOptions, pretrainOptions } from "./train/options.ts";
+export { type PretrainHooks, type PretrainResult, pretrain } from "./train/pretrain.ts";
+export { loadEncoder } from "./train/run.ts";

@@ -1,0 +1,60 @@
+/** The report of one run, from what its folder holds. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Evaluation } from "../evaluate/evaluate.ts";
+import { taskEntry } from "../tasks/index.ts";
+import type { Environment } from "../train/environment.ts";
+import { readMetrics } from "../train/log.ts";
+import { duration } from "../train/progress.ts";
+import { readConfig, runFiles } from "../train/run.ts";
+import type { Report } from "./html.ts";
+
+/** Points of a curve: neighbouring steps are averaged, so that it can be read. */
+const POINTS = 100;
+
+export function runReport(folder: string, evaluation: Evaluation, verdict: string): Report {
+  const config = readConfig(folder);
+  const files = runFiles(folder);
+  const environment = JSON.parse(readFileSync(files.environment, "utf8")) as Environment;
+  const records = readMetrics(join(folder, "metrics.jsonl"));
+  const { chance } = JSON.parse(readFileSync(files.status, "utf8")) as {
+    chance: { metric: string; value: number; loss: number };
+  };
+  const last = records.at(-1) ?? {};
+  const samples = join(files.samples, "last.png");
+  return {
+    title: `${taskEntry(config.task).title} on ${config.images}`,
+    verdict,
+    facts: [
+      ["Images", config.images],
+      ["Task", `${taskEntry(config.task).title} (${taskEntry(config.task).paper})`],
+      ["Network", `${config.model}, width ${config.width}, ${config.imageSize} × ${config.imageSize} pixels`],
+      [
+        "Trained",
+        `${duration((last["seconds"] ?? 0) * 1000)}, ${last["images"] ?? 0} images seen, ${last["step"] ?? 0} steps of ${config.batchSize}`,
+      ],
+      ["Seed", String(config.seed)],
+      [
+        "Hardware",
+        `${environment.processor}, ${environment.threads} threads, ${environment.device}, ${environment.precision}`,
+      ],
+      ["Software", `Selfsight ${environment.selfsight}, libtorch ${environment.libtorch}, Node ${environment.node}`],
+    ],
+    curves: [
+      { name: "loss", unit: "nats", points: curve(records, "loss"), chance: chance.loss },
+      { name: chance.metric, unit: "", points: curve(records, chance.metric), chance: chance.value },
+    ],
+    ...(existsSync(samples) && { samples: readFileSync(samples) }),
+    rows: evaluation.rows,
+    differences: evaluation.differences,
+  };
+}
+
+function curve(records: readonly Record<string, number>[], name: string): [number, number][] {
+  const width = Math.max(1, Math.ceil(records.length / POINTS));
+  return Array.from({ length: Math.ceil(records.length / width) }, (_, i) => {
+    const part = records.slice(i * width, (i + 1) * width);
+    const mean = part.reduce((sum, record) => sum + (record[name] ?? 0), 0) / part.length;
+    return [part.at(-1)?.["images"] ?? 0, mean];
+  });
+}
