@@ -37,10 +37,10 @@ it("writes scalars that read back", () => {
   const [, event] = readEvents();
   expect(event?.[1]?.[0]?.readDoubleLE()).toBe(1_700_000_000.5);
   expect(event?.[2]).toEqual([300]);
-  const values = fields((event?.[5]?.[0] as Buffer) ?? Buffer.alloc(0))[1] as Buffer[];
+  const values = fields(asBuffer(event?.[5]))[1];
   const read = values.map((value) => {
     const { 1: tag, 2: number } = fields(value);
-    return [String(tag?.[0]), (number?.[0] as Buffer).readFloatLE()];
+    return [String(tag?.[0]), asBuffer(number).readFloatLE()];
   });
   expect(read).toEqual([
     ["loss", 0.5],
@@ -56,18 +56,18 @@ it("writes images with their sizes", async () => {
   events.image(7, "samples", png);
   events.close();
   const [, event] = readEvents();
-  const value = fields(fields(event?.[5]?.[0] as Buffer)[1]?.[0] as Buffer);
+  const value = fields(asBuffer(fields(asBuffer(event?.[5]))[1]));
   expect(String(value[1]?.[0])).toBe("samples");
-  const image = fields(value[4]?.[0] as Buffer);
+  const image = fields(asBuffer(value[4]));
   expect([image[1], image[2], image[3]]).toEqual([[20], [300], [3]]);
-  expect((image[4]?.[0] as Buffer).equals(png)).toBe(true);
+  expect(asBuffer(image[4]).equals(png)).toBe(true);
 });
 
 it("tells TensorBoard to forget the steps that a resumed run repeats", () => {
   openEvents(folder, { resumeAtStep: 41, now }).close();
   const [, event] = readEvents();
   expect(event?.[2]).toEqual([42]);
-  expect(fields(event?.[7]?.[0] as Buffer)).toEqual({ 1: [1] });
+  expect(fields(asBuffer(event?.[7]))).toEqual({ 1: [1] });
 });
 
 type Fields = Record<number, (number | Buffer)[]> & Record<1, Buffer[]>;
@@ -85,6 +85,13 @@ function readEvents(): Fields[] {
     at += 16 + length;
   }
   return events;
+}
+
+/** The first value of a field of bytes. */
+function asBuffer(values: (number | Buffer)[] | undefined): Buffer {
+  const value = values?.[0];
+  if (!Buffer.isBuffer(value)) throw new Error("the field is missing or a number");
+  return value;
 }
 
 function mask(crc: number): number {
