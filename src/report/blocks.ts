@@ -1,0 +1,57 @@
+/** Result rows in the blocks they are shown in: one for each protocol and number of labels. */
+import type { Difference, ResultRow } from "../evaluate/result.ts";
+import { count, labelCount } from "./format.ts";
+
+export interface Block {
+  protocol: string;
+  labelsPerClass: number | "all";
+  /** "linear · 25 labels per class · 700 test images, 5 draws". */
+  title: string;
+  encoders: string[];
+  layers: string[];
+  rows: ResultRow[];
+  cell(layer: string, encoder: string): ResultRow | undefined;
+  /** Is this the layer that speaks for its encoder? */
+  isBest(row: ResultRow): boolean;
+}
+
+/**
+ * Groups rows in the order they come in. An encoder's best layer is the one that was chosen for its differences; an
+ * encoder without any shows the one that tested best.
+ */
+export function blocksOf(rows: readonly ResultRow[], differences: readonly Difference[] = []): Block[] {
+  const groups = new Map<string, ResultRow[]>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.protocol, row.labelsPerClass]);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()].map((group) => blockOf(group, differences));
+}
+
+function blockOf(rows: ResultRow[], differences: readonly Difference[]): Block {
+  const [{ protocol, labelsPerClass, n, draws }] = rows as [ResultRow];
+  const encoders = [...new Set(rows.map((row) => row.encoder))];
+  const own = differences.filter((one) => one.protocol === protocol && one.labelsPerClass === labelsPerClass);
+  const best = new Map(encoders.map((encoder) => [encoder, chosenLayer(encoder, own) ?? bestLayer(encoder, rows)]));
+  return {
+    protocol,
+    labelsPerClass,
+    title: `${protocol} · ${labelCount(labelsPerClass)} · ${count(n, "test image")}, ${count(draws, "draw")}`,
+    encoders,
+    layers: [...new Set(rows.map((row) => row.layer))],
+    rows,
+    cell: (layer, encoder) => rows.find((row) => row.layer === layer && row.encoder === encoder),
+    isBest: (row) => best.get(row.encoder) === row.layer,
+  };
+}
+
+function chosenLayer(encoder: string, differences: readonly Difference[]): string | undefined {
+  const asEncoder = differences.find((one) => one.encoder === encoder);
+  return asEncoder?.layer ?? differences.find((one) => one.baseline === encoder)?.baselineLayer;
+}
+
+function bestLayer(encoder: string, rows: readonly ResultRow[]): string | undefined {
+  const own = rows.filter((row) => row.encoder === encoder);
+  return own.reduce<ResultRow | undefined>((best, row) => (best && best.value >= row.value ? best : row), undefined)
+    ?.layer;
+}

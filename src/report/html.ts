@@ -1,0 +1,96 @@
+/** The report: one HTML file that needs nothing else. No scripts but one line that unfolds everything for printing. */
+import { renameSync, writeFileSync } from "node:fs";
+import type { Difference, ResultRow } from "../evaluate/result.ts";
+import { differenceTable, resultTables } from "./results.ts";
+import { style } from "./style.ts";
+import { type Curve, curveChart, escapeHtml } from "./svg.ts";
+import type { Outcome } from "./verdict.ts";
+
+export interface Report {
+  title: string;
+  /** One sentence; what stands in brackets at its end is set smaller. */
+  verdict: string;
+  outcome?: Outcome;
+  /** What was done: data, task, model, time, hardware, versions, seed. */
+  facts: readonly (readonly [name: string, value: string])[];
+  curves: readonly Curve[];
+  /** A PNG of what the network saw. */
+  samples?: Uint8Array;
+  rows: readonly ResultRow[];
+  differences: readonly Difference[];
+  /** What the verdict is about: its table is unfolded. */
+  headline?: Pick<Difference, "protocol" | "labelsPerClass">;
+}
+
+/** Writes the report as one self-contained HTML file, whole or not at all. */
+export function writeReport(file: string, report: Report): void {
+  const part = `${file}.part`;
+  writeFileSync(part, reportHtml(report));
+  renameSync(part, file);
+}
+
+export function reportHtml({
+  title,
+  verdict,
+  outcome,
+  facts,
+  curves,
+  samples,
+  rows,
+  differences,
+  headline,
+}: Report): string {
+  const sections = [
+    section(
+      "What was done",
+      `<dl>${facts.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join("\n")}</dl>`,
+    ),
+    curves.length && section("How training went", `<div class="curves">${curves.map(curveChart).join("\n")}</div>`),
+    samples && section("What the network saw, and its guesses", samplesFigure(samples)),
+    differences.length && section("Was it worth it?", differenceTable(differences)),
+    rows.length && section("All results", resultTables(rows, differences, headline)),
+    rows.length && section("How to read this", `<p>${howToRead}</p>`),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+<h1>${escapeHtml(title)}</h1>
+${verdictParagraph(verdict, outcome)}
+${sections.filter(Boolean).join("\n")}
+<footer>Written by Selfsight.</footer>
+</main>
+<script>addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));</script>
+</body>
+</html>
+`;
+}
+
+const howToRead = [
+  "A network that was trained without labels is frozen, and a simple classifier learns from its features with the number of labels given: the bars show how many test images it then gets right, the whiskers the 95 % interval over other test images and other draws of labels.",
+  "What training was worth is the difference to the same network untrained and to raw pixels; where its interval holds zero, chance alone could have given it.",
+  "The bold layer speaks for its encoder because it did best on training labels held out for choosing, so a higher number at another layer is luck that only the test labels could have told.",
+].join(" ");
+
+function section(heading: string, content: string): string {
+  return `<section><h2>${heading}</h2>\n${content}</section>`;
+}
+
+function verdictParagraph(verdict: string, outcome: Outcome | undefined): string {
+  const { sentence = verdict, details } =
+    /^(?<sentence>.*?) \((?<details>[^()]*(?:\([^()]*\)[^()]*)*)\)\.$/s.exec(verdict)?.groups ?? {};
+  const small = details ? `<small>${escapeHtml(details)}</small>` : "";
+  const end = details ? "." : "";
+  return `<p class="verdict ${outcome?.replaceAll(" ", "-") ?? ""}">${escapeHtml(sentence)}${end}${small}</p>`;
+}
+
+function samplesFigure(png: Uint8Array): string {
+  const data = Buffer.from(png).toString("base64");
+  return `<figure class="samples"><img alt="Images as the network saw them, each with its guess and the right answer" src="data:image/png;base64,${data}"></figure>`;
+}

@@ -1,0 +1,68 @@
+/** The report's style sheet: light and dark, wide and narrow, screen and paper. */
+export const style = `
+:root {
+  color-scheme: light dark;
+  --paper: #fbfbfa; --card: #ffffff; --ink: #1d2129; --soft: #5d6673; --rule: #e2e5ea;
+  --good: #17804a; --bad: #b3372f; --open: #8a6100;
+  --s0: #2f6fdb; --s1: #8b95a5; --s2: #d08a1d; --s3: #2a9d8f; --s4: #9b5de5; --s5: #d1495b;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #14171c; --card: #1b1f26; --ink: #e8eaee; --soft: #9aa4b2; --rule: #2d333d;
+    --good: #4cc38a; --bad: #f0776d; --open: #e2b04a;
+    --s0: #6ea3ff; --s1: #7d8796; --s2: #e5a84b; --s3: #52c7b8; --s4: #b78cf2; --s5: #ef7f8d;
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+h1 { font-size: 1rem; font-weight: 600; color: var(--soft); margin: 0 0 1rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 2.75rem 0 .9rem; }
+.verdict { font-size: clamp(1.3rem, 2.6vw + .6rem, 2rem); line-height: 1.3; font-weight: 650; letter-spacing: -.01em; margin: 0; padding-left: 1.1rem; border-left: .35rem solid var(--soft); text-wrap: pretty; overflow-wrap: anywhere; }
+.verdict small { display: block; margin-top: .7rem; font-size: .95rem; font-weight: 400; line-height: 1.5; letter-spacing: 0; color: var(--soft); }
+.verdict.helped { border-color: var(--good); } .verdict.did-not-help { border-color: var(--bad); } .verdict.cannot-tell { border-color: var(--open); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.5rem; margin: 0; }
+dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
+figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; padding: .9rem 1rem; }
+figcaption { font-weight: 600; margin-bottom: .4rem; }
+figure svg { display: block; width: 100%; height: auto; }
+.tick { font-size: 12px; fill: var(--soft); }
+.grid { stroke: var(--rule); } .axis { stroke: var(--soft); }
+.line { fill: none; stroke: var(--s0); stroke-width: 2; stroke-linejoin: round; }
+.chance { stroke: var(--s5); stroke-width: 1.5; stroke-dasharray: 5 4; }
+.samples img { display: block; max-width: 100%; height: auto; margin: 0 auto; border-radius: .3rem; background: #fff; }
+details { background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; margin: .75rem 0; }
+summary { cursor: pointer; padding: .7rem 1rem; font-weight: 600; }
+.scroll { overflow-x: auto; padding: 0 1rem .8rem; } figure .scroll { padding: 0; }
+table { width: 100%; border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 500; color: var(--soft); }
+th, td { padding: .28rem .9rem .28rem 0; vertical-align: middle; }
+tbody tr.first > * { border-top: 1px solid var(--rule); padding-top: .5rem; }
+tbody tr.last > * { padding-bottom: .5rem; }
+.number { text-align: right; white-space: nowrap; } .interval { color: var(--soft); white-space: nowrap; } .middle { text-align: center; }
+tr.group th { color: var(--ink); font-weight: 600; padding-top: .8rem; }
+tr.best td, tr.best th { font-weight: 700; color: var(--ink); } tr.best td.interval { font-weight: 400; color: var(--soft); }
+td.bar { width: 40%; min-width: 6rem; padding-right: 0; }
+td.bar svg { display: block; width: 100%; height: 1rem; }
+.swatch { display: inline-block; width: .7em; height: .7em; border-radius: .15em; margin-right: .5em; }
+.whisker { stroke: var(--ink); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.zero { stroke: var(--soft); stroke-width: 1; vector-effect: non-scaling-stroke; }
+.up { color: var(--good); } .down { color: var(--bad); }
+.note { color: var(--soft); }
+footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
+@media (max-width: 40rem) {
+  main { padding: 1.5rem .9rem 3rem; }
+  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .6rem; }
+  .scroll { padding: 0 .8rem .6rem; }
+  table { font-size: .85rem; }
+  th, td { padding-right: .6rem; }
+  .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
+}
+@media print {
+  :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #ccc; --s0: #2f6fdb; --s1: #8b95a5; --s2: #d08a1d; }
+  main { max-width: none; padding: 0; }
+  figure, tr, .verdict { break-inside: avoid; } h2, summary { break-after: avoid; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+`;
