@@ -154,12 +154,16 @@ std::string describe(napi_env env, napi_value value) {
       const std::string text = toString(env, value);
       return "\"" + (text.size() > 60 ? text.substr(0, 60) + "..." : text) + "\"";
     }
-    case napi_bigint:
+    case napi_bigint: {
+      int64_t handle = 0;
+      bool lossless = false;  // not by toTensor: its error describes the value
+      check(env, napi_get_value_bigint_int64(env, value, &handle, &lossless));
       try {
-        return describe(toTensor(env, value));
+        return lossless ? describe(instance(env).tensors.at(handle)) : "a bigint";
       } catch (const std::exception&) {
         return "a disposed tensor";
       }
+    }
     case napi_function: return "a function";
     case napi_symbol: return "a symbol";
     default: break;

@@ -64,6 +64,8 @@ function find(name: string): [number, boolean] {
   }
 }
 
+const longest = 2 ** 20;
+
 function toNative(value: Value): unknown {
   if (typeof value !== "object" || value === null) {
     // The addon takes a bigint for a tensor's handle; only a Tensor may bring one.
@@ -71,6 +73,11 @@ function toNative(value: Value): unknown {
     return value;
   }
   if ("handle" in value && typeof value.handle === "bigint") return value.handle;
-  if (Array.isArray(value)) return value.map(toNative);
+  if (Array.isArray(value)) {
+    // An array of holes may claim four billion elements.
+    if (value.length > longest)
+      throw new RangeError(`expected an array of at most ${longest} elements, got ${value.length}`);
+    return value.map(toNative);
+  }
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, toNative(one as Value)]));
 }

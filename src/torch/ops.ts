@@ -16,13 +16,39 @@ export function fromTypedArray(values: TypedArray, shape: readonly number[] = [v
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return new Tensor(native().fromBytes(bytes, dtype ?? dtypeOf(values), shape));
 }
-/** A tensor of a number, or of equally long nested arrays of numbers: `tensor([[1, 2], [3, 4]])`. f32 unless told. */
+/**
+ * A tensor of a number, or of equally long nested arrays of numbers: `tensor([[1, 2], [3, 4]])`. f32 unless told. For
+ * much data {@link fromTypedArray} is faster.
+ */
 export function tensor(values: Nested, { dtype = "f32", device = "cpu" }: TensorOptions = {}): Tensor {
   const shape: number[] = [];
-  for (let level: Nested | undefined = values; Array.isArray(level); level = level[0]) shape.push(level.length);
-  const flat = (Array.isArray(values) ? values.flat(Number.POSITIVE_INFINITY) : [values]) as number[];
+  for (let level: Nested | undefined = values; Array.isArray(level) && shape.length <= 64; level = level[0]) {
+    shape.push(level.length);
+  }
+  const flat: number[] = [];
+  flatten(values, shape, 0, flat);
   return scope(() => fromTypedArray(Float64Array.from(flat), shape).to({ dtype, device }));
 }
+
+function flatten(values: Nested, shape: readonly number[], depth: number, into: number[]): void {
+  const length = shape[depth];
+  if (length === undefined) {
+    if (typeof values !== "number") throw new TypeError(`expected a number, got ${describe(values)}`);
+    into.push(values);
+    return;
+  }
+  if (depth >= 64) throw new RangeError("expected arrays nested at most 64 deep");
+  if (!Array.isArray(values) || values.length !== length) {
+    throw new TypeError(`expected equally long arrays: one of ${length} elements here, got ${describe(values)}`);
+  }
+  for (let i = 0; i < length; i++) flatten(values[i], shape, depth + 1, into);
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
 export type Nested = number | readonly Nested[];
 
 const like = ({ dtype = "f32", device = "cpu" }: TensorOptions = {}): Value => ({ dtype, device });
