@@ -36,9 +36,9 @@ export function addDemo(program: Command): void {
       );
       if (!difference) throw new SelfsightError("The evaluation gave no comparison with the untrained network.");
       const report = join(out, "report.html");
-      writeReport(report, runReport(out, evaluation, verdict(difference)));
+      writeReport(report, runReport(out, evaluation, difference));
       process.stdout.write(
-        `3/3 ${verdict(difference)}\n    ${report} has the curve, what the network saw, and all numbers.\n`,
+        `3/3 ${verdict(difference, evaluation.rows)}\n    ${report} has the curve, what the network saw, and all numbers.\n`,
       );
     });
 }

@@ -21,6 +21,6 @@ export async function runEvaluate(options: EvaluateOptions): Promise<Evaluation>
   const { isTTY } = process.stderr;
   const result = await evaluate(options, (what) => process.stderr.write(isTTY ? `\r\x1b[K${what}` : `${what}\n`));
   if (isTTY) process.stderr.write("\r\x1b[K");
-  process.stdout.write(`${resultTable(result.rows, process.stdout)}\n`);
+  process.stdout.write(`${resultTable(result.rows, process.stdout, result.differences)}\n`);
   return result;
 }

@@ -54,7 +54,7 @@ function blockTable(block: Block, encoders: readonly string[], open: boolean): s
 <td class="number">${percent(row.value)}</td><td class="interval">${interval(row)}</td><td class="bar">${valueBar(row, reach, colour)}</td></tr>`;
     });
   });
-  return `<details${open ? " open" : ""}><summary>${escapeHtml(block.title)}</summary><div class="scroll"><table><thead><tr><th>Layer</th><th>Encoder</th><th class="number">${escapeHtml(block.rows[0]?.metric ?? "")}</th><th class="interval">95 % interval</th><th>0 – ${percent(reach)}</th></tr></thead><tbody>
+  return `<details${open ? " open" : ""}><summary>${escapeHtml(block.title)}</summary><div class="scroll"><table><thead><tr><th>Layer</th><th>Encoder</th><th class="number">${escapeHtml(block.rows[0]?.metric ?? "")}</th><th class="interval">95 % interval</th><th>0 to ${Math.round(reach * 100)} %</th></tr></thead><tbody>
 ${lines.join("\n")}
 </tbody></table></div></details>`;
 }

@@ -2,17 +2,20 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Evaluation } from "../evaluate/evaluate.ts";
+import type { Difference } from "../evaluate/result.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { Environment } from "../train/environment.ts";
 import { readMetrics } from "../train/log.ts";
 import { duration } from "../train/progress.ts";
 import { readConfig, runFiles } from "../train/run.ts";
 import type { Report } from "./html.ts";
+import { outcome, verdict } from "./verdict.ts";
 
 /** Points of a curve: neighbouring steps are averaged, so that it can be read. */
 const POINTS = 100;
 
-export function runReport(folder: string, evaluation: Evaluation, verdict: string): Report {
+/** @param headline the difference that the verdict is about */
+export function runReport(folder: string, evaluation: Evaluation, headline: Difference): Report {
   const config = readConfig(folder);
   const files = runFiles(folder);
   const environment = JSON.parse(readFileSync(files.environment, "utf8")) as Environment;
@@ -24,7 +27,9 @@ export function runReport(folder: string, evaluation: Evaluation, verdict: strin
   const samples = join(files.samples, "last.png");
   return {
     title: `${taskEntry(config.task).title} on ${config.images}`,
-    verdict,
+    verdict: verdict(headline, evaluation.rows),
+    outcome: outcome(headline),
+    headline,
     facts: [
       ["Images", config.images],
       ["Task", `${taskEntry(config.task).title} (${taskEntry(config.task).paper})`],

@@ -40,9 +40,9 @@ th { text-align: left; font-weight: 500; color: var(--soft); }
 th, td { padding: .28rem .9rem .28rem 0; vertical-align: middle; }
 tbody tr.first > * { border-top: 1px solid var(--rule); padding-top: .5rem; }
 tbody tr.last > * { padding-bottom: .5rem; }
-.number { text-align: right; white-space: nowrap; } .interval { color: var(--soft); white-space: nowrap; } .middle { text-align: center; }
+.number { text-align: right; white-space: nowrap; } .interval { color: var(--soft); white-space: nowrap; } .middle { text-align: center; padding-right: 0; }
 tr.group th { color: var(--ink); font-weight: 600; padding-top: .8rem; }
-tr.best td, tr.best th { font-weight: 700; color: var(--ink); } tr.best td.interval { font-weight: 400; color: var(--soft); }
+tr.best td { font-weight: 700; } tr.best td.interval { font-weight: 400; color: var(--soft); }
 td.bar { width: 40%; min-width: 6rem; padding-right: 0; }
 td.bar svg { display: block; width: 100%; height: 1rem; }
 .swatch { display: inline-block; width: .7em; height: .7em; border-radius: .15em; margin-right: .5em; }
@@ -57,6 +57,7 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
   .scroll { padding: 0 .8rem .6rem; }
   table { font-size: .85rem; }
   th, td { padding-right: .6rem; }
+  .samples { overflow-x: auto; } .samples img { max-width: none; width: 40rem; }
   .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
 }
 @media print {

@@ -1,0 +1,170 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Report, reportHtml, writeReport } from "../../src/report/html.ts";
+import { curveChart, ticks } from "../../src/report/svg.ts";
+import { verdict } from "../../src/report/verdict.ts";
+import { difference, row, rows } from "./sample.ts";
+
+const report: Report = {
+  title: "Rotation on photos",
+  verdict: verdict(difference(), rows),
+  outcome: "helped",
+  headline: difference(),
+  facts: [
+    ["Images", 'photos <of> "cats" & dogs'],
+    ["Seed", "0"],
+  ],
+  curves: [
+    {
+      name: "accuracy",
+      unit: "",
+      points: [
+        [64, 0.25],
+        [128, 0.5],
+      ],
+      chance: 0.25,
+    },
+  ],
+  samples: Uint8Array.of(137, 80, 78, 71),
+  rows,
+  differences: [
+    difference(),
+    difference({ baseline: "pixels", baselineLayer: "pixels", difference: -0.05, low: -0.09, high: -0.01 }),
+  ],
+};
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "report-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+it("is one file that loads nothing", () => {
+  const file = join(folder, "report.html");
+  writeReport(file, report);
+  writeReport(file, report);
+  expect(readdirSync(folder)).toEqual(["report.html"]);
+  const html = readFileSync(file, "utf8");
+  expect(html).not.toMatch(/(?:src|href|action)="(?!data:)|url\(|@import|<link|fetch\(/);
+  expect(html).toContain('src="data:image/png;base64,iVBORw=="');
+});
+
+it("says the sentence large and its circumstances small", () => {
+  const html = reportHtml(report);
+  expect(html).toContain(
+    '<p class="verdict helped">It helped: demo is 15.0 points of accuracy above demo, untrained.<small>40.0 % against 25.0 %; 95 % interval',
+  );
+  expect(html).toContain("5 draws of labels</small></p>");
+  const plain = reportHtml({ ...report, verdict: "Cannot tell (yet) at all.", outcome: "cannot tell" });
+  expect(plain).toContain('<p class="verdict cannot-tell">Cannot tell (yet) at all.</p>');
+});
+
+it("closes what it opens, and lets no name break out of the text", () => {
+  const evil = '<script>alert("x")</script>';
+  const html = reportHtml({
+    ...report,
+    title: evil,
+    verdict: evil,
+    facts: [[evil, evil]],
+    curves: [{ name: evil, unit: evil, points: [], chance: Number.NaN }],
+    rows: [row(evil, evil, 0.5, { protocol: evil, metric: evil })],
+    differences: [difference({ encoder: evil, baseline: evil, layer: evil, baselineLayer: evil, protocol: evil })],
+  });
+  expect(html).not.toContain('alert("');
+  for (const page of [html, reportHtml(report)]) expect(unbalanced(page)).toEqual([]);
+});
+
+it("has every row, its interval, and the best layer in bold", () => {
+  const html = reportHtml(report);
+  expect(html.match(/<td class="number">\d/g)).toHaveLength(rows.length);
+  expect(html).toMatch(
+    /class="first best"><th rowspan="2">layer1<\/th><td>.*?<\/span>demo<\/td>\n<td class="number">40\.0 %<\/td><td class="interval">37\.0 to 43\.0<\/td>/,
+  );
+  expect(html).not.toMatch(/best"><th rowspan="2">layer2/);
+});
+
+it("unfolds the table that the verdict is about", () => {
+  const open = (headline: Report["headline"]) => {
+    const { headline: _, ...rest } = report;
+    return /<details open><summary>(.*?)<\/summary>/.exec(reportHtml(headline ? { ...rest, headline } : rest))?.[1];
+  };
+  expect(open({ protocol: "linear", labelsPerClass: "all" })).toBe("linear · all labels · 700 test images, 1 draw");
+  expect(open(undefined)).toContain("5 labels per class");
+});
+
+it("draws differences to both sides of zero", () => {
+  const html = reportHtml(report);
+  expect(html).toContain('<td class="number up">+15.0</td><td class="interval">10.0 to 20.0</td>');
+  expect(html).toContain('<td class="number down">−5.0</td><td class="interval">−9.0 to −1.0</td>');
+});
+
+it("leaves out what there is not", () => {
+  const { samples: _, ...rest } = report;
+  const html = reportHtml({ ...rest, curves: [], rows: [], differences: [] });
+  for (const heading of [
+    "How training went",
+    "What the network saw",
+    "Was it worth it?",
+    "All results",
+    "How to read",
+  ]) {
+    expect(html).not.toContain(heading);
+  }
+});
+
+describe("a curve", () => {
+  const points: [number, number][] = [
+    [0, 2],
+    [500, 1],
+    [1000, 0.5],
+  ];
+
+  it("runs from the upper left to the lower right, with the chance line at its height", () => {
+    const svg = curveChart({ name: "loss", unit: "nats", points, chance: 1 });
+    const [start, middle, end] = [...svg.matchAll(/[ML]([\d.]+) ([\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)]);
+    expect(start?.[0]).toBeLessThan(middle?.[0] ?? 0);
+    expect(start?.[1]).toBeLessThan(middle?.[1] ?? 0);
+    expect(middle?.[1]).toBeLessThan(end?.[1] ?? 0);
+    expect(svg).toMatch(new RegExp(`class="chance" [^>]*y1="${middle?.[1]?.toFixed(1)}"`));
+    expect(svg).toContain("loss (nats)");
+    expect(svg).toContain(">chance 1<");
+  });
+
+  it("breaks where a value is not finite, and draws nothing of none", () => {
+    const path = (values: [number, number][]) =>
+      / d="([^"]*)"/.exec(curveChart({ name: "a", unit: "", points: values, chance: 1 }))?.[1];
+    expect(
+      path([
+        [0, 1],
+        [1, Number.NaN],
+        [2, 1],
+        [3, 2],
+      ])
+        ?.match(/[ML]/g)
+        ?.join(""),
+    ).toBe("MML");
+    expect(path([])).toBe("");
+    expect(curveChart({ name: "a", unit: "", points: [[0, 0]], chance: 0 })).not.toContain("NaN");
+  });
+
+  it("has ticks at round numbers that enclose the values", () => {
+    expect(ticks(0, 42_000, 5)).toEqual([0, 10_000, 20_000, 30_000, 40_000, 50_000]);
+    expect(ticks(0, 0.72, 5)).toEqual([0, 0.2, 0.4, 0.6, 0.8]);
+    expect(ticks(-3, 8, 5)).toEqual([-5, 0, 5, 10]);
+  });
+});
+
+/** Tags that were opened and not closed, or closed and not opened. */
+function unbalanced(html: string): string[] {
+  const open: string[] = [];
+  const void_ = new Set(["meta", "img", "line", "rect", "path"]);
+  const body = html.replace(/<(style|script)>[\s\S]*?<\/\1>/g, "");
+  for (const [tag, closing, name = ""] of body.matchAll(/<(\/?)([a-z0-9]+)[^>]*>/g)) {
+    if (tag.endsWith("/>") || void_.has(name)) continue;
+    if (!closing) open.push(name);
+    else if (open.pop() !== name) return [`</${name}>`];
+  }
+  return open;
+}

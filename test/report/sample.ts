@@ -1,0 +1,36 @@
+/** A small evaluation: two encoders of two layers and the pixels, with 5 labels a class and all. */
+import type { Difference, ResultRow } from "../../src/evaluate/result.ts";
+
+export function row(encoder: string, layer: string, value: number, changes: Partial<ResultRow> = {}): ResultRow {
+  const shared = { protocol: "linear", labelsPerClass: 5, metric: "accuracy", n: 700, draws: 5 };
+  return { ...shared, encoder, layer, value, low: value - 0.03, high: value + 0.03, ...changes };
+}
+
+/** layer2 tested best, but layer1 was chosen on held-out labels. */
+export const rows: ResultRow[] = [
+  row("demo", "layer1", 0.4),
+  row("demo", "layer2", 0.41),
+  row("demo, untrained", "layer1", 0.25),
+  row("demo, untrained", "layer2", 0.2),
+  row("pixels", "pixels", 0.3),
+  row("demo", "layer1", 0.6, { labelsPerClass: "all", draws: 1 }),
+  row("demo, untrained", "layer1", 0.55, { labelsPerClass: "all", draws: 1 }),
+];
+
+export function difference(changes: Partial<Difference> = {}): Difference {
+  return {
+    encoder: "demo",
+    baseline: "demo, untrained",
+    protocol: "linear",
+    layer: "layer1",
+    baselineLayer: "layer1",
+    labelsPerClass: 5,
+    metric: "accuracy",
+    difference: 0.15,
+    low: 0.1,
+    high: 0.2,
+    n: 700,
+    draws: 5,
+    ...changes,
+  };
+}

@@ -1,0 +1,62 @@
+import { stripVTControlCharacters } from "node:util";
+import { expect, it } from "vitest";
+import { blocksOf } from "../../src/report/blocks.ts";
+import { resultTable } from "../../src/report/table.ts";
+import { difference, row, rows } from "./sample.ts";
+
+const plain = `linear · 5 labels per class · 700 test images, 5 draws
+┌────────┬─────────────────────┬─────────────────────┬─────────────────────┐
+│ layer  │                demo │               demo, │              pixels │
+│        │                     │           untrained │                     │
+├────────┼─────────────────────┼─────────────────────┼─────────────────────┤
+│ layer1 │ * 40.0 [37.0, 43.0] │ * 25.0 [22.0, 28.0] │                     │
+│ layer2 │   41.0 [38.0, 44.0] │   20.0 [17.0, 23.0] │                     │
+│ pixels │                     │                     │ * 30.0 [27.0, 33.0] │
+└────────┴─────────────────────┴─────────────────────┴─────────────────────┘
+
+linear · all labels · 700 test images, 1 draw
+┌────────┬─────────────────────┬─────────────────────┐
+│ layer  │                demo │               demo, │
+│        │                     │           untrained │
+├────────┼─────────────────────┼─────────────────────┤
+│ layer1 │ * 60.0 [57.0, 63.0] │ * 55.0 [52.0, 58.0] │
+└────────┴─────────────────────┴─────────────────────┘
+Percent [95 % interval]; * each encoder's best layer.`;
+
+it("has a block for each protocol and number of labels", () => {
+  expect(resultTable(rows, {}, [difference()])).toBe(plain);
+});
+
+it("is bold and dim on a terminal, and the same text", () => {
+  const painted = resultTable(rows, { isTTY: true, columns: 200 }, [difference()]);
+  expect(painted).toContain("\x1b[1m40.0\x1b[22m");
+  expect(stripVTControlCharacters(painted)).toBe(plain);
+});
+
+it("turns to one line for each layer of each encoder where the terminal is narrow", () => {
+  const width = (columns: number) =>
+    Math.max(
+      ...resultTable(rows, { columns })
+        .split("\n")
+        .map(({ length }) => length),
+    );
+  expect(width(76)).toBe(76);
+  expect(width(75)).toBeLessThan(60);
+  expect(resultTable(rows, { columns: 60 })).toMatch(/│ demo, untrained +│ layer2 +│ +20\.0 \[17\.0, 23\.0\] │/);
+});
+
+it("marks the layer that was chosen, or else the one that tested best", () => {
+  const best = (differences: Parameters<typeof blocksOf>[1]) =>
+    blocksOf(rows, differences)[0]
+      ?.rows.filter((one) => blocksOf(rows, differences)[0]?.isBest(one))
+      .map((one) => `${one.encoder}: ${one.layer}`);
+  expect(best([difference()])).toEqual(["demo: layer1", "demo, untrained: layer1", "pixels: pixels"]);
+  expect(best([])).toEqual(["demo: layer2", "demo, untrained: layer1", "pixels: pixels"]);
+  expect(best([difference({ baselineLayer: "layer2" })])?.[1]).toBe("demo, untrained: layer2");
+  expect(best([difference({ labelsPerClass: "all" })])?.[0]).toBe("demo: layer2");
+});
+
+it("survives a single row and none", () => {
+  expect(resultTable([row("a", "b", 0.5)])).toContain("│ b     │ * 50.0 [47.0, 53.0] │");
+  expect(resultTable([])).toContain("Percent");
+});

@@ -1,0 +1,43 @@
+import { expect, it } from "vitest";
+import { outcome, verdict } from "../../src/report/verdict.ts";
+import { difference, rows } from "./sample.ts";
+
+it.each([
+  ["all above zero", 0.01, 0.2, "helped"],
+  ["barely above zero", 0.0001, 0.01, "helped"],
+  ["all below zero", -0.2, -0.01, "did not help"],
+  ["about zero, with no room for a gain", -0.05, 0.015, "did not help"],
+  ["exactly zero", 0, 0, "did not help"],
+  ["about zero, with room for a gain", -0.02, 0.06, "cannot tell"],
+  ["touching zero", 0, 0.06, "cannot tell"],
+])("an interval %s: %d to %d", (_, low, high, expected) => {
+  expect(outcome({ low, high })).toBe(expected);
+});
+
+it("says that it helped, by how much, and what was compared with how many labels", () => {
+  expect(verdict(difference(), rows)).toBe(
+    "It helped: demo is 15.0 points of accuracy above demo, untrained (40.0 % against 25.0 %; 95 % interval of the " +
+      "difference +10.0 to +20.0 points; linear; 5 labels per class; 700 test images; 5 draws of labels).",
+  );
+});
+
+it("says that it did harm", () => {
+  const text = verdict(difference({ difference: -0.08, low: -0.1, high: -0.06, labelsPerClass: "all", draws: 1 }));
+  expect(text).toBe(
+    "It did not help: demo is 8.0 points of accuracy below demo, untrained (95 % interval of the difference −10.0 to " +
+      "−6.0 points; linear; all labels; 700 test images; 1 draw of labels).",
+  );
+});
+
+it("says that nothing worth having was gained", () => {
+  expect(verdict(difference({ difference: 0.003, low: -0.01, high: 0.016 }))).toMatch(
+    /^It did not help: demo gains less than 2 points of accuracy over demo, untrained \(.*−1\.0 to \+1\.6 points/,
+  );
+});
+
+it("says that it cannot tell, in both directions", () => {
+  expect(verdict(difference({ difference: 0.02, low: -0.02, high: 0.06 }))).toMatch(
+    /^Cannot tell yet: demo is 2\.0 points of accuracy above demo, untrained.*more test images or draws/,
+  );
+  expect(verdict(difference({ difference: -0.02, low: -0.06, high: 0.02 }))).toMatch(/^Cannot tell yet: .* below /);
+});
