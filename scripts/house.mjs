@@ -1,0 +1,126 @@
+/**
+ * Checks the rules of the house: imports point one way and never in circles, files stay short, nothing in the repository
+ * knows one machine or one package registry, nothing is left half done. One line for each violation; exit code 1.
+ *
+ *   node scripts/house.mjs [folder of a git working tree]
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, posix, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** A file of src/ imports from its own row and the rows above. `index.ts` is the table of contents, and imported by none. */
+const layers = [
+  ["setup", "errors.ts", "options.ts", "random.ts"],
+  ["torch"],
+  ["data"],
+  ["augment"],
+  ["models"],
+  ["tasks"],
+  ["train"],
+  ["evaluate"],
+  ["report"],
+  ["cli"],
+  ["index.ts"],
+];
+
+/** The first that fits counts. */
+const longest = [
+  { lines: 150, files: /^src\/tasks\// },
+  { lines: 250, files: /^src\/models\// },
+  { lines: 400, files: /^test\// },
+  { lines: 300, files: /^/ },
+];
+const code = /\.(?:[cm]?[jt]s|cc|h|py|sh)$/;
+
+/** Written so that this file does not find itself. */
+const forbidden = [
+  { pattern: /(?:^|[^\w.])\/(?:root|home|Users|work|tmp)\//, what: "a path of one machine" },
+  {
+    pattern: /\bregistry\.[a-z][\w-]*\.[a-z]+|\bpypi\.[a-z]+\b|\bpythonhosted\.[a-z]+/i,
+    what: "a package registry's host",
+  },
+  { pattern: /\b(?:TO[D]O|FIX[M]E)\b/, what: "an unfinished note" },
+];
+
+const root = resolve(process.argv[2] ?? dirname(dirname(fileURLToPath(import.meta.url))));
+const texts = readTexts();
+const imports = new Map([...texts.keys()].filter(isSource).map((file) => [file, importsOf(file)]));
+const violations = [...directions(), ...circles(), ...lengths(), ...contents(), ...lockfile()];
+for (const violation of violations) console.log(violation);
+process.exitCode = violations.length ? 1 : 0;
+
+/** Text files that git tracks or would track, by path. */
+function readTexts() {
+  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
+  const files = listed
+    .toString()
+    .split("\0")
+    .filter((file) => file && existsSync(resolve(root, file)));
+  const buffers = files.map((file) => [file, readFileSync(resolve(root, file))]);
+  return new Map(buffers.filter(([, bytes]) => !bytes.includes(0)).map(([file, bytes]) => [file, bytes.toString()]));
+}
+
+function isSource(file) {
+  return /^src\/.*\.ts$/.test(file);
+}
+
+/** Files that a file imports, types included. */
+function importsOf(file) {
+  const statement = /^(?:import|export|\}) (?:[^"';=()]* from )?"(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm;
+  const found = texts.get(file).matchAll(statement);
+  return [...found].map(([, fixed, dynamic]) => posix.join(posix.dirname(file), fixed ?? dynamic));
+}
+
+function layerOf(file) {
+  const name = file.split("/")[1];
+  return layers.findIndex((row) => row.includes(name));
+}
+
+function directions() {
+  return [...imports].flatMap(([file, targets]) => {
+    if (layerOf(file) < 0) return [`${file}: belongs to no layer; scripts/house.mjs lists them`];
+    const wrong = targets.filter((target) => layerOf(target) > layerOf(file));
+    return wrong.map((target) => `${file}: imports ${target}, which stands below it`);
+  });
+}
+
+/** Each circle once, named from where it was entered. */
+function circles() {
+  const found = [];
+  const done = new Set();
+  const visit = (file, path) => {
+    if (path.includes(file)) return found.push([...path.slice(path.indexOf(file)), file]);
+    if (done.has(file)) return;
+    for (const target of imports.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  return found.map((path) => `${path[0]}: imports in a circle: ${path.join(" > ")}`);
+}
+
+function lengths() {
+  return [...texts].flatMap(([file, text]) => {
+    if (!code.test(file)) return [];
+    const { lines: most } = longest.find(({ files }) => files.test(file));
+    const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+    return lines > most ? [`${file}: ${lines} lines, at most ${most}: split it, or delete`] : [];
+  });
+}
+
+function contents() {
+  return [...texts].flatMap(([file, text]) =>
+    text.split("\n").flatMap((line, i) => {
+      const broken = forbidden.filter(({ pattern }) => pattern.test(line));
+      return broken.map(({ pattern, what }) => `${file}:${i + 1}: ${what}: ${pattern.exec(line)[0].trim()}`);
+    }),
+  );
+}
+
+/** The lock file holds for whichever registry a machine is set to. */
+function lockfile() {
+  const lines = (texts.get("package-lock.json") ?? "").split("\n");
+  return lines.flatMap((line, i) =>
+    line.includes('"resolved": "http') ? [`package-lock.json:${i + 1}: names where a package was fetched from`] : [],
+  );
+}
