@@ -1,0 +1,128 @@
+/** What every task promises, on every architecture: a loop over the registries. */
+import { describe, expect, test } from "vitest";
+import { createEncoder, models } from "../../src/models/index.ts";
+import { tasks } from "../../src/tasks/index.ts";
+import type { Task, TaskInstance } from "../../src/tasks/task.ts";
+import { autocast, noGrad } from "../../src/torch/autograd.ts";
+import { rand, randn } from "../../src/torch/ops.ts";
+import { AdamW } from "../../src/torch/optim/adamw.ts";
+import { decayGroups } from "../../src/torch/optim/groups.ts";
+import { manualSeed } from "../../src/torch/random.ts";
+import { memory, scope } from "../../src/torch/scope.ts";
+import { loadState, prefixed, saveState } from "../../src/train/checkpoint.ts";
+import { scratch } from "../images.ts";
+import { expectNoLeak } from "../live.ts";
+
+const SIZE = 32;
+const folder = scratch();
+const pairs = Object.keys(tasks).flatMap((task) => Object.keys(models).map((model): [string, string] => [task, model]));
+
+expectNoLeak();
+
+function build(task: string, model: string, seed = 1) {
+  manualSeed(seed);
+  const encoder = createEncoder({ model, width: 0.125 });
+  const entry = tasks[task as keyof typeof tasks] as unknown as Task;
+  const instance: TaskInstance = entry.create(encoder, entry.options.parse({}));
+  const modules = { encoder, ...instance.modules };
+  const parameters = Object.values(modules).flatMap((module) => module.namedParameters());
+  const dispose = () => {
+    for (const module of Object.values(modules)) module.dispose();
+  };
+  return { encoder, instance, modules, parameters, dispose };
+}
+
+describe.each(pairs)("%s on %s", (task, model) => {
+  test("has a finite loss near chance at first, and a gradient for every parameter", () => {
+    const { instance, parameters, dispose } = build(task, model);
+    scope(() => {
+      const { loss, metrics } = instance.step(randn([4, 3, SIZE, SIZE]));
+      loss.backward();
+      expect(Number.isFinite(loss.item())).toBe(true);
+      expect(loss.item()).toBeLessThan(3 * instance.chance.loss + 1);
+      expect(Object.keys(metrics)).toContain(instance.chance.metric);
+      for (const [name, parameter] of parameters) {
+        const { grad } = parameter;
+        expect(grad, `gradient of ${name}`).not.toBeNull();
+        expect(Number.isFinite(grad?.abs().sum().item()), `gradient of ${name}`).toBe(true);
+      }
+    });
+    dispose();
+  });
+
+  test("same seed, same loss; and none of its tensors stays behind", () => {
+    const losses = [0, 0].map(() => {
+      const { instance, dispose } = build(task, model);
+      const before = memory().tensors;
+      const loss = scope(() => instance.step(rand([4, 3, SIZE, SIZE])).loss.item());
+      expect(memory().tensors).toBe(before);
+      dispose();
+      return loss;
+    });
+    expect(losses[0]).toBe(losses[1]);
+  });
+
+  test("comes back from a file bit for bit", () => {
+    const first = build(task, model, 1);
+    const second = build(task, model, 2);
+    const file = `${folder}/${task}-${model}.safetensors`;
+    saveState(file, prefixed(first.modules));
+    loadState(file, prefixed(second.modules));
+    const loss = ({ instance }: typeof first) =>
+      scope(() => {
+        manualSeed(3);
+        return instance.step(rand([4, 3, SIZE, SIZE])).loss.item();
+      });
+    expect(loss(second)).toBe(loss(first));
+    first.dispose();
+    second.dispose();
+  });
+
+  test("runs in bf16, channels-last", () => {
+    const { instance, modules, dispose } = build(task, model);
+    for (const module of Object.values(modules)) module.to({ memoryFormat: "channels_last" });
+    scope(() => {
+      const images = randn([4, 3, SIZE, SIZE]).contiguous("channels_last");
+      const { loss } = autocast("cpu", "bf16", () => instance.step(images));
+      loss.backward();
+      expect(loss.dtype).toBe("f32");
+      expect(Number.isFinite(loss.item())).toBe(true);
+    });
+    dispose();
+  });
+
+  test("learns 16 images by heart: the loss falls below a third of chance", () => {
+    const { instance, parameters, dispose } = build(task, model);
+    const optimizer = new AdamW(decayGroups(parameters, 0));
+    const images = scope(() => rand([16, 3, SIZE, SIZE]));
+    let loss = Number.POSITIVE_INFINITY;
+    for (let step = 0; step < 150 && loss >= instance.chance.loss / 3; step++) {
+      loss = scope(() => {
+        const { loss } = instance.step(images);
+        loss.backward();
+        optimizer.step(0.003);
+        optimizer.zeroGrad();
+        return loss.item();
+      });
+    }
+    expect(loss).toBeLessThan(instance.chance.loss / 3);
+    optimizer.dispose();
+    images.dispose();
+    dispose();
+  });
+
+  test("shows what the network sees: a picture, the answer and a guess for each image", () => {
+    const { instance, modules, dispose } = build(task, model);
+    for (const module of Object.values(modules)) module.eval();
+    scope(() => {
+      const cells = noGrad(() => instance.preview(randn([3, 3, SIZE, SIZE])));
+      expect(cells).toHaveLength(3);
+      for (const { image, answer, guess } of cells) {
+        expect(image.dim).toBe(3);
+        expect(image.size(0)).toBe(3);
+        expect([answer.length > 0, guess.length > 0]).toEqual([true, true]);
+      }
+    });
+    dispose();
+  });
+});

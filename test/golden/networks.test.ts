@@ -1,0 +1,122 @@
+/** Every network against PyTorch's, torchvision's where it has it: outputs, gradients, running statistics, names. */
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { createEncoder } from "../../src/models/index.ts";
+import type { Encoder } from "../../src/models/model.ts";
+import { noGrad } from "../../src/torch/autograd.ts";
+import { Linear } from "../../src/torch/nn/layers.ts";
+import { fromTypedArray } from "../../src/torch/ops.ts";
+import { scope } from "../../src/torch/scope.ts";
+import type { Tensor } from "../../src/torch/tensor.ts";
+import { loadState, prefixed } from "../../src/train/checkpoint.ts";
+import { goldenParameter, goldenPictures, goldenValues } from "../fixtures/golden/formula.ts";
+import { expectNoLeak } from "../live.ts";
+import { difference, goldenJson, goldenTensors, pick } from "./store.ts";
+
+interface Stage {
+  shape: number[];
+  mean: number;
+  square: number;
+  first: number[];
+}
+interface Case {
+  model: string;
+  width: number;
+  images: { name: string; shape: [number, number, number, number] };
+  parameters: Record<string, number[]>;
+  eval: Record<string, Stage>;
+  train: Record<string, Stage>;
+  weights?: string;
+  cotangent?: { name: string; shape: number[] };
+  gradients?: Record<string, { norm: number; first: number[] }>;
+  runningAfter?: Record<string, number[]>;
+}
+
+const { networks } = goldenJson<{ networks: Record<string, Case> }>("networks");
+const stored = goldenTensors("networks");
+const TOLERANCE = 1e-4;
+
+expectNoLeak();
+
+/** The encoder, and PyTorch's classifier on top of it as a head of its own. */
+function build({ model, width }: Case) {
+  const encoder = createEncoder({ model, width });
+  const fc = new Linear(encoder.outDim, 4);
+  const state = new Map([...encoder.state(), ...prefixed({ fc })]);
+  return { encoder, fc, state };
+}
+
+function fill(state: ReadonlyMap<string, Tensor>): void {
+  scope(() =>
+    noGrad(() => {
+      for (const [name, tensor] of state) {
+        if (tensor.dim) tensor.copy_(fromTypedArray(goldenParameter(name, tensor.shape), tensor.shape));
+      }
+    }),
+  );
+}
+
+function stages(encoder: Encoder, fc: Linear, images: Tensor): Record<string, Tensor> {
+  const maps = encoder.features(images);
+  const pooled = encoder.forward(images);
+  return { ...maps, pooled, logits: fc.forward(pooled) };
+}
+
+describe.each(Object.entries(networks))("%s", (label, golden) => {
+  test("has PyTorch's parameter names and shapes", () => {
+    const { encoder, fc, state } = build(golden);
+    const shapes = [...state].filter(([, tensor]) => tensor.dim).map(([name, tensor]) => [name, tensor.shape]);
+    expect(Object.fromEntries(shapes)).toEqual(golden.parameters);
+    for (const module of [encoder, fc]) module.dispose();
+  });
+
+  test.each(["eval", "train"] as const)("gives the same stages in %s mode", (mode) => {
+    const { encoder, fc, state } = build(golden);
+    fill(state);
+    const [count, , size] = golden.images.shape;
+    scope(() =>
+      noGrad(() => {
+        const images = fromTypedArray(goldenPictures(golden.images.name, count, size), golden.images.shape);
+        encoder.train(mode === "train");
+        for (const [name, x] of Object.entries(stages(encoder, fc, images))) {
+          const wanted = golden[mode][name] as Stage;
+          expect(x.shape, name).toEqual(wanted.shape);
+          const values = x.to("f64");
+          const near = (got: number, expected: number) =>
+            expect(Math.abs(got - expected) / (1 + Math.abs(expected)), name).toBeLessThan(TOLERANCE);
+          near(values.mean().item(), wanted.mean);
+          near(values.pow(2).mean().item(), wanted.square);
+          const first = values.flatten().narrow(0, 0, wanted.first.length).toArray();
+          for (const [i, value] of wanted.first.entries()) near(first[i] ?? Number.NaN, value);
+          if (name === "pooled" || name === "logits")
+            expect(difference(x, pick(stored, `${label}.${mode}.${name}`))).toBeLessThan(TOLERANCE);
+        }
+      }),
+    );
+    for (const module of [encoder, fc]) module.dispose();
+  });
+
+  test.runIf(golden.weights)("takes PyTorch's weight file, and has its gradients and running statistics", () => {
+    const { encoder, fc, state } = build(golden);
+    loadState(fileURLToPath(new URL(`../fixtures/golden/${golden.weights}`, import.meta.url)), state);
+    const [count, , size] = golden.images.shape;
+    const cotangent = golden.cotangent as { name: string; shape: number[] };
+    scope(() => {
+      const images = fromTypedArray(goldenPictures(golden.images.name, count, size), golden.images.shape);
+      const logits = fc.forward(encoder.train().forward(images));
+      logits.backward(fromTypedArray(goldenValues(cotangent.name, cotangent.shape), cotangent.shape));
+      for (const [name, { norm, first }] of Object.entries(golden.gradients ?? {})) {
+        const gradient = state.get(name)?.grad as Tensor;
+        expect(gradient.to("f64").pow(2).sum().sqrt().item() / norm, name).toBeCloseTo(1, 3);
+        const values = gradient.flatten().narrow(0, 0, first.length).toArray();
+        for (const [i, value] of first.entries())
+          expect(Math.abs((values[i] ?? Number.NaN) - value) / (norm + Math.abs(value)), name).toBeLessThan(TOLERANCE);
+      }
+      for (const [name, first] of Object.entries(golden.runningAfter ?? {})) {
+        const values = state.get(name)?.flatten().narrow(0, 0, first.length).toArray() ?? [];
+        for (const [i, value] of first.entries()) expect(values[i], name).toBeCloseTo(value, 4);
+      }
+    });
+    for (const module of [encoder, fc]) module.dispose();
+  });
+});

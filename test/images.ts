@@ -1,0 +1,49 @@
+/** Small picture files for tests, made on the spot: up is brighter than down, so that a rotation can be seen. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import sharp from "sharp";
+import { afterAll } from "vitest";
+import { randomAt, uniform } from "../src/random.ts";
+
+/** A scratch folder that is gone after the test file. */
+export function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), "selfsight-test-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface PictureOptions {
+  count: number;
+  size?: number;
+  /** Sub-folders, one a class; each class has its own hue. */
+  classes?: readonly string[];
+  seed?: number;
+}
+
+/** Writes PNG pictures into a folder, by class where there are classes. Returns the folder. */
+export async function makePictures(
+  folder: string,
+  { count, size = 24, classes = [""], seed = 0 }: PictureOptions,
+): Promise<string> {
+  for (const [label, name] of classes.entries()) {
+    mkdirSync(join(folder, name), { recursive: true });
+    for (let i = 0; i < count; i++) {
+      await sharp(picture(size, label, randomAt(seed, label, i)), { raw: { width: size, height: size, channels: 3 } })
+        .png()
+        .toFile(join(folder, name, `${String(i).padStart(4, "0")}.png`));
+    }
+  }
+  return folder;
+}
+
+/** A vertical ramp in the class's colour, with noise. */
+function picture(size: number, label: number, random: ReturnType<typeof randomAt>): Buffer {
+  const colour = [0, 1, 2].map((channel) => (channel === label % 3 ? 1 : 0.4) * uniform(random, 0.8, 1));
+  return Buffer.from(
+    Array.from({ length: size * size * 3 }, (_, i) => {
+      const row = Math.floor(i / (3 * size));
+      return Math.round((1 - row / size) * 200 * (colour[i % 3] ?? 0) + uniform(random, 0, 40));
+    }),
+  );
+}
