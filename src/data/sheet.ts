@@ -14,14 +14,15 @@ export interface SheetCell {
 const FRAME = 4;
 const CAPTION = 18;
 
-/** A PNG of all cells, `columns` in a row, each at least `side` pixels wide. */
+/** A PNG of all cells, `columns` in a row, each `side` pixels wide. Without captions on a machine that has no font. */
 export async function contactSheet(cells: readonly SheetCell[], columns: number, side = 112): Promise<Buffer> {
-  const captioned = cells.some((cell) => cell.caption);
-  const [boxWidth, boxHeight] = [side + 3 * FRAME, side + 3 * FRAME + (captioned ? CAPTION : 0)];
+  const captioned = cells.some((cell) => cell.caption) && (await hasFont());
+  const below = captioned ? CAPTION : 0;
+  const [boxWidth, boxHeight] = [side + 3 * FRAME, side + 3 * FRAME + below];
   const rows = Math.ceil(cells.length / columns);
   const layers = await Promise.all(
     cells.map(async (cell, i) => ({
-      input: await drawCell(cell, side),
+      input: await drawCell(cell, side, below),
       left: FRAME + (i % columns) * boxWidth,
       top: FRAME + Math.floor(i / columns) * boxHeight,
     })),
@@ -34,19 +35,34 @@ export async function contactSheet(cells: readonly SheetCell[], columns: number,
     .toBuffer();
 }
 
-async function drawCell({ pixels, width, height, caption = "", good }: SheetCell, side: number): Promise<Buffer> {
+async function drawCell(
+  { pixels, width, height, caption = "", good }: SheetCell,
+  side: number,
+  below: number,
+): Promise<Buffer> {
   const colour = good === undefined ? "#d0d4da" : good ? "#2e9e5b" : "#d64545";
   const picture = await sharp(pixels, { raw: { width, height, channels: 3 } })
-    .resize(side, side, { fit: "contain", background: "white", kernel: "nearest" })
+    .resize(side, side, { fit: "contain", background: "white", kernel: width < side ? "nearest" : "lanczos3" })
     .png()
     .toBuffer();
   const outer = side + 2 * FRAME;
-  const text = caption.replace(/[<&>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  const label = `<svg xmlns="http://www.w3.org/2000/svg" width="${outer}" height="${outer + CAPTION}">
+  const text = (below ? caption : "").replace(/[<&>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const label = `<svg xmlns="http://www.w3.org/2000/svg" width="${outer}" height="${outer + below}">
     <rect width="${outer}" height="${outer}" fill="${colour}"/>
-    <text x="${outer / 2}" y="${outer + CAPTION - 4}" font-family="sans-serif" font-size="13" text-anchor="middle" fill="#222">${text}</text></svg>`;
+    <text x="${outer / 2}" y="${outer + below - 4}" font-family="sans-serif" font-size="13" text-anchor="middle" fill="#222">${text}</text></svg>`;
   return sharp(Buffer.from(label))
     .composite([{ input: picture, left: FRAME, top: FRAME }])
     .png()
     .toBuffer();
+}
+
+/** Without a font every letter is the same empty box. */
+async function hasFont(): Promise<boolean> {
+  const [thin, wide] = await Promise.all(
+    ["i", "W"].map((letter) => {
+      const drawing = `<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24"><text y="18" font-family="sans-serif" font-size="16">${letter}</text></svg>`;
+      return sharp(Buffer.from(drawing)).raw().toBuffer();
+    }),
+  );
+  return thin !== undefined && wide !== undefined && !thin.equals(wide);
 }

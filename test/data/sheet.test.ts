@@ -1,0 +1,73 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { expect, it } from "vitest";
+import { contactSheet, type SheetCell } from "../../src/data/sheet.ts";
+
+/** A blue picture; side 20 in the sheet makes a box of 20 + 3 × 4. */
+const cell = (changes: Partial<SheetCell> = {}): SheetCell => ({
+  pixels: Uint8Array.from({ length: 10 * 10 * 3 }, (_, i) => (i % 3 === 2 ? 255 : 0)),
+  width: 10,
+  height: 10,
+  ...changes,
+});
+
+async function pixelAt(png: Buffer, left: number, top: number): Promise<number[]> {
+  return [...(await sharp(png).extract({ left, top, width: 1, height: 1 }).raw().toBuffer())].slice(0, 3);
+}
+
+it("lays the pictures out in rows, framed in green or red", async () => {
+  const png = await contactSheet([cell({ good: true }), cell({ good: false }), cell()], 2, 20);
+  const { width, height, format } = await sharp(png).metadata();
+  expect({ width, height, format }).toEqual({ width: 68, height: 68, format: "png" });
+  for (const [left, top] of [
+    [18, 18],
+    [50, 18],
+    [18, 50],
+  ] as const)
+    expect(await pixelAt(png, left, top)).toEqual([0, 0, 255]);
+  const [good, bad, plain, none] = await Promise.all([
+    pixelAt(png, 6, 6),
+    pixelAt(png, 38, 6),
+    pixelAt(png, 6, 38),
+    pixelAt(png, 50, 50),
+  ]);
+  expect(good[1]).toBeGreaterThan(good[0] ?? 255);
+  expect(bad[0]).toBeGreaterThan(bad[1] ?? 255);
+  expect(Math.max(...plain) - Math.min(...plain)).toBeLessThan(20);
+  expect(none).toEqual([255, 255, 255]);
+});
+
+it("keeps the shape of what is not square", async () => {
+  const flat = cell({ pixels: new Uint8Array(20 * 10 * 3), width: 20, height: 10 });
+  const png = await contactSheet([flat], 1, 20);
+  expect(await pixelAt(png, 18, 18)).toEqual([0, 0, 0]);
+  expect(await pixelAt(png, 18, 10)).toEqual([255, 255, 255]);
+});
+
+it("takes captions with signs of HTML", async () => {
+  await expect(contactSheet([cell({ caption: `<b> & "90°"` })], 1, 20)).resolves.toBeInstanceOf(Buffer);
+});
+
+it("leaves captions out on a machine without fonts, where each letter would be an empty box", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sheet-"));
+  try {
+    const [fonts, file] = [join(folder, "fonts.conf"), join(folder, "sheet.png")];
+    writeFileSync(fonts, "<?xml version='1.0'?><fontconfig></fontconfig>");
+    const module = fileURLToPath(new URL("../../src/data/sheet.ts", import.meta.url));
+    const script = `
+      import { writeFileSync } from "node:fs";
+      import { contactSheet } from ${JSON.stringify(module)};
+      const cell = { pixels: new Uint8Array(300), width: 10, height: 10, caption: "90°", good: true };
+      contactSheet([cell], 1, 20).then((png) => writeFileSync(${JSON.stringify(file)}, png));`;
+    execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+      env: { ...process.env, FONTCONFIG_FILE: fonts },
+    });
+    expect(await sharp(readFileSync(file)).metadata()).toMatchObject({ width: 36, height: 36 });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
