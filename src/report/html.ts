@@ -46,7 +46,7 @@ export function reportHtml({
       `<dl>${facts.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join("\n")}</dl>`,
     ),
     curves.length && section("How training went", `<div class="curves">${curves.map(curveChart).join("\n")}</div>`),
-    samples && section("What the network saw, and its guesses", samplesFigure(samples)),
+    samples && section("What the network saw", samplesFigure(samples)),
     differences.length && section("Was it worth it?", differenceTable(differences)),
     rows.length && section("All results", resultTables(rows, differences, headline)),
     rows.length && section("How to read this", `<p>${howToRead}</p>`),
@@ -92,5 +92,6 @@ function verdictParagraph(verdict: string, outcome: Outcome | undefined): string
 
 function samplesFigure(png: Uint8Array): string {
   const data = Buffer.from(png).toString("base64");
-  return `<figure class="samples"><img alt="Images as the network saw them, each with its guess and the right answer" src="data:image/png;base64,${data}"></figure>`;
+  return `<figure class="samples"><img alt="Images as the network saw them, each with its guess and the right answer" src="data:image/png;base64,${data}"></figure>
+<p class="note">Below each picture: the network's guess / the right answer. Green where they agree.</p>`;
 }
