@@ -53,6 +53,18 @@ export function stepsPerEpoch(images: number, batchSize: number): number {
   return Math.floor(images / batchSize);
 }
 
+/** When to stop: after so many steps, or so many seconds of training. One of them is infinite. */
+export function budgetOf({ config, store }: TrainingRun): Position {
+  if (config.minutes !== undefined) return { step: Number.POSITIVE_INFINITY, seconds: config.minutes * 60 };
+  const steps = (config.epochs ?? 50) * stepsPerEpoch(store.length, config.batchSize);
+  return { step: Math.max(1, Math.round(steps)), seconds: Number.POSITIVE_INFINITY };
+}
+
+/** 0 at the start to 1 at the end: steps done, or time used. */
+export function progressAt({ step, seconds }: Position, budget: Position): number {
+  return Math.min(1, Math.max(step / budget.step, seconds / budget.seconds));
+}
+
 /**
  * Trains until the epochs or minutes are over, and yields after every step: whoever iterates logs, saves and stops.
  * @throws SelfsightError at a loss that is not finite, before it can reach the weights
@@ -60,17 +72,14 @@ export function stepsPerEpoch(images: number, batchSize: number): number {
 export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   const { config, store, optimizer } = run;
   const perEpoch = stepsPerEpoch(store.length, config.batchSize);
-  const totalSteps =
-    config.minutes === undefined ? Math.max(1, Math.round((config.epochs ?? 50) * perEpoch)) : Number.POSITIVE_INFINITY;
-  const totalSeconds = (config.minutes ?? Number.POSITIVE_INFINITY) * 60;
+  const budget = budgetOf(run);
   let { step, seconds } = run.start;
   let pending = fetchBatch(run, step, perEpoch);
-  while (step < totalSteps && seconds < totalSeconds) {
+  while (progressAt({ step, seconds }, budget) < 1) {
     const started = performance.now();
     const pixels = await pending;
     pending = fetchBatch(run, step + 1, perEpoch); // read while the step computes
-    const progress = Math.max(step / totalSteps, seconds / totalSeconds);
-    const learningRate = run.peakRate * run.schedule(progress);
+    const learningRate = run.peakRate * run.schedule(progressAt({ step, seconds }, budget));
     const { loss, metrics } = trainStep(run, pixels, step, learningRate);
     if (!Number.isFinite(loss)) {
       throw new SelfsightError(
@@ -81,7 +90,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     optimizer.zeroGrad();
     step++;
     seconds += (performance.now() - started) / 1000;
-    const done = Math.min(1, Math.max(step / totalSteps, seconds / totalSeconds));
+    const progress = progressAt({ step, seconds }, budget);
     yield {
       step,
       seconds,
@@ -89,7 +98,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
       loss,
       learningRate,
       metrics,
-      progress: done,
+      progress,
       images: config.batchSize,
     };
     await eventLoopTurn(); // signals and finalizers run only here

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { type ImageSet, selectSplits } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
-import { decodeSizeFor, openPixels } from "../data/pixels.ts";
+import { decodeSizeFor, openPixels, type PixelStore } from "../data/pixels.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import { parseOptions } from "../options.ts";
@@ -16,8 +16,16 @@ import { cosine, steps, warmUp } from "../torch/optim/schedule.ts";
 import { SGD } from "../torch/optim/sgd.ts";
 import { manualSeed } from "../torch/random.ts";
 import { environment } from "./environment.ts";
-import { openLog, writeJson } from "./log.ts";
-import { type Position, type StepRecord, stepsPerEpoch, type TrainingRun, train } from "./loop.ts";
+import { openLog, type RunLog, writeJson } from "./log.ts";
+import {
+  budgetOf,
+  type Position,
+  progressAt,
+  type StepRecord,
+  stepsPerEpoch,
+  type TrainingRun,
+  train,
+} from "./loop.ts";
 import { type PretrainConfig, type PretrainOptions, pretrainOptions } from "./options.ts";
 import { resumeFrom, savePosition } from "./position.ts";
 import { chooseCompute } from "./precision.ts";
@@ -54,77 +62,113 @@ export interface PretrainHooks {
  *   InterruptedError after saving, when the signal aborts
  */
 export async function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): Promise<PretrainResult> {
-  const config = settle(options);
-  const folder = config.out as string;
+  const cleanup: (() => unknown)[] = [];
+  try {
+    const session = await prepare(settle(options), hooks, cleanup);
+    const { folder, run } = session;
+    const { store, task, compute } = run;
+    hooks.onStart?.({ folder, images: store.length, skipped: store.skipped.length, task, compute });
+    const last = await follow(session, hooks);
+    saveEncoder(folder, run.encoder, run.config);
+    await saveSamples(join(runFiles(folder).samples, "last.png"), run);
+    session.status("done", last);
+    return { folder, steps: last.step, images: last.step * run.config.batchSize, seconds: last.seconds, last };
+  } finally {
+    for (const undo of cleanup.reverse()) await undo();
+  }
+}
+
+/** A run about to begin or to go on. */
+interface Session {
+  folder: string;
+  run: TrainingRun;
+  log: RunLog;
+  save(position: Position): void;
+  status(state: "training" | "done" | "interrupted" | "failed", last?: StepRecord): void;
+}
+
+/** Opens and checks everything before the run folder is touched, then claims it. What was opened is closed by `cleanup`. */
+async function prepare(
+  config: PretrainConfig & { out: string },
+  hooks: PretrainHooks,
+  cleanup: (() => unknown)[],
+): Promise<Session> {
   const task = taskEntry(config.task);
   const taskOptions = parseOptions(task.options, config.taskOptions, `option of ${config.task}`);
   manualSeed(config.seed);
   const encoder = createEncoder(config);
+  cleanup.push(() => encoder.dispose());
   if (config.imageSize < encoder.minImageSize) {
     throw new UsageError(
       `${config.model} needs images of ${encoder.minImageSize} pixels at least; --image-size is ${config.imageSize}.`,
     );
   }
   const instance = task.create(encoder, taskOptions);
-  const compute = await chooseCompute(config);
-  const set = await imagesToTrainOn(config);
-  const store = await openPixels(set, {
-    size: await decodeSizeFor(set, config.imageSize),
-    ...(hooks.onDecode && { onProgress: hooks.onDecode }),
-  });
-  const perEpoch = stepsPerEpoch(store.length, config.batchSize);
-  if (perEpoch === 0) {
-    throw new UsageError(
-      `A batch of ${config.batchSize} is more than the ${store.length} images there are. Use --batch-size ${store.length} or less.`,
-    );
-  }
-  claimRunFolder(folder, config);
   const modules = { encoder, ...prefixKeys("task", instance.modules) };
+  for (const module of Object.values(instance.modules)) cleanup.push(() => module.dispose());
+  const compute = await chooseCompute(config);
+  const store = await openStore(config, hooks);
+  cleanup.push(() => store.close());
   for (const module of Object.values(modules))
     module.train().to({ device: compute.device, memoryFormat: "channels_last" });
   const optimizer = createOptimizer(config, modules);
+  cleanup.push(() => optimizer.dispose());
+
+  const { out: folder } = config;
   const files = runFiles(folder);
+  claimRunFolder(folder, config);
   const start: Position = config.resume ? resumeFrom(files.checkpoint, modules, optimizer) : { step: 0, seconds: 0 };
+  const run: TrainingRun = { config, compute, store, encoder, task: instance, optimizer, start, ...rates(config) };
+  if (progressAt(start, budgetOf(run)) >= 1) {
+    throw new UsageError(`${folder} is finished already. More --epochs or --minutes would go on with it.`);
+  }
   if (store.skipped.length) writeJson(files.skipped, store.skipped);
   writeJson(files.environment, environment(compute));
   const log = openLog(folder, { resumeAtStep: start.step });
-  const run: TrainingRun = { config, compute, store, encoder, task: instance, optimizer, start, ...rates(config) };
-  hooks.onStart?.({ folder, images: store.length, skipped: store.skipped.length, task: instance, compute });
+  cleanup.push(() => log.close());
+  return {
+    folder,
+    run,
+    log,
+    save: (position) => savePosition(files.checkpoint, modules, optimizer, position),
+    status: (state, last) => writeJson(files.status, { state, chance: instance.chance, ...last }),
+  };
+}
 
-  const save = (position: Position) => savePosition(files.checkpoint, modules, optimizer, position);
+/** Trains to the end: logs every step, saves every few minutes, at the end and when the signal aborts. */
+async function follow({ run, log, save, status }: Session, { onStep, signal }: PretrainHooks): Promise<StepRecord> {
+  const { minutes, saveMinutes } = run.config;
   let last: StepRecord | undefined;
-  let savedAt = start.seconds;
-  const status = (state: string) => writeJson(files.status, { state, chance: instance.chance, ...last });
+  let savedAt = run.start.seconds;
   try {
     status("training");
     for await (const record of train(run)) {
       last = record;
       log.step(record);
-      hooks.onStep?.(record, config.minutes && config.minutes * 60);
-      if (record.seconds - savedAt >= config.saveMinutes * 60) {
+      onStep?.(record, minutes && minutes * 60);
+      if (record.seconds - savedAt >= saveMinutes * 60 || record.progress >= 1 || signal?.aborted) {
         save(record);
         savedAt = record.seconds;
       }
-      if (hooks.signal?.aborted) {
-        save(record);
+      if (signal?.aborted)
         throw new InterruptedError(`Interrupted at step ${record.step}, and saved. Go on with --resume.`);
-      }
     }
-    if (!last) throw new UsageError(`${folder} is finished already: more --epochs or --minutes would go on with it.`);
-    save(last);
-    saveEncoder(folder, encoder, config);
-    await saveSamples(join(files.samples, "last.png"), run);
-    status("done");
-    return { folder, steps: last.step, images: last.step * config.batchSize, seconds: last.seconds, last };
+    return last as StepRecord;
   } catch (error) {
-    status(error instanceof InterruptedError ? "interrupted" : "failed");
+    status(error instanceof InterruptedError ? "interrupted" : "failed", last);
     throw error;
-  } finally {
-    log.close();
-    await store.close();
-    optimizer.dispose();
-    for (const module of Object.values(modules)) module.dispose();
   }
+}
+
+async function openStore(config: PretrainConfig, { onDecode }: PretrainHooks): Promise<PixelStore> {
+  const set = await imagesToTrainOn(config);
+  const size = await decodeSizeFor(set, config.imageSize);
+  const store = await openPixels(set, { size, ...(onDecode && { onProgress: onDecode }) });
+  if (stepsPerEpoch(store.length, config.batchSize) > 0) return store;
+  await store.close();
+  throw new UsageError(
+    `A batch of ${config.batchSize} is more than the ${store.length} images there are. Use --batch-size ${store.length} or less.`,
+  );
 }
 
 /** Checks the options and fills in what depends on others. */

@@ -1,0 +1,33 @@
+/** The command line in a process of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+
+export interface Finished {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Starts `selfsight …`; `watch` sees the process and everything it has printed so far. */
+export function selfsight(
+  words: readonly string[],
+  { env = {}, watch }: { env?: Record<string, string>; watch?: (child: ChildProcess, printed: string) => void } = {},
+): Promise<Finished> {
+  const child = spawn(process.execPath, ["--import", "tsx", main, ...words], { env: { ...process.env, ...env } });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    watch?.(child, stdout + stderr);
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    watch?.(child, stdout + stderr);
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
