@@ -22,6 +22,7 @@ napi_value findOperator(const Arguments& arguments) {
     const size_t scope = name.find("::");
     const size_t dot = scope == std::string::npos ? scope : name.find('.', scope);
     const std::string overload = dot == std::string::npos ? "" : name.substr(dot + 1);
+    guardOperator(name);
     auto handle = c10::Dispatcher::singleton().findSchema({name.substr(0, dot), overload});
     if (!handle) throw std::invalid_argument("there is no operator " + name);
     bool written = !handle->schema().returns().empty();

@@ -30,6 +30,23 @@ static void guardFixedList(const c10::Argument& parameter, c10::IValue& value) {
   }
 }
 
+// Internals that PyTorch's own operators call with arguments already checked; called directly with empty lists or tensors,
+// or indices out of range, each of these crashed libtorch 1.13 or 2.15. What they do has a checked operator: stack for
+// _stack, channel_shuffle for native_channel_shuffle, fft_irfft for _fft_c2r, item() for _local_scalar_dense.
+void guardOperator(const std::string& name) {
+  static const char* const unchecked[] = {
+      "_batch_norm_impl_index_backward", "_cholesky_solve_helper", "_dyn_quant_matmul_4bit", "_embedding_bag_forward_only",
+      "_fft_c2r", "_histogramdd_bin_edges", "_local_scalar_dense", "_new_zeros_with_same_feature_meta",
+      "_pad_packed_sequence", "_remove_batch_dim", "_stack", "_symeig_helper", "_thnn_differentiable_gru_cell_backward",
+      "_transform_bias_rescale_qkv", "align_tensors", "batch_norm_backward", "batch_norm_update_stats",
+      "matrix_exp_backward", "mkldnn_rnn_layer", "native_channel_shuffle", "quantized_lstm_cell", "rrelu_with_noise",
+  };
+  const bool found = std::any_of(std::begin(unchecked), std::end(unchecked), [&](const char* one) {
+    return name == std::string("aten::") + one || name.rfind(std::string("aten::") + one + ".", 0) == 0;
+  });
+  if (found) throw std::invalid_argument(name + " cannot be called: libtorch does not check its arguments, and crashes on some");
+}
+
 void guardArgument(const c10::Argument& parameter, c10::IValue& value) {
   guardFixedList(parameter, value);
   if (value.isInt() && parameter.name() == "groups" && value.toInt() < 1) {

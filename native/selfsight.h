@@ -87,7 +87,8 @@ at::Device deviceOf(const std::string& name);
 c10::IValue toIValue(napi_env env, napi_value value, const c10::TypePtr& type, int32_t count);
 napi_value fromIValue(napi_env env, const c10::IValue& value);
 
-// guards.cc: both throw when libtorch would crash
+// guards.cc: all throw where libtorch would crash
+void guardOperator(const std::string& name);
 void guardArgument(const c10::Argument& parameter, c10::IValue& value);
 // Fused optimizers walk through parameters, gradients and state as flat memory of one length and order.
 void guardFused(const c10::FunctionSchema& schema, const torch::jit::Stack& stack);

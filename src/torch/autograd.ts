@@ -29,7 +29,8 @@ export function grad(
   options: GradOptions = {},
 ): (Tensor | null)[] {
   const { gradients, createGraph = false, keepGraph = createGraph, allowUnused = false } = options;
-  const handles = (tensors: readonly Tensor[]) => tensors.map((tensor) => tensor.handle);
+  // Array.from stops at the first hole of an array of four billion; map would look at every one.
+  const handles = (tensors: readonly Tensor[]) => Array.from(tensors, (tensor) => tensor.handle);
   return native()
     .grad(handles(outputs), handles(inputs), gradients ? handles(gradients) : null, keepGraph, createGraph, allowUnused)
     .map((handle) => (handle === null ? null : new Tensor(handle)));

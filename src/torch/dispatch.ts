@@ -15,7 +15,13 @@ export type Value =
 /** An operator, looked up at its first call. */
 export type Operator = (...values: Value[]) => Raw;
 
-/** The operator of that full name, `aten::add.Tensor`: namespace, name, and the overload where it has one. */
+/**
+ * The operator of that full name, `aten::add.Tensor`: namespace, name, and the overload where it has one.
+ *
+ * What this package uses is fuzzed: it refuses bad arguments. A few internals that crash libtorch itself are refused by
+ * name (native/guards.cc). Of the other 2,900, those with a leading underscore, `*_backward` and quantized or recurrent
+ * cells trust their caller in libtorch too: prefer the public operator.
+ */
 export function operator(name: string): Operator {
   let index = -1;
   let returnsWritten = false;

@@ -213,7 +213,7 @@ export function tensorOperator(name: string): (...values: Value[]) => Tensor {
   return (...values) => new Tensor(run(...values) as Handle);
 }
 
-/** Any operator by its full name: `call("aten::fft_fft2", x)`. In-place operators give back their first argument. */
+/** Any operator by its full name: `call("aten::fft_fft2", x)`. In-place operators give back their first argument. See {@link operator}. */
 export function call(name: string, ...values: Value[]): Result {
   let run = operators.get(name);
   if (!run) {

@@ -62,6 +62,37 @@ check("a whole number keeps an integer tensor's type, as in Python", () => {
   expect(x.mul(0.5).dtype).toBe("f32");
 });
 
+test("refuses what libtorch itself would crash on", () => {
+  const [x, kernel] = [() => ones([1, 2, 4, 4]), () => ones([2, 2, 3, 3])];
+  const crashing: [() => unknown, RegExp][] = [
+    [() => call("aten::conv2d", x(), kernel(), null, 1, 0, 1, 0), /"groups": expected 1 or more, got 0/],
+    [() => call("aten::conv2d", x(), kernel(), null, 0), /"stride": expected 1 to 2147483647, got 0/],
+    [() => call("aten::max_pool2d", x(), [0, 2]), /"kernel_size": expected 1 to 2147483647, got 0/],
+    [() => call("aten::avg_pool2d", x(), [2, 2, 2]), /"kernel_size": expected 2 numbers, got 3/],
+    [() => call("aten::reflection_pad1d", ones([3, 3]), []), /"padding": expected 2 numbers, got 0/],
+    [() => call("aten::_stack", []), /aten::_stack cannot be called: libtorch does not check its arguments/],
+  ];
+  for (const [body, text] of crashing) expect(() => scope(body)).toThrow(text);
+  // An empty stride is the kernel's size, as in PyTorch.
+  expect(scope(() => (call("aten::avg_pool2d", x(), [2, 2], []) as Tensor).shape)).toEqual([1, 2, 2, 2]);
+});
+
+const fusedSgd = "aten::_fused_sgd_";
+test.runIf(hasOperator(fusedSgd))("refuses fused steps over tensors that differ in size or layout", () => {
+  const options = {
+    weight_decay: 0,
+    momentum: 0,
+    lr: 1,
+    dampening: 0,
+    nesterov: false,
+    maximize: false,
+    is_first_step: false,
+  };
+  const step = (parameter: Tensor, gradient: Tensor) => call(fusedSgd, [parameter], [gradient], [], options);
+  expect(() => scope(() => step(ones([3]), ones([2])))).toThrow(/"grads" must lie in memory as the parameters do/);
+  expect(() => scope(() => step(ones([2, 3]), ones([3, 2]).transpose(0, 1)))).toThrow(/must lie in memory/);
+});
+
 const refused: [string, () => unknown, RegExp][] = [
   [
     "an unknown argument",
