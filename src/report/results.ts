@@ -16,9 +16,9 @@ export function differenceTable(differences: readonly Difference[]): string {
     const heading = `<tr class="group"><th colspan="5">${escapeHtml(pair)}</th></tr>`;
     return `<tbody>${heading}\n${own.map((one) => differenceLine(one, reach)).join("\n")}</tbody>`;
   });
-  return `<figure><div class="scroll"><table><thead><tr><th>Measured by</th><th class="wide">Layers</th><th class="number">Points</th><th class="interval">95 % interval</th><th class="middle">worse | better</th></tr></thead>
+  return `<div class="card"><div class="scroll"><table><thead><tr><th>Measured by</th><th class="wide">Layers</th><th class="number">Points</th><th class="interval">95 % interval</th><th class="middle">worse | better</th></tr></thead>
 ${groups.join("\n")}
-</table></div></figure>`;
+</table></div></div>`;
 }
 
 function differenceLine(one: Difference, reach: number): string {

@@ -8,6 +8,7 @@ import type { Environment } from "../train/environment.ts";
 import { readMetrics } from "../train/log.ts";
 import { duration } from "../train/progress.ts";
 import { readConfig, runFiles } from "../train/run.ts";
+import { count } from "./format.ts";
 import type { Report } from "./html.ts";
 import { outcome, verdict } from "./verdict.ts";
 
@@ -36,7 +37,7 @@ export function runReport(folder: string, evaluation: Evaluation, headline: Diff
       ["Network", `${config.model}, width ${config.width}, ${config.imageSize} × ${config.imageSize} pixels`],
       [
         "Trained",
-        `${duration((last["seconds"] ?? 0) * 1000)}, ${last["images"] ?? 0} images seen, ${last["step"] ?? 0} steps of ${config.batchSize}`,
+        `${duration((last["seconds"] ?? 0) * 1000)}, ${count(last["images"] ?? 0, "image")} seen, ${count(last["step"] ?? 0, "step")} of ${config.batchSize}`,
       ],
       ["Seed", String(config.seed)],
       [

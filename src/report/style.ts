@@ -24,7 +24,7 @@ h2 { font-size: 1.15rem; margin: 2.75rem 0 .9rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.5rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
-figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; padding: .9rem 1rem; }
+figure, .card { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; padding: .9rem 1rem; }
 figcaption { font-weight: 600; margin-bottom: .4rem; }
 figure svg { display: block; width: 100%; height: auto; }
 .tick { font-size: 12px; fill: var(--soft); }
@@ -34,8 +34,8 @@ figure svg { display: block; width: 100%; height: auto; }
 .samples img { display: block; max-width: 100%; height: auto; margin: 0 auto; border-radius: .3rem; background: #fff; }
 details { background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; margin: .75rem 0; }
 summary { cursor: pointer; padding: .7rem 1rem; font-weight: 600; }
-.scroll { overflow-x: auto; padding: 0 1rem .8rem; } figure .scroll { padding: 0; }
-table { width: 100%; border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; padding: 0 1rem .8rem; } .card .scroll { padding: 0; }
+table { width: 100%; border-collapse: collapse; font-size: .92em; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 500; color: var(--soft); }
 th, td { padding: .28rem .9rem .28rem 0; vertical-align: middle; }
 tbody tr.first > * { border-top: 1px solid var(--rule); padding-top: .5rem; }
@@ -55,14 +55,14 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
   main { padding: 1.5rem .9rem 3rem; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .6rem; }
   .scroll { padding: 0 .8rem .6rem; }
-  table { font-size: .85rem; }
+  table { font-size: .85em; }
   th, td { padding-right: .6rem; }
   .samples { overflow-x: auto; } .samples img { max-width: none; width: 40rem; }
   .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
 }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #ccc; --s0: #2f6fdb; --s1: #8b95a5; --s2: #d08a1d; }
-  main { max-width: none; padding: 0; }
+  body { font-size: 12px; } main { max-width: none; padding: 0; } h2 { margin-top: 1.6rem; } td.bar { width: 30%; }
   figure, tr, .verdict { break-inside: avoid; } h2, summary { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

@@ -11,7 +11,7 @@ export interface Curve {
 
 const WIDTH = 420;
 const HEIGHT = 240;
-const MARGIN = { left: 52, right: 12, top: 14, bottom: 40 };
+const MARGIN = { left: 52, right: 22, top: 14, bottom: 40 };
 
 /** Text that may stand in HTML and in attributes. */
 export function escapeHtml(text: string): string {
