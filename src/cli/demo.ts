@@ -38,7 +38,7 @@ export function addDemo(program: Command): void {
       const report = join(out, "report.html");
       writeReport(report, runReport(out, evaluation, difference));
       process.stdout.write(
-        `3/3 ${verdict(difference, evaluation.rows)}\n    ${report} has the curve, what the network saw, and all numbers.\n`,
+        `3/3 ${verdict(difference)}\n    ${report} has the curve, what the network saw, and all numbers.\n`,
       );
     });
 }

@@ -138,6 +138,8 @@ function compare(measured: readonly Measured[], subjects: readonly Subject[], se
           ...layers,
           labelsPerClass,
           metric,
+          value: ours.row.value,
+          baselineValue: theirs.row.value,
           ...pairedBootstrap(ours.correct, theirs.correct, { seed }),
           n,
           draws,

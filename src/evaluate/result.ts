@@ -27,6 +27,9 @@ export interface Difference {
   baselineLayer: string;
   labelsPerClass: number | "all";
   metric: string;
+  /** Of the encoder, and of the baseline. */
+  value: number;
+  baselineValue: number;
   difference: number;
   /** 95 % interval. */
   low: number;

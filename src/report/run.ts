@@ -28,7 +28,7 @@ export function runReport(folder: string, evaluation: Evaluation, headline: Diff
   const samples = join(files.samples, "last.png");
   return {
     title: `${taskEntry(config.task).title} on ${config.images}`,
-    verdict: verdict(headline, evaluation.rows),
+    verdict: verdict(headline),
     outcome: outcome(headline),
     headline,
     facts: [

@@ -1,5 +1,5 @@
 /** Did it help? One sentence with its numbers, which can also be no, or not yet to be told. */
-import type { Difference, ResultRow } from "../evaluate/result.ts";
+import type { Difference } from "../evaluate/result.ts";
 import { count, labelCount, percent, points, signed } from "./format.ts";
 
 export type Outcome = "helped" | "did not help" | "cannot tell";
@@ -13,14 +13,11 @@ export function outcome({ low, high }: Pick<Difference, "low" | "high">): Outcom
   return high < WORTHWHILE ? "did not help" : "cannot tell";
 }
 
-/**
- * What a paired difference says: whether it helped, by how much, what was compared and with how many labels.
- * @param rows where given, the two values are named too
- */
-export function verdict(difference: Difference, rows: readonly ResultRow[] = []): string {
-  const { protocol, labelsPerClass, low, high, n, draws } = difference;
+/** What a paired difference says: whether it helped, by how much, what was compared and with how many labels. */
+export function verdict(difference: Difference): string {
+  const { value, baselineValue, protocol, labelsPerClass, low, high, n, draws } = difference;
   const circumstances = [
-    ...values(difference, rows),
+    `${percent(value)} against ${percent(baselineValue)}`,
     `95 % interval of the difference ${signed(low)} to ${points(high)}`,
     protocol,
     labelCount(labelsPerClass),
@@ -42,18 +39,4 @@ function opening({ encoder, baseline, metric, difference, low, high }: Differenc
         ? `It did not help: ${encoder} is ${by} below ${baseline}`
         : `It did not help: ${encoder} gains less than ${WORTHWHILE * 100} points of ${metric} over ${baseline}`;
   }
-}
-
-function values(difference: Difference, rows: readonly ResultRow[]): string[] {
-  const find = (encoder: string, layer: string) =>
-    rows.find(
-      (row) =>
-        row.encoder === encoder &&
-        row.layer === layer &&
-        row.protocol === difference.protocol &&
-        row.labelsPerClass === difference.labelsPerClass,
-    );
-  const ours = find(difference.encoder, difference.layer);
-  const theirs = find(difference.baseline, difference.baselineLayer);
-  return ours && theirs ? [`${percent(ours.value)} against ${percent(theirs.value)}`] : [];
 }

@@ -9,7 +9,7 @@ import { difference, row, rows } from "./sample.ts";
 
 const report: Report = {
   title: "Rotation on photos",
-  verdict: verdict(difference(), rows),
+  verdict: verdict(difference()),
   outcome: "helped",
   headline: difference(),
   facts: [

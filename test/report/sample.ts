@@ -26,6 +26,8 @@ export function difference(changes: Partial<Difference> = {}): Difference {
     baselineLayer: "layer1",
     labelsPerClass: 5,
     metric: "accuracy",
+    value: 0.4,
+    baselineValue: 0.25,
     difference: 0.15,
     low: 0.1,
     high: 0.2,

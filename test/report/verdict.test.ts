@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { outcome, verdict } from "../../src/report/verdict.ts";
-import { difference, rows } from "./sample.ts";
+import { difference } from "./sample.ts";
 
 it.each([
   ["all above zero", 0.01, 0.2, "helped"],
@@ -15,16 +15,18 @@ it.each([
 });
 
 it("says that it helped, by how much, and what was compared with how many labels", () => {
-  expect(verdict(difference(), rows)).toBe(
+  expect(verdict(difference())).toBe(
     "It helped: demo is 15.0 points of accuracy above demo, untrained (40.0 % against 25.0 %; 95 % interval of the " +
       "difference +10.0 to +20.0 points; linear; 5 labels per class; 700 test images; 5 draws of labels).",
   );
 });
 
 it("says that it did harm", () => {
-  const text = verdict(difference({ difference: -0.08, low: -0.1, high: -0.06, labelsPerClass: "all", draws: 1 }));
+  const text = verdict(
+    difference({ value: 0.17, difference: -0.08, low: -0.1, high: -0.06, labelsPerClass: "all", draws: 1 }),
+  );
   expect(text).toBe(
-    "It did not help: demo is 8.0 points of accuracy below demo, untrained (95 % interval of the difference −10.0 to " +
+    "It did not help: demo is 8.0 points of accuracy below demo, untrained (17.0 % against 25.0 %; 95 % interval of the difference −10.0 to " +
       "−6.0 points; linear; all labels; 700 test images; 1 draw of labels).",
   );
 });
