@@ -1,5 +1,5 @@
 /** Multinomial logistic regression by full-batch L-BFGS on standardised features. */
-import { grad, noGrad } from "../torch/autograd.ts";
+import { noGrad } from "../torch/autograd.ts";
 import { crossEntropy, fromTypedArray, zeros } from "../torch/ops.ts";
 import { LBFGS } from "../torch/optim/lbfgs.ts";
 import { scope } from "../torch/scope.ts";
@@ -44,11 +44,10 @@ export function fitLogistic(
           .sum()
           .mul(penalty / 2),
       );
-      const [dWeight, dBias] = grad([loss], [weight, bias]) as [Tensor, Tensor];
-      weight.grad = dWeight;
-      bias.grad = dBias;
-      return loss.detach();
+      loss.backward();
+      return loss;
     });
+    optimizer.dispose();
     return { mean, deviation, weight: weight.detach(), bias: bias.detach() };
   });
 }

@@ -4,7 +4,7 @@ import type { PixelStore } from "../data/pixels.ts";
 import { createEncoder } from "../models/index.ts";
 import { manualSeed } from "../torch/random.ts";
 import type { Compute } from "../train/precision.ts";
-import { loadEncoder } from "../train/run.ts";
+import { finishedConfig, loadEncoder } from "../train/run.ts";
 import { encoderFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
 
 export interface Subject {
@@ -21,7 +21,7 @@ export const PIXELS = "pixels 32×32";
 
 /** The trained encoder, the same network with the very weights it began with, and the pixels. */
 export function subjectsOf(folder: string, names: ReadonlySet<string>): Subject[] {
-  const { config } = loadEncoder(folder);
+  const config = finishedConfig(folder);
   const name = unique(basename(folder), names);
   const untrained = `${name}, untrained`;
   const encode = (make: () => ReturnType<typeof createEncoder>) => async (store: PixelStore, compute: Compute) => {

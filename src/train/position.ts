@@ -13,9 +13,11 @@ const OPTIMIZER = "optimizer.";
 
 /** Weights, the optimizer's state and the position, in one file that is replaced as a whole. */
 export function savePosition(file: string, modules: Modules, optimizer: Optimizer, { step, seconds }: Position): void {
-  const state = prefixed(modules);
-  for (const [name, tensor] of optimizer.state()) state.set(OPTIMIZER + name, tensor);
-  saveState(file, state, { step: String(step), seconds: String(seconds) });
+  scope(() => {
+    const state = prefixed(modules);
+    for (const [name, tensor] of optimizer.state()) state.set(OPTIMIZER + name, tensor);
+    saveState(file, state, { step: String(step), seconds: String(seconds) });
+  });
 }
 
 /** Puts everything back as it was saved. @throws SelfsightError for a file cut short or from another network */

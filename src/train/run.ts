@@ -101,16 +101,19 @@ export function saveEncoder(folder: string, encoder: Encoder, config: PretrainCo
   writeFileSync(files.encoderConfig, `${JSON.stringify(description, null, 2)}\n`);
 }
 
-/** The trained encoder of a run. @throws UsageError for a run that has not got that far */
-export function loadEncoder(folder: string): { encoder: Encoder; config: PretrainConfig } {
+/** The configuration of a run that has got as far as an encoder. @throws UsageError for one that has not */
+export function finishedConfig(folder: string): PretrainConfig {
   const config = readConfig(folder);
-  const { encoder: file } = runFiles(folder);
-  if (!existsSync(file)) {
-    throw new UsageError(
-      `${folder} has no encoder.safetensors yet: the run was not finished. selfsight pretrain … --resume goes on with it.`,
-    );
-  }
+  if (existsSync(runFiles(folder).encoder)) return config;
+  throw new UsageError(
+    `${folder} has no encoder.safetensors yet: the run was not finished. selfsight pretrain … --resume goes on with it.`,
+  );
+}
+
+/** The trained encoder of a run, which the caller disposes. @throws UsageError for a run that has not got that far */
+export function loadEncoder(folder: string): { encoder: Encoder; config: PretrainConfig } {
+  const config = finishedConfig(folder);
   const encoder = createEncoder(config);
-  loadState(file, encoder.state());
+  loadState(runFiles(folder).encoder, encoder.state());
   return { encoder, config };
 }

@@ -11,23 +11,25 @@ export interface Finished {
   stderr: string;
 }
 
-/** Starts `selfsight …`; `watch` sees the process and everything it has printed so far. */
+/** Starts `selfsight …`; `watch` is called every few milliseconds while it runs. */
 export function selfsight(
   words: readonly string[],
-  { env = {}, watch }: { env?: Record<string, string>; watch?: (child: ChildProcess, printed: string) => void } = {},
+  { env = {}, watch }: { env?: Record<string, string>; watch?: (child: ChildProcess) => void } = {},
 ): Promise<Finished> {
   const child = spawn(process.execPath, ["--import", "tsx", main, ...words], { env: { ...process.env, ...env } });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
-    watch?.(child, stdout + stderr);
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
-    watch?.(child, stdout + stderr);
   });
+  const timer = setInterval(() => watch?.(child), 5);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+    child.on("close", (code, signal) => {
+      clearInterval(timer);
+      resolve({ code, signal, stdout, stderr });
+    });
   });
 }

@@ -124,21 +124,16 @@ function openAndClose(file: string): Readonly<Record<string, string>> {
   return metadata;
 }
 
-/** Kills the run as soon as its folder holds a checkpoint, plus a random moment. */
-async function killAfterCheckpoint(words: string[], run: string) {
-  let timer: NodeJS.Timeout | undefined;
-  const delay = Math.random() * 150;
-  const finished = await selfsight(words, {
+/** Kills the run a random moment after its folder holds a checkpoint. */
+function killAfterCheckpoint(words: string[], run: string) {
+  let killAt = Number.POSITIVE_INFINITY;
+  return selfsight(words, {
     watch(child) {
-      timer ??= setInterval(() => {
-        if (!existsSync(runFiles(run).checkpoint)) return;
-        clearInterval(timer);
-        setTimeout(() => child.kill("SIGKILL"), delay);
-      }, 5);
+      if (killAt === Number.POSITIVE_INFINITY && existsSync(runFiles(run).checkpoint))
+        killAt = Date.now() + 150 * Math.random();
+      if (Date.now() >= killAt) child.kill("SIGKILL");
     },
   });
-  clearInterval(timer);
-  return finished;
 }
 
 describe("what cannot be", () => {

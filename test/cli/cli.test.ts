@@ -1,0 +1,135 @@
+/** The command line as a user meets it: help, lists, exit codes, signals, and a whole run. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { runFiles } from "../../src/train/run.ts";
+import { makePictures, scratch } from "../images.ts";
+import { selfsight } from "./run.ts";
+
+const folder = scratch();
+const images = join(folder, "pictures");
+const small = ["--model", "resnet10", "--width", "0.125", "--stem", "cifar", "--image-size", "16", "--batch-size", "8"];
+
+beforeAll(() => makePictures(images, { count: 24, classes: ["one", "two"] }));
+
+test("help names every command, and each command's flags come from its schema", async () => {
+  const { code, stdout } = await selfsight(["--help"]);
+  expect(code).toBe(0);
+  for (const command of ["setup", "doctor", "demo", "pretrain", "evaluate", "tasks", "models", "datasets"])
+    expect(stdout).toContain(command);
+  const help = await selfsight(["pretrain", "--help"]);
+  expect(help.stdout).toMatch(/--image-size <number>\s+side of the network's input/);
+  expect(help.stdout).toMatch(/--no-flip/);
+});
+
+test.each([
+  ["tasks", /rotation .*1803\.07728[\s\S]*angles=4/],
+  ["models", /resnet18 .*stem imagenet \| cifar \| patch/],
+  ["datasets", /clothing .*CC0/],
+])("%s lists what there is", async (command, content) => {
+  const { code, stdout } = await selfsight([command]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(content);
+});
+
+test("pretrain and evaluate from end to end", async () => {
+  const out = join(folder, "run");
+  const trained = await selfsight(["pretrain", images, "angles=2", ...small, "--epochs", "1", "--out", out]);
+  expect(trained.stderr).toMatch(/48 images, cpu, \w+, into/);
+  expect(trained.stderr).toMatch(/accuracy .* \(chance 50\.0 %\)/);
+  expect(trained.code).toBe(0);
+  const measured = await selfsight([
+    "evaluate",
+    out,
+    images,
+    "--protocol",
+    "linear",
+    "--labels-per-class",
+    "3,all",
+    "--draws",
+    "2",
+  ]);
+  expect(measured.code).toBe(0);
+  expect(measured.stdout).toMatch(/layer4/);
+  expect(measured.stdout).toMatch(/untrained/);
+  expect(existsSync(join(out, "evals", "default", "result.json"))).toBe(true);
+});
+
+describe("wrong usage ends with 2, a message and no stack", () => {
+  const cases: [string, () => string[], RegExp][] = [
+    ["no command", () => ["pretrian"], /unknown command 'pretrian'[\s\S]*Did you mean pretrain/],
+    ["an unknown flag", () => ["pretrain", images, "--epoch", "3"], /unknown option '--epoch'[\s\S]*--epochs/],
+    ["no images", () => ["pretrain"], /missing required argument 'images'/],
+    ["a number that is none", () => ["pretrain", images, "--epochs", "many"], /epochs.*expected number/],
+    ["an option of the task that is none", () => ["pretrain", images, "angels=4"], /Did you mean "angles"/],
+    ["words that are no key=value", () => ["pretrain", images, "angles"], /Expected key=value, got "angles"/],
+    ["a data set's misspelt name", () => ["pretrain", "clotihng"], /Did you mean the data set "clothing"/],
+    ["a missing folder", () => ["pretrain", join(folder, "none")], /no file or folder/],
+    ["an empty folder", () => ["pretrain", join(folder, "empty")], /holds no images/],
+    ["a folder without images", () => ["pretrain", join(folder, "texts")], /holds no images/],
+    ["a file that is no image set", () => ["pretrain", join(folder, "texts", "a.txt")], /no known format/],
+  ];
+  beforeAll(() => {
+    mkdirSync(join(folder, "empty"));
+    mkdirSync(join(folder, "texts"));
+    writeFileSync(join(folder, "texts", "a.txt"), "not a picture");
+  });
+  test.each(cases)("%s", async (_, words, message) => {
+    const { code, stderr } = await selfsight(words());
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(code).toBe(2);
+  });
+});
+
+test.skipIf(process.getuid?.() === 0)(
+  "a folder that may not be read is named, with its permissions as the remedy",
+  async () => {
+    const locked = join(folder, "locked");
+    mkdirSync(locked);
+    chmodSync(locked, 0);
+    const { code, stderr } = await selfsight(["pretrain", locked]);
+    chmodSync(locked, 0o700);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/cannot be read.*permissions/)]);
+  },
+);
+
+test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to go on, and exits with 130", async (signal) => {
+  const out = join(folder, signal);
+  let sent = false;
+  const { code, stderr } = await selfsight(["pretrain", images, ...small, "--epochs", "100000", "--out", out], {
+    watch(child) {
+      if (sent || !existsSync(join(out, "metrics.jsonl")) || !readFileSync(join(out, "metrics.jsonl")).length) return;
+      sent = child.kill(signal);
+    },
+  });
+  expect(stderr).toMatch(/Interrupted at step \d+, and saved. Go on with --resume/);
+  expect(code).toBe(130);
+  expect(existsSync(runFiles(out).checkpoint)).toBe(true);
+  expect(JSON.parse(readFileSync(runFiles(out).status, "utf8"))).toMatchObject({ state: "interrupted" });
+});
+
+test("pictures that cannot be decoded are skipped and listed; too many of them stop the run with 1", async () => {
+  const damaged = join(folder, "damaged");
+  await makePictures(damaged, { count: 30 });
+  writeFileSync(join(damaged, "broken.jpg"), "no picture");
+  const { code, stderr } = await selfsight([
+    "pretrain",
+    damaged,
+    ...small,
+    "--epochs",
+    "1",
+    "--out",
+    join(folder, "skips"),
+  ]);
+  expect(stderr).toMatch(/30 images \(1 skipped/);
+  expect(code).toBe(0);
+  expect(JSON.parse(readFileSync(runFiles(join(folder, "skips")).skipped, "utf8"))).toMatchObject([
+    { id: "broken.jpg" },
+  ]);
+  for (let i = 0; i < 5; i++) writeFileSync(join(damaged, `broken-${i}.jpg`), "no picture");
+  const stopped = await selfsight(["pretrain", damaged, ...small, "--epochs", "1", "--out", join(folder, "stops")]);
+  expect(stopped.stderr).toMatch(/6 of 36 images .* cannot be read/);
+  expect(stopped.code).toBe(1);
+  expect(existsSync(join(folder, "stops"))).toBe(false);
+});

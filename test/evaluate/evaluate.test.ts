@@ -1,0 +1,138 @@
+/** The whole measurement, on pictures whose classes differ in colour and whose labels are few. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { drawLabels, holdOut } from "../../src/evaluate/draws.ts";
+import { type Evaluation, evaluate } from "../../src/evaluate/evaluate.ts";
+import { knn } from "../../src/evaluate/knn.ts";
+import { linear } from "../../src/evaluate/linear.ts";
+import { accuracy } from "../../src/evaluate/protocol.ts";
+import { randn, tensor } from "../../src/torch/ops.ts";
+import { manualSeed } from "../../src/torch/random.ts";
+import { dispose, memory, scope } from "../../src/torch/scope.ts";
+import { pretrain } from "../../src/train/pretrain.ts";
+import { makePictures, scratch } from "../images.ts";
+import { expectNoLeak } from "../live.ts";
+
+const folder = scratch();
+const images = join(folder, "pictures");
+const run = join(folder, "run");
+const classes = ["blue", "green", "red"];
+let result: Evaluation;
+
+expectNoLeak();
+
+beforeAll(async () => {
+  await makePictures(join(images, "train"), { count: 20, classes });
+  await makePictures(join(images, "test"), { count: 10, classes, seed: 1 });
+  await pretrain({
+    images,
+    model: "resnet10",
+    width: 0.125,
+    stem: "cifar",
+    imageSize: 16,
+    batchSize: 8,
+    epochs: 2,
+    out: run,
+  });
+  result = await evaluate({ runs: [run], images, labelsPerClass: [2, "all"], draws: 3 });
+});
+
+test("measures every layer of the trained and the untrained network, and the pixels", () => {
+  expect(new Set(result.rows.map((row) => row.encoder))).toEqual(new Set(["run", "run, untrained", "pixels 32×32"]));
+  const layers = (encoder: string) =>
+    new Set(result.rows.filter((row) => row.encoder === encoder).map((row) => row.layer));
+  expect([...layers("run")]).toEqual(["stem", "layer1", "layer2", "layer3", "layer4"]);
+  expect(layers("run, untrained")).toEqual(layers("run"));
+  expect(new Set(result.rows.map((row) => row.protocol))).toEqual(new Set(["knn-20", "knn-200", "linear"]));
+});
+
+test("gives intervals, counts and draws", () => {
+  for (const { value, low, high, n, draws, labelsPerClass } of result.rows) {
+    expect(low).toBeLessThanOrEqual(value);
+    expect(high).toBeGreaterThanOrEqual(value);
+    expect(n).toBe(30);
+    expect(draws).toBe(labelsPerClass === "all" ? 1 : 3);
+  }
+});
+
+test("tells classes of different colour apart, from pixels and from features", () => {
+  const best = Math.max(...result.rows.filter((row) => row.labelsPerClass === "all").map((row) => row.value));
+  expect(best).toBeGreaterThan(0.9);
+});
+
+test("compares with the untrained network and with the pixels, for every protocol and number of labels", () => {
+  expect(result.differences).toHaveLength(2 * 3 * 2);
+  for (const { difference, low, high, encoder } of result.differences) {
+    expect(encoder).toBe("run");
+    expect(low).toBeLessThanOrEqual(difference);
+    expect(high).toBeGreaterThanOrEqual(difference);
+  }
+});
+
+test("writes result.json with the rows, and is the same again", async () => {
+  expect(existsSync(result.file)).toBe(true);
+  const file = JSON.parse(readFileSync(result.file, "utf8")) as Evaluation;
+  expect(file.rows).toEqual(result.rows);
+  const again = await evaluate({ runs: [run], images, labelsPerClass: [2, "all"], draws: 3, name: "again" });
+  expect(again.rows).toEqual(result.rows);
+  expect(again.differences).toEqual(result.differences);
+});
+
+test.each([
+  ["images without labels", () => ({ images: join(images, "train", "red") }), /no labels to measure by/],
+  ["a folder that is no run", () => ({ runs: [images] }), /not a run folder/],
+  ["an unknown protocol", () => ({ protocol: ["linaer"] }), /Unknown protocol "linaer".*Did you mean "linear"/],
+  ["an unknown option", () => ({ label: 3 }), /unknown option "label"/],
+])("%s is refused with the reason", async (_, wrong, message) => {
+  const before = memory().tensors;
+  await expect(evaluate({ runs: [run], images, ...wrong() } as never)).rejects.toThrow(message);
+  expect(memory().tensors).toBe(before);
+});
+
+/** Two clouds of points, far apart, and labels to match. */
+function clouds(count: number, distance: number) {
+  return scope(() => {
+    manualSeed(5);
+    const labels = Int32Array.from({ length: count }, (_, i) => i % 2);
+    const centres = tensor(Array.from(labels, (label) => [(label - 0.5) * distance, 0, 0]));
+    return { features: randn([count, 3]).add(centres), labels };
+  });
+}
+
+test.each([
+  ["knn", knn],
+  ["linear", linear],
+] as const)("%s separates what can be separated, and guesses at what cannot", (_, protocol) => {
+  for (const [distance, least, most] of [
+    [20, 0.99, 1],
+    [0, 0.3, 0.7],
+  ] as const) {
+    const [train, test_] = [clouds(60, distance), clouds(200, distance)];
+    const draws = [0, 1].map((draw) => drawLabels(train.labels, 10, 0, draw));
+    const options = protocol.options.parse({});
+    const before = memory().tensors;
+    for (const { correct, heldOut } of protocol.measure({ train, test: test_, classes: 2, draws }, options as never)) {
+      expect(correct).toHaveLength(2);
+      for (const draw of correct) expect(accuracy(draw)).toBeGreaterThanOrEqual(least);
+      for (const draw of correct) expect(accuracy(draw)).toBeLessThanOrEqual(most);
+      expect(heldOut).toBeGreaterThanOrEqual(0);
+    }
+    expect(memory().tensors).toBe(before);
+    dispose(train.features, test_.features);
+  }
+});
+
+test("draws the same labels for the same seed, so many of each class, and holds some of each out", () => {
+  const labels = Int32Array.from({ length: 90 }, (_, i) => i % 3);
+  const rows = drawLabels(labels, 5, 1, 0);
+  expect(rows).toEqual(drawLabels(labels, 5, 1, 0));
+  expect(rows).not.toEqual(drawLabels(labels, 5, 1, 1));
+  expect(new Set(rows).size).toBe(15);
+  for (const label of [0, 1, 2]) expect(rows.filter((row) => labels[row] === label)).toHaveLength(5);
+  expect(drawLabels(labels, "all", 1, 0)).toHaveLength(90);
+  expect(drawLabels(labels, 100, 1, 0)).toHaveLength(90);
+  const { fit, choose } = holdOut(rows, labels, 1 / 5);
+  expect([...fit, ...choose].sort()).toEqual([...rows].sort());
+  for (const label of [0, 1, 2]) expect(choose.filter((row) => labels[row] === label)).toHaveLength(1);
+});
