@@ -46,3 +46,9 @@ it("draws gains to the right of zero, losses to the left, and doubt in grey", ()
   expect(loss).toEqual({ from: 25.5, to: 50, low: 1, high: 37.75, fill: "--bad" });
   expect(doubt).toEqual({ from: 50, to: 54.9, low: 45.1, high: 64.7, fill: "--s1" });
 });
+
+it("scales differences to the farthest end of an interval, on either side", () => {
+  const ends = (low: number, high: number) => bars(differenceTable([difference({ difference: 0.1, low, high })]))[0];
+  expect(ends(-0.1, 0.2)).toMatchObject({ low: 25.5, high: 99 });
+  expect(ends(-0.4, 0.2)).toMatchObject({ low: 1, high: 74.5 });
+});
