@@ -6,13 +6,20 @@ import { Transformer } from "@napi-rs/image";
 import sharp, { type Sharp } from "sharp";
 import { SelfsightError } from "../errors.ts";
 import type { ImageData } from "./images.ts";
+import { isJpeg, jpegHeader } from "./jpeg.ts";
 
 /** More pixels than this are refused before they are decoded: 16,384², sharp's limit too. */
 const MAX_PIXELS = 16384 * 16384;
 
-/** @napi-rs/image's enums are `const` and ambient: no value exists to import. FastResizeFilter.Bilinear, ResizeFit.Cover. */
-const BILINEAR = 1;
-const COVER = 0;
+/** The fast decoder holds about 14 bytes a pixel, for each image in flight; sharp takes what is larger in strips. */
+const MAX_FAST_PIXELS = 2 ** 24;
+/** Longer images would be huge once their short side has been brought to size. */
+const MAX_FAST_ASPECT = 8;
+
+/** @napi-rs/image's enums are `const` and ambient: no value exists to import. */
+const BILINEAR = 1; // FastResizeFilter.Bilinear
+const FILL = 1; // ResizeFit.Fill
+const PLAIN_COLOURS = [0, 2]; // JsColorType.L8, JsColorType.Rgb8
 
 /**
  * Turned as EXIF says, the short side resized to `size` by an antialiased bilinear filter, the centre cut out.
@@ -27,33 +34,51 @@ export async function decodeImage(image: ImageData, size: number): Promise<Uint8
   }
   const bytes = image.encoded;
   if (bytes.length === 0) throw new SelfsightError("the file is empty");
-  if (isTruncatedJpeg(bytes)) throw new SelfsightError("the JPEG is cut short");
+  if (isJpeg(bytes) && jpegHeader(bytes)?.complete === false) throw new SelfsightError("the JPEG is cut short");
   return (await decodeFast(bytes, size)) ?? decodeAny(bytes, size);
 }
 
-/** Plain 8-bit RGB; undefined for whatever needs the other decoder, which also explains what is wrong with it. */
+/** Undefined for whatever needs the other decoder, which also explains what is wrong with it. */
 async function decodeFast(bytes: Uint8Array, size: number): Promise<Uint8Array | undefined> {
   try {
     const image = new Transformer(bytes);
-    const jpeg = jpegHeader(bytes);
-    if (jpeg) {
-      if (jpeg.components === 4 || jpeg.pixels > MAX_PIXELS) return undefined;
-      if (jpeg.exif && ((await image.metadata(true)).orientation ?? 1) !== 1) image.rotate();
-    } else {
-      const { colorType, width, height, orientation = 1 } = await image.metadata(true);
-      // Transparency must be put on white, 16 bits be scaled, palettes looked up.
-      if (Number(colorType) !== RGB8 || width * height > MAX_PIXELS || orientation !== 1) return undefined;
-    }
-    return withoutAlpha(
-      await image.fastResize({ width: size, height: size, filter: BILINEAR, fit: COVER }).rawPixels(),
-      size,
-    );
+    const upright = isJpeg(bytes) ? await turnJpeg(image, bytes) : await plainSize(image, bytes);
+    if (!upright) return undefined;
+    const { width, height } = upright;
+    const short = Math.min(width, height);
+    if (width * height > MAX_FAST_PIXELS || Math.max(width, height) > MAX_FAST_ASPECT * short) return undefined;
+    const [wide, high] = [Math.round((width * size) / short), Math.round((height * size) / short)];
+    // ResizeFit.Cover would do both at once, but keeps the right or lower end of an image (1.15), not its middle.
+    image.fastResize({ width: wide, height: high, filter: BILINEAR, fit: FILL });
+    image.crop((wide - size) >> 1, (high - size) >> 1, size, size);
+    return withoutAlpha(await image.rawPixels(), size);
   } catch {
     return undefined;
   }
 }
-/** JsColorType.Rgb8 */
-const RGB8 = 2;
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** Has the image turned as its EXIF says. @returns its size after that */
+async function turnJpeg(image: Transformer, bytes: Uint8Array): Promise<Size | undefined> {
+  const header = jpegHeader(bytes);
+  if (!header || header.components === 4) return undefined;
+  const { width, height, exif } = header;
+  const { orientation = 1 } = exif ? await image.metadata(true) : {};
+  if (orientation !== 1) image.rotate();
+  return orientation > 4 ? { width: height, height: width } : { width, height };
+}
+
+/** Transparency must be put on white, 16 bits be scaled; the metadata of PNG and WebP leave out how they are turned. */
+async function plainSize(image: Transformer, bytes: Uint8Array): Promise<Size | undefined> {
+  const { colorType, width, height } = await image.metadata();
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const exif = file.includes("eXIf") || file.includes("EXIF");
+  return PLAIN_COLOURS.includes(Number(colorType)) && !exif ? { width, height } : undefined;
+}
 
 /** The fast resize gives RGBA. */
 function withoutAlpha(rgba: Uint8Array, size: number): Uint8Array | undefined {
@@ -71,8 +96,14 @@ async function decodeAny(bytes: Uint8Array, size: number): Promise<Uint8Array> {
   try {
     return await toSquare(sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: "error" }).autoOrient(), size);
   } catch (cause) {
-    throw new SelfsightError((cause as Error).message.replace(/\s+/g, " ").trim(), { cause });
+    throw new SelfsightError(explain((cause as Error).message), { cause });
   }
+}
+
+function explain(message: string): string {
+  if (message.includes("pixel limit")) return `it has more than ${(MAX_PIXELS / 1e6).toFixed(0)} million pixels`;
+  if (message.includes("unsupported image format")) return "it is no image, or of a format that is not known";
+  return message.replace(/\s+/g, " ").trim();
 }
 
 async function toSquare(image: Sharp, size: number): Promise<Uint8Array> {
@@ -82,34 +113,6 @@ async function toSquare(image: Sharp, size: number): Promise<Uint8Array> {
     .toColourspace("srgb")
     .resize(size, size, { fit: "cover", kernel: "linear" });
   return square.removeAlpha().raw({ depth: "uchar" }).toBuffer();
-}
-
-function isJpeg(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
-}
-
-/** Decoders fill what is missing with grey and say nothing. A whole JPEG has its end marker, give or take some padding. */
-function isTruncatedJpeg(bytes: Uint8Array): boolean {
-  if (!isJpeg(bytes)) return false;
-  // A thumbnail in the first half has a marker of its own.
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).lastIndexOf(EOI) < bytes.length / 2;
-}
-const EOI = Buffer.from([0xff, 0xd9]);
-
-/** What the segments before the image data tell (ITU T.81, annex B): 4 components are CMYK, EXIF may turn the image. */
-function jpegHeader(bytes: Uint8Array): { pixels: number; components: number; exif: boolean } | undefined {
-  if (!isJpeg(bytes)) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  let exif = false;
-  for (let at = 2; at + 9 < bytes.length; at += 2 + view.getUint16(at + 2)) {
-    const marker = view.getUint16(at);
-    if (marker === 0xffe1 && view.getUint32(at + 4) === 0x45786966) exif = true; // "Exif"
-    const startOfFrame = marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker);
-    if (startOfFrame)
-      return { pixels: view.getUint16(at + 5) * view.getUint16(at + 7), components: view.getUint8(at + 9), exif };
-    if (marker < 0xff00) return undefined;
-  }
-  return undefined;
 }
 
 /** Width and height as stored, from the header alone. */
