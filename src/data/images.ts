@@ -13,7 +13,7 @@ export interface ImageSet {
   readonly classes?: readonly string[];
   /** 0 to classes - 1, or -1 for an image without a label. */
   label(i: number): number;
-  /** A name to show: the path inside its folder, or file#row. */
+  /** A name to show, unlike any other of the collection: the path inside its folder, or file#row. */
   id(i: number): string;
   /** Images of one group must stay on one side of a split. */
   group(i: number): string | number;
@@ -30,7 +30,11 @@ export interface ImageCollection {
 
 /** Some images of a set, in the order of `indices`. */
 export function subset(set: ImageSet, indices: ArrayLike<number>, name = set.name): ImageSet {
-  const at = (i: number) => indices[i] ?? -1;
+  const at = (i: number) => {
+    const index = indices[i];
+    if (index === undefined) throw new RangeError(`image ${i} of ${indices.length}`);
+    return index;
+  };
   return {
     name,
     length: indices.length,
@@ -44,88 +48,108 @@ export function subset(set: ImageSet, indices: ArrayLike<number>, name = set.nam
 }
 
 /** Several sets as one. Labels are kept where all labelled parts have the same classes. */
-export function concatenate(sets: readonly ImageSet[]): ImageSet {
-  const [only] = sets;
-  if (only && sets.length === 1) return only;
+export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => set.name).join("+")): ImageSet {
   const starts: number[] = [];
   let length = 0;
   for (const set of sets) {
     starts.push(length);
     length += set.length;
   }
-  const find = (i: number): [ImageSet, number] => {
-    const k = starts.findLastIndex((start) => start <= i);
-    return [sets[k] as ImageSet, i - (starts[k] ?? 0)];
+  /** The part that holds image i, its number, and where the image stands in it. */
+  const find = (i: number): { set: ImageSet; part: number; at: number } => {
+    const part = i < length ? starts.findLastIndex((start) => start <= i) : -1;
+    const set = sets[part];
+    if (!set) throw new RangeError(`image ${i} of ${length}`);
+    return { set, part, at: i - (starts[part] ?? 0) };
   };
   const classes = sets.find((set) => set.classes)?.classes;
   const same = sets.every((set) => !set.classes || String(set.classes) === String(classes));
   return {
-    name: sets.map((set) => set.name).join("+"),
+    name,
     length,
     ...(same && classes && { classes }),
     label: (i) => {
-      const [set, at] = find(i);
+      const { set, at } = find(i);
       return same ? set.label(at) : -1;
     },
     id: (i) => {
-      const [set, at] = find(i);
-      return `${set.name}/${set.id(at)}`;
+      const { set, at } = find(i);
+      return set.id(at);
     },
     group: (i) => {
-      const [set, at] = find(i);
+      const { set, part, at } = find(i);
       const group = set.group(at);
-      return typeof group === "number" ? `${set.name}/${group}` : group;
+      return typeof group === "number" ? `${part}/${group}` : group; // numbers count within their own part
     },
     read: (i) => {
-      const [set, at] = find(i);
+      const { set, at } = find(i);
       return set.read(at);
     },
     fingerprint: hash(sets.map((set) => set.fingerprint)),
   };
 }
 
-/** The splits named in `train+unlabelled`, as one set. @throws UsageError for a split that is not there */
+/** The splits named in `train+unlabelled`, as one set. @throws UsageError for a split that is not there, or named twice */
 export function selectSplits(collection: ImageCollection, names: string): ImageSet {
-  return concatenate(
-    names.split("+").map((name) => {
-      const set = Object.hasOwn(collection.splits, name) ? collection.splits[name] : undefined;
-      if (!set) throw unknownName(`split of ${collection.name}`, name, Object.keys(collection.splits));
-      return set;
-    }),
-  );
+  const wanted = names.split("+");
+  const twice = wanted.find((name, i) => wanted.indexOf(name) < i);
+  if (twice !== undefined) throw new UsageError(`"${names}" names the split ${twice} twice. Name each split once.`);
+  const sets = wanted.map((name) => {
+    const set = Object.hasOwn(collection.splits, name) ? collection.splits[name] : undefined;
+    if (!set) throw unknownName(`split of ${collection.name}`, name, Object.keys(collection.splits));
+    return set;
+  });
+  return concatenate(sets);
 }
 
 /**
- * Two parts, the first with about `fraction` of the images of every class. Groups stay together.
+ * Two parts, the first with about `fraction` of the images of every class. Groups stay together, and belong to the
+ * class of their first image.
  * @throws UsageError when a part would be empty
  */
 export function splitByGroup(set: ImageSet, fraction: number, seed: number): [ImageSet, ImageSet] {
-  // Groups by class (of their first image), so that every class is on both sides.
-  const groups = new Map<string, { label: number; members: number[] }>();
-  for (let i = 0; i < set.length; i++) {
-    const key = String(set.group(i));
-    const group = groups.get(key);
-    if (group) group.members.push(i);
-    else groups.set(key, { label: set.label(i), members: [i] });
-  }
   const random = randomAt(seed);
   const parts: [number[], number[]] = [[], []];
-  const labels = new Set([...groups.values()].map(({ label }) => label));
-  for (const label of [...labels].sort((a, b) => a - b)) {
-    const shuffled = shuffle(
-      [...groups.values()].filter((group) => group.label === label),
-      random,
-    );
-    const cut = Math.min(Math.max(1, Math.round(shuffled.length * fraction)), Math.max(1, shuffled.length - 1));
-    for (const [position, { members }] of shuffled.entries()) parts[position < cut ? 0 : 1].push(...members);
+  for (const groups of groupsByLabel(set)) {
+    shuffle(groups, random);
+    // At least one group on each side, where a class has two.
+    const last = Math.max(1, groups.length - 1);
+    const cut = Math.min(Math.max(1, Math.round(groups.length * fraction)), last);
+    for (const [position, members] of groups.entries()) for (const i of members) parts[position < cut ? 0 : 1].push(i);
   }
   if (!parts[0].length || !parts[1].length) {
-    throw new UsageError(`${set.name} has too few images to split: ${set.length} in ${groups.size} groups.`);
+    throw new UsageError(`${set.name} cannot be split: ${set.length} images are too few, or all of one group.`);
   }
-  const ordered = parts.map((part) => Int32Array.from(part).sort()) as [Int32Array, Int32Array];
-  return [subset(set, ordered[0], `${set.name} (part)`), subset(set, ordered[1], `${set.name} (rest)`)];
+  const [first, second] = [Int32Array.from(parts[0]).sort(), Int32Array.from(parts[1]).sort()];
+  return [subset(set, first, `${set.name} (part)`), subset(set, second, `${set.name} (rest)`)];
 }
 
+/** For each label, in order: the members of each group. */
+function groupsByLabel(set: ImageSet): number[][][] {
+  const groups = new Map<string | number, number[]>();
+  for (let i = 0; i < set.length; i++) {
+    const members = groups.get(set.group(i));
+    if (members) members.push(i);
+    else groups.set(set.group(i), [i]);
+  }
+  const byLabel = new Map<number, number[][]>();
+  for (const members of groups.values()) {
+    const label = set.label(members[0] ?? -1);
+    const list = byLabel.get(label);
+    if (list) list.push(members);
+    else byLabel.set(label, [members]);
+  }
+  return [...byLabel].sort(([a], [b]) => a - b).map(([, list]) => list);
+}
+
+/** Names for classes that are only numbered, from the largest label. */
+export function numberedClasses(labels: Iterable<number>): string[] {
+  let largest = -1;
+  for (const label of labels) largest = Math.max(largest, label);
+  return Array.from({ length: largest + 1 }, (_, i) => String(i));
+}
+
+/** 128 bits, in hexadecimal. */
 export function hash(parts: readonly string[]): string {
   const digest = createHash("sha256");
   for (const part of parts) digest.update(part).update("\n");
