@@ -50,7 +50,7 @@ async function decodeFast(bytes: Uint8Array, size: number): Promise<Uint8Array |
     const [wide, high] = [Math.round((width * size) / short), Math.round((height * size) / short)];
     // ResizeFit.Cover would do both at once, but keeps the right or lower end of an image (1.15), not its middle.
     image.fastResize({ width: wide, height: high, filter: BILINEAR, fit: FILL });
-    image.crop((wide - size) >> 1, (high - size) >> 1, size, size);
+    image.crop((wide - size + 1) >> 1, (high - size + 1) >> 1, size, size); // rounded as sharp does
     return withoutAlpha(await image.rawPixels(), size);
   } catch {
     return undefined;
