@@ -2,40 +2,59 @@
  * Folders of image files: flat, nested, or a sub-folder a class. Names are packed in one buffer, so that a million files
  * cost little more than their names.
  */
-import { type Dirent, readdirSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { type Dir, type Dirent, opendirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, extname, join, sep } from "node:path";
 import { UsageError } from "../errors.ts";
 import { hash, type ImageCollection, type ImageSet } from "./images.ts";
 
 const EXTENSIONS = /\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|svg|ppm|pgm|pnm)$/i;
 
 /** Names that sub-folders with a split's images go by. */
-const splitNames: Readonly<Record<string, string>> = {
-  train: "train",
-  training: "train",
-  val: "validation",
-  valid: "validation",
-  validation: "validation",
-  test: "test",
-  testing: "test",
-  unlabelled: "unlabelled",
-  unlabeled: "unlabelled",
-};
+const splitNames = new Map([
+  ["train", "train"],
+  ["training", "train"],
+  ["val", "validation"],
+  ["valid", "validation"],
+  ["validation", "validation"],
+  ["test", "test"],
+  ["testing", "test"],
+  ["unlabelled", "unlabelled"],
+  ["unlabeled", "unlabelled"],
+]);
 
 /**
  * Opens a folder. Sub-folders named after splits become splits; sub-folders that hold images become classes.
- * @throws UsageError when it holds no images, or cannot be read
+ * @throws UsageError when it is empty, holds no images or cannot be read
  */
 export function openFolder(folder: string): ImageCollection {
-  const children = list(folder).filter((entry) => entry.isDirectory() && splitNames[entry.name.toLowerCase()]);
   const name = basename(folder) || folder;
-  if (!children.length) return { name, splits: { all: folderSet(folder, name) } };
-  const splits = children.map((entry): [string, ImageSet] => {
-    const split = splitNames[entry.name.toLowerCase()] as string;
-    return [split, folderSet(join(folder, entry.name), split)];
-  });
-  return { name, splits: Object.fromEntries(splits) };
+  const listings = splitFolders(folder).map(([split, path]) => listImages(folder, split, path));
+  const classes = sharedClasses(listings);
+  return {
+    name,
+    splits: Object.fromEntries(listings.map((listing) => [listing.split, folderSet(folder, listing, classes)])),
+  };
+}
+
+/**
+ * Splits and their sub-folders, or all in the folder itself. One sub-folder "train" among others is no split: it may
+ * well be the class of the trains.
+ */
+function splitFolders(folder: string): [split: string, path: string][] {
+  const children = [...entriesOf(folder)].filter((entry) => !isHidden(entry) && isFolder(folder, entry));
+  const named = children.filter((entry) => splitNames.has(entry.name.toLowerCase()));
+  if (!named.length || (named.length === 1 && children.length > 1)) return [["all", ""]];
+  const splits = named.map((entry): [string, string] => [
+    splitNames.get(entry.name.toLowerCase()) ?? entry.name,
+    entry.name,
+  ]);
+  for (const [i, [split, path]] of splits.entries()) {
+    const earlier = splits.slice(0, i).find(([other]) => other === split)?.[1];
+    if (earlier) throw new UsageError(`${folder}: "${earlier}" and "${path}" are the same split. Merge or rename one.`);
+  }
+  return splits;
 }
 
 /** File names packed end to end, and the folder that each is in. */
@@ -44,15 +63,12 @@ export class FileTable {
   private used = 0;
   private offsets = new Uint32Array(1 << 8);
   private folderOf = new Uint32Array(1 << 8);
-  private readonly folders: string[] = [];
+  readonly folders: string[] = [];
   length = 0;
 
-  /** Starts a folder: the files added from now on are in it. */
-  enter(folder: string): void {
-    this.folders.push(folder);
-  }
-
-  add(name: string): void {
+  /** Files of one folder must follow one another. */
+  add(folder: string, name: string): void {
+    if (this.folders.at(-1) !== folder) this.folders.push(folder);
     const bytes = Buffer.byteLength(name);
     if (this.used + bytes > this.names.length)
       this.names = Buffer.concat([this.names], 2 * (this.names.length + bytes));
@@ -66,14 +82,16 @@ export class FileTable {
     this.offsets[++this.length] = this.used;
   }
 
-  /** The path as it was entered and added. */
+  /** The path, with its folder. */
   path(i: number): string {
     if (!(i >= 0 && i < this.length)) throw new RangeError(`image ${i} of ${this.length}`);
-    return join(this.folder(i), this.names.toString("utf8", this.offsets[i], this.offsets[i + 1]));
+    const folder = this.folders[this.folderIndex(i)] ?? "";
+    return join(folder, this.names.toString("utf8", this.offsets[i], this.offsets[i + 1]));
   }
 
-  folder(i: number): string {
-    return this.folders[this.folderOf[i] ?? -1] ?? "";
+  /** Where the folder of file i stands in `folders`. */
+  folderIndex(i: number): number {
+    return this.folderOf[i] ?? -1;
   }
 }
 
@@ -83,65 +101,121 @@ function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   return larger;
 }
 
-/** All images under a folder. Classes are its direct sub-folders with images, if no image lies beside them. */
-function folderSet(folder: string, name: string): ImageSet {
-  const table = new FileTable();
-  const sizes: string[] = [];
-  walk(folder, "", table, sizes);
-  if (!table.length)
-    throw new UsageError(`${folder} holds no images (jpg, png, webp, bmp, gif, tiff, svg …), nor do its sub-folders.`);
-  const top = (i: number) => table.folder(i).split(/[\\/]/)[0] ?? "";
-  const classes = classNames(table, top);
-  const labels = classes && new Map(classes.map((label, i) => [label, i]));
+interface Listing {
+  split: string;
+  /** The split's sub-folder of the collection. */
+  path: string;
+  table: FileTable;
+  /** Of all names, sizes and dates. */
+  digest: string;
+}
+
+function folderSet(root: string, listing: Listing, classes: readonly string[] | undefined): ImageSet {
+  const { split, path, table, digest } = listing;
+  const labelled = classes && isLabelled(listing);
+  const numbers = new Map(classes?.map((name, i) => [name, i]));
+  const labels = table.folders.map((folder) => (labelled ? numbers.get(classOf(folder)) : undefined));
   return {
-    name,
+    name: split,
     length: table.length,
-    ...(classes && { classes }),
-    label: (i) => labels?.get(top(i)) ?? -1,
-    id: (i) => table.path(i),
+    ...(labelled && { classes }),
+    label: (i) => labels[table.folderIndex(i)] ?? -1,
+    id: (i) => join(path, table.path(i)),
     group: (i) => i,
-    read: async (i) => ({ encoded: await readFile(join(folder, table.path(i))) }),
-    fingerprint: hash([folder, ...sizes]),
+    read: async (i) => ({ encoded: await readFile(join(root, path, table.path(i))) }),
+    fingerprint: hash([root, path, digest]),
   };
 }
 
-function classNames(table: FileTable, top: (i: number) => string): string[] | undefined {
-  const names = new Set<string>();
-  for (let i = 0; i < table.length; i++) names.add(top(i));
-  return names.has("") || names.size < 2 ? undefined : [...names].sort();
+/** The uppermost sub-folder, or "". */
+function classOf(folder: string): string {
+  return folder.split(sep, 1)[0] ?? "";
+}
+
+/** Whether every image lies in a sub-folder. */
+function isLabelled({ split, table }: Listing): boolean {
+  return split !== "unlabelled" && !table.folders.includes("");
+}
+
+/** The classes of all splits together: one that a split lacks must not shift the numbers of the others. */
+function sharedClasses(listings: readonly Listing[]): string[] | undefined {
+  const names = new Set(listings.filter(isLabelled).flatMap(({ table }) => table.folders.map(classOf)));
+  return names.size < 2 ? undefined : [...names].sort();
 }
 
 /** Depth first in order of names, so that a listing is the same on every machine. */
-function walk(root: string, relative: string, table: FileTable, digests: string[]): void {
-  const entries = list(join(root, relative)).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const files = entries.filter(
-    (entry) => !entry.name.startsWith(".") && EXTENSIONS.test(entry.name) && isFile(join(root, relative), entry),
+function listImages(root: string, split: string, path: string): Listing {
+  const table = new FileTable();
+  const digest = createHash("sha256");
+  const others = new Set<string>();
+  const visit = (relative: string, ancestors: readonly string[]): void => {
+    const folder = join(root, path, relative);
+    const real = realpathSync(folder);
+    if (ancestors.includes(real)) return; // a link back up
+    const folders: string[] = [];
+    const files: string[] = [];
+    for (const entry of entriesOf(folder)) {
+      if (isHidden(entry)) continue;
+      if (isFolder(folder, entry)) folders.push(entry.name);
+      else if (EXTENSIONS.test(entry.name)) files.push(entry.name);
+      else others.add(extname(entry.name) || entry.name);
+    }
+    for (const name of files.sort()) {
+      const stats = statIfThere(join(folder, name));
+      if (!stats?.isFile()) continue;
+      table.add(relative, name);
+      digest.update(`${join(relative, name)} ${stats.size} ${stats.mtimeMs}\n`);
+    }
+    for (const name of folders.sort()) visit(join(relative, name), [...ancestors, real]);
+  };
+  visit("", []);
+  if (!table.length) throw noImages(join(root, path), others);
+  return { split, path, table, digest: digest.digest("hex") };
+}
+
+function noImages(folder: string, others: ReadonlySet<string>): UsageError {
+  const found = others.size ? `only ${[...others].slice(0, 5).join(", ")}` : "it is empty";
+  return new UsageError(
+    `${folder} holds no images, nor do its sub-folders: ${found}. Expected jpg, png, webp, bmp, gif, tiff, avif or svg files.`,
   );
-  if (files.length) table.enter(relative);
-  for (const { name } of files) table.add(name);
-  // One digest a folder: its names, sizes and dates.
-  digests.push(hash(files.map(({ name }) => `${name} ${stamp(join(root, relative, name))}`)));
-  for (const entry of entries) {
-    if (entry.isDirectory() && !entry.name.startsWith(".")) walk(root, join(relative, entry.name), table, digests);
-  }
 }
 
-function stamp(file: string): string {
-  const { size, mtimeMs } = statSync(file);
-  return `${size} ${mtimeMs}`;
+function isHidden(entry: Dirent): boolean {
+  return entry.name.startsWith(".");
 }
 
-function isFile(folder: string, entry: Dirent): boolean {
-  return (
-    entry.isFile() ||
-    (entry.isSymbolicLink() && (statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isFile() ?? false))
-  );
+/** Links are followed. */
+function isFolder(parent: string, entry: Dirent): boolean {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  return statIfThere(join(parent, entry.name))?.isDirectory() ?? false;
 }
 
-function list(folder: string): Dirent[] {
+/** Undefined for a link to nowhere, or to itself. */
+function statIfThere(path: string): Stats | undefined {
   try {
-    return readdirSync(folder, { withFileTypes: true });
+    return statSync(path);
   } catch (cause) {
-    throw new UsageError(`${folder} cannot be read: ${(cause as Error).message}. Check its permissions.`, { cause });
+    if (["ENOENT", "ELOOP"].includes((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw unreadable(path, cause);
   }
+}
+
+/** One after another: a list of a million entries would take more memory than all that is kept of them. */
+function* entriesOf(folder: string): Generator<Dirent> {
+  let open: Dir;
+  try {
+    open = opendirSync(folder, { bufferSize: 1024 });
+  } catch (cause) {
+    throw unreadable(folder, cause);
+  }
+  try {
+    for (let entry = open.readSync(); entry; entry = open.readSync()) yield entry;
+  } finally {
+    open.closeSync();
+  }
+}
+
+/** The refusal for what the system does not let us read. */
+export function unreadable(path: string, cause: unknown): UsageError {
+  return new UsageError(`${path} cannot be read: ${(cause as Error).message}. Check its permissions.`, { cause });
 }

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { nearest, UsageError } from "../errors.ts";
 import { isCifarFolder, openCifar } from "./cifar.ts";
 import { type DatasetName, datasets } from "./datasets.ts";
-import { openFolder } from "./folder.ts";
+import { openFolder, unreadable } from "./folder.ts";
 import { isIdx, openIdx } from "./idx.ts";
 import type { ImageCollection } from "./images.ts";
 import { openParquet } from "./parquet.ts";
@@ -46,10 +46,10 @@ async function openPath(path: string): Promise<ImageCollection> {
 function filesIn(folder: string): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isFile())
+      .filter((entry) => !entry.isDirectory())
       .map((entry) => join(folder, entry.name))
       .sort();
   } catch (cause) {
-    throw new UsageError(`${folder} cannot be read: ${(cause as Error).message}. Check its permissions.`, { cause });
+    throw unreadable(folder, cause);
   }
 }
