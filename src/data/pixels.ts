@@ -2,14 +2,15 @@
  * Decoded images: each is decoded once, then kept in memory, or where that is too small in a packed file of the cache
  * that later runs open without decoding anything.
  */
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { availableParallelism, freemem } from "node:os";
+import { constants } from "node:buffer";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { SelfsightError } from "../errors.ts";
+import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
 import { randomAt, shuffle } from "../random.ts";
 import { cacheDir } from "../setup/paths.ts";
 import { decodeImage, imageSize } from "./decode.ts";
 import { hash, type ImageSet } from "./images.ts";
+import { openPacked, type Put, readAll, type Skipped } from "./packed.ts";
 
 export interface PixelStore {
   /** Images that could be decoded. */
@@ -20,7 +21,7 @@ export interface PixelStore {
   readonly source: Int32Array;
   /** What could not be decoded, and why. */
   readonly skipped: readonly { id: string; reason: string }[];
-  /** B × size × size × 3 bytes, RGB. */
+  /** B × size × size × 3 bytes, RGB. @throws UsageError for an index that is not below `length` */
   get(indices: ArrayLike<number>): Promise<Uint8Array>;
   close(): Promise<void>;
 }
@@ -28,64 +29,77 @@ export interface PixelStore {
 export interface PixelOptions {
   /** Side of the square images, in pixels. */
   size: number;
-  /** Sets larger than this go to a file; default: a quarter of the free memory. */
+  /** Sets larger than this go to a file; default: a quarter of what this process may still use. */
   memoryLimitBytes?: number;
   /** Where such files are; default: the user's cache. */
   cache?: string;
   onProgress?: (done: number, total: number) => void;
+  /** Stops the decoding. */
+  signal?: AbortSignal;
 }
 
 /** More than this part of unreadable images is no accident. */
 const TOLERATED = 0.05;
 
+/** To be counted up when images come to decode to other bytes: what older versions left in the cache is not used then. */
+const DECODER = 2;
+
 /**
  * Decodes a set on all cores.
- * @throws SelfsightError when more than 5 % of the images cannot be decoded
+ * @throws SelfsightError when more than 5 % of the images cannot be decoded, or the cache's disk is full;
+ *   InterruptedError when the signal aborts
  */
 export async function openPixels(set: ImageSet, options: PixelOptions): Promise<PixelStore> {
-  const { size, memoryLimitBytes = freemem() / 4, cache = join(cacheDir(), "pixels") } = options;
+  const { size, memoryLimitBytes = process.availableMemory() / 4, cache = join(cacheDir(), "pixels") } = options;
   const bytes = size * size * 3;
-  if (set.length * bytes <= memoryLimitBytes) {
-    const pixels = new Uint8Array(set.length * bytes);
-    const skipped = await decodeAll(set, options, (i, image) => pixels.set(image, i * bytes));
-    return inMemory(pixels, { set, size, skipped });
+  const total = set.length * bytes;
+  const fill = (put: Put) => decodeAll(set, options, put);
+  if (total <= Math.min(memoryLimitBytes, constants.MAX_LENGTH)) {
+    const pixels = new Uint8Array(total);
+    const skipped = await fill((i, image) => pixels.set(image, i * bytes));
+    const read: Read = (target, position) => target.set(pixels.subarray(position, position + target.length));
+    return { ...createStore({ set, size, skipped }, read), close: async () => {} };
   }
-  const file = join(cache, `${hash([set.fingerprint, String(size)])}.rgb`);
-  const skipped = (await readSkipped(file)) ?? (await pack(set, options, file));
-  return inFile(await open(file, "r"), { set, size, skipped });
+  const file = join(cache, `${hash([set.fingerprint, String(size), String(DECODER)])}.rgb`);
+  const { handle, skipped } = await openPacked(file, { count: set.length, bytes }, fill);
+  const read: Read = (target, position) => readAll(handle, target, position);
+  return { ...createStore({ set, size, skipped }, read), close: () => handle.close() };
 }
 
-/** By position in the set. */
-type Skipped = ReadonlyMap<number, string>;
-
-async function decodeAll(
-  set: ImageSet,
-  { size, onProgress }: PixelOptions,
-  put: (i: number, image: Uint8Array) => unknown,
-): Promise<Skipped> {
+async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptions, put: Put): Promise<Skipped> {
   const skipped = new Map<number, string>();
   let next = 0;
   let done = 0;
   const worker = async () => {
     while (next < set.length) {
+      if (signal?.aborted) throw new InterruptedError("Interrupted while the images were decoded.");
       const i = next++;
-      try {
-        await put(i, await decodeImage(await set.read(i), size));
-      } catch (error) {
-        if (isDiskError(error)) throw error;
-        skipped.set(i, (error as Error).message);
-      }
+      const image = await decodeOne(set, i, size);
+      if (typeof image === "string") skipped.set(i, image);
+      else await put(i, image);
       onProgress?.(++done, set.length);
     }
   };
-  // Two images a core in flight: one decodes while the next is read.
-  await Promise.all(Array.from({ length: 2 * availableParallelism() }, worker));
+  // Two images a core in flight: one decodes while the next is read. When one worker fails, all stop.
+  const workers = Array.from({ length: 2 * availableParallelism() }, () =>
+    worker().catch((error) => {
+      next = set.length;
+      throw error;
+    }),
+  );
+  const failed = (await Promise.allSettled(workers)).find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
   if (skipped.size > TOLERATED * set.length) throw tooMany(set, skipped);
   return new Map([...skipped].sort(([a], [b]) => a - b));
 }
 
-function isDiskError(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "ENOSPC" && (error as NodeJS.ErrnoException).syscall === "write";
+/** The pixels, or the reason why there are none. */
+async function decodeOne(set: ImageSet, i: number, size: number): Promise<Uint8Array | string> {
+  try {
+    return await decodeImage(await set.read(i), size);
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function tooMany(set: ImageSet, skipped: Skipped): SelfsightError {
@@ -96,87 +110,31 @@ function tooMany(set: ImageSet, skipped: Skipped): SelfsightError {
   );
 }
 
-interface Contents {
-  set: ImageSet;
-  size: number;
-  skipped: Skipped;
-}
+/** Fills `target` with the decoded bytes from `position`. */
+type Read = (target: Uint8Array, position: number) => void | Promise<void>;
 
-function describe({ set, size, skipped }: Contents): Pick<PixelStore, "length" | "size" | "source" | "skipped"> {
+function createStore(
+  { set, size, skipped }: { set: ImageSet; size: number; skipped: Skipped },
+  read: Read,
+): Omit<PixelStore, "close"> {
+  const bytes = size * size * 3;
   const source = Int32Array.from({ length: set.length }, (_, i) => i).filter((i) => !skipped.has(i));
   return {
     length: source.length,
     size,
     source,
     skipped: [...skipped].map(([i, reason]) => ({ id: set.id(i), reason })),
-  };
-}
-
-function inMemory(pixels: Uint8Array, contents: Contents): PixelStore {
-  const bytes = contents.size ** 2 * 3;
-  const description = describe(contents);
-  return {
-    ...description,
     async get(indices) {
-      const batch = new Uint8Array(indices.length * bytes);
-      for (let i = 0; i < indices.length; i++) {
-        const at = (description.source[indices[i] ?? -1] ?? Number.NaN) * bytes;
-        batch.set(pixels.subarray(at, at + bytes), i * bytes);
-      }
+      const positions = Array.from(indices, (index) => {
+        const at = source[index];
+        if (at === undefined) throw new UsageError(`There is no image ${index}: the store holds ${source.length}.`);
+        return at * bytes;
+      });
+      const batch = new Uint8Array(positions.length * bytes);
+      await Promise.all(positions.map((at, i) => read(batch.subarray(i * bytes, (i + 1) * bytes), at)));
       return batch;
     },
-    close: async () => {},
   };
-}
-
-function inFile(file: FileHandle, contents: Contents): PixelStore {
-  const bytes = contents.size ** 2 * 3;
-  const description = describe(contents);
-  return {
-    ...description,
-    async get(indices) {
-      const batch = new Uint8Array(indices.length * bytes);
-      const reads = Array.from(indices, (index, i) =>
-        file.read(batch, i * bytes, bytes, (description.source[index] ?? 0) * bytes),
-      );
-      await Promise.all(reads);
-      return batch;
-    },
-    close: () => file.close(),
-  };
-}
-
-/** The list of what was skipped is written last: where it is, the packed file is complete. */
-async function readSkipped(file: string): Promise<Skipped | undefined> {
-  try {
-    await stat(file);
-    return new Map(JSON.parse(await readFile(`${file}.json`, "utf8")) as [number, string][]);
-  } catch {
-    return undefined;
-  }
-}
-
-async function pack(set: ImageSet, options: PixelOptions, file: string): Promise<Skipped> {
-  await mkdir(join(file, ".."), { recursive: true });
-  const part = `${file}.${process.pid}.part`;
-  const bytes = options.size ** 2 * 3;
-  const handle = await open(part, "w");
-  try {
-    const skipped = await decodeAll(set, options, (i, image) => handle.write(image, 0, bytes, i * bytes));
-    await handle.truncate(set.length * bytes);
-    await handle.close();
-    await rename(part, file);
-    await writeFile(`${file}.json`, JSON.stringify([...skipped]));
-    return skipped;
-  } catch (error) {
-    await handle.close().catch(() => {});
-    await rm(part, { force: true });
-    if (!isDiskError(error)) throw error;
-    throw new SelfsightError(
-      `No room in the cache: ${file} needs ${((set.length * bytes) / 1e6).toFixed(0)} MB. Make room, or set SELFSIGHT_CACHE to another disk.`,
-      { cause: error },
-    );
-  }
 }
 
 /**
@@ -200,10 +158,13 @@ export async function decodeSizeFor(set: ImageSet, inputSize: number): Promise<n
   return Math.max(inputSize, Math.min(2 * inputSize, median));
 }
 
+/** A place of its own among what a seed decides. Not 0: mixed in, that is nothing, and seed and epoch could change places. */
+const EPOCHS = 2;
+
 /** The order of the images in one epoch, from the seed and the epoch's number alone. */
 export function epochOrder(length: number, seed: number, epoch: number): Int32Array {
   return shuffle(
     Int32Array.from({ length }, (_, i) => i),
-    randomAt(seed, 0, epoch),
+    randomAt(seed, EPOCHS, epoch),
   );
 }
