@@ -1,77 +1,109 @@
 /** Data sets known by name: where they may lie, and how to get them. */
-
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { join, relative } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
-import { unpackTar } from "modern-tar/fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { SelfsightError } from "../errors.ts";
-import { checksum, download } from "../setup/download.ts";
+import { withLock } from "../setup/lock.ts";
 import { cacheDir } from "../setup/paths.ts";
 import { openEmoji } from "./emoji.ts";
+import { checkListing, fetchFile, filesUnder, type Say, unpack } from "./fetch.ts";
 import type { ImageCollection } from "./images.ts";
 
 export interface Dataset {
   readonly title: string;
   readonly licence: string;
   readonly source: string;
-  /** Where it lies after looking in `$SELFSIGHT_DATA` and the cache, and downloading it if need be. */
-  locate(): Promise<string | ImageCollection>;
+  /** Names of the classes, where the files only number them. */
+  readonly classes?: readonly string[];
+  /** Puts its files into an empty folder, or goes on where an earlier try was broken off. */
+  readonly fetch?: (folder: string, say: Say) => Promise<void>;
+  /** Instead of files: made on the spot. */
+  readonly make?: () => ImageCollection;
 }
 
 export const datasets = {
   clothing: {
-    title: "Photos of clothes, 10 classes: 3,781 labelled, and more without labels",
+    title: "Photos of clothes, 10 classes: 3,781 labelled, and 1,975 more without labels",
     licence: "CC0",
     source: "https://github.com/alexeygrigorev/clothing-dataset-small",
-    locate: () => stored("clothing", fetchClothing),
+    fetch: fetchClothing,
   },
   cifar10: {
     title: "CIFAR-10: 60,000 photos of 32×32 pixels, 10 classes",
     licence: "none stated",
     source: "https://www.cs.toronto.edu/~kriz/cifar.html",
-    locate: () => stored("cifar10", fetchCifar10),
+    fetch: fetchCifar10,
   },
   "fashion-mnist": {
     title: "Fashion-MNIST: 70,000 grey pictures of clothes, 28×28 pixels, 10 classes",
     licence: "MIT",
     source: "https://github.com/zalandoresearch/fashion-mnist",
-    locate: () => stored("fashion-mnist", fetchFashionMnist),
+    classes: "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(","),
+    fetch: fetchFashionMnist,
   },
   emoji: {
     title: "Emoji by four designers, 9 categories; the same emoji always on one side of a split",
     licence: "those of Noto, Twemoji, OpenMoji and Fluent Emoji",
     source: "npm: @iconify-json/noto, twemoji, openmoji, fluent-emoji-flat",
-    locate: async () => openEmoji(),
+    make: openEmoji,
   },
 } as const satisfies Readonly<Record<string, Dataset>>;
 export type DatasetName = keyof typeof datasets;
 
-/** `$SELFSIGHT_DATA/<name>`, else the cache, else what `fetchInto` downloads; a broken download leaves nothing behind. */
-async function stored(name: string, fetchInto: (folder: string) => Promise<void>): Promise<string> {
+/** Where a data set lies on this machine: `$SELFSIGHT_DATA/<name>`, else in the cache; undefined when it is in neither. */
+export function datasetFolder(name: DatasetName): string | undefined {
   const given = process.env["SELFSIGHT_DATA"];
-  if (given && existsSync(join(given, name))) return join(given, name);
-  const folder = join(cacheDir(), "datasets", name);
-  if (existsSync(folder)) return folder;
+  const places = [...(given ? [join(given, name)] : []), cacheFolder(name)];
+  return places.find((folder) => existsSync(folder));
+}
+
+const cacheFolder = (name: string): string => join(cacheDir(), "datasets", name);
+
+/**
+ * Opens a data set, after fetching it if need be. `openPath` opens the folder that it lies in.
+ * @throws SelfsightError when it cannot be fetched
+ */
+export async function openDataset(
+  name: DatasetName,
+  openPath: (folder: string, classes?: readonly string[]) => Promise<ImageCollection>,
+  say: Say = () => {},
+): Promise<ImageCollection> {
+  const { make, classes }: Dataset = datasets[name];
+  if (make) return make();
+  const folder = datasetFolder(name) ?? (await fetchIntoCache(name, say));
+  return { ...(await openPath(folder, classes)), name };
+}
+
+/** What was fetched before a failure is kept beside the folder, so that the next try goes on from there. */
+async function fetchIntoCache(name: DatasetName, say: Say): Promise<string> {
+  const folder = cacheFolder(name);
   const draft = `${folder}.part`;
-  mkdirSync(draft, { recursive: true });
-  try {
-    await fetchInto(draft);
-  } catch (cause) {
-    const hint = `Or put the images into a folder "${name}" yourself, and set SELFSIGHT_DATA to the folder that holds it.`;
-    throw new SelfsightError(`The data set ${name} cannot be fetched. ${(cause as Error).message} ${hint}`, { cause });
-  }
-  renameSync(draft, folder);
+  const { fetch }: Dataset = datasets[name];
+  await withLock(
+    `${folder}.lock`,
+    () => say(`Waiting for another process that fetches ${name}`),
+    async () => {
+      if (existsSync(folder)) return; // by that other process
+      mkdirSync(draft, { recursive: true });
+      try {
+        await fetch?.(draft, say);
+      } catch (cause) {
+        const hint = `Or put the images into a folder "${name}" yourself, and set SELFSIGHT_DATA to the folder that holds it.`;
+        throw new SelfsightError(`The data set ${name} cannot be fetched. ${(cause as Error).message} ${hint}`, {
+          cause,
+        });
+      }
+      renameSync(draft, folder);
+    },
+  );
   return folder;
 }
 
-async function fetchCifar10(folder: string): Promise<void> {
-  const archive = join(folder, "cifar-10-binary.tar.gz");
-  await download("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", archive, {
-    md5: "c32a1d4ab5d03f1284b67883e8d87530",
-  });
-  await unpack(archive, folder);
+async function fetchCifar10(folder: string, say: Say): Promise<void> {
+  const name = "cifar-10-binary.tar.gz";
+  const md5 = "c32a1d4ab5d03f1284b67883e8d87530"; // from its home page
+  await fetchFile({ url: `https://www.cs.toronto.edu/~kriz/${name}`, name, md5 }, folder, say);
+  await unpack(join(folder, name), folder);
+  rmSync(join(folder, name));
 }
 
 /** MD5 sums from the README of the set's repository. */
@@ -82,10 +114,10 @@ const fashionFiles = {
   "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
 };
 
-async function fetchFashionMnist(folder: string): Promise<void> {
+async function fetchFashionMnist(folder: string, say: Say): Promise<void> {
   const home = "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion";
-  for (const [file, md5] of Object.entries(fashionFiles))
-    await download(`${home}/${file}`, join(folder, file), { md5 });
+  for (const [name, md5] of Object.entries(fashionFiles))
+    await fetchFile({ url: `${home}/${name}`, name, md5 }, folder, say);
 }
 
 /** Archives made by the host are not byte-stable: the files in them are checked, at a named commit. */
@@ -104,43 +136,25 @@ const clothingParts = [
   },
 ];
 
-async function fetchClothing(folder: string): Promise<void> {
-  for (const { repository, commit, folders, listing } of clothingParts) {
-    const archive = join(folder, `${repository}.tar.gz`);
-    await download(`https://codeload.github.com/alexeygrigorev/${repository}/tar.gz/${commit}`, archive);
-    await unpack(archive, folder);
+async function fetchClothing(folder: string, say: Say): Promise<void> {
+  const archiveOf = (repository: string) => `${repository}.tar.gz`;
+  for (const { repository, commit } of clothingParts) {
+    const url = `https://codeload.github.com/alexeygrigorev/${repository}/tar.gz/${commit}`;
+    await fetchFile({ url, name: archiveOf(repository) }, folder, say);
+  }
+  for (const { repository, folders, listing } of clothingParts) {
+    await unpack(join(folder, archiveOf(repository)), folder);
     await checkListing(folder, folders, listing);
   }
-  // The second repository holds the labelled photos too: what is left of it is unlabelled.
-  const labelled = new Set(
-    ["train", "validation", "test"].flatMap((split) =>
-      filesUnder(join(folder, split)).map((file) => file.split(/[\\/]/).at(-1)),
-    ),
-  );
-  for (const file of filesUnder(join(folder, "images"))) if (labelled.has(file)) rmSync(join(folder, "images", file));
-  renameSync(join(folder, "images"), join(folder, "unlabelled"));
+  separateUnlabelled(folder);
+  for (const { repository } of clothingParts) rmSync(join(folder, archiveOf(repository)));
 }
 
-async function unpack(archive: string, folder: string): Promise<void> {
-  await pipeline(createReadStream(archive), createGunzip(), unpackTar(folder, { strip: 1 }));
-  rmSync(archive);
-}
-
-/** The SHA-256 of what `sha256sum` prints of all files, sorted: by line, or by path. */
-async function checkListing(folder: string, parts: readonly string[], expected: string): Promise<void> {
-  const files = parts.flatMap((part) => filesUnder(join(folder, part)).map((file) => `${part}/${file}`)).sort();
-  const lines: string[] = [];
-  for (const file of files) lines.push(`${await checksum(join(folder, file), "sha256")}  ${file}\n`);
-  const sum = (list: string[]) => createHash("sha256").update(list.join("")).digest("hex");
-  if (sum(lines) === expected || sum([...lines].sort()) === expected) return;
-  throw new SelfsightError(
-    `The ${files.length} files under ${parts.join(", ")} are not those expected (sha256 of their listing: ${sum([...lines].sort())}).`,
-  );
-}
-
-function filesUnder(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)));
+/** `images` holds the photos of the splits too, under the same names: what is left of it becomes `unlabelled`. */
+export function separateUnlabelled(folder: string): void {
+  const splits = ["train", "validation", "test"].flatMap((split) => filesUnder(join(folder, split)));
+  const labelled = new Set(splits.map((file) => basename(file)));
+  const images = join(folder, "images");
+  for (const file of filesUnder(images)) if (labelled.has(basename(file))) rmSync(join(images, file));
+  renameSync(images, join(dirname(images), "unlabelled"));
 }

@@ -44,12 +44,10 @@ export function openFolder(folder: string): ImageCollection {
  */
 function splitFolders(folder: string): [split: string, path: string][] {
   const children = [...entriesOf(folder)].filter((entry) => !isHidden(entry) && isFolder(folder, entry));
-  const named = children.filter((entry) => splitNames.has(entry.name.toLowerCase()));
-  if (!named.length || (named.length === 1 && children.length > 1)) return [["all", ""]];
-  const splits = named.map((entry): [string, string] => [
-    splitNames.get(entry.name.toLowerCase()) ?? entry.name,
-    entry.name,
-  ]);
+  const splits = [...splitNames].flatMap(([name, split]) =>
+    children.filter((entry) => entry.name.toLowerCase() === name).map((entry): [string, string] => [split, entry.name]),
+  );
+  if (!splits.length || (splits.length === 1 && children.length > 1)) return [["all", ""]];
   for (const [i, [split, path]] of splits.entries()) {
     const earlier = splits.slice(0, i).find(([other]) => other === split)?.[1];
     if (earlier) throw new UsageError(`${folder}: "${earlier}" and "${path}" are the same split. Merge or rename one.`);

@@ -1,44 +1,57 @@
 /** IDX files, plain or gzipped: MNIST and Fashion-MNIST. Format: "THE IDX FILE FORMAT" at yann.lecun.com/exdb/mnist */
-import { readFileSync, statSync } from "node:fs";
-import { basename } from "node:path";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { UsageError } from "../errors.ts";
-import { hash, type ImageCollection, type ImageSet } from "./images.ts";
+import { hash, type ImageCollection, type ImageSet, numberedClasses } from "./images.ts";
 
 export function isIdx(file: string): boolean {
   return /idx[13]-ubyte(\.gz)?$/.test(file);
 }
 
-/** Pairs images (idx3) with labels (idx1) of the same name. `t10k` and `test` are the test split. */
+/**
+ * Images (…-images-idx3-ubyte) with the labels of the same name beside them (…-labels-idx1-ubyte), where there are any.
+ * What is called `t10k` or `test` is the test split.
+ * @param classes names of the classes, which the format only numbers
+ */
 export function openIdx(name: string, files: readonly string[], classes?: readonly string[]): ImageCollection {
-  const splits: Record<string, ImageSet> = {};
-  for (const file of files.filter((one) => one.includes("idx3"))) {
-    const labels = files.find((one) => one === file.replace("idx3", "idx1").replace("images", "labels"));
-    splits[/t10k|test/.test(basename(file)) ? "test" : "train"] = idxSet(file, labels, classes);
-  }
-  if (!Object.keys(splits).length)
+  const images = files.filter((file) => basename(file).includes("idx3"));
+  if (!images.length)
     throw new UsageError(`${name}: expected a file of images (…-images-idx3-ubyte), got only labels.`);
-  return { name, splits };
+  const parts = images.map((file) => ({ file, split: splitOf(file), labels: readLabels(file) }));
+  for (const [i, { file, split }] of parts.entries()) {
+    const earlier = parts.slice(0, i).find((part) => part.split === split);
+    if (earlier)
+      throw new UsageError(`${earlier.file} and ${file} would both be the split ${split}. Name one of them.`);
+  }
+  // Of all parts together, so that a number means the same in each.
+  const numbers = numberedClasses(parts.flatMap(({ labels }) => (labels ? [labels.data.reduce(max, 0)] : [])));
+  const named = numbers.map((number, i) => classes?.[i] ?? number);
+  return {
+    name,
+    splits: Object.fromEntries(parts.map(({ file, split, labels }) => [split, idxSet(file, split, labels, named)])),
+  };
 }
 
-function idxSet(file: string, labelFile: string | undefined, classes: readonly string[] | undefined): ImageSet {
+const max = (a: number, b: number) => Math.max(a, b);
+
+function splitOf(file: string): "train" | "test" {
+  return /t10k|test/.test(basename(file)) ? "test" : "train";
+}
+
+function idxSet(file: string, name: string, labels: IdxArray | undefined, classes: readonly string[]): ImageSet {
   const images = readIdx(file, 3);
   const [count = 0, height = 0, width = 0] = images.shape;
-  const labels = labelFile === undefined ? undefined : readIdx(labelFile, 1);
   if (labels && labels.shape[0] !== count) {
-    throw new UsageError(`${labelFile} has ${labels.shape[0]} labels for the ${count} images of ${file}.`);
+    throw new UsageError(`${labels.file} has ${labels.shape[0]} labels for the ${count} images of ${file}.`);
   }
-  const kinds =
-    labels &&
-    Array.from({ length: Math.max(...labels.data.subarray(0, count), 0) + 1 }, (_, i) => classes?.[i] ?? String(i));
   const { size, mtimeMs } = statSync(file);
-  const name = basename(file);
   return {
     name,
     length: count,
-    ...(kinds && { classes: kinds }),
+    ...(labels && { classes }),
     label: (i) => labels?.data[i] ?? -1,
-    id: (i) => `${name}#${i}`,
+    id: (i) => `${basename(file)}#${i}`,
     group: (i) => i,
     read: async (i) => {
       const grey = images.data.subarray(i * height * width, (i + 1) * height * width);
@@ -50,9 +63,20 @@ function idxSet(file: string, labelFile: string | undefined, classes: readonly s
   };
 }
 
-function readIdx(file: string, dimensions: number): { shape: number[]; data: Uint8Array } {
-  const raw = readFileSync(file);
-  const bytes = file.endsWith(".gz") ? gunzipSync(raw) : raw;
+interface IdxArray {
+  file: string;
+  /** Sizes, the outermost first. */
+  shape: number[];
+  data: Uint8Array;
+}
+
+function readLabels(images: string): IdxArray | undefined {
+  const file = join(dirname(images), basename(images).replace("idx3", "idx1").replace("images", "labels"));
+  return existsSync(file) ? readIdx(file, 1) : undefined;
+}
+
+function readIdx(file: string, dimensions: number): IdxArray {
+  const bytes = readBytes(file);
   // 0, 0, type (8 = unsigned byte), number of dimensions, then their sizes.
   if (bytes.length < 4 + 4 * dimensions || bytes.readUInt32BE(0) !== 0x800 + dimensions) {
     throw new UsageError(`${file} is no IDX file of ${dimensions} dimension(s) of unsigned bytes.`);
@@ -62,5 +86,16 @@ function readIdx(file: string, dimensions: number): { shape: number[]; data: Uin
   const expected = shape.reduce((product, size) => product * size, 1);
   if (data.length !== expected)
     throw new UsageError(`${file} holds ${data.length} bytes of data where its header promises ${expected}.`);
-  return { shape, data };
+  return { file, shape, data };
+}
+
+function readBytes(file: string): Buffer {
+  try {
+    const raw = readFileSync(file);
+    return file.endsWith(".gz") ? gunzipSync(raw) : raw;
+  } catch (cause) {
+    throw new UsageError(`${file} cannot be read: ${(cause as Error).message}. If it was cut short, get it again.`, {
+      cause,
+    });
+  }
 }

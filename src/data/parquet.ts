@@ -10,67 +10,116 @@ import {
   type FileMetaData,
   parquetMetadataAsync,
   parquetReadObjects,
+  parquetSchema,
 } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { SelfsightError, UsageError } from "../errors.ts";
-import { concatenate, hash, type ImageCollection, type ImageSet } from "./images.ts";
+import { concatenate, hash, type ImageCollection, type ImageSet, numberedClasses } from "./images.ts";
 
-/** Files named train-00000-of-00005.parquet are shards of a split; others are splits of their own name. */
-export async function openParquet(name: string, files: readonly string[]): Promise<ImageCollection> {
-  const shards = new Map<string, ImageSet[]>();
-  for (const file of [...files].sort()) {
-    const stem = basename(file, ".parquet").replace(/-\d{5}-of-\d{5}.*$/, "");
-    const split = { val: "validation", valid: "validation" }[stem] ?? stem;
-    shards.set(split, [...(shards.get(split) ?? []), await fileSet(file)]);
-  }
-  return { name, splits: Object.fromEntries([...shards].map(([split, sets]) => [split, concatenate(sets)])) };
+export function isParquet(file: string): boolean {
+  return file.endsWith(".parquet");
 }
 
-async function fileSet(file: string): Promise<ImageSet> {
-  const buffer = await asyncBufferFromFile(file);
-  const metadata = await readMetadata(buffer, file);
-  const columns = metadata.schema.map((column) => column.name);
-  const image = ["image", "img"].find((column) => columns.includes(column));
-  const label = ["label", "fine_label", "labels"].find((column) => columns.includes(column));
-  if (!image || !columns.includes("bytes")) {
-    throw new UsageError(
-      `${file} has no images: expected a column "image" or "img" with bytes, got ${columns.slice(1).join(", ")}.`,
-    );
+/**
+ * Files named train-00000-of-00005.parquet are shards of a split; others are splits of their own name.
+ * @throws UsageError for a file that is damaged or has no images, and for a missing shard
+ */
+export async function openParquet(name: string, paths: readonly string[]): Promise<ImageCollection> {
+  const files = await Promise.all([...paths].sort().map(openFile));
+  const named = files.find((file) => file.classes)?.classes;
+  const numbered = files.some((file) => file.labels) ? numberedClasses(files.flatMap(largestLabel)) : undefined;
+  const classes = named ?? numbered;
+  const splits = new Map<string, ImageSet[]>();
+  for (const file of files) splits.set(file.split, [...(splits.get(file.split) ?? []), fileSet(file, classes)]);
+  requireAllShards(paths);
+  return { name, splits: Object.fromEntries([...splits].map(([split, sets]) => [split, concatenate(sets, split)])) };
+}
+
+const shardName = /^(.*?)-(\d{5})-of-(\d{5})/;
+
+function splitOf(path: string): string {
+  const stem = shardName.exec(basename(path))?.[1] ?? basename(path, ".parquet");
+  return ["val", "valid"].includes(stem) ? "validation" : stem;
+}
+
+/** A set of which a part was not downloaded must not pass for the whole. A single file is asked for on purpose. */
+function requireAllShards(paths: readonly string[]): void {
+  if (paths.length === 1) return;
+  const names = paths.map((path) => basename(path));
+  for (const name of names) {
+    const [, split = "", , count = "0"] = shardName.exec(name) ?? [];
+    for (let i = 0; i < Number(count); i++) {
+      const shard = `${split}-${String(i).padStart(5, "0")}-of-${count}`;
+      if (!names.some((other) => other.startsWith(shard)))
+        throw new UsageError(`${shard}.parquet is missing beside ${name}. Get it, or name the files one by one.`);
+    }
   }
-  const groups = new RowGroups(file, buffer, metadata, image);
-  const labels = label === undefined ? undefined : await readLabels(buffer, metadata, label);
-  const classes =
-    labels && (classNames(metadata, label) ?? Array.from({ length: Math.max(...labels, 0) + 1 }, (_, i) => String(i)));
-  const { size, mtimeMs } = statSync(file);
-  const name = basename(file, ".parquet");
+}
+
+interface ParquetImages {
+  path: string;
+  split: string;
+  metadata: FileMetaData;
+  groups: RowGroups;
+  /** By row; -1 for none. */
+  labels: Int32Array | undefined;
+  classes: string[] | undefined;
+}
+
+async function openFile(path: string): Promise<ParquetImages> {
+  try {
+    const buffer = await asyncBufferFromFile(path);
+    const metadata = await parquetMetadataAsync(buffer);
+    const columns = parquetSchema(metadata).children;
+    const find = (names: readonly string[]) => columns.find(({ element }) => names.includes(element.name));
+    const image = find(["image", "img"]);
+    if (!image?.children.some(({ element }) => element.name === "bytes")) {
+      const there = columns.map(({ element }) => element.name).join(", ");
+      throw new UsageError(
+        `${path} has no images: expected a column "image" or "img" of { bytes, path }, got ${there}.`,
+      );
+    }
+    const label = find(["label", "fine_label", "coarse_label", "labels"])?.element.name;
+    return {
+      path,
+      split: splitOf(path),
+      metadata,
+      groups: new RowGroups(buffer, metadata, image.element.name),
+      labels: label === undefined ? undefined : await readLabels(path, { buffer, metadata }, label),
+      classes: label === undefined ? undefined : classNames(metadata, label),
+    };
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    throw new UsageError(`${path} is no sound Parquet file: ${(cause as Error).message}. Get it again.`, { cause });
+  }
+}
+
+function fileSet({ path, groups, metadata, labels }: ParquetImages, classes: readonly string[] | undefined): ImageSet {
+  const { size, mtimeMs } = statSync(path);
   return {
-    name,
+    name: basename(path),
     length: Number(metadata.num_rows),
-    ...(classes && { classes }),
+    ...(labels && classes && { classes }),
     label: (i) => labels?.[i] ?? -1,
-    id: (i) => `${name}#${i}`,
+    id: (i) => `${basename(path)}#${i}`,
     group: (i) => i,
     read: async (i) => ({ encoded: await groups.bytes(i) }),
-    fingerprint: hash([file, String(size), String(mtimeMs)]),
+    fingerprint: hash([path, String(size), String(mtimeMs)]),
   };
-}
-
-async function readMetadata(buffer: AsyncBuffer, file: string): Promise<FileMetaData> {
-  try {
-    return await parquetMetadataAsync(buffer);
-  } catch (cause) {
-    throw new UsageError(`${file} is no sound Parquet file: ${(cause as Error).message}.`, { cause });
-  }
 }
 
 /** Reads row groups as they are asked for, and keeps the last two: images are read in order, by several workers. */
 class RowGroups {
   private readonly starts: number[] = [];
-  private readonly cached = new Map<number, Promise<Uint8Array[]>>();
-  private readonly source: { file: string; buffer: AsyncBuffer; metadata: FileMetaData; column: string };
+  private readonly cached = new Map<number, Promise<(Uint8Array | undefined)[]>>();
+  private readonly buffer: AsyncBuffer;
+  private readonly metadata: FileMetaData;
+  private readonly column: string;
 
-  constructor(file: string, buffer: AsyncBuffer, metadata: FileMetaData, column: string) {
-    this.source = { file, buffer, metadata, column };
+  constructor(buffer: AsyncBuffer, metadata: FileMetaData, column: string) {
+    this.buffer = buffer;
+    this.metadata = metadata;
+    this.column = column;
     let start = 0;
     for (const group of metadata.row_groups) {
       this.starts.push(start);
@@ -87,7 +136,7 @@ class RowGroups {
     return bytes;
   }
 
-  private read(group: number): Promise<Uint8Array[]> {
+  private read(group: number): Promise<(Uint8Array | undefined)[]> {
     let images = this.cached.get(group);
     if (!images) {
       images = this.decode(group);
@@ -97,30 +146,37 @@ class RowGroups {
     return images;
   }
 
-  private async decode(group: number): Promise<Uint8Array[]> {
-    const { buffer, metadata, column } = this.source;
-    const [rowStart, rowEnd] = [this.starts[group] ?? 0, this.starts[group + 1] ?? 0];
-    const rows = await parquetReadObjects({
-      file: buffer,
-      metadata,
-      compressors,
-      columns: [column],
-      rowStart,
-      rowEnd,
-      utf8: false,
-    });
-    return rows.map((row) => (row[column] as { bytes: Uint8Array } | null)?.bytes as Uint8Array);
+  private async decode(group: number): Promise<(Uint8Array | undefined)[]> {
+    const { buffer: file, metadata, column } = this;
+    const [rowStart = 0, rowEnd = 0] = this.starts.slice(group, group + 2);
+    const columns = [column];
+    const rows = await parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd, utf8: false });
+    return rows.map((row) => (row[column] as { bytes?: Uint8Array } | null)?.bytes ?? undefined);
   }
 }
 
-async function readLabels(file: AsyncBuffer, metadata: FileMetaData, column: string): Promise<Int32Array> {
-  const rows = await parquetReadObjects({ file, metadata, compressors, columns: [column] });
-  return Int32Array.from(rows, (row) => (row[column] === null ? -1 : Number(row[column])));
+async function readLabels(
+  path: string,
+  { buffer, metadata }: { buffer: AsyncBuffer; metadata: FileMetaData },
+  column: string,
+): Promise<Int32Array> {
+  const rows = await parquetReadObjects({ file: buffer, metadata, compressors, columns: [column] });
+  return Int32Array.from(rows, (row) => {
+    const label = row[column];
+    if (label === null || label === undefined) return -1;
+    if (typeof label === "bigint" || Number.isInteger(label)) return Number(label);
+    throw new UsageError(`${path}: the column "${column}" must hold numbers of classes, got ${JSON.stringify(label)}.`);
+  });
 }
 
-function classNames(metadata: FileMetaData, column: string | undefined): string[] | undefined {
+function largestLabel({ labels }: ParquetImages): number[] {
+  return labels ? [labels.reduce((a, b) => Math.max(a, b), -1)] : [];
+}
+
+/** From the description of the columns that the library `datasets` leaves in the file. */
+function classNames(metadata: FileMetaData, column: string): string[] | undefined {
   const text = metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value;
-  if (!text || column === undefined) return undefined;
+  if (!text) return undefined;
   const { info } = JSON.parse(text) as { info?: { features?: Record<string, { names?: string[] }> } };
   return info?.features?.[column]?.names;
 }
