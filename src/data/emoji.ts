@@ -23,17 +23,22 @@ const CATEGORIES = [
   "Symbols",
   "Travel & Places",
 ];
-const SKIN_TONE = /-(?:(?:medium-)?(?:light|dark)|medium)(?:-skin-tone)?(?:-|$)|skin-tone/;
+/** The five skin tones, as they stand in a sequence of code points. */
+const SKIN_TONE = /1f3f[b-f]/;
 
 /** Side of the rasterised drawings, in pixels. */
 const SIZE = 128;
 
 interface Drawing {
-  name: string;
   designer: string;
+  /** What the designer's package calls it. */
+  name: string;
+  /** Code points in hexadecimal: the same for all designers. */
+  emoji: string;
   label: number;
 }
 
+/** A package's icons.json. */
 interface Icons {
   icons: Record<string, { body: string; width?: number; height?: number }>;
   width?: number;
@@ -43,17 +48,28 @@ interface Icons {
 /** Train and test, 80 to 20 emoji of every category. @throws UsageError naming the packages to install */
 export function openEmoji(): ImageCollection {
   const icons = new Map(DESIGNERS.map((designer) => [designer as string, load<Icons>(designer, "icons.json")]));
-  const drawings = DESIGNERS.flatMap((designer) => {
-    const { categories } = load<{ categories: Record<string, string[]> }>(designer, "metadata.json");
-    return CATEGORIES.flatMap((category, label) => {
-      const names = categories[category] ?? categories[category.replace("& ", "")] ?? [];
-      return names
-        .filter((name) => !SKIN_TONE.test(name) && icons.get(designer)?.icons[name])
-        .map((name): Drawing => ({ name, designer, label }));
-    });
-  });
+  const drawings = [...icons].flatMap(([designer, { icons: bodies }]) => distinct(drawingsBy(designer), bodies));
   const [train, test] = splitByGroup(drawingSet(drawings, icons), 0.8, 0);
-  return { name: "emoji", splits: { train, test } };
+  return { name: "emoji", splits: { train: { ...train, name: "train" }, test: { ...test, name: "test" } } };
+}
+
+function drawingsBy(designer: string): Drawing[] {
+  const { categories } = load<{ categories: Record<string, string[]> }>(designer, "metadata.json");
+  const names = Object.entries(load<Record<string, string>>(designer, "chars.json"));
+  // The first code wins: OpenMoji has later ones of its own for some standard emoji's names.
+  const emojiOf = new Map(names.reverse().map(([emoji, name]) => [name, emoji]));
+  return CATEGORIES.flatMap((category, label) =>
+    (categories[category] ?? categories[category.replace("& ", "")] ?? []).flatMap((name): Drawing[] => {
+      const emoji = emojiOf.get(name);
+      return emoji === undefined || SKIN_TONE.test(emoji) ? [] : [{ designer, name, emoji, label }];
+    }),
+  );
+}
+
+/** Without what is drawn exactly as an earlier one, such as the flags of France and of its Clipperton Island. */
+function distinct(drawings: readonly Drawing[], icons: Icons["icons"]): Drawing[] {
+  const seen = new Map(drawings.toReversed().map((drawing) => [icons[drawing.name]?.body, drawing]));
+  return drawings.filter((drawing) => seen.get(icons[drawing.name]?.body) === drawing);
 }
 
 function drawingSet(drawings: readonly Drawing[], icons: ReadonlyMap<string, Icons>): ImageSet {
@@ -68,7 +84,7 @@ function drawingSet(drawings: readonly Drawing[], icons: ReadonlyMap<string, Ico
     classes: CATEGORIES,
     label: (i) => at(i).label,
     id: (i) => `${at(i).designer}/${at(i).name}`,
-    group: (i) => at(i).name,
+    group: (i) => at(i).emoji,
     read: async (i) => {
       const { designer, name } = at(i);
       const set = icons.get(designer) as Icons;
