@@ -21,19 +21,35 @@ export interface DownloadOptions {
  * @throws SelfsightError saying what was expected and what came; a part that may go on is kept
  */
 export async function download(url: string, file: string, options: DownloadOptions = {}): Promise<void> {
-  const { retries = 3 } = options;
   mkdirSync(dirname(file), { recursive: true });
   const part = `${file}.part`;
+  const resumed = existsSync(part);
+  await fetchAll(url, part, options);
+  let complaint = await verify(part, options);
+  if (complaint && resumed) {
+    // What an earlier run left may be of another file.
+    rmSync(part);
+    await fetchAll(url, part, options);
+    complaint = await verify(part, options);
+  }
+  if (complaint) {
+    rmSync(part);
+    throw new SelfsightError(`${url} sent other bytes than expected: ${complaint}. They are deleted; try again later.`);
+  }
+  renameSync(part, file);
+}
+
+/** Tries again, from where it broke off, while connections break. */
+async function fetchAll(url: string, part: string, options: DownloadOptions): Promise<void> {
+  const { retries = 3 } = options;
   for (let attempt = 0; ; attempt++) {
     try {
-      await fetchPart(url, part, options);
-      break;
+      return await fetchPart(url, part, options);
     } catch (error) {
-      if (error instanceof SelfsightError || attempt >= retries) throw unreachable(url, error as Error);
+      if (error instanceof SelfsightError) throw error;
+      if (attempt >= retries) throw unreachable(url, error as Error);
     }
   }
-  await verify(part, url, options);
-  renameSync(part, file);
 }
 
 /** Asks for the bytes that are missing, and appends them. */
@@ -44,14 +60,16 @@ async function fetchPart(url: string, part: string, { onProgress, patience = 20 
   try {
     const response = await fetch(url, {
       signal: watchdog.signal,
-      ...(have && { headers: { Range: `bytes=${have}-` } }),
+      headers: { "Accept-Encoding": "identity", ...(have && { Range: `bytes=${have}-` }) },
     });
-    const resumed = response.status === 206 && response.headers.get("content-range")?.startsWith(`bytes ${have}-`);
     if (response.status === 416) {
-      // Nothing lies beyond what we have: either it is whole, or it is not this file. The checksum tells.
+      // Nothing lies beyond what we have: it is whole, or not this file ("bytes */LENGTH", RFC 9110, 14.4).
       await response.body?.cancel();
-      return;
+      if (response.headers.get("content-range") === `bytes */${have}`) return;
+      rmSync(part, { force: true });
+      throw new Error(`it has no bytes after the first ${have}`);
     }
+    const resumed = response.status === 206 && response.headers.get("content-range")?.startsWith(`bytes ${have}-`);
     if (!response.ok || (response.status === 206 && !resumed)) {
       await response.body?.cancel();
       throw new SelfsightError(`${url} answered ${response.status} ${response.statusText}.`);
@@ -80,30 +98,24 @@ async function fetchPart(url: string, part: string, { onProgress, patience = 20 
   }
 }
 
-async function verify(part: string, url: string, { sha256, md5 }: DownloadOptions): Promise<void> {
-  for (const [algorithm, expected] of [
-    ["sha256", sha256],
-    ["md5", md5],
-  ] as const) {
+/** What is wrong with the file, or undefined. */
+async function verify(file: string, { sha256, md5 }: DownloadOptions): Promise<string | undefined> {
+  for (const [algorithm, expected] of Object.entries({ sha256, md5 })) {
     if (!expected) continue;
-    const actual = await checksum(part, algorithm);
-    if (actual === expected) continue;
-    rmSync(part);
-    throw new SelfsightError(
-      `${url} sent other bytes than expected: ${algorithm} ${actual} instead of ${expected}. They are deleted; try again later.`,
-    );
+    const actual = await checksum(file, algorithm);
+    if (actual !== expected) return `${algorithm} ${actual} instead of ${expected}`;
   }
+  return undefined;
 }
 
-/** Of a file, in hexadecimal. */
-export async function checksum(file: string, algorithm: "sha256" | "md5"): Promise<string> {
+/** Of a file, in hexadecimal. `algorithm` is one that node:crypto knows, such as sha256. */
+export async function checksum(file: string, algorithm: string): Promise<string> {
   const digest = createHash(algorithm);
   await pipeline(createReadStream(file), digest);
   return digest.digest("hex");
 }
 
 function unreachable(url: string, error: Error): SelfsightError {
-  if (error instanceof SelfsightError) return error;
   const reason =
     error.name === "AbortError"
       ? "nothing came for a while"
