@@ -1,0 +1,63 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openImages } from "../../src/data/open.ts";
+import { UsageError } from "../../src/errors.ts";
+import { scratch } from "../images.ts";
+
+const root = scratch();
+
+/** Records of one label each: red is the row, green the column, blue the label. */
+function batch(...labels: number[]): Buffer {
+  const plane = (value: (row: number, column: number) => number) =>
+    Array.from({ length: 1024 }, (_, i) => value(i >> 5, i & 31));
+  return Buffer.from(
+    labels.flatMap((label) => [label, ...plane((row) => row), ...plane((_, column) => column), ...plane(() => label)]),
+  );
+}
+
+function folderOf(name: string, files: Record<string, Buffer | string>): string {
+  const folder = join(root, name);
+  mkdirSync(folder, { recursive: true });
+  for (const [file, bytes] of Object.entries(files)) writeFileSync(join(folder, file), bytes);
+  return folder;
+}
+
+describe("CIFAR-10's binary files", () => {
+  it("are batches of one training split, and a test split", async () => {
+    const names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+    const { splits } = await openImages(
+      folderOf("whole", {
+        "data_batch_1.bin": batch(3, 9),
+        "data_batch_2.bin": batch(0),
+        "test_batch.bin": batch(7),
+        "batches.meta.txt": `${names.join("\n")}\n\n`,
+      }),
+    );
+    const { train, test } = splits;
+    expect([train?.name, train?.length, test?.length]).toEqual(["train", 3, 1]);
+    expect([0, 1, 2].map((i) => train?.label(i))).toEqual([3, 9, 0]);
+    expect(train?.classes).toEqual(names);
+    expect(train?.id(2)).toBe("data_batch_2.bin#0");
+    const image = await train?.read(1);
+    if (!image || !("pixels" in image)) throw new Error("expected pixels");
+    expect([image.width, image.height, image.pixels.length]).toEqual([32, 32, 3072]);
+    expect([...image.pixels.subarray(3 * (5 * 32 + 17), 3 * (5 * 32 + 17) + 3)]).toEqual([5, 17, 9]);
+  });
+
+  it("number their classes where the list of names is missing", async () => {
+    const { splits } = await openImages(join(folderOf("bare", { "test_batch.bin": batch(1) }), "test_batch.bin"));
+    expect(Object.keys(splits)).toEqual(["test"]);
+    expect(splits["test"]?.classes?.slice(8)).toEqual(["8", "9"]);
+  });
+
+  it.each<[string, Buffer, RegExp]>([
+    ["cut short", batch(1, 2).subarray(0, -1), /no CIFAR-10 file, or cut short: 6145 bytes are no multiple of 3073/],
+    ["empty", Buffer.alloc(0), /no CIFAR-10 file/],
+    ["of another kind", batch(1, 10), /a label 10, expected 0 to 9/],
+  ])("%s: one clear refusal", async (name, bytes, message) => {
+    const failure = openImages(folderOf(name, { "data_batch_1.bin": bytes }));
+    await expect(failure).rejects.toThrow(UsageError);
+    await expect(failure).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,85 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { openImages } from "../../src/data/open.ts";
+import { UsageError } from "../../src/errors.ts";
+import { scratch } from "../images.ts";
+
+const root = scratch();
+
+/** The header and the data of an IDX file. */
+function idx(shape: readonly number[], data: ArrayLike<number>): Buffer {
+  const header = Buffer.alloc(4 + 4 * shape.length);
+  header.writeUInt32BE(0x800 + shape.length);
+  for (const [i, size] of shape.entries()) header.writeUInt32BE(size, 4 + 4 * i);
+  return Buffer.concat([header, Buffer.from(Uint8Array.from(data))]);
+}
+
+/** Two images of 2 × 3 pixels. */
+const twoImages = idx([2, 2, 3], [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110]);
+
+function folderOf(name: string, files: Record<string, Buffer>): string {
+  const folder = join(root, name);
+  mkdirSync(folder, { recursive: true });
+  for (const [file, bytes] of Object.entries(files)) writeFileSync(join(folder, file), bytes);
+  return folder;
+}
+
+describe("IDX files", () => {
+  it("are paired with their labels, gzipped or not, in a folder of any name", async () => {
+    const folder = folderOf("images-idx3", {
+      "train-images-idx3-ubyte": twoImages,
+      "train-labels-idx1-ubyte": idx([2], [3, 0]),
+      "t10k-images-idx3-ubyte.gz": gzipSync(twoImages),
+      "t10k-labels-idx1-ubyte.gz": gzipSync(idx([2], [1, 1])),
+    });
+    const { splits } = await openImages(folder);
+    expect(Object.keys(splits).sort()).toEqual(["test", "train"]);
+    const { train, test } = splits;
+    expect([train?.label(0), train?.label(1), test?.label(1)]).toEqual([3, 0, 1]);
+    expect(train?.classes).toEqual(["0", "1", "2", "3"]);
+    expect(test?.classes).toEqual(train?.classes); // though none of its labels is 3
+    expect(test?.id(1)).toBe("t10k-images-idx3-ubyte.gz#1");
+    const second = [60, 70, 80, 90, 100, 110].flatMap((grey) => [grey, grey, grey]);
+    for (const set of [train, test])
+      expect(await set?.read(1)).toEqual({ pixels: Uint8Array.from(second), width: 3, height: 2 });
+    expect(train?.fingerprint).not.toBe(test?.fingerprint);
+  });
+
+  it("are read without labels too, and one by one with the labels beside them", async () => {
+    const bare = await openImages(folderOf("bare", { "images-idx3-ubyte": twoImages }));
+    expect(bare.splits["train"]?.classes).toBeUndefined();
+    expect(bare.splits["train"]?.label(0)).toBe(-1);
+    const folder = folderOf("one", {
+      "test-images-idx3-ubyte": twoImages,
+      "test-labels-idx1-ubyte": idx([2], [1, 0]),
+    });
+    const { splits } = await openImages(join(folder, "test-images-idx3-ubyte"));
+    expect([Object.keys(splits), splits["test"]?.label(0)]).toEqual([["test"], 1]);
+  });
+
+  const images = "train-images-idx3-ubyte";
+  const labels = "train-labels-idx1-ubyte";
+  it.each<[string, Record<string, Buffer>, RegExp]>([
+    ["labels alone", { [labels]: idx([2], [0, 1]) }, /expected a file of images.*only labels/],
+    ["too few labels", { [images]: twoImages, [labels]: idx([1], [0]) }, /has 1 labels for the 2 images/],
+    ["another format", { [images]: Buffer.from("not what the name says") }, /is no IDX file of 3 dimension/],
+    ["an empty file", { [images]: Buffer.alloc(0) }, /is no IDX file/],
+    ["data cut short", { [images]: twoImages.subarray(0, -1) }, /holds 11 bytes of data where its header promises 12/],
+    [
+      "a gzip file cut short",
+      { [`${images}.gz`]: gzipSync(twoImages).subarray(0, 20) },
+      /cannot be read.*get it again/,
+    ],
+    [
+      "two files for one split",
+      { "a-images-idx3-ubyte": twoImages, "b-images-idx3-ubyte": twoImages },
+      /would both be/,
+    ],
+  ])("%s: one clear refusal", async (name, files, message) => {
+    const failure = openImages(folderOf(name, files));
+    await expect(failure).rejects.toThrow(UsageError);
+    await expect(failure).rejects.toThrow(message);
+  });
+});
