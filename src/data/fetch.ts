@@ -36,7 +36,7 @@ const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
 /** Unpacks a .tar.gz, without its uppermost folder. */
 export async function unpack(archive: string, folder: string): Promise<void> {
   try {
-    await pipeline(createReadStream(archive), createGunzip(), unpackTar(folder, { strip: 1 }));
+    await pipeline(createReadStream(archive), createGunzip(), unpackTar(folder, { strip: 1, strict: true }));
   } catch (cause) {
     rmSync(archive); // or the next try would fail on it again
     throw new SelfsightError(`${basename(archive)} cannot be unpacked: ${(cause as Error).message}.`, { cause });

@@ -31,7 +31,7 @@ export async function openParquet(name: string, paths: readonly string[]): Promi
   const classes = named ?? numbered;
   const splits = new Map<string, ImageSet[]>();
   for (const file of files) splits.set(file.split, [...(splits.get(file.split) ?? []), fileSet(file, classes)]);
-  requireAllShards(paths);
+  if (!paths.some((path) => basename(path) === name)) requireAllShards(paths); // a file by its own name is asked for on purpose
   return { name, splits: Object.fromEntries([...splits].map(([split, sets]) => [split, concatenate(sets, split)])) };
 }
 
@@ -42,9 +42,8 @@ function splitOf(path: string): string {
   return ["val", "valid"].includes(stem) ? "validation" : stem;
 }
 
-/** A set of which a part was not downloaded must not pass for the whole. A single file is asked for on purpose. */
+/** A set of which a part was not downloaded must not pass for the whole. */
 function requireAllShards(paths: readonly string[]): void {
-  if (paths.length === 1) return;
   const names = paths.map((path) => basename(path));
   for (const name of names) {
     const [, split = "", , count = "0"] = shardName.exec(name) ?? [];

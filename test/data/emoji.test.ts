@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { openEmoji } from "../../src/data/emoji.ts";
 import { concatenate, type ImageSet } from "../../src/data/images.ts";
 
@@ -67,5 +67,22 @@ describe("emoji", () => {
   it("drawn exactly alike are there once", () => {
     expect(ids).toContain("openmoji/flag-chad");
     expect(ids).not.toContain("openmoji/flag-romania");
+  });
+
+  it("name the packages to install where they are missing", async () => {
+    vi.resetModules();
+    vi.doMock("node:module", () => ({
+      createRequire: () => ({
+        resolve: (path: string) => {
+          throw new Error(`Cannot find module '${path}'`);
+        },
+      }),
+    }));
+    try {
+      const { openEmoji: openWithout } = await import("../../src/data/emoji.ts");
+      expect(() => openWithout()).toThrow(/not installed: npm install @iconify-json\/noto .*fluent-emoji-flat/);
+    } finally {
+      vi.doUnmock("node:module");
+    }
   });
 });

@@ -76,7 +76,9 @@ describe("a folder's structure", () => {
   });
 
   it("two names for one split are refused", () => {
-    expect(() => openFolder(folderOf("val/1.png", "validation/1.png"))).toThrow('"val" and "validation" are the same split');
+    expect(() => openFolder(folderOf("val/1.png", "validation/1.png"))).toThrow(
+      '"val" and "validation" are the same split',
+    );
   });
 });
 
