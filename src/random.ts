@@ -11,9 +11,9 @@ export type { RandomGenerator };
 
 /** A generator of its own for each seed and place (step, epoch, image ...). */
 export function randomAt(seed: number, ...place: readonly number[]): RandomGenerator {
-  let state = seed | 0;
-  for (const part of place) state = mix(state ^ mix(part | 0));
-  return xoroshiro128plus(mix(state));
+  let state = mix(seed);
+  for (const part of place) state = mix(state ^ part);
+  return xoroshiro128plus(state);
 }
 
 /** A number in [low, high). */
@@ -35,6 +35,7 @@ export function shuffle<List extends { readonly length: number; [i: number]: unk
 
 /** Spreads the bits: neighbouring seeds give unrelated numbers ("lowbias32", https://nullprogram.com/blog/2018/07/31/). */
 function mix(x: number): number {
+  x = (x + 0x9e3779b9) | 0; // 0 would stay 0, and seed and place could be swapped
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
   return x ^ (x >>> 16);

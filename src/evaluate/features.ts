@@ -1,9 +1,12 @@
-/** Frozen features of every layer: each feature map averaged over its area. */
+/**
+ * Frozen features of every layer: each feature map averaged over a grid, as fine as at most 1,024 numbers allow. Layers
+ * then compete with about as many features each (Kolesnikov et al. 2019, section 4.2, allow 9,000).
+ */
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { PixelStore } from "../data/pixels.ts";
 import type { Encoder } from "../models/model.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
-import { cat, resize } from "../torch/ops.ts";
+import { adaptiveAvgPool2d, cat, resize } from "../torch/ops.ts";
 import { keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import type { Compute } from "../train/precision.ts";
@@ -12,6 +15,13 @@ import type { Compute } from "../train/precision.ts";
 export type LayerFeatures = Record<string, Tensor>;
 
 const BATCH = 128;
+const MAX_FEATURES = 1024;
+
+/** Feature maps (B, C, H, W) to (B, C · g · g) with g ≤ H. */
+function pool(maps: Tensor): Tensor {
+  const grid = Math.min(maps.size(2), Math.max(1, Math.floor(Math.sqrt(MAX_FEATURES / maps.size(1)))));
+  return adaptiveAvgPool2d(maps, grid).flatten(1);
+}
 
 /**
  * Pooled features of every layer of an encoder, in evaluation mode.
@@ -22,7 +32,7 @@ export function encoderFeatures(encoder: Encoder, store: PixelStore, compute: Co
   return collect(store, (pixels) => {
     const images = normalise(pixels.to(compute.device)).contiguous("channels_last");
     const maps = autocast(compute.device, compute.precision, () => encoder.features(images));
-    return Object.fromEntries(Object.entries(maps).map(([layer, map]) => [layer, map.to("f32").mean([2, 3])]));
+    return Object.fromEntries(Object.entries(maps).map(([layer, map]) => [layer, pool(map.to("f32"))]));
   });
 }
 

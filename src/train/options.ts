@@ -12,15 +12,20 @@ export const pretrainOptions = z.strictObject({
     .record(z.string(), z.unknown())
     .default({})
     .describe("the task's own options, on the command line as key=value"),
-  model: z.string().default("resnet18").describe("architecture (selfsight models lists them)"),
-  width: z.number().positive().max(64).default(1).describe("multiplies every layer's channels"),
+  model: z.string().default("resnet10").describe("architecture (selfsight models lists them)"),
+  width: z
+    .number()
+    .positive()
+    .max(64)
+    .default(0.5)
+    .describe("multiplies every layer's channels; 1 is the architecture's own, 0.5 what a laptop trains in minutes"),
   stem: z.enum(["imagenet", "cifar", "patch"]).optional().describe("first layers; default: the architecture's own"),
   imageSize: z.int().min(4).max(1024).default(64).describe("side of the network's input, in pixels"),
   crop: z
     .enum(["auto", "resized", "shifted"])
     .default("auto")
     .describe("random crops: resized to the input (photos), or shifted by an eighth (images no larger than the input)"),
-  minArea: z.number().gt(0).max(1).default(0.35).describe("least part of an image's area that a resized crop covers"),
+  minArea: z.number().gt(0).max(1).default(0.08).describe("least part of an image's area that a resized crop covers"),
   flip: z.boolean().default(true).describe("mirror every other crop"),
   epochs: z.number().positive().optional().describe("passes over the images; default: 50, unless minutes are given"),
   minutes: z.number().positive().optional().describe("train for so long instead of a number of epochs"),
