@@ -43,9 +43,10 @@ export function openFolder(folder: string): ImageCollection {
  * well be the class of the trains.
  */
 function splitFolders(folder: string): [split: string, path: string][] {
-  const children = [...entriesOf(folder)].filter((entry) => !isHidden(entry) && isFolder(folder, entry));
+  const children: string[] = [];
+  for (const entry of entriesOf(folder)) if (!isHidden(entry) && isFolder(folder, entry)) children.push(entry.name);
   const splits = [...splitNames].flatMap(([name, split]) =>
-    children.filter((entry) => entry.name.toLowerCase() === name).map((entry): [string, string] => [split, entry.name]),
+    children.filter((child) => child.toLowerCase() === name).map((child): [string, string] => [split, child]),
   );
   if (!splits.length || (splits.length === 1 && children.length > 1)) return [["all", ""]];
   for (const [i, [split, path]] of splits.entries()) {
@@ -198,8 +199,11 @@ function statIfThere(path: string): Stats | undefined {
   }
 }
 
-/** One after another: a list of a million entries would take more memory than all that is kept of them. */
-function* entriesOf(folder: string): Generator<Dirent> {
+/**
+ * What a folder holds, one after another: a list of a million entries would take more memory than all that is kept.
+ * @throws UsageError when it cannot be read
+ */
+export function* entriesOf(folder: string): Generator<Dirent> {
   let open: Dir;
   try {
     open = opendirSync(folder, { bufferSize: 1024 });
@@ -214,6 +218,6 @@ function* entriesOf(folder: string): Generator<Dirent> {
 }
 
 /** The refusal for what the system does not let us read. */
-export function unreadable(path: string, cause: unknown): UsageError {
+function unreadable(path: string, cause: unknown): UsageError {
   return new UsageError(`${path} cannot be read: ${(cause as Error).message}. Check its permissions.`, { cause });
 }

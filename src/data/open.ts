@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { nearest, UsageError } from "../errors.ts";
 import { isCifar, openCifar } from "./cifar.ts";
 import { type DatasetName, datasets, openDataset } from "./datasets.ts";
-import { openFolder, unreadable } from "./folder.ts";
+import { entriesOf, openFolder } from "./folder.ts";
 import { isIdx, openIdx } from "./idx.ts";
 import type { ImageCollection } from "./images.ts";
 import { isParquet, openParquet } from "./parquet.ts";
@@ -48,7 +48,7 @@ const formats = [
 /** `classes` names the classes of a format that only numbers them. */
 async function openPath(path: string, classes?: readonly string[]): Promise<ImageCollection> {
   const folder = statSync(path).isDirectory() ? path : undefined;
-  const names = folder === undefined ? [basename(path)] : namesIn(folder);
+  const names = folder === undefined ? [basename(path)] : knownFilesIn(folder);
   for (const { is, open } of formats) {
     const files = names.filter(is).map((name) => join(folder ?? dirname(path), name));
     if (files.length) return open(basename(path), files, classes);
@@ -59,10 +59,9 @@ async function openPath(path: string, classes?: readonly string[]): Promise<Imag
   );
 }
 
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch (cause) {
-    throw unreadable(folder, cause);
-  }
+/** Only what is of a known format: a folder may hold a million pictures. */
+function knownFilesIn(folder: string): string[] {
+  const names: string[] = [];
+  for (const { name } of entriesOf(folder)) if (formats.some(({ is }) => is(name))) names.push(name);
+  return names.sort();
 }
