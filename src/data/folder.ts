@@ -3,7 +3,7 @@
  * cost little more than their names.
  */
 import { createHash } from "node:crypto";
-import { type Dir, type Dirent, opendirSync, realpathSync, type Stats, statSync } from "node:fs";
+import { type Dirent, opendirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, extname, join, sep } from "node:path";
 import { UsageError } from "../errors.ts";
@@ -149,7 +149,7 @@ function listImages(root: string, split: string, path: string): Listing {
   const others = new Set<string>();
   const visit = (relative: string, ancestors: readonly string[]): void => {
     const folder = join(root, path, relative);
-    const real = realpathSync(folder);
+    const real = readable(folder, () => realpathSync(folder));
     if (ancestors.includes(real)) return; // a link back up
     const folders: string[] = [];
     const files: string[] = [];
@@ -191,12 +191,14 @@ function isFolder(parent: string, entry: Dirent): boolean {
 
 /** Undefined for a link to nowhere, or to itself. */
 function statIfThere(path: string): Stats | undefined {
-  try {
-    return statSync(path);
-  } catch (cause) {
-    if (["ENOENT", "ELOOP"].includes((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
-    throw unreadable(path, cause);
-  }
+  return readable(path, () => {
+    try {
+      return statSync(path);
+    } catch (error) {
+      if (["ENOENT", "ELOOP"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+      throw error;
+    }
+  });
 }
 
 /**
@@ -204,12 +206,7 @@ function statIfThere(path: string): Stats | undefined {
  * @throws UsageError when it cannot be read
  */
 export function* entriesOf(folder: string): Generator<Dirent> {
-  let open: Dir;
-  try {
-    open = opendirSync(folder, { bufferSize: 1024 });
-  } catch (cause) {
-    throw unreadable(folder, cause);
-  }
+  const open = readable(folder, () => opendirSync(folder, { bufferSize: 1024 }));
   try {
     for (let entry = open.readSync(); entry; entry = open.readSync()) yield entry;
   } finally {
@@ -217,7 +214,10 @@ export function* entriesOf(folder: string): Generator<Dirent> {
   }
 }
 
-/** The refusal for what the system does not let us read. */
-function unreadable(path: string, cause: unknown): UsageError {
-  return new UsageError(`${path} cannot be read: ${(cause as Error).message}. Check its permissions.`, { cause });
+function readable<Result>(path: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (cause) {
+    throw new UsageError(`${path} cannot be read: ${(cause as Error).message}. Check its permissions.`, { cause });
+  }
 }

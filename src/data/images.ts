@@ -55,12 +55,12 @@ export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => 
     starts.push(length);
     length += set.length;
   }
-  /** The part that holds image i, its number, and where the image stands in it. */
-  const find = (i: number): { set: ImageSet; part: number; at: number } => {
+  /** Asks the part that holds image i, telling where the image stands in it and which part it is. */
+  const ask = <Answer>(i: number, question: (set: ImageSet, at: number, part: number) => Answer): Answer => {
     const part = i < length ? starts.findLastIndex((start) => start <= i) : -1;
     const set = sets[part];
     if (!set) throw new RangeError(`image ${i} of ${length}`);
-    return { set, part, at: i - (starts[part] ?? 0) };
+    return question(set, i - (starts[part] ?? 0), part);
   };
   const classes = sets.find((set) => set.classes)?.classes;
   const same = sets.every((set) => !set.classes || String(set.classes) === String(classes));
@@ -68,23 +68,14 @@ export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => 
     name,
     length,
     ...(same && classes && { classes }),
-    label: (i) => {
-      const { set, at } = find(i);
-      return same ? set.label(at) : -1;
-    },
-    id: (i) => {
-      const { set, at } = find(i);
-      return set.id(at);
-    },
-    group: (i) => {
-      const { set, part, at } = find(i);
-      const group = set.group(at);
-      return typeof group === "number" ? `${part}/${group}` : group; // numbers count within their own part
-    },
-    read: (i) => {
-      const { set, at } = find(i);
-      return set.read(at);
-    },
+    label: (i) => ask(i, (set, at) => (same ? set.label(at) : -1)),
+    id: (i) => ask(i, (set, at) => set.id(at)),
+    group: (i) =>
+      ask(i, (set, at, part) => {
+        const group = set.group(at);
+        return typeof group === "number" ? `${part}/${group}` : group; // numbers count within their own part
+      }),
+    read: (i) => ask(i, (set, at) => set.read(at)),
     fingerprint: hash(sets.map((set) => set.fingerprint)),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Images in Hugging Face's Parquet: a column `image` or `img` of { bytes, path }, a column `label`, class names in the
- * `huggingface` metadata. One row group is held at a time. https://huggingface.co/docs/hub/datasets-image
+ * `huggingface` metadata. Two row groups of a file are held at a time. https://huggingface.co/docs/hub/datasets-image
  */
 import { statSync } from "node:fs";
 import { basename } from "node:path";
@@ -25,14 +25,22 @@ export function isParquet(file: string): boolean {
  * @throws UsageError for a file that is damaged or has no images, and for a missing shard
  */
 export async function openParquet(name: string, paths: readonly string[]): Promise<ImageCollection> {
+  const asked = paths.some((path) => basename(path) === name); // one file, named by the user
+  if (!asked) requireAllShards(paths);
   const files = await Promise.all([...paths].sort().map(openFile));
-  const named = files.find((file) => file.classes)?.classes;
-  const numbered = files.some((file) => file.labels) ? numberedClasses(files.flatMap(largestLabel)) : undefined;
-  const classes = named ?? numbered;
+  const classes = sharedClasses(files);
   const splits = new Map<string, ImageSet[]>();
   for (const file of files) splits.set(file.split, [...(splits.get(file.split) ?? []), fileSet(file, classes)]);
-  if (!paths.some((path) => basename(path) === name)) requireAllShards(paths); // a file by its own name is asked for on purpose
   return { name, splits: Object.fromEntries([...splits].map(([split, sets]) => [split, concatenate(sets, split)])) };
+}
+
+/** Named by a file's metadata, else numbered; the same for all files, so that a number means the same in each. */
+function sharedClasses(files: readonly ParquetImages[]): readonly string[] | undefined {
+  if (!files.some((file) => file.labels)) return undefined;
+  const numbered = numberedClasses(files.map(({ labels }) => labels?.reduce((a, b) => Math.max(a, b), -1) ?? -1));
+  const { path, classes: named = numbered } = files.find((file) => file.classes) ?? {};
+  if (numbered.length <= named.length) return named;
+  throw new UsageError(`There is a label ${numbered.length - 1}, but ${path} names ${named.length} classes only.`);
 }
 
 const shardName = /^(.*?)-(\d{5})-of-(\d{5})/;
@@ -166,10 +174,6 @@ async function readLabels(
     if (typeof label === "bigint" || Number.isInteger(label)) return Number(label);
     throw new UsageError(`${path}: the column "${column}" must hold numbers of classes, got ${JSON.stringify(label)}.`);
   });
-}
-
-function largestLabel({ labels }: ParquetImages): number[] {
-  return labels ? [labels.reduce((a, b) => Math.max(a, b), -1)] : [];
 }
 
 /** From the description of the columns that the library `datasets` leaves in the file. */

@@ -51,14 +51,16 @@ describe("a data set's name", () => {
   it("is downloaded last; a failure says what else to do, and the next try starts where it ended", async () => {
     const fetch = vi.fn(async () => new Response("gone", { status: 404 }));
     vi.stubGlobal("fetch", fetch);
+    const lines: string[] = [];
     for (const name of ["clothing", "cifar10", "fashion-mnist"] as const) {
-      const failure = openImages(name);
+      const failure = openImages(name, { say: (line) => lines.push(line) });
       await expect(failure).rejects.toThrow(SelfsightError);
       await expect(failure).rejects.toThrow(
         new RegExp(`${name} cannot be fetched. https://.* answered 404.*set SELFSIGHT_DATA`),
       );
     }
     expect(fetch).toHaveBeenCalledTimes(3);
+    expect(lines).toEqual([1, 2, 3].map(() => expect.stringMatching(/^Downloading https:/)));
     const left = readdirSync(join(home, "cache", "datasets")).sort();
     expect(left).toEqual(["cifar10.part", "clothing.part", "fashion-mnist.part"]);
     expect(datasetFolder("clothing")).toBeUndefined();

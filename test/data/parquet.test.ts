@@ -137,6 +137,11 @@ describe("Parquet files", () => {
       { "all.parquet": parquet({ images: [[1]], labels: ["cat"] }) },
       /column "label" must hold numbers of classes, got "cat"/,
     ],
+    [
+      "a label without a name",
+      { "all.parquet": parquet({ images: [[1]], labels: [2], classes: ["a", "b"] }) },
+      /a label 2, but .*all.parquet names 2 classes/,
+    ],
     ["a file cut short", { "all.parquet": sound.subarray(0, -20) }, /is no sound Parquet file.*Get it again/],
     ["an empty file", { "all.parquet": Buffer.alloc(0) }, /is no sound Parquet file/],
     ["another format", { "all.parquet": readFileSync(import.meta.filename) }, /is no sound Parquet file/],
