@@ -1,7 +1,8 @@
 /**
  * Percentile bootstrap: how far would the result move with other test images and other draws of training labels? Both
  * are resampled, each for itself (the pigeonhole bootstrap: Owen, Annals of Applied Statistics 2007,
- * https://arxiv.org/abs/0712.1111).
+ * https://arxiv.org/abs/0712.1111). It counts the variance of single answers up to three times: where draws disagree
+ * about single images, its intervals are too wide.
  */
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 import { quantileSorted } from "simple-statistics";

@@ -1,8 +1,8 @@
 /** Downloads that resume, and are checked before they are used. */
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { SelfsightError } from "../errors.ts";
 
@@ -78,20 +78,19 @@ async function fetchPart(url: string, part: string, { onProgress, patience = 20 
     const length = response.headers.get("content-encoding") ? null : response.headers.get("content-length");
     let received = resumed ? have : 0;
     const total = length === null ? undefined : received + Number(length);
-    const counted = async function* (source: AsyncIterable<Uint8Array>) {
-      for await (const chunk of source) {
+    // Each write is awaited: when the connection breaks, the part's size is what has arrived, and nothing follows it.
+    const target = await open(part, resumed ? "a" : "w");
+    try {
+      for await (const chunk of response.body) {
         clearTimeout(timer);
         timer = setTimeout(() => watchdog.abort(), patience * 1000);
+        await target.writeFile(chunk);
         received += chunk.length;
         onProgress?.(received, total);
-        yield chunk;
       }
-    };
-    await pipeline(
-      Readable.fromWeb(response.body as never),
-      counted,
-      createWriteStream(part, { flags: resumed ? "a" : "w" }),
-    );
+    } finally {
+      await target.close();
+    }
     if (total !== undefined && received !== total) throw new Error(`${received} of ${total} bytes came`);
   } finally {
     clearTimeout(timer);

@@ -63,7 +63,7 @@ describe("wrong usage ends with 2, a message and no stack", () => {
     ["a number that is none", () => ["pretrain", images, "--epochs", "many"], /epochs.*expected number/],
     ["an option of the task that is none", () => ["pretrain", images, "angels=4"], /Did you mean "angles"/],
     ["words that are no key=value", () => ["pretrain", images, "angles"], /Expected key=value, got "angles"/],
-    ["a data set's misspelt name", () => ["pretrain", "clotihng"], /Did you mean the data set "clothing"/],
+    ["a data set's misspelt name", () => ["pretrain", "clotihng"], /Did you mean "clothing"\? Known data sets/],
     ["a missing folder", () => ["pretrain", join(folder, "none")], /no file or folder/],
     ["an empty folder", () => ["pretrain", join(folder, "empty")], /holds no images/],
     ["a folder without images", () => ["pretrain", join(folder, "texts")], /holds no images/],

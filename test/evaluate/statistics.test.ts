@@ -3,7 +3,7 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { describe, expect, it } from "vitest";
 import { bootstrapMean, pairedBootstrap } from "../../src/evaluate/statistics.ts";
 
-/** Marks of `draws` draws on `images` images: each image has a difficulty, each draw its luck. */
+/** Marks of `draws` draws on `images` images: each draw has its luck, and most images are hard or easy for all of them. */
 function simulate(
   seed: number,
   { images, draws, ease }: { images: number; draws: number; ease: number },
@@ -12,7 +12,7 @@ function simulate(
   const difficulty = Float64Array.from({ length: images }, () => uniformFloat64(random) - 0.5);
   return Array.from({ length: draws }, () => {
     const luck = 0.1 * (uniformFloat64(random) - 0.5);
-    return Uint8Array.from(difficulty, (hard) => (uniformFloat64(random) < ease + luck - 0.8 * hard ? 1 : 0));
+    return Uint8Array.from(difficulty, (hard) => (uniformFloat64(random) < ease + luck - 1.6 * hard ? 1 : 0));
   });
 }
 

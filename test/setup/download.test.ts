@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -48,16 +48,19 @@ const send: Handler = (request, response) => {
   return response.end(body.subarray(from));
 };
 
-/** Cuts the connection after `bytes` of each of the first `times` answers. */
+/** Cuts the connection once `bytes` of each of the first `times` answers have arrived. */
 function cutAfter(bytes: number, times: number, then: Handler): Handler {
-  return (request, response) => {
+  return async (request, response) => {
     if (ranges.length > times) return then(request, response);
     const from = start(request);
     response.writeHead(from ? 206 : 200, {
       "content-length": body.length - from,
       ...(from && { "content-range": `bytes ${from}-${body.length - 1}/${body.length}` }),
     });
-    return response.write(body.subarray(from, from + bytes), () => response.destroy());
+    response.write(body.subarray(from, from + bytes));
+    const size = () => statSync(`${file}.part`, { throwIfNoEntry: false })?.size ?? 0;
+    while (size() < from + bytes) await sleep(5);
+    return response.destroy();
   };
 }
 
@@ -77,9 +80,7 @@ describe("download", () => {
     handle = cutAfter(50_000, 2, send);
     await download(url, file, { sha256 });
     expect(arrived()).toBe(true);
-    expect(ranges).toHaveLength(3);
-    expect(ranges[0]).toBe("");
-    expect(ranges.slice(1)).toEqual([expect.stringMatching(/^bytes=[1-9]/), expect.stringMatching(/^bytes=[1-9]/)]);
+    expect(ranges).toEqual(["", "bytes=50000-", "bytes=100000-"]);
   });
 
   it("keeps what came when it gives up, and a later call goes on from there", async () => {
@@ -90,7 +91,7 @@ describe("download", () => {
     handle = send;
     await download(url, file, { sha256 });
     expect(arrived()).toBe(true);
-    expect(ranges.at(-1)).toMatch(/^bytes=[1-9]/);
+    expect(ranges.at(-1)).toBe("bytes=100000-");
   });
 
   it("starts again where the server ignores ranges", async () => {
