@@ -39,20 +39,9 @@ export async function pretrainFromJpeg(context: Context): Promise<Row[]> {
 /** A run of ours with a cache of its own, so that nothing is decoded before the clock starts. */
 function pretrain(context: Context, photos: string, out: string): Promise<number> {
   const args = [
-    ...[
-      cli,
-      "pretrain",
-      photos,
-      "--task",
-      "rotation",
-      "--model",
-      "resnet18",
-      "--width",
-      "1",
-      "--image-size",
-      String(SIZE),
-    ],
-    ...["--epochs", String(EPOCHS), "--batch-size", String(BATCH), "--min-area", "0.08"],
+    ...[cli, "pretrain", photos, "--task", "rotation", "--model", "resnet18", "--width", "1"],
+    ...["--image-size", String(SIZE), "--min-area", "0.08"],
+    ...["--epochs", String(EPOCHS), "--batch-size", String(BATCH)],
     ...["--threads", String(context.threads), "--out", out],
   ];
   return timeProcess(process.execPath, args, {
