@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { openblasPackage, referenceBlas } from "./blas.ts";
 import { addonPath, currentBuild } from "./current.ts";
 import { askedSource, findLibtorch } from "./fetch.ts";
 import type { Libtorch } from "./libtorch.ts";
@@ -56,6 +57,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     ),
     await programCheck("cmake", findBuildTools()?.cmake, "warning", "`selfsight setup` fetches it when it is needed"),
     await libtorchCheck(),
+    ...blasChecks(),
     ...(await addonChecks(options.probe)),
     await bf16Check(),
     cacheCheck(),
@@ -120,6 +122,15 @@ async function libtorchCheck(): Promise<DoctorCheck> {
   if (search.found) return found(search.found, ", not built against yet");
   const value = search.misses.join("\n");
   return { name: "libtorch", status: "missing", value, remedy: "`selfsight setup` fetches it" };
+}
+
+/** Only where something is to be gained. */
+function blasChecks(): DoctorCheck[] {
+  const built = currentBuild()?.libtorch;
+  const path = built && referenceBlas(built);
+  if (!path) return [];
+  const value = `the reference BLAS (${path}): fp32 matrix products take many times as long`;
+  return [{ name: "blas", status: "warning", value, remedy: `sudo apt-get install ${openblasPackage}` }];
 }
 
 function found(libtorch: Libtorch, note: string): DoctorCheck {

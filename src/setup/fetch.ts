@@ -2,6 +2,7 @@
 import { SelfsightError, unknownName } from "../errors.ts";
 import { aptInstall } from "./apt.ts";
 import { fetchArchive, pytorchAnswers } from "./archive.ts";
+import { openblasPackage } from "./blas.ts";
 import { type FoundIn, finders, type Libtorch } from "./libtorch.ts";
 import { pipInstall } from "./pip.ts";
 import { fetchLog, pipFolder } from "./places.ts";
@@ -23,7 +24,11 @@ export const libtorchSources = {
   python: { title: "Python's torch package", find: "python" },
   system: { title: "the system's libtorch", find: "system" },
   archive: { title: "PyTorch's official archive", find: "archive", fetch: fetchArchive },
-  apt: { title: "Debian's package libtorch-dev", find: "system", fetch: () => aptInstall(["libtorch-dev"]) },
+  apt: {
+    title: "Debian's package libtorch-dev",
+    find: "system",
+    fetch: () => aptInstall(["libtorch-dev", openblasPackage]),
+  },
   pip: { title: "pip's torch package", find: "pip", fetch: fetchPip },
 } satisfies Record<string, Source>;
 
@@ -81,7 +86,7 @@ export function noLibtorch(reasons: readonly string[]): string {
     "No usable libtorch (the library that does the arithmetic):",
     ...reasons.map((reason) => `  - ${reason}`),
     "Do one of these and run setup again:",
-    "  - Debian, Ubuntu:  sudo apt-get install libtorch-dev",
+    "  - Debian, Ubuntu:  sudo apt-get install libtorch-dev libopenblas0-openmp",
     "  - any system:      pip install torch",
     "  - or unpack an archive from https://pytorch.org/get-started/locally/ (LibTorch) and set LIBTORCH=<its folder>",
     `What the tools printed is in ${fetchLog()}`,

@@ -1,6 +1,7 @@
 /** Setup: find or get libtorch and build the addon against it. Done once; afterwards it only looks. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { openblasPackage, referenceBlas } from "./blas.ts";
 import { buildAddon, buildDigest, earlierBuild } from "./build.ts";
 import { type CurrentBuild, currentBuild, writeCurrentBuild } from "./current.ts";
 import { askedSource, getLibtorch, type LibtorchSource, libtorchSources } from "./fetch.ts";
@@ -57,6 +58,8 @@ async function build(say: Say, only: Asked, kept: Libtorch | undefined, force: b
     return earlier;
   }
   say(`Building the addon against libtorch ${libtorch.version} (${libtorch.libDirs[0]}): about a minute ...`);
+  if (referenceBlas(libtorch))
+    say(`fp32 would be many times faster with OpenBLAS: sudo apt-get install ${openblasPackage}`);
   const built = await buildAddon(libtorch, tools, compiler, builtFrom);
   writeCurrentBuild(built);
   say(`Ready: ${built.addon}`);

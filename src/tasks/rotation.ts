@@ -32,16 +32,15 @@ export const rotation = defineTask({
         return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
       preview(images) {
-        return Array.from({ length: images.size(0) }, (_, i) => {
-          const answer = i % angles;
-          const image = images
-            .narrow(0, i, 1)
-            .rot90(turns[answer] ?? 0, [2, 3])
-            .contiguous();
-          const guess = fc.forward(encoder.forward(image)).argmax(1).item();
-          const degrees = (index: number) => `${(index * 360) / angles}°`;
-          return { image: image.select(0, 0), answer: degrees(answer), guess: degrees(guess) };
-        });
+        const answers = Array.from({ length: images.size(0) }, (_, i) => i % angles);
+        const seen = cat(answers.map((answer, i) => images.narrow(0, i, 1).rot90(turns[answer] ?? 0, [2, 3])));
+        const guesses = fc.forward(encoder.forward(seen)).argmax(1).toArray();
+        const degrees = (index: number) => `${(index * 360) / angles}°`;
+        return answers.map((answer, i) => ({
+          image: seen.select(0, i),
+          answer: degrees(answer),
+          guess: degrees(guesses[i] ?? -1),
+        }));
       },
     };
   },

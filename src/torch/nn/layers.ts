@@ -5,6 +5,7 @@ import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { kaimingNormalFanOut, uniform } from "./init.ts";
 import { Buffer, Module, Parameter } from "./module.ts";
+import { convolveSmallMap, isSmallMap } from "./small-maps.ts";
 
 export interface Conv2dOptions {
   stride?: number;
@@ -18,16 +19,19 @@ export class Conv2d extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   private readonly options: { stride: number; padding: number; groups: number };
+  private readonly isPlain: boolean;
 
   constructor(inputs: number, outputs: number, kernel: number, options: Conv2dOptions = {}) {
     super();
     const { stride = 1, padding = 0, groups = 1, bias = false } = options;
     this.options = { stride, padding, groups };
+    this.isPlain = kernel === 3 && padding === 1 && stride === 1 && groups === 1;
     this.weight = scope(() => new Parameter(kaimingNormalFanOut([outputs, inputs / groups, kernel, kernel])));
     this.bias = bias ? scope(() => new Parameter(zeros([outputs]))) : null;
   }
 
   override forward(x: Tensor): Tensor {
+    if (this.isPlain && isSmallMap(x)) return convolveSmallMap(x, this.weight, this.bias);
     const { stride, padding, groups } = this.options;
     return ops.conv2d(x, this.weight, this.bias, stride, padding, 1, groups);
   }
