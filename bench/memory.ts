@@ -1,0 +1,43 @@
+/**
+ * Memory of a training run: `npx tsx bench/memory.ts IMAGES [pretrain's options as JSON]`. Trains 1,000 steps of rotation and
+ * prints one line of JSON: live tensors after every step (all that occurred), and resident bytes after steps 100 and 1,000.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { memory } from "../src/torch/scope.ts";
+import type { PretrainOptions } from "../src/train/options.ts";
+import { pretrain } from "../src/train/pretrain.ts";
+
+const STEPS = 1000;
+
+const [images, options = "{}"] = process.argv.slice(2);
+if (!images) throw new Error("Expected a folder of images, or a data set's name.");
+const folder = mkdtempSync(join(tmpdir(), "selfsight-memory-"));
+const stop = new AbortController();
+const live = new Set<number>();
+const resident: Record<number, number> = {};
+let steps = 0;
+const given = JSON.parse(options) as Partial<PretrainOptions>;
+try {
+  // As many epochs as it takes: the run is stopped after the last step that counts.
+  const run = pretrain(
+    { images, epochs: 10 * STEPS, saveMinutes: 1000, ...given, out: join(folder, "run") },
+    {
+      signal: stop.signal,
+      onStep({ step }) {
+        steps = step;
+        live.add(memory().tensors);
+        if (step === 100 || step === STEPS) resident[step] = process.memoryUsage.rss();
+        if (step === STEPS) stop.abort();
+      },
+    },
+  );
+  await run.catch((error) => {
+    if (steps < STEPS) throw error;
+  });
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+const [early = 0, late = 0] = [resident[100], resident[STEPS]];
+process.stdout.write(`${JSON.stringify({ steps, liveTensors: [...live], early, late, growth: late / early - 1 })}\n`);
