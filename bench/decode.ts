@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { pixelTensor } from "../src/augment/normalise.ts";
 import { decodeImage } from "../src/data/decode.ts";
-import { fromTypedArray } from "../src/torch/ops.ts";
 import { scope } from "../src/torch/scope.ts";
 import { copyPhotos, makeLargePhotos, withFolder } from "./photos.ts";
 import { type Row, toRow } from "./rows.ts";
@@ -11,8 +11,8 @@ import { alternate, type Context, withPeers } from "./runner.ts";
 
 /** Photos in each folder. */
 const PHOTOS = 256;
-/** Files on their way at a time. */
-const IN_FLIGHT = 32;
+/** Photos a tensor, as the peer has it, and how many such are worked on at a time. */
+const [CHUNK, CHUNKS_IN_FLIGHT] = [16, 2];
 
 export async function decode(context: Context): Promise<Row[]> {
   return withFolder(async (folder) => [
@@ -35,20 +35,24 @@ async function compare(context: Context, name: string, folder: string, size: num
   });
 }
 
-/** Every photo of a folder into one tensor (N, 3, size, size), u8. The decoder has threads of its own. */
+/** Every photo of a folder into tensors of CHUNK photos (CHUNK, 3, size, size), u8, channels-last as training takes them. */
 async function decodePhotos(folder: string, size: number): Promise<number> {
   const files = (await readdir(folder)).sort();
+  let [next, images] = [0, 0];
   const bytes = size * size * 3;
-  const pixels = new Uint8Array(files.length * bytes); // (N, size, size, 3)
-  let next = 0;
   const worker = async () => {
+    const buffer = new Uint8Array(CHUNK * bytes);
     while (next < files.length) {
-      const i = next++;
+      const chunk = files.slice(next, next + CHUNK);
+      next += CHUNK;
+      const pixels = buffer.subarray(0, chunk.length * bytes);
       // Small files: reading them here is quicker than a turn through the threads that are busy decoding.
-      const encoded = readFileSync(join(folder, files[i] ?? ""));
-      pixels.set(await decodeImage({ encoded }, size), i * bytes);
+      const decode = async (file: string, i: number) =>
+        pixels.set(await decodeImage({ encoded: readFileSync(join(folder, file)) }, size), i * bytes);
+      await Promise.all(chunk.map(decode));
+      images += scope(() => pixelTensor(pixels, size).size(0));
     }
   };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
-  return scope(() => fromTypedArray(pixels, [files.length, size, size, 3]).permute(0, 3, 1, 2).contiguous().size(0));
+  await Promise.all(Array.from({ length: CHUNKS_IN_FLIGHT }, worker));
+  return images;
 }

@@ -1,5 +1,5 @@
 /** The tensor: a handle to libtorch's, with the methods that PyTorch users know. Shapes are (batch, channels, height, width). */
-import { operator, type Value } from "./dispatch.ts";
+import { caller, operator, type Value } from "./dispatch.ts";
 import { type Device, type Dims, type DType, isDType, type MemoryFormat, TensorHandle } from "./handle.ts";
 import { type Handle, native, type Raw } from "./native.ts";
 
@@ -209,8 +209,8 @@ export class Tensor extends TensorHandle {
 
 /** An operator whose result is one tensor. */
 export function tensorOperator(name: string): (...values: Value[]) => Tensor {
-  const run = operator(name);
-  return (...values) => new Tensor(run(...values) as Handle);
+  const run = caller(name);
+  return (...values) => new Tensor(run(values) as Handle);
 }
 
 /** Any operator by its full name: `call("aten::fft_fft2", x)`. In-place operators give back their first argument. See {@link operator}. */
