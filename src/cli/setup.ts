@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { type AddonFacts, doctor, formatDoctor } from "../setup/doctor.ts";
 import { setup } from "../setup/setup.ts";
@@ -25,5 +26,5 @@ export function addSetup(program: Command): void {
 }
 
 async function probe(): Promise<AddonFacts> {
-  return { torchVersion: torchVersion(), devices: devices(), threads: threads() };
+  return { torchVersion: torchVersion(), devices: devices(), threads: threads(availableParallelism()) };
 }

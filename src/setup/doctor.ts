@@ -32,7 +32,7 @@ export interface AddonFacts {
   torchVersion: string;
   /** "cpu", "cuda:0", ... */
   devices: string[];
-  /** Threads libtorch computes with. */
+  /** Threads libtorch computes with unless --threads says otherwise. */
   threads: number;
 }
 
