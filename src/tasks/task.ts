@@ -1,8 +1,31 @@
 /** What a pretext task is. Shared code knows this and never a task by name. */
 import type { z } from "zod";
 import type { Encoder } from "../models/model.ts";
+import type { RandomGenerator } from "../random.ts";
 import type { Module } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
+
+/** The images that a task is about to learn from. */
+export interface TaskImages {
+  /** S, the side of the network's input in pixels. */
+  readonly size: number;
+  /** How many there are. */
+  readonly count: number;
+  /** Class names, where the images are labelled. */
+  readonly classes: readonly string[] | null;
+  /** Some of them (n, 3, D, D), spread over the set, whole and normalised; freed after `create`. */
+  readonly sample: Tensor;
+}
+
+/** What is known of a batch beside its pixels. */
+export interface Batch {
+  /** Which images of the set these are, 0 to `count` - 1: (B). */
+  readonly indices: ArrayLike<number>;
+  /** (B) i64, -1 for an image without a label; null when the set has none. */
+  readonly labels: Tensor | null;
+  /** Follows from the run's seed and the step's number: the only source of chance beside libtorch's generator. */
+  readonly random: RandomGenerator;
+}
 
 /** One picture of a preview: what the network saw, the right answer and its guess. */
 export interface PreviewCell {
@@ -20,21 +43,39 @@ export interface TaskInstance {
   readonly chance: { readonly metric: string; readonly value: number; readonly loss: number };
   /** How often each image passes through the encoder in a step. */
   readonly copies: number;
-  /** Images (B, 3, S, S), augmented and normalised, to a loss to minimise and readable measures: tensors of one number. */
-  step(images: Tensor): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> };
-  /** What the network is shown of each image, the right answer and its guess. */
-  preview(images: Tensor): PreviewCell[];
+  /**
+   * Crops of each image that a batch holds, one of all images after the other: (views · B, 3, S, S). 1 unless told. 0 for
+   * the whole images as they were decoded, (B, 3, D, D) with D ≥ S, by a task that cuts them itself.
+   */
+  readonly views?: number;
+  /** Learns from so many of the images only, spread over the set. All unless told. */
+  readonly limit?: number;
+  /** Images (views · B, 3, S, S), augmented and normalised, to a loss to minimise and readable measures: tensors of one number. */
+  step(images: Tensor, batch: Batch): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> };
+  /** What the network is shown of each of the B images, the right answer and its guess. */
+  preview(images: Tensor, batch: Batch): PreviewCell[];
 }
 
-export interface Task<Options extends z.ZodObject = z.ZodObject> {
+type Create<Options extends z.ZodObject> = (
+  encoder: Encoder,
+  options: z.infer<Options>,
+  images: TaskImages,
+) => TaskInstance;
+
+export interface Task<Options extends z.ZodObject = z.ZodObject, Make extends Create<Options> = Create<Options>> {
   readonly title: string;
   readonly paper: string;
   /** Declared once: defaults, ranges and descriptions; flags, help and files derive from it. */
   readonly options: Options;
-  create(encoder: Encoder, options: z.infer<Options>): TaskInstance;
+  /** How the crops are made where the user does not say: the mirror image every other time (true), least area (0.08). */
+  readonly crops?: { readonly flip?: boolean; readonly minArea?: number };
+  /** @throws UsageError when these images cannot be learned from in this way */
+  readonly create: Make;
 }
 
 /** Identity, for the types. */
-export function defineTask<Options extends z.ZodObject>(task: Task<Options>): Task<Options> {
+export function defineTask<Options extends z.ZodObject, Make extends Create<Options>>(
+  task: Task<Options, Make>,
+): Task<Options, Make> {
   return task;
 }
