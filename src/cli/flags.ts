@@ -14,9 +14,10 @@ export function addFlags(command: Command, schema: z.ZodObject, except: readonly
     const help = [type.description ?? inner.description, fallback === undefined ? "" : `(default: ${show(fallback)})`]
       .filter(Boolean)
       .join(" ");
-    if (inner instanceof z.ZodBoolean)
-      command.addOption(new Option(`--${fallback === true ? "no-" : ""}${flag}`, help));
-    else
+    if (inner instanceof z.ZodBoolean) {
+      if (fallback !== true) command.addOption(new Option(`--${flag}`, help));
+      if (fallback !== false) command.addOption(new Option(`--no-${flag}`, fallback === true ? help : undefined));
+    } else
       command.addOption(
         new Option(`--${flag} <${placeholder(inner)}>`, help).argParser((text) => parseValue(text, inner)),
       );

@@ -1,8 +1,5 @@
 /** The training loop: plain code, no callbacks, no base class. Stops at the first loss that is not a number. */
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
-import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
-import { normalise, pixelTensor } from "../augment/normalise.ts";
-import { epochOrder, type PixelStore } from "../data/pixels.ts";
 import { SelfsightError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
 import { randomAt } from "../random.ts";
@@ -12,8 +9,16 @@ import { stack } from "../torch/ops.ts";
 import type { Optimizer } from "../torch/optim/optimizer.ts";
 import { manualSeed } from "../torch/random.ts";
 import { scope } from "../torch/scope.ts";
-import type { Tensor } from "../torch/tensor.ts";
-import type { PretrainConfig } from "./options.ts";
+import {
+  batchIndices,
+  imagesUsed,
+  type RawBatch,
+  readBatch,
+  stepsPerEpoch,
+  type TrainingImages,
+  toViews,
+} from "./batches.ts";
+import type { TrainingConfig } from "./options.ts";
 import type { Compute } from "./precision.ts";
 
 /** How far a run is. Everything random in a step follows from the seed and the step's number. */
@@ -36,9 +41,9 @@ export interface StepRecord extends Position {
 }
 
 export interface TrainingRun {
-  config: PretrainConfig;
+  config: TrainingConfig;
   compute: Compute;
-  store: PixelStore;
+  images: TrainingImages;
   encoder: Encoder;
   task: TaskInstance;
   optimizer: Optimizer;
@@ -48,15 +53,10 @@ export interface TrainingRun {
   start: Position;
 }
 
-/** Steps of a whole epoch; the images left over come in another place next time. */
-export function stepsPerEpoch(images: number, batchSize: number): number {
-  return Math.floor(images / batchSize);
-}
-
 /** When to stop: after so many steps, or so many seconds of training. One of them is infinite. */
-export function budgetOf({ config, store }: TrainingRun): Position {
+export function budgetOf({ config, images, task }: TrainingRun): Position {
   if (config.minutes !== undefined) return { step: Number.POSITIVE_INFINITY, seconds: config.minutes * 60 };
-  const steps = (config.epochs ?? 50) * stepsPerEpoch(store.length, config.batchSize);
+  const steps = (config.epochs ?? 50) * stepsPerEpoch(imagesUsed(images, task), config.batchSize);
   return { step: Math.max(1, Math.round(steps)), seconds: Number.POSITIVE_INFINITY };
 }
 
@@ -70,17 +70,19 @@ export function progressAt({ step, seconds }: Position, budget: Position): numbe
  * @throws SelfsightError at a loss that is not finite, before it can reach the weights
  */
 export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
-  const { config, store, optimizer } = run;
-  const perEpoch = stepsPerEpoch(store.length, config.batchSize);
+  const { config, images, optimizer, task } = run;
+  const used = imagesUsed(images, task);
+  const perEpoch = stepsPerEpoch(used, config.batchSize);
+  const fetch = (step: number) => readBatch(images, used, batchIndices(used, config, step));
   const budget = budgetOf(run);
   let { step, seconds } = run.start;
-  let pending = fetchBatch(run, step, perEpoch);
+  let pending = fetch(step);
   while (progressAt({ step, seconds }, budget) < 1) {
     const started = performance.now();
-    const pixels = await pending;
-    pending = fetchBatch(run, step + 1, perEpoch); // read while the step computes
+    const batch = await pending;
+    pending = fetch(step + 1); // read while the step computes
     const learningRate = run.peakRate * run.schedule(progressAt({ step, seconds }, budget));
-    const { loss, metrics } = trainStep(run, pixels, step, learningRate);
+    const { loss, metrics } = trainStep(run, batch, step, learningRate);
     if (!Number.isFinite(loss)) {
       throw new SelfsightError(
         `The loss is ${loss} at step ${step + 1}, learning rate ${learningRate.toPrecision(3)}. Try a lower learningRate, ` +
@@ -109,15 +111,15 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
 /** One step on one batch, and nothing left behind: pixels to views, loss, gradients, new weights. */
 function trainStep(
   run: TrainingRun,
-  bytes: Uint8Array,
+  raw: RawBatch,
   step: number,
   learningRate: number,
 ): { loss: number; metrics: Record<string, number> } {
-  const { compute, config, optimizer, task } = run;
+  const { compute, config, images, optimizer, task } = run;
   return scope(() => {
     manualSeed(randomAt(config.seed, step).next() >>> 1); // for dropout and whatever else draws inside libtorch
-    const views = noGrad(() => augment(pixelTensor(bytes, run.store.size).to(compute.device), config, step));
-    const { loss, metrics } = autocast(compute.device, compute.precision, () => task.step(views));
+    const [views, batch] = noGrad(() => toViews(raw, images, run, step));
+    const { loss, metrics } = autocast(compute.device, compute.precision, () => task.step(views, batch));
     const names = Object.keys(metrics);
     // One transfer for all the numbers: on a GPU each would wait for the whole step.
     const values = stack([loss.detach(), ...Object.values(metrics)].map((value) => value.to("f32"))).toArray();
@@ -128,22 +130,4 @@ function trainStep(
     }
     return { loss: lossValue, metrics: Object.fromEntries(names.map((name, i) => [name, rest[i] ?? Number.NaN])) };
   });
-}
-
-/** Random crops and flips of u8 pixels (B, 3, D, D): normalised images (B, 3, S, S), channels-last. */
-export function augment(pixels: Tensor, config: PretrainConfig, step: number): Tensor {
-  const random = randomAt(config.seed, 1, step);
-  const images = normalise(pixels);
-  const { imageSize: size, minArea, flip } = config;
-  const shifted = config.crop === "shifted" || (config.crop === "auto" && pixels.size(3) <= size);
-  const views = shifted
-    ? randomShift(images, { size, padding: Math.round(pixels.size(3) / 8), flip }, random)
-    : randomResizedCrop(images, { size, minArea, flip }, random);
-  return views.contiguous("channels_last");
-}
-
-function fetchBatch({ config, store }: TrainingRun, step: number, perEpoch: number): Promise<Uint8Array> {
-  const order = epochOrder(store.length, config.seed, Math.floor(step / perEpoch));
-  const first = (step % perEpoch) * config.batchSize;
-  return store.get(order.subarray(first, first + config.batchSize));
 }

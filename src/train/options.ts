@@ -25,8 +25,13 @@ export const pretrainOptions = z.strictObject({
     .enum(["auto", "resized", "shifted"])
     .default("auto")
     .describe("random crops: resized to the input (photos), or shifted by an eighth (images no larger than the input)"),
-  minArea: z.number().gt(0).max(1).default(0.08).describe("least part of an image's area that a resized crop covers"),
-  flip: z.boolean().default(true).describe("mirror every other crop"),
+  minArea: z
+    .number()
+    .gt(0)
+    .max(1)
+    .optional()
+    .describe("least part of an image's area that a resized crop covers; default: the task's, or 0.08"),
+  flip: z.boolean().optional().describe("mirror every other crop; default: the task's, or yes"),
   epochs: z.number().positive().optional().describe("passes over the images; default: 50, unless minutes are given"),
   minutes: z.number().positive().optional().describe("train for so long instead of a number of epochs"),
   batchSize: z.int().positive().default(64).describe("images a step, before the task makes its copies of them"),
@@ -54,3 +59,6 @@ export const pretrainOptions = z.strictObject({
 /** What a caller gives: everything but `images` has a default. */
 export type PretrainOptions = z.input<typeof pretrainOptions>;
 export type PretrainConfig = z.output<typeof pretrainOptions>;
+
+/** What a run is trained with: nothing is left open. */
+export type TrainingConfig = PretrainConfig & { out: string; minArea: number; flip: boolean };

@@ -1,8 +1,9 @@
 /** `pretrain`: a folder of images in, a trained encoder out. */
 import { join } from "node:path";
+import { normalise, pixelTensor } from "../augment/normalise.ts";
 import { type ImageSet, selectSplits } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
-import { decodeSizeFor, openPixels, type PixelStore } from "../data/pixels.ts";
+import { decodeSizeFor, openPixels } from "../data/pixels.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import { parseOptions } from "../options.ts";
@@ -15,18 +16,12 @@ import type { Optimizer } from "../torch/optim/optimizer.ts";
 import { cosine, steps, warmUp } from "../torch/optim/schedule.ts";
 import { SGD } from "../torch/optim/sgd.ts";
 import { manualSeed } from "../torch/random.ts";
+import { scope } from "../torch/scope.ts";
+import { describeImages, imagesUsed, stepsPerEpoch, type TrainingImages, trainingImages } from "./batches.ts";
 import { environment } from "./environment.ts";
 import { openLog, type RunLog, writeJson } from "./log.ts";
-import {
-  budgetOf,
-  type Position,
-  progressAt,
-  type StepRecord,
-  stepsPerEpoch,
-  type TrainingRun,
-  train,
-} from "./loop.ts";
-import { type PretrainConfig, type PretrainOptions, pretrainOptions } from "./options.ts";
+import { budgetOf, type Position, progressAt, type StepRecord, type TrainingRun, train } from "./loop.ts";
+import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig } from "./options.ts";
 import { resumeFrom, savePosition } from "./position.ts";
 import { chooseCompute } from "./precision.ts";
 import { claimRunFolder, defaultRunFolder, runFiles, saveEncoder } from "./run.ts";
@@ -66,8 +61,9 @@ export async function pretrain(options: PretrainOptions, hooks: PretrainHooks = 
   try {
     const session = await prepare(settle(options), hooks, cleanup);
     const { folder, run } = session;
-    const { store, task, compute } = run;
-    hooks.onStart?.({ folder, images: store.length, skipped: store.skipped.length, task, compute });
+    const { task, compute, images } = run;
+    const { skipped } = images.store;
+    hooks.onStart?.({ folder, images: imagesUsed(images, task), skipped: skipped.length, task, compute });
     const last = await follow(session, hooks);
     saveEncoder(folder, run.encoder, run.config);
     await saveSamples(join(runFiles(folder).samples, "last.png"), run);
@@ -88,11 +84,7 @@ interface Session {
 }
 
 /** Opens and checks everything before the run folder is touched, then claims it. What was opened is closed by `cleanup`. */
-async function prepare(
-  config: PretrainConfig & { out: string },
-  hooks: PretrainHooks,
-  cleanup: (() => unknown)[],
-): Promise<Session> {
+async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: (() => unknown)[]): Promise<Session> {
   const task = taskEntry(config.task);
   const taskOptions = parseOptions(task.options, config.taskOptions, `option of ${config.task}`);
   manualSeed(config.seed);
@@ -103,12 +95,17 @@ async function prepare(
       `${config.model} needs images of ${encoder.minImageSize} pixels at least; --image-size is ${config.imageSize}.`,
     );
   }
-  const instance = task.create(encoder, taskOptions);
+  const compute = await chooseCompute(config);
+  const images = await openStore(config, hooks);
+  cleanup.push(() => images.store.close());
+  const { pixels, ...about } = await describeImages(images, config);
+  const instance = scope(() => {
+    const sample = normalise(pixelTensor(pixels, images.store.size));
+    return task.create(encoder, taskOptions, { ...about, sample });
+  });
   const modules = { encoder, ...prefixKeys("task", instance.modules) };
   for (const module of Object.values(instance.modules)) cleanup.push(() => module.dispose());
-  const compute = await chooseCompute(config);
-  const store = await openStore(config, hooks);
-  cleanup.push(() => store.close());
+  refuseLargeBatch(config, imagesUsed(images, instance));
   for (const module of Object.values(modules))
     module.train().to({ device: compute.device, memoryFormat: "channels_last" });
   const optimizer = createOptimizer(config, modules);
@@ -118,11 +115,12 @@ async function prepare(
   const files = runFiles(folder);
   claimRunFolder(folder, config);
   const start: Position = config.resume ? resumeFrom(files.checkpoint, modules, optimizer) : { step: 0, seconds: 0 };
-  const run: TrainingRun = { config, compute, store, encoder, task: instance, optimizer, start, ...rates(config) };
+  const run: TrainingRun = { config, compute, images, encoder, task: instance, optimizer, start, ...rates(config) };
   if (progressAt(start, budgetOf(run)) >= 1) {
     throw new UsageError(`${folder} is finished already. More --epochs or --minutes would go on with it.`);
   }
-  if (store.skipped.length) writeJson(files.skipped, store.skipped);
+  const { skipped } = images.store;
+  if (skipped.length) writeJson(files.skipped, skipped);
   writeJson(files.environment, environment(compute));
   const log = openLog(folder, { resumeAtStep: start.step });
   cleanup.push(() => log.close());
@@ -160,23 +158,32 @@ async function follow({ run, log, save, status }: Session, { onStep, signal }: P
   }
 }
 
-async function openStore(config: PretrainConfig, { onDecode }: PretrainHooks): Promise<PixelStore> {
+async function openStore(config: TrainingConfig, { onDecode, signal }: PretrainHooks): Promise<TrainingImages> {
   const set = await imagesToTrainOn(config);
   const size = await decodeSizeFor(set, config.imageSize);
-  const store = await openPixels(set, { size, ...(onDecode && { onProgress: onDecode }) });
-  if (stepsPerEpoch(store.length, config.batchSize) > 0) return store;
-  await store.close();
+  const store = await openPixels(set, { size, ...(onDecode && { onProgress: onDecode }), ...(signal && { signal }) });
+  return trainingImages(set, store);
+}
+
+function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
+  if (stepsPerEpoch(images, batchSize) > 0) return;
   throw new UsageError(
-    `A batch of ${config.batchSize} is more than the ${store.length} images there are. Use --batch-size ${store.length} or less.`,
+    `A batch of ${batchSize} is more than the ${images} images there are. Use --batch-size ${images} or less.`,
   );
 }
 
 /** Checks the options and fills in what depends on others. */
-export function settle(options: PretrainOptions): PretrainConfig & { out: string } {
+export function settle(options: PretrainOptions): TrainingConfig {
   const config = parseOptions(pretrainOptions, options);
   if (config.epochs !== undefined && config.minutes !== undefined)
     throw new UsageError("Give either epochs or minutes, not both.");
-  return { ...config, out: config.out ?? defaultRunFolder(config) };
+  const { crops } = taskEntry(config.task);
+  return {
+    ...config,
+    flip: config.flip ?? crops?.flip ?? true,
+    minArea: config.minArea ?? crops?.minArea ?? 0.08,
+    out: config.out ?? defaultRunFolder(config),
+  };
 }
 
 /** What there is without labels first: labels of a training split are not looked at. Never validation or test. */

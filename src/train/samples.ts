@@ -1,34 +1,38 @@
 /** Pictures of what the network sees, with the right answer and its guess. */
 import { writeFileSync } from "node:fs";
-import { denormalise, pixelTensor } from "../augment/normalise.ts";
+import { denormalise } from "../augment/normalise.ts";
 import { contactSheet } from "../data/sheet.ts";
-import { noGrad } from "../torch/autograd.ts";
+import { autocast, noGrad } from "../torch/autograd.ts";
+import { manualSeed } from "../torch/random.ts";
 import { scope } from "../torch/scope.ts";
-import { augment, type TrainingRun } from "./loop.ts";
+import { imagesUsed, readBatch, toViews } from "./batches.ts";
+import type { TrainingRun } from "./loop.ts";
 
-/** Writes a PNG sheet of the first images of the set, as the task shows them. */
+/** Writes a PNG sheet of images from all over the set, as the task shows them. */
 export async function saveSamples(
   file: string,
-  { config, compute, encoder, store, task }: TrainingRun,
+  { config, compute, encoder, images, task }: Pick<TrainingRun, "config" | "compute" | "encoder" | "images" | "task">,
   count = 16,
 ): Promise<void> {
-  const indices = Array.from({ length: Math.min(count, store.length) }, (_, i) =>
-    Math.floor((i * store.length) / count),
-  );
-  const bytes = await store.get(indices);
-  for (const module of [encoder, ...Object.values(task.modules)]) module.eval();
+  const used = imagesUsed(images, task);
+  const indices = Int32Array.from({ length: Math.min(count, used) }, (_, i) => Math.floor((i * used) / count));
+  const raw = await readBatch(images, used, indices);
+  const modules = [encoder, ...Object.values(task.modules)];
+  for (const module of modules) module.eval();
   const cells = scope(() =>
     noGrad(() => {
-      const views = augment(pixelTensor(bytes, store.size).to(compute.device), config, 0);
-      return task.preview(views).map(({ image, answer, guess }) => ({
+      manualSeed(config.seed);
+      const [views, batch] = toViews(raw, images, { config, compute, task }, 0);
+      const shown = autocast(compute.device, compute.precision, () => task.preview(views, batch));
+      return shown.map(({ image, answer, guess }) => ({
         pixels: denormalise(image).permute(1, 2, 0).contiguous().bytes(),
         width: image.size(2),
         height: image.size(1),
-        caption: `${guess} / ${answer}`,
+        caption: guess === answer ? answer : `${guess} / ${answer}`,
         good: guess === answer,
       }));
     }),
   );
-  for (const module of [encoder, ...Object.values(task.modules)]) module.train();
+  for (const module of modules) module.train();
   writeFileSync(file, await contactSheet(cells, 8));
 }

@@ -4,12 +4,12 @@ import { createEncoder, models } from "../../src/models/index.ts";
 import { tasks } from "../../src/tasks/index.ts";
 import type { Task, TaskInstance } from "../../src/tasks/task.ts";
 import { autocast, noGrad } from "../../src/torch/autograd.ts";
-import { rand, randn } from "../../src/torch/ops.ts";
 import { AdamW } from "../../src/torch/optim/adamw.ts";
 import { decayGroups } from "../../src/torch/optim/groups.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { memory, scope } from "../../src/torch/scope.ts";
 import { loadState, prefixed, saveState } from "../../src/train/checkpoint.ts";
+import { fixedBatch, noiseImages, noiseViews } from "../batch.ts";
 import { scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 
@@ -23,7 +23,7 @@ function build(task: string, model: string, seed = 1) {
   manualSeed(seed);
   const encoder = createEncoder({ model, width: 0.125 });
   const entry = tasks[task as keyof typeof tasks] as unknown as Task;
-  const instance: TaskInstance = entry.create(encoder, entry.options.parse({}));
+  const instance: TaskInstance = scope(() => entry.create(encoder, entry.options.parse({}), noiseImages(SIZE)));
   const modules = { encoder, ...instance.modules };
   const parameters = Object.values(modules).flatMap((module) => module.namedParameters());
   const dispose = () => {
@@ -36,7 +36,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
   test("has a finite loss near chance at first, and a gradient for every parameter", () => {
     const { instance, parameters, dispose } = build(task, model);
     scope(() => {
-      const { loss, metrics } = instance.step(randn([4, 3, SIZE, SIZE]));
+      const { loss, metrics } = instance.step(noiseViews(instance, SIZE, 4), fixedBatch(4));
       loss.backward();
       expect(Number.isFinite(loss.item())).toBe(true);
       expect(loss.item()).toBeLessThan(3 * instance.chance.loss + 1);
@@ -54,7 +54,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
     const losses = [0, 0].map(() => {
       const { instance, dispose } = build(task, model);
       const before = memory().tensors;
-      const loss = scope(() => instance.step(rand([4, 3, SIZE, SIZE])).loss.item());
+      const loss = scope(() => instance.step(noiseViews(instance, SIZE, 4), fixedBatch(4)).loss.item());
       expect(memory().tensors).toBe(before);
       dispose();
       return loss;
@@ -71,7 +71,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
     const loss = ({ instance }: typeof first) =>
       scope(() => {
         manualSeed(3);
-        return instance.step(rand([4, 3, SIZE, SIZE])).loss.item();
+        return instance.step(noiseViews(instance, SIZE, 4), fixedBatch(4)).loss.item();
       });
     expect(loss(second)).toBe(loss(first));
     first.dispose();
@@ -82,8 +82,8 @@ describe.each(pairs)("%s on %s", (task, model) => {
     const { instance, modules, dispose } = build(task, model);
     for (const module of Object.values(modules)) module.to({ memoryFormat: "channels_last" });
     scope(() => {
-      const images = randn([4, 3, SIZE, SIZE]).contiguous("channels_last");
-      const { loss } = autocast("cpu", "bf16", () => instance.step(images));
+      const images = noiseViews(instance, SIZE, 4).contiguous("channels_last");
+      const { loss } = autocast("cpu", "bf16", () => instance.step(images, fixedBatch(4)));
       loss.backward();
       expect(loss.dtype).toBe("f32");
       expect(Number.isFinite(loss.item())).toBe(true);
@@ -94,11 +94,11 @@ describe.each(pairs)("%s on %s", (task, model) => {
   test("learns 16 images by heart: the loss falls below a third of chance", () => {
     const { instance, parameters, dispose } = build(task, model);
     const optimizer = new AdamW(decayGroups(parameters, 0));
-    const images = scope(() => rand([16, 3, SIZE, SIZE]));
+    const images = scope(() => noiseViews(instance, SIZE, 16));
     let loss = Number.POSITIVE_INFINITY;
     for (let step = 0; step < 150 && loss >= instance.chance.loss / 3; step++) {
       loss = scope(() => {
-        const { loss } = instance.step(images);
+        const { loss } = instance.step(images, fixedBatch(16));
         loss.backward();
         optimizer.step(0.003);
         optimizer.zeroGrad();
@@ -115,7 +115,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
     const { instance, modules, dispose } = build(task, model);
     for (const module of Object.values(modules)) module.eval();
     scope(() => {
-      const cells = noGrad(() => instance.preview(randn([3, 3, SIZE, SIZE])));
+      const cells = noGrad(() => instance.preview(noiseViews(instance, SIZE, 3), fixedBatch(3)));
       expect(cells).toHaveLength(3);
       for (const { image, answer, guess } of cells) {
         expect(image.dim).toBe(3);

@@ -1,0 +1,109 @@
+/** From stored images to what a task is given: bytes, then crops on the device with what is known of them. */
+import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
+import { normalise, pixelTensor } from "../augment/normalise.ts";
+import type { ImageSet } from "../data/images.ts";
+import { epochOrder, type PixelStore } from "../data/pixels.ts";
+import { randomAt } from "../random.ts";
+import type { Batch, TaskImages, TaskInstance } from "../tasks/task.ts";
+import { cat, fromTypedArray } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import type { TrainingConfig } from "./options.ts";
+import type { Compute } from "./precision.ts";
+
+/** Images to train on. */
+export interface TrainingImages {
+  readonly store: PixelStore;
+  /** The label of each stored image, -1 where it has none; null where the set has no classes. */
+  readonly labels: Int32Array | null;
+  readonly classes: readonly string[] | null;
+}
+
+/** A batch as it was read. */
+export interface RawBatch {
+  /** B × D × D × 3. */
+  readonly pixels: Uint8Array;
+  /** Numbers of the images among those that the task uses: (B). */
+  readonly indices: Int32Array;
+}
+
+/** Parts of a step that draw at random, each in a place of its own beside the seed and the step's number. */
+const [VIEWS, TASK] = [1, 3];
+const SAMPLE = 256;
+
+export function trainingImages(set: ImageSet, store: PixelStore): TrainingImages {
+  const labels = set.classes ? Int32Array.from(store.source, (i) => set.label(i)) : null;
+  return { store, labels, classes: set.classes ?? null };
+}
+
+/** How many images the task learns from. */
+export function imagesUsed({ store }: TrainingImages, { limit }: Pick<TaskInstance, "limit">): number {
+  return Math.min(store.length, limit ?? store.length);
+}
+
+/** Steps of a whole epoch; the images left over come in another place next time. */
+export function stepsPerEpoch(images: number, batchSize: number): number {
+  return Math.floor(images / batchSize);
+}
+
+/** The numbers of the images of a step's batch, by the seed alone. */
+export function batchIndices(used: number, { seed, batchSize }: TrainingConfig, step: number): Int32Array {
+  const perEpoch = stepsPerEpoch(used, batchSize);
+  const first = (step % perEpoch) * batchSize;
+  return epochOrder(used, seed, Math.floor(step / perEpoch)).slice(first, first + batchSize);
+}
+
+/** Reads images by their numbers among the `used`, which are spread over the store. */
+export async function readBatch({ store }: TrainingImages, used: number, indices: Int32Array): Promise<RawBatch> {
+  return { pixels: await store.get(indices.map((i) => spread(i, used, store.length))), indices };
+}
+
+const spread = (i: number, used: number, length: number) => Math.floor((i * length) / used);
+
+/** Up to 256 images from all over the set (n, 3, D, D), whole and normalised, with what else a task may want to know. */
+export async function describeImages(
+  images: TrainingImages,
+  config: TrainingConfig,
+): Promise<Omit<TaskImages, "sample"> & { pixels: Uint8Array }> {
+  const { store, classes } = images;
+  const count = Math.min(SAMPLE, store.length);
+  const { pixels } = await readBatch(
+    images,
+    count,
+    Int32Array.from({ length: count }, (_, i) => i),
+  );
+  return { size: config.imageSize, count: store.length, classes, pixels };
+}
+
+/** What `step` and `preview` of a task are called with: its views of the images (channels-last), and the batch. */
+export function toViews(
+  { pixels, indices }: RawBatch,
+  images: TrainingImages,
+  { config, compute, task }: { config: TrainingConfig; compute: Compute; task: TaskInstance },
+  step: number,
+): [views: Tensor, batch: Batch] {
+  const { store, labels } = images;
+  const used = imagesUsed(images, task);
+  const whole = pixelTensor(pixels, store.size).to(compute.device);
+  const own = labels && indices.map((i) => labels[spread(i, used, store.length)] ?? -1);
+  const batch: Batch = {
+    indices,
+    labels: own && fromTypedArray(own, [own.length], "i32").to("i64").to(compute.device),
+    random: randomAt(config.seed, TASK, step),
+  };
+  return [cropViews(whole, config, task.views ?? 1, step), batch];
+}
+
+/** Pixels (B, 3, D, D) to normalised crops (views · B, 3, S, S), or to the whole images where `views` is 0. */
+function cropViews(pixels: Tensor, config: TrainingConfig, views: number, step: number): Tensor {
+  const images = normalise(pixels);
+  if (views === 0) return images.contiguous("channels_last");
+  const random = randomAt(config.seed, VIEWS, step);
+  const { imageSize: size, minArea, flip } = config;
+  const shifted = config.crop === "shifted" || (config.crop === "auto" && pixels.size(3) <= size);
+  const crop = () =>
+    shifted
+      ? randomShift(images, { size, padding: Math.round(pixels.size(3) / 8), flip }, random)
+      : randomResizedCrop(images, { size, minArea, flip }, random);
+  const crops = Array.from({ length: views }, crop);
+  return (views === 1 ? (crops[0] as Tensor) : cat(crops)).contiguous("channels_last");
+}
