@@ -2,7 +2,7 @@
 
 import { type RandomGenerator, uniform } from "../random.ts";
 import { affineGrid, gridSample, tensor } from "../torch/ops.ts";
-import type { Tensor } from "../torch/tensor.ts";
+import type { Device, Tensor } from "../torch/tensor.ts";
 
 export interface CropOptions {
   /** Side of the crops, in pixels. */
@@ -55,6 +55,32 @@ export function randomShift(
     return affine(size / width, size / height, x, y, flip && uniform(random, 0, 1) < 0.5);
   });
   return sample(images, maps, size);
+}
+
+/**
+ * Images turned about their centre, counter-clockwise by any angle, and blank (0) outside the inscribed circle: corners
+ * would tell the angle. All are moved by a random part of a pixel, so that quarter turns are resampled like the others.
+ * @param images (B, 3, S, S), floating
+ */
+export function rotateInCircle(images: Tensor, degrees: number, random: RandomGenerator): Tensor {
+  const size = images.size(2);
+  const radians = (degrees * Math.PI) / 180;
+  const [cos, sin] = [Math.cos(radians), Math.sin(radians)];
+  const part = () => uniform(random, -0.5, 0.5) * (2 / size);
+  const maps = Array.from(
+    { length: images.size(0) },
+    (): Affine => [
+      [cos, -sin, part()],
+      [sin, cos, part()],
+    ],
+  );
+  return sample(images, maps, size).mul(insideCircle(size, images.device));
+}
+
+/** (S, S): 1 where the pixel's centre lies inside the inscribed circle, else 0. */
+function insideCircle(size: number, device: Device): Tensor {
+  const identity = tensor([affine(1, 1, 0, 0, false)], { device });
+  return affineGrid(identity, [1, 1, size, size]).pow(2).sum(3).lt(1).to("f32").squeeze(0);
 }
 
 type Affine = [[number, number, number], [number, number, number]];

@@ -1,5 +1,8 @@
 /** What every architecture offers, so that training, probes and pictures need not know which one they hold. */
+import { noGrad } from "../torch/autograd.ts";
 import { Module } from "../torch/nn/module.ts";
+import { zeros } from "../torch/ops.ts";
+import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
 /** An image encoder without any head. */
@@ -19,6 +22,19 @@ export abstract class Encoder extends Module {
     const maps = Object.values(this.features(images));
     return (maps.at(-1) as Tensor).mean([2, 3]);
   }
+}
+
+/** Channels, height and width of each stage's feature map for square images of `size` pixels, by one pass of a blank one. */
+export function featureShapes(encoder: Encoder, size: number): Record<string, [number, number, number]> {
+  const { training } = encoder;
+  encoder.eval();
+  const shapes = scope(() =>
+    noGrad(() =>
+      Object.entries(encoder.features(zeros([1, 3, size, size]))).map(([name, { shape }]) => [name, shape.slice(1)]),
+    ),
+  );
+  encoder.train(training);
+  return Object.fromEntries(shapes);
 }
 
 /** How the first layers treat the image: `imagenet` 7×7 stride 2 and pooling; `cifar` and `patch` keep small images large. */

@@ -1,9 +1,13 @@
 /** The pretext tasks by name. */
 import { unknownName } from "../errors.ts";
+import { inpainting } from "./inpainting.ts";
+import { jigsaw } from "./jigsaw.ts";
+import { relativePatch } from "./relative-patch.ts";
 import { rotation } from "./rotation.ts";
+import { supervised } from "./supervised.ts";
 import type { Task } from "./task.ts";
 
-export const tasks = { rotation };
+export const tasks = { "relative-patch": relativePatch, jigsaw, rotation, inpainting, supervised };
 export type TaskName = keyof typeof tasks;
 
 /** The task of that name. @throws UsageError with the nearest name there is */

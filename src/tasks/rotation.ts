@@ -3,8 +3,11 @@
  * Gidaris, Singh & Komodakis, ICLR 2018, https://arxiv.org/abs/1803.07728
  */
 import { z } from "zod";
+import { rotateInCircle } from "../augment/geometry.ts";
+import type { RandomGenerator } from "../random.ts";
 import { Linear } from "../torch/nn/layers.ts";
 import { arange, cat, crossEntropy } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
 import { defineTask } from "./task.ts";
 
 export const rotation = defineTask({
@@ -12,36 +15,41 @@ export const rotation = defineTask({
   paper: "https://arxiv.org/abs/1803.07728",
   options: z.strictObject({
     angles: z
-      .literal([2, 4])
+      .literal([2, 4, 8])
       .default(4)
-      .describe("turns to tell apart: 4 (0°, 90°, 180°, 270°) or 2 (0°, 180°); 4 is best (table 2)"),
+      .describe("turns to tell apart, evenly spaced: 4 are best (table 2); 8 are cut to circles"),
+    first: z.literal([0, 90]).default(0).describe("the first turn: with 2 angles, 0° and 180°, or 90° and 270°"),
   }),
-  create(encoder, { angles }) {
+  create(encoder, { angles, first = 0 }) {
     const fc = new Linear(encoder.outDim, angles);
-    const turns = Array.from({ length: angles }, (_, i) => (i * 4) / angles);
+    const degrees = Array.from({ length: angles }, (_, i) => (first + (i * 360) / angles) % 360);
+    const turn = angles === 8 ? rotateInCircle : quarterTurn;
     return {
       modules: { fc },
       chance: { metric: "accuracy", value: 1 / angles, loss: Math.log(angles) },
       copies: angles,
-      step(images) {
-        // All copies of an image in one batch (section 3.1), and exact quarter turns of a square: resampling would
-        // leave traces to cheat by.
-        const turned = cat(turns.map((k) => images.rot90(k, [2, 3]))); // (A·B, 3, S, S)
+      step(images, batch) {
+        // All copies of an image in one batch (section 3.1).
+        const turned = cat(degrees.map((angle) => turn(images, angle, batch.random))); // (A·B, 3, S, S)
         const target = arange(angles, { device: images.device }).repeatInterleave(images.size(0)); // (A·B)
         const logits = fc.forward(encoder.forward(turned)); // (A·B, A)
         return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
-      preview(images) {
+      preview(images, { random }) {
         const answers = Array.from({ length: images.size(0) }, (_, i) => i % angles);
-        const seen = cat(answers.map((answer, i) => images.narrow(0, i, 1).rot90(turns[answer] ?? 0, [2, 3])));
+        const seen = cat(answers.map((answer, i) => turn(images.narrow(0, i, 1), degrees[answer] ?? 0, random)));
         const guesses = fc.forward(encoder.forward(seen)).argmax(1).toArray();
-        const degrees = (index: number) => `${(index * 360) / angles}°`;
         return answers.map((answer, i) => ({
           image: seen.select(0, i),
-          answer: degrees(answer),
-          guess: degrees(guesses[i] ?? -1),
+          answer: `${degrees[answer]}°`,
+          guess: `${degrees[guesses[i] ?? -1]}°`,
         }));
       },
     };
   },
 });
+
+/** Exact quarter turns of squares: resampling would leave traces to cheat by. */
+function quarterTurn(images: Tensor, degrees: number, _random: RandomGenerator): Tensor {
+  return images.rot90(degrees / 90, [2, 3]);
+}

@@ -11,7 +11,7 @@ export interface TaskImages {
   readonly size: number;
   /** How many there are. */
   readonly count: number;
-  /** Class names, where the images are labelled. */
+  /** Class names, where all images are labelled. */
   readonly classes: readonly string[] | null;
   /** Some of them (n, 3, D, D), spread over the set, whole and normalised; freed after `create`. */
   readonly sample: Tensor;
@@ -21,7 +21,7 @@ export interface TaskImages {
 export interface Batch {
   /** Which images of the set these are, 0 to `count` - 1: (B). */
   readonly indices: ArrayLike<number>;
-  /** (B) i64, -1 for an image without a label; null when the set has none. */
+  /** (B) i64; null unless all images are labelled. */
   readonly labels: Tensor | null;
   /** Follows from the run's seed and the step's number: the only source of chance beside libtorch's generator. */
   readonly random: RandomGenerator;

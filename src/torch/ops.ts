@@ -142,6 +142,10 @@ export const gridSample = (x: Tensor, grid: Tensor, padding: "zeros" | "border" 
 /** x (N, C, H, W), floating, to another size by an antialiased bilinear filter, as PIL's. */
 export const resize = (x: Tensor, height: number, width: number) => resizeOp(x, [height, width], false, null, null);
 
+/** Each pixel repeated: x (N, C, H, W) to another size. */
+export const upsampleNearest = (x: Tensor, height: number, width: number) =>
+  upsampleNearestOp(x, [height, width], null, null);
+
 const zerosOp = tensorOperator("aten::zeros");
 const onesOp = tensorOperator("aten::ones");
 const emptyOp = tensorOperator("aten::empty.memory_format");
@@ -155,6 +159,7 @@ const adaptiveMaxPool2dOp = operator("aten::adaptive_max_pool2d");
 const crossEntropyOp = tensorOperator("aten::cross_entropy_loss");
 const affineGridOp = tensorOperator("aten::affine_grid_generator");
 const gridSampleOp = tensorOperator("aten::grid_sampler");
+const upsampleNearestOp = tensorOperator("aten::upsample_nearest2d");
 const resizeOp = tensorOperator("aten::_upsample_bilinear2d_aa");
 
 function dtypeOf(values: TypedArray): DType {

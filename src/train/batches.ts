@@ -13,7 +13,7 @@ import type { Compute } from "./precision.ts";
 /** Images to train on. */
 export interface TrainingImages {
   readonly store: PixelStore;
-  /** The label of each stored image, -1 where it has none; null where the set has no classes. */
+  /** The label of each stored image; null unless all have one. */
   readonly labels: Int32Array | null;
   readonly classes: readonly string[] | null;
 }
@@ -31,8 +31,9 @@ const [VIEWS, TASK] = [1, 3];
 const SAMPLE = 256;
 
 export function trainingImages(set: ImageSet, store: PixelStore): TrainingImages {
-  const labels = set.classes ? Int32Array.from(store.source, (i) => set.label(i)) : null;
-  return { store, labels, classes: set.classes ?? null };
+  const labels = Int32Array.from(store.source, (i) => set.label(i));
+  const labelled = set.classes && !labels.includes(-1);
+  return { store, labels: labelled ? labels : null, classes: labelled ? set.classes : null };
 }
 
 /** How many images the task learns from. */

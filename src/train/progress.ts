@@ -86,12 +86,13 @@ function recentAverage(): (record: StepRecord) => Averages {
 
 function describe(record: StepRecord, { values, speed }: Averages, chance: ProgressOptions["chance"]): string {
   const { loss = Number.NaN, [chance.metric]: measure } = values;
+  const show = chance.metric === "accuracy" ? percent : (value: number) => value.toFixed(3);
   const left = (record.seconds / record.progress) * (1 - record.progress) * 1000;
   return [
     `${Math.floor(record.progress * 100)} %`,
     `epoch ${record.epoch + 1}, step ${record.step}`,
     `loss ${loss.toFixed(3)} (chance ${chance.loss.toFixed(3)})`,
-    measure !== undefined && `${chance.metric} ${percent(measure)} (chance ${percent(chance.value)})`,
+    measure !== undefined && `${chance.metric} ${show(measure)} (chance ${show(chance.value)})`,
     Number.isFinite(speed) && `${Math.round(speed)} images/s`,
     `${duration(left)} left`,
   ]

@@ -1,0 +1,57 @@
+/** Colours of normalised images (B, 3, H, W), changed by matrices. */
+import { type RandomGenerator, uniform } from "../random.ts";
+import { fromTypedArray, randn, tensor } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { MEAN, STD } from "./normalise.ts";
+
+/** ITU-R 601 luma, as PIL's "L". */
+const LUMA = [0.299, 0.587, 0.114] as const;
+
+/** A channel mixing matrix for 0 to 1 pixels, as it acts on normalised ones: D⁻¹·M·D; offsets follow from the means. */
+function mix(images: Tensor, matrix: readonly (readonly number[])[]): Tensor {
+  const weights = matrix.map((row, i) => row.map((value, j) => (value * (STD[j] as number)) / (STD[i] as number)));
+  const offsets = matrix.map((row, i) => {
+    const mean = row.reduce((sum, value, j) => sum + value * (MEAN[j] as number), 0);
+    return [[(mean - (MEAN[i] as number)) / (STD[i] as number)]];
+  });
+  const { device } = images;
+  const flat = images.permute(0, 2, 3, 1); // (B, H, W, 3)
+  return flat.matmul(tensor(weights, { device }).transpose(0, 1)).permute(0, 3, 1, 2).add(tensor(offsets, { device }));
+}
+
+/** Grey images of three equal channels (before normalising). */
+export function toGrey(images: Tensor): Tensor {
+  return mix(images, [LUMA, LUMA, LUMA]);
+}
+
+/**
+ * Removes the green-magenta axis, in which lenses shift colours against each other: what is left tells nothing of where in
+ * the photo a patch was. Doersch et al. 2015, section 3.1 ("projection"); the matrix is that of Noroozi & Favaro's code.
+ */
+export function projectColours(images: Tensor): Tensor {
+  return mix(images, [
+    [5 / 6, 1 / 3, -1 / 6],
+    [1 / 3, 1 / 3, 1 / 3],
+    [-1 / 6, 1 / 3, 5 / 6],
+  ]);
+}
+
+/** For each image with that probability the grey one. */
+export function randomGrey(images: Tensor, probability: number, random: RandomGenerator): Tensor {
+  if (probability === 0) return images;
+  const chosen = Float32Array.from({ length: images.size(0) }, () => (uniform(random, 0, 1) < probability ? 1 : 0));
+  const grey = fromTypedArray(chosen, [chosen.length, 1, 1, 1]).to(images.device);
+  return images.add(toGrey(images).sub(images).mul(grey));
+}
+
+/**
+ * Keeps one channel at random of each image and puts faint noise in the place of the two others: deviation 1/100 of that
+ * of normalised images. Doersch et al. 2015, section 3.1 ("color dropping").
+ */
+export function dropColours(images: Tensor, random: RandomGenerator): Tensor {
+  const kept = new Float32Array(images.size(0) * 3);
+  for (let i = 0; i < images.size(0); i++) kept[i * 3 + Math.floor(uniform(random, 0, 3))] = 1;
+  const mask = fromTypedArray(kept, [images.size(0), 3, 1, 1]).to(images.device);
+  const noise = randn(images.shape, { device: images.device }).mul(0.01);
+  return images.mul(mask).add(noise.mul(mask.neg().add(1)));
+}

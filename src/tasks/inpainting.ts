@@ -1,0 +1,108 @@
+/**
+ * Inpainting: a part of each image is blanked, and the network paints it from what lies around. Pathak, Krähenbühl,
+ * Donahue, Darrell & Efros, CVPR 2016 ("context encoders"), https://arxiv.org/abs/1604.07379
+ *
+ * The reconstruction loss alone, without the adversarial one that makes pictures sharper. Departures: the decoder upsamples
+ * and convolves instead of deconvolving; the last feature map is the bottleneck, without a channel-wise layer of its own.
+ */
+import { z } from "zod";
+import { featureShapes } from "../models/model.ts";
+import { type RandomGenerator, uniform } from "../random.ts";
+import { cat, fromTypedArray, resize } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { Decoder } from "./decoder.ts";
+import { defineTask } from "./task.ts";
+
+export const inpainting = defineTask({
+  title: "Inpainting (context encoder)",
+  paper: "https://arxiv.org/abs/1604.07379",
+  options: z.strictObject({
+    region: z
+      .enum(["centre", "blocks"])
+      .default("centre")
+      .describe("what is blanked: the middle quarter of the area, or small blocks anywhere, up to a quarter"),
+  }),
+  create(encoder, { region }, { size, sample }) {
+    const [channels, side] = Object.values(featureShapes(encoder, size)).at(-1) as [number, number, number];
+    const decoder = new Decoder(channels, 3, Math.ceil(Math.log2(size / side)));
+    const mask = region === "centre" ? centre : blocks;
+    // What painting everything in the mean colour costs.
+    const spread = sample
+      .sub(sample.mean([0, 2, 3], true))
+      .pow(2)
+      .mean()
+      .item();
+
+    /** Images with the blanks of `holes` (B, 1, S, S), 1 where blank, to whole images (B, 3, S, S), f32. */
+    function paint(images: Tensor, holes: Tensor): Tensor {
+      const seen = images.mul(holes.neg().add(1)); // 0 is the mean colour
+      const maps = Object.values(encoder.features(seen)).at(-1) as Tensor;
+      const painted = decoder.forward(maps).to("f32");
+      return painted.size(2) === size ? painted : resize(painted, size, size);
+    }
+
+    return {
+      modules: { decoder },
+      chance: { metric: "error", value: Math.sqrt(spread), loss: spread },
+      copies: 1,
+      step(images, { random }) {
+        const holes = mask(images, random);
+        // Squared error over the blank pixels (section 3.2).
+        const wrong = paint(images, holes).sub(images).mul(holes).pow(2);
+        const loss = wrong.sum().div(holes.sum().mul(3));
+        return { loss, metrics: { error: loss.detach().sqrt() } };
+      },
+      preview(images, { random }) {
+        const holes = mask(images, random);
+        const painted = images.add(paint(images, holes).sub(images).mul(holes));
+        const seen = images.mul(holes.neg().add(1));
+        return Array.from({ length: images.size(0) }, (_, i) => ({
+          image: cat([seen.select(0, i), painted.select(0, i), images.select(0, i)], 2),
+          answer: "seen, painted, true",
+          guess: "seen, painted, true",
+        }));
+      },
+    };
+  },
+});
+
+/** (B, 1, S, S): the middle square of half the side. */
+function centre(images: Tensor): Tensor {
+  const size = images.size(2);
+  const [from, to] = [Math.floor(size / 4), Math.floor((3 * size) / 4)];
+  return drawn(images, images.size(0), (fill) => {
+    for (let i = 0; i < images.size(0); i++) fill(i, from, from, to - from);
+  });
+}
+
+/** (B, 1, S, S): squares of an eighth to a third of the side, that may overlap, until a quarter of the area is covered. */
+function blocks(images: Tensor, random: RandomGenerator): Tensor {
+  const size = images.size(2);
+  return drawn(images, images.size(0), (fill) => {
+    for (let i = 0; i < images.size(0); i++) {
+      let covered = 0;
+      while (covered < size ** 2 / 4) {
+        const side = Math.max(1, Math.round(uniform(random, size / 8, size / 3)));
+        const corner = () => Math.floor(uniform(random, 0, size - side + 1));
+        covered += fill(i, corner(), corner(), side);
+      }
+    }
+  });
+}
+
+type Fill = (image: number, y: number, x: number, side: number) => number;
+
+/** Masks (count, 1, S, S) with the squares that `draw` fills; filling returns the newly covered pixels. */
+function drawn(images: Tensor, count: number, draw: (fill: Fill) => void): Tensor {
+  const size = images.size(2);
+  const values = new Float32Array(count * size * size);
+  draw((image, y, x, side) => {
+    let covered = 0;
+    for (let row = y; row < y + side; row++) {
+      const start = (image * size + row) * size + x;
+      for (let i = start; i < start + side; i++) if (values[i] === 0) [values[i], covered] = [1, covered + 1];
+    }
+    return covered;
+  });
+  return fromTypedArray(values, [count, 1, size, size]).to(images.device);
+}

@@ -1,0 +1,118 @@
+/**
+ * Jigsaw puzzles: nine tiles of an image come in one of N orders; which? Noroozi & Favaro, ECCV 2016,
+ * https://arxiv.org/abs/1603.09246
+ *
+ * The paper's sizes (225 pixels, cells of 75, tiles of 64) scale with the image. Departures: `orders` permutations of each
+ * image are asked for in one step, as in Kolesnikov et al.'s code, so that nine tiles pay for several puzzles; the hidden
+ * layer of 4,096 behind AlexNet is as wide as `hidden`.
+ */
+import { z } from "zod";
+import { randomGrey } from "../augment/colour.ts";
+import { type RandomGenerator, uniform } from "../random.ts";
+import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
+import { Sequential } from "../torch/nn/module.ts";
+import { cat, crossEntropy, fromTypedArray } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { cutPatches, normalisePatches, requirePatchSide } from "./patches.ts";
+import { distantPermutations, TILES } from "./permutations.ts";
+import { defineTask } from "./task.ts";
+
+export const jigsaw = defineTask({
+  title: "Jigsaw puzzles",
+  paper: "https://arxiv.org/abs/1603.09246",
+  crops: { flip: false, minArea: 0.3 }, // no mirror image, as in Kolesnikov et al.'s configuration
+  options: z.strictObject({
+    permutations: z.int().min(2).max(10_000).default(100).describe("orders to tell apart, far from each other"),
+    permutationSeed: z.int().min(0).default(0).describe("chooses the first of them, from which the others follow"),
+    orders: z.int().positive().default(8).describe("orders of each image in one step (the paper: 1)"),
+    tile: z.int().positive().optional().describe("side of a tile in pixels; default: 64/75 of a third of the image"),
+    grey: z.number().min(0).max(1).default(0.3).describe("part of the images shown without colour"),
+    channelShift: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe("pixels by which a tile's channels are moved against each other, at most (the code: 2 of 64)"),
+    embedding: z.int().positive().default(512).describe("numbers that stand for a tile"),
+    hidden: z.int().positive().default(1024).describe("width of the head's hidden layer"),
+  }),
+  create(encoder, options, { size }) {
+    const { permutations: count, orders, grey, channelShift } = options;
+    const cell = Math.floor(size / 3);
+    const side = Math.min(options.tile ?? Math.floor((cell * 64) / 75), cell - channelShift);
+    requirePatchSide(side, encoder, size);
+    const permutations = distantPermutations(count, options.permutationSeed);
+    const embed = new Sequential(new Linear(encoder.outDim, options.embedding), new ReLU());
+    const head = new Sequential(
+      new Linear(TILES * options.embedding, options.hidden),
+      new BatchNorm2d(options.hidden),
+      new ReLU(),
+      new Linear(options.hidden, count),
+    );
+
+    /** Images (B, 3, S, S) to tiles in their right order (B·9, 3, side, side), each at a random place of its cell. */
+    function tiles(images: Tensor, random: RandomGenerator): Tensor {
+      const visible = randomGrey(images, grey, random);
+      const spare = cell - side - channelShift;
+      const places = Array.from({ length: images.size(0) * TILES }, (_, i): [number, number] => {
+        const [row, column] = [Math.floor((i % TILES) / 3), i % 3];
+        return [row * cell + whole(random, spare), column * cell + whole(random, spare)];
+      });
+      return normalisePatches(cut(visible, places, random)).contiguous("channels_last");
+    }
+
+    function cut(images: Tensor, places: readonly [number, number][], random: RandomGenerator): Tensor {
+      if (channelShift === 0) return cutPatches(images, places, side);
+      const channels = Array.from({ length: 3 }, (_, channel) => {
+        const moved = places.map(([y, x]): [number, number] => [
+          y + whole(random, channelShift),
+          x + whole(random, channelShift),
+        ]);
+        return cutPatches(images.narrow(1, channel, 1), moved, side);
+      });
+      return cat(channels, 1);
+    }
+
+    /** Tiles (B·9, …) and the orders (B·K) they are asked in, to logits (B·K, N). */
+    function answer(pieces: Tensor, asked: readonly number[]): Tensor {
+      const embedded = embed.forward(encoder.forward(pieces)); // (B·9, E)
+      const perImage = asked.length / (pieces.size(0) / TILES);
+      const rows = BigInt64Array.from({ length: asked.length * TILES }, (_, i) => {
+        const puzzle = Math.floor(i / TILES);
+        const tile = permutations[asked[puzzle] ?? 0]?.[i % TILES] ?? 0;
+        return BigInt(Math.floor(puzzle / perImage) * TILES + tile);
+      });
+      const placed = embedded.indexSelect(0, fromTypedArray(rows).to(pieces.device));
+      return head.forward(placed.reshape(asked.length, TILES * options.embedding));
+    }
+
+    const draw = (images: number, random: RandomGenerator) =>
+      Array.from({ length: images }, () => whole(random, count - 1));
+
+    return {
+      modules: { embed, head },
+      chance: { metric: "accuracy", value: 1 / count, loss: Math.log(count) },
+      copies: (TILES * side ** 2) / size ** 2,
+      step(images, { random }) {
+        const asked = draw(images.size(0) * orders, random);
+        const logits = answer(tiles(images, random), asked);
+        const target = fromTypedArray(BigInt64Array.from(asked, BigInt)).to(images.device);
+        return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
+      },
+      preview(images, { random }) {
+        const asked = draw(images.size(0), random);
+        const pieces = tiles(images, random);
+        const guesses = answer(pieces, asked).argmax(1).toArray();
+        return asked.map((order, i) => {
+          const tile = (slot: number) => pieces.select(0, i * TILES + (permutations[order]?.[slot] ?? 0));
+          const row = (r: number) => cat([tile(3 * r), tile(3 * r + 1), tile(3 * r + 2)], 2);
+          return { image: cat([row(0), row(1), row(2)], 1), answer: `order ${order}`, guess: `order ${guesses[i]}` };
+        });
+      },
+    };
+  },
+});
+
+/** A whole number from 0 to `most`. */
+function whole(random: RandomGenerator, most: number): number {
+  return Math.floor(uniform(random, 0, most + 1));
+}

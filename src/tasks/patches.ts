@@ -1,0 +1,81 @@
+/** Cutting patches out of images, pixel by pixel: nothing is resampled. */
+import { UsageError } from "../errors.ts";
+import type { Encoder } from "../models/model.ts";
+import { type RandomGenerator, uniform } from "../random.ts";
+import { fromTypedArray } from "../torch/ops.ts";
+import { call, type Tensor } from "../torch/tensor.ts";
+
+/**
+ * Square patches at given places.
+ * @param images (B, C, H, W)
+ * @param places (B · P): for each image the top left corners [y, x] of its P patches, image by image
+ * @returns (B · P, C, side, side), channels-last
+ */
+export function cutPatches(images: Tensor, places: readonly (readonly [y: number, x: number])[], side: number): Tensor {
+  const [count, perImage] = [places.length, places.length / images.size(0)];
+  const image = BigInt64Array.from(places, (_, i) => BigInt(Math.floor(i / perImage)));
+  const rows = new BigInt64Array(count * side);
+  const columns = new BigInt64Array(count * side);
+  for (const [i, [y, x]] of places.entries()) {
+    for (let k = 0; k < side; k++) {
+      rows[i * side + k] = BigInt(y + k);
+      columns[i * side + k] = BigInt(x + k);
+    }
+  }
+  const index = (values: BigInt64Array, shape: number[]) => fromTypedArray(values, shape).to(images.device);
+  const [b, y, x] = [index(image, [count, 1, 1]), index(rows, [count, side, 1]), index(columns, [count, 1, side])];
+  // (B, H, W, C)[b, y, x] is (B·P, side, side, C): whole pixels are copied.
+  return (call("aten::index.Tensor", images.permute(0, 2, 3, 1), [b, y, x]) as Tensor).permute(0, 3, 1, 2);
+}
+
+/** Each channel of each patch (N, C, H, W) to mean 0 and deviation 1, so that its brightness and tint tell nothing. */
+export function normalisePatches(patches: Tensor): Tensor {
+  const centred = patches.sub(patches.mean([2, 3], true));
+  return centred.div(centred.std([2, 3], { keepDim: true, correction: 0 }).clamp(1e-2));
+}
+
+/** @throws UsageError when patches of that side are too small for the encoder */
+export function requirePatchSide(side: number, encoder: Encoder, imageSize: number): void {
+  if (side >= encoder.minImageSize) return;
+  const needed = Math.ceil((encoder.minImageSize * imageSize) / side);
+  throw new UsageError(
+    `Images of ${imageSize} pixels give patches of ${side}, and this encoder needs ${encoder.minImageSize}. ` +
+      `Use --image-size ${needed} or more, or an encoder that keeps small images large (--stem patch, or cifar).`,
+  );
+}
+
+/** 3×3 patches with gaps between them, in pixels. */
+export interface PatchGrid {
+  side: number;
+  gap: number;
+  /** Each patch moves by up to so many pixels each way. */
+  jitter: number;
+}
+
+/** Doersch's proportions for images of `size`, where nothing else is asked for. @throws UsageError when it does not fit */
+export function patchGrid(size: number, patch?: number, gap?: number, jitter?: number): PatchGrid {
+  const side = patch ?? Math.floor(size / 4);
+  const moves = jitter ?? Math.round((7 / 96) * side);
+  const room = Math.max(0, Math.floor((size - 3 * side - 2 * moves) / 2));
+  const grid = { side, gap: gap ?? Math.min(Math.floor(side / 2), room), jitter: moves };
+  if (gridExtent(grid) <= size) return grid;
+  throw new UsageError(
+    `3 patches of ${side} pixels, 2 gaps of ${grid.gap} and a jitter of ${moves} need ${gridExtent(grid)} pixels; ` +
+      `the images have ${size}. Lower patch, gap or jitter, or raise --image-size.`,
+  );
+}
+
+const gridExtent = ({ side, gap, jitter }: PatchGrid) => 3 * side + 2 * gap + 2 * jitter;
+
+/** Top left corners [y, x] of the 9 patches, row by row: the grid anywhere in the image, each patch jittered. */
+export function gridPlaces(grid: PatchGrid, size: number, random: RandomGenerator): [y: number, x: number][] {
+  const { side, gap, jitter } = grid;
+  const whole = (low: number, high: number) => Math.floor(uniform(random, low, high + 1));
+  const spare = size - gridExtent(grid);
+  const [top, left] = [whole(0, spare), whole(0, spare)];
+  const step = side + gap;
+  return Array.from({ length: 9 }, (_, i) => [
+    top + jitter + Math.floor(i / 3) * step + whole(-jitter, jitter),
+    left + jitter + (i % 3) * step + whole(-jitter, jitter),
+  ]);
+}

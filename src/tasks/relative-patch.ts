@@ -1,0 +1,88 @@
+/**
+ * Relative patch location: of two patches of an image, where does the second lie, seen from the first? Doersch, Gupta &
+ * Efros, ICCV 2015, https://arxiv.org/abs/1505.05192
+ *
+ * The paper's sizes (patches of 96, gaps of 48, jitter 7) scale with the image: a grid of 3×3 patches fills it. Departures:
+ * all 8 neighbours of a centre are asked for in one step, as in its code and Kolesnikov et al. 2019 do, so that 9 patches
+ * pay for 8 pairs; the two hidden layers of 4,096 behind AlexNet are one, as wide as `hidden`.
+ */
+import { z } from "zod";
+import { dropColours, projectColours } from "../augment/colour.ts";
+import type { RandomGenerator } from "../random.ts";
+import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
+import { Sequential } from "../torch/nn/module.ts";
+import { arange, cat, crossEntropy, zeros } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { cutPatches, gridPlaces, normalisePatches, patchGrid, requirePatchSide } from "./patches.ts";
+import { defineTask } from "./task.ts";
+
+const NEIGHBOURS = ["↖", "↑", "↗", "←", "→", "↙", "↓", "↘"];
+const CENTRE = 4;
+
+export const relativePatch = defineTask({
+  title: "Relative patch location",
+  paper: "https://arxiv.org/abs/1505.05192",
+  // As in Kolesnikov et al.'s configuration: no mirror image. Crops large enough that a patch shows something.
+  crops: { flip: false, minArea: 0.3 },
+  options: z.strictObject({
+    patch: z.int().positive().optional().describe("side of a patch in pixels; default: a quarter of the image"),
+    gap: z.int().min(0).optional().describe("pixels between patches; default: half a patch (the paper's 48 to 96)"),
+    jitter: z.int().min(0).optional().describe("pixels each patch moves by at most; default: 7/96 of a patch"),
+    colour: z
+      .enum(["drop", "project", "keep"])
+      .default("drop")
+      .describe("against lenses' colour fringes: drop two channels, project green-magenta away, or keep all (leaks)"),
+    hidden: z.int().positive().default(512).describe("width of the head's hidden layer"),
+  }),
+  create(encoder, { patch, gap, jitter, colour, hidden }, { size }) {
+    const grid = patchGrid(size, patch, gap, jitter);
+    requirePatchSide(grid.side, encoder, size);
+    const head = new Sequential(
+      new Linear(2 * encoder.outDim, hidden),
+      new BatchNorm2d(hidden),
+      new ReLU(),
+      new Linear(hidden, NEIGHBOURS.length),
+    );
+
+    /** Images (B, 3, S, S) to the patches as the network sees them (B, 9, 3, side, side). */
+    function patches(images: Tensor, random: RandomGenerator): Tensor {
+      const visible = colour === "project" ? projectColours(images) : images;
+      const places = Array.from({ length: images.size(0) }, () => gridPlaces(grid, size, random)).flat();
+      const cut = normalisePatches(cutPatches(visible, places, grid.side)); // (B·9, 3, side, side)
+      return (colour === "drop" ? dropColours(cut, random) : cut).contiguous("channels_last");
+    }
+
+    /** Patches (B·9, …) to logits (B, 8, 8): for each neighbour, which one it is. */
+    function answer(cut: Tensor): Tensor {
+      const embedded = encoder.forward(cut).reshape(-1, 9, encoder.outDim);
+      const centre = embedded.narrow(1, CENTRE, 1).expand(-1, 8, -1);
+      const neighbours = cat([embedded.narrow(1, 0, CENTRE), embedded.narrow(1, CENTRE + 1, 4)], 1);
+      return head.forward(cat([centre, neighbours], 2).flatten(0, 1)).reshape(-1, 8, 8);
+    }
+
+    return {
+      modules: { head },
+      chance: { metric: "accuracy", value: 1 / 8, loss: Math.log(8) },
+      copies: (9 * grid.side ** 2) / size ** 2,
+      step(images, { random }) {
+        const logits = answer(patches(images, random)).flatten(0, 1); // (B·8, 8)
+        const target = arange(8, { device: images.device }).expand(images.size(0), 8).reshape(-1);
+        return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
+      },
+      preview(images, { random }) {
+        const cut = patches(images, random);
+        const guesses = answer(cut).argmax(2); // (B, 8)
+        const shown = cut.reshape(-1, 9, 3, grid.side, grid.side);
+        const between = zeros([3, grid.side, 2], { device: images.device });
+        return Array.from({ length: images.size(0) }, (_, i) => {
+          const which = i % 8;
+          const pair = shown.select(0, i);
+          const neighbour = pair.select(0, which < CENTRE ? which : which + 1);
+          const image = cat([pair.select(0, CENTRE), between, neighbour], 2);
+          const guess = guesses.select(0, i).select(0, which).item();
+          return { image, answer: NEIGHBOURS[which] ?? "", guess: NEIGHBOURS[guess] ?? "" };
+        });
+      },
+    };
+  },
+});

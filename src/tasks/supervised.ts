@@ -1,0 +1,43 @@
+/** Supervised classification with the images' own labels: what every pretext task is measured against. */
+import { z } from "zod";
+import { UsageError } from "../errors.ts";
+import { Linear } from "../torch/nn/layers.ts";
+import { crossEntropy } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { defineTask } from "./task.ts";
+
+export const supervised = defineTask({
+  title: "Supervised classification",
+  paper: "no pretext: labels and cross-entropy, the yardstick",
+  options: z.strictObject({
+    labelSmoothing: z.number().min(0).lt(1).default(0).describe("part of the target spread over all classes"),
+  }),
+  create(encoder, { labelSmoothing }, { classes }) {
+    if (!classes || classes.length < 2) {
+      throw new UsageError(
+        "The task supervised needs images that are all labelled, of two classes or more: one sub-folder a class, or " +
+          "--split with the labelled parts only. The other tasks need no labels.",
+      );
+    }
+    const fc = new Linear(encoder.outDim, classes.length);
+    return {
+      modules: { fc },
+      chance: { metric: "accuracy", value: 1 / classes.length, loss: Math.log(classes.length) },
+      copies: 1,
+      step(images, { labels }) {
+        const target = labels as Tensor; // there are classes, so there are labels
+        const logits = fc.forward(encoder.forward(images)); // (B, classes)
+        const loss = crossEntropy(logits, target, { labelSmoothing });
+        return { loss, metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
+      },
+      preview(images, { labels }) {
+        const guesses = fc.forward(encoder.forward(images)).argmax(1).toArray();
+        return (labels as Tensor).toArray().map((label, i) => ({
+          image: images.select(0, i),
+          answer: classes[label] ?? "?",
+          guess: classes[guesses[i] ?? -1] ?? "?",
+        }));
+      },
+    };
+  },
+});
