@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import { createEncoder } from "../../src/models/index.ts";
+import { randomAt } from "../../src/random.ts";
+import { cutPatches, gridPlaces, normalisePatches, patchGrid, requirePatchSide } from "../../src/tasks/patches.ts";
+import { arange, randn } from "../../src/torch/ops.ts";
+import { scope } from "../../src/torch/scope.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+test("patches are the images' own pixels, image by image", () => {
+  scope(() => {
+    const images = arange(2 * 3 * 6 * 7, { dtype: "f32" }).reshape(2, 3, 6, 7);
+    const places = [
+      [0, 0],
+      [1, 4],
+      [3, 2],
+      [2, 1],
+    ] as const;
+    const cut = cutPatches(images, places, 3);
+    expect(cut.shape).toEqual([4, 3, 3, 3]);
+    for (const [i, [y, x]] of places.entries()) {
+      const expected = images
+        .select(0, i < 2 ? 0 : 1)
+        .narrow(1, y, 3)
+        .narrow(2, x, 3);
+      expect(cut.select(0, i).contiguous().toArray()).toEqual(expected.contiguous().toArray());
+    }
+  });
+});
+
+test("a normalised patch has no brightness and no tint left; a flat one stays finite", () => {
+  scope(() => {
+    const patches = randn([4, 3, 8, 8]).mul(3).add(5);
+    const normal = normalisePatches(patches);
+    expect(normal.mean([2, 3]).abs().amax([0, 1]).item()).toBeLessThan(1e-5);
+    expect(normal.std([2, 3], { correction: 0 }).sub(1).abs().amax([0, 1]).item()).toBeLessThan(1e-4);
+    expect(normalisePatches(patches.mul(0).add(7)).abs().amax([0, 1, 2, 3]).item()).toBe(0);
+  });
+});
+
+describe("the grid", () => {
+  test("has the paper's proportions at its size", () => {
+    expect(patchGrid(400, 96)).toEqual({ side: 96, gap: 48, jitter: 7 });
+    expect(patchGrid(64)).toEqual({ side: 16, gap: 7, jitter: 1 });
+  });
+
+  test.each([32, 64, 96, 225])("stays inside images of %i pixels, and its patches apart", (size) => {
+    const grid = patchGrid(size);
+    const random = randomAt(0);
+    for (let i = 0; i < 200; i++) {
+      const places = gridPlaces(grid, size, random);
+      for (const [y, x] of places) {
+        expect(Math.min(y, x)).toBeGreaterThanOrEqual(0);
+        expect(Math.max(y, x) + grid.side).toBeLessThanOrEqual(size);
+      }
+      const [left, right] = [places[3] as [number, number], places[4] as [number, number]];
+      const gap = right[1] - left[1] - grid.side;
+      expect(gap).toBeGreaterThanOrEqual(grid.gap - 2 * grid.jitter);
+      expect(gap).toBeLessThanOrEqual(grid.gap + 2 * grid.jitter);
+    }
+  });
+
+  test("that does not fit is refused with the numbers", () => {
+    expect(() => patchGrid(64, 20, 10, 0)).toThrow(/need 80 pixels; the images have 64/);
+  });
+});
+
+test("patches too small for the encoder are refused, with the image size that would do", () => {
+  const encoder = createEncoder({ model: "resnet10", width: 0.125 });
+  expect(() => requirePatchSide(16, encoder, 64)).toThrow(/needs 32.*--image-size 128 or more.*--stem patch/);
+  expect(() => requirePatchSide(32, encoder, 128)).not.toThrow();
+  encoder.dispose();
+});
