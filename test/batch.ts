@@ -1,20 +1,24 @@
 /** Batches made up for tests: what the training loop would hand to a task. */
 import { randomAt } from "../src/random.ts";
 import type { Batch, TaskImages, TaskInstance } from "../src/tasks/task.ts";
-import { cat, fromTypedArray, rand, randn } from "../src/torch/ops.ts";
+import { cat, fromTypedArray, randn, resize } from "../src/torch/ops.ts";
 import type { Tensor } from "../src/torch/tensor.ts";
 
 export const CLASSES = ["a", "b", "c"];
 
 /** 64 labelled images of noise. */
 export function noiseImages(size: number, count = 64): TaskImages {
-  return { size, count, classes: CLASSES, sample: rand([16, 3, size, size]) };
+  return { size, count, classes: CLASSES, sample: smooth(16, size) };
 }
+
+/** Pictures of blurred spots (count, 3, size, size). */
+const smooth = (count: number, size: number) => resize(randn([count, 3, 6, 6]), size, size).mul(2);
 
 /** Views of `count` images for a task; of two views of one image, the second is a little noisier. */
 export function noiseViews({ views = 1 }: Pick<TaskInstance, "views">, size: number, count: number): Tensor {
-  if (views === 0) return randn([count, 3, 2 * size, 2 * size]);
-  const images = randn([count, 3, size, size]);
+  const side = views === 0 ? 2 * size : size;
+  const images = smooth(count, side);
+  if (views === 0) return images;
   return cat(Array.from({ length: views }, (_, i) => images.add(randn(images.shape).mul(0.05 * i))));
 }
 

@@ -19,7 +19,7 @@ export function distantPermutations(count: number, seed: number): Uint8Array[] {
   const folder = join(cacheDir(), "permutations");
   const file = join(folder, `${count}-of-9-seed-${seed}.bin`);
   if (existsSync(file)) {
-    const bytes = readFileSync(file);
+    const bytes = new Uint8Array(readFileSync(file));
     if (bytes.length === count * TILES) {
       return Array.from({ length: count }, (_, i) => bytes.subarray(i * TILES, (i + 1) * TILES));
     }

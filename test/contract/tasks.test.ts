@@ -1,6 +1,6 @@
 /** What every task promises, on every architecture: a loop over the registries. */
 import { describe, expect, test } from "vitest";
-import { createEncoder, models } from "../../src/models/index.ts";
+import { createEncoder, modelEntry, models } from "../../src/models/index.ts";
 import { tasks } from "../../src/tasks/index.ts";
 import type { Task, TaskInstance } from "../../src/tasks/task.ts";
 import { autocast, noGrad } from "../../src/torch/autograd.ts";
@@ -21,7 +21,9 @@ expectNoLeak();
 
 function build(task: string, model: string, seed = 1) {
   manualSeed(seed);
-  const encoder = createEncoder({ model, width: 0.125 });
+  // Patches of small images are small: the stem that keeps them large, where there is one.
+  const stem = modelEntry(model).stems.find((name) => name === "patch");
+  const encoder = createEncoder({ model, width: 0.125, stem });
   const entry = tasks[task as keyof typeof tasks] as unknown as Task;
   const instance: TaskInstance = scope(() => entry.create(encoder, entry.options.parse({}), noiseImages(SIZE)));
   const modules = { encoder, ...instance.modules };

@@ -8,8 +8,8 @@ import { decayGroups } from "../../src/torch/optim/groups.ts";
 import { SGD } from "../../src/torch/optim/sgd.ts";
 import { scope } from "../../src/torch/scope.ts";
 import { prefixed } from "../../src/train/checkpoint.ts";
-import { goldenParameter, goldenPictures } from "../fixtures/golden/formula.ts";
 import { fixedBatch } from "../batch.ts";
+import { goldenParameter, goldenPictures } from "../fixtures/golden/formula.ts";
 import { expectNoLeak } from "../live.ts";
 import { goldenJson } from "./store.ts";
 
