@@ -30,7 +30,7 @@ const flip = defineTask({
 
 manualSeed(0);
 const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
-const task = flip.create(encoder, {});
+const task = flip.create(encoder);
 const parameters = [encoder, ...Object.values(task.modules)].flatMap((module) => module.namedParameters());
 const optimizer = new optim.SGD(optim.decayGroups(parameters, 0), { momentum: 0.9 });
 // Pictures that are brighter at the top.

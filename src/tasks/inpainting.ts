@@ -56,11 +56,12 @@ export const inpainting = defineTask({
         const holes = mask(images, random);
         const painted = images.add(paint(images, holes).sub(images).mul(holes));
         const seen = images.mul(holes.neg().add(1));
-        return Array.from({ length: images.size(0) }, (_, i) => ({
-          image: cat([seen.select(0, i), painted.select(0, i), images.select(0, i)], 2),
-          answer: "seen, painted, true",
-          guess: "seen, painted, true",
-        }));
+        const blank = images.select(0, 0).mul(0);
+        return Array.from({ length: images.size(0) }, (_, i) => {
+          const above = cat([seen.select(0, i), painted.select(0, i)], 2);
+          const below = cat([images.select(0, i), blank], 2);
+          return { image: cat([above, below], 1), answer: "seen, painted; true", guess: null };
+        });
       },
     };
   },

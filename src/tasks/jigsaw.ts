@@ -105,7 +105,7 @@ export const jigsaw = defineTask({
         return asked.map((order, i) => {
           const tile = (slot: number) => pieces.select(0, i * TILES + (permutations[order]?.[slot] ?? 0));
           const row = (r: number) => cat([tile(3 * r), tile(3 * r + 1), tile(3 * r + 2)], 2);
-          return { image: cat([row(0), row(1), row(2)], 1), answer: `order ${order}`, guess: `order ${guesses[i]}` };
+          return { image: cat([row(0), row(1), row(2)], 1), answer: `${order}`, guess: `${guesses[i]}` };
         });
       },
     };

@@ -32,7 +32,8 @@ export interface PreviewCell {
   /** (3, H, W), normalised like the network's input. */
   image: Tensor;
   answer: string;
-  guess: string;
+  /** Null where the picture itself is the answer. */
+  guess: string | null;
 }
 
 /** A task at work on one encoder. */

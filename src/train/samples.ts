@@ -28,8 +28,8 @@ export async function saveSamples(
         pixels: denormalise(image).permute(1, 2, 0).contiguous().bytes(),
         width: image.size(2),
         height: image.size(1),
-        caption: guess === answer ? answer : `${guess} / ${answer}`,
-        good: guess === answer,
+        caption: guess === null ? answer : `${guess} / ${answer}`,
+        ...(guess !== null && { good: guess === answer }),
       }));
     }),
   );

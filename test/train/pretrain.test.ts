@@ -167,11 +167,18 @@ describe("what cannot be", () => {
     );
   });
 
+  test("a signal stops the decoding, before anything is written", async () => {
+    const run = out();
+    const stopped = pretrain({ ...small, out: run }, { signal: AbortSignal.abort() });
+    await expect(stopped).rejects.toThrow(/Interrupted while the images were decoded/);
+    expect(existsSync(run)).toBe(false);
+  });
+
   test("a checkpoint cut short, or of another network, is refused and left alone", async () => {
     const run = join(folder, "broken");
     const controller = new AbortController();
-    controller.abort();
-    await expect(pretrain({ ...small, out: run }, { signal: controller.signal })).rejects.toThrow(InterruptedError);
+    const stopAtOnce = { signal: controller.signal, onStart: () => controller.abort() };
+    await expect(pretrain({ ...small, out: run }, stopAtOnce)).rejects.toThrow(InterruptedError);
     await expect(pretrain({ ...small, width: 0.25, out: run, resume: true })).rejects.toThrow(
       /cannot be resumed with other settings: width was 0.125, is 0.25/,
     );
