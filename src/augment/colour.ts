@@ -1,22 +1,15 @@
 /** Colours of normalised images (B, 3, H, W), changed by matrices. */
 import { type RandomGenerator, uniform } from "../random.ts";
-import { fromTypedArray, randn, tensor } from "../torch/ops.ts";
+import { fromTypedArray, randn } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { MEAN, STD } from "./normalise.ts";
+import { fromUnit, mixChannels, toUnit } from "./normalise.ts";
 
 /** ITU-R 601 luma, as PIL's "L". */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
-/** A channel mixing matrix for 0 to 1 pixels, as it acts on normalised ones: D⁻¹·M·D; offsets follow from the means. */
+/** Multiplies the colours (0 to 1) of normalised images by a matrix. */
 function mix(images: Tensor, matrix: readonly (readonly number[])[]): Tensor {
-  const weights = matrix.map((row, i) => row.map((value, j) => (value * (STD[j] as number)) / (STD[i] as number)));
-  const offsets = matrix.map((row, i) => {
-    const mean = row.reduce((sum, value, j) => sum + value * (MEAN[j] as number), 0);
-    return [[(mean - (MEAN[i] as number)) / (STD[i] as number)]];
-  });
-  const { device } = images;
-  const flat = images.permute(0, 2, 3, 1); // (B, H, W, 3)
-  return flat.matmul(tensor(weights, { device }).transpose(0, 1)).permute(0, 3, 1, 2).add(tensor(offsets, { device }));
+  return fromUnit(mixChannels(toUnit(images), matrix));
 }
 
 /** Grey images of three equal channels (before normalising). */

@@ -1,5 +1,5 @@
 /** Between pixels and the network's input. */
-import { fromTypedArray, tensor } from "../torch/ops.ts";
+import { cat, fromTypedArray, tensor } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
 /** Channel means and deviations of ImageNet, in units of 0 to 1: what torchvision's and timm's encoders expect. */
@@ -15,6 +15,32 @@ export function pixelTensor(bytes: Uint8Array, size: number): Tensor {
 export function normalise(pixels: Tensor): Tensor {
   const [scale, shift] = constants(pixels);
   return pixels.to("f32").mul(scale).add(shift);
+}
+
+/** Normalised images (B, 3, H, W) to sRGB of 0 to 1. */
+export function toUnit(images: Tensor): Tensor {
+  const [scale, shift] = constants(images);
+  return images.sub(shift).div(scale).div(255);
+}
+
+/** sRGB of 0 to 1 to normalised images. */
+export function fromUnit(rgb: Tensor): Tensor {
+  return normalise(rgb.mul(255));
+}
+
+/**
+ * Each pixel's channels times a matrix: (B, 3, H, W) to (B, 3, H, W). Sums instead of a matrix product, which autocast would
+ * round to 8 bits.
+ */
+export function mixChannels(x: Tensor, matrix: readonly (readonly number[])[]): Tensor {
+  const rows = matrix.map((row) => {
+    const weights = tensor(
+      row.map((value) => [[value]]),
+      { device: x.device },
+    ); // (3, 1, 1)
+    return x.mul(weights).sum(1, true);
+  });
+  return cat(rows, 1);
 }
 
 /** The inverse: (B, 3, H, W) or (3, H, W) to u8. */

@@ -1,0 +1,63 @@
+/**
+ * sRGB to CIE L*a*b* and back on tensors, for the D65 white of sRGB itself (2° observer). L is 0 to 100; a and b are about
+ * -100 to 100. IEC 61966-2-1 for sRGB, CIE 15 for Lab.
+ */
+import { tensor, where } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { mixChannels } from "./normalise.ts";
+
+const RGB_TO_XYZ = [
+  [0.4124564, 0.3575761, 0.1804375],
+  [0.2126729, 0.7151522, 0.072175],
+  [0.0193339, 0.119192, 0.9503041],
+];
+const XYZ_TO_RGB = [
+  [3.2404542, -1.5371385, -0.4985314],
+  [-0.969266, 1.8760108, 0.041556],
+  [0.0556434, -0.2040259, 1.0572252],
+];
+/** X, Y, Z of white: the rows' sums. */
+const WHITE = RGB_TO_XYZ.map((row) => row.reduce((sum, value) => sum + value, 0));
+/** (6/29)³, below which the cube root is continued by a line. */
+const EPSILON = (6 / 29) ** 3;
+const SLOPE = (29 / 6) ** 2 / 3;
+
+/** (B, 3, H, W) sRGB of 0 to 1 to Lab. */
+export function rgbToLab(rgb: Tensor): Tensor {
+  const linear = where(rgb.lt(0.04045), rgb.div(12.92), rgb.clamp(0).add(0.055).div(1.055).pow(2.4));
+  const xyz = mixChannels(
+    linear,
+    RGB_TO_XYZ.map((row, i) => row.map((value) => value / (WHITE[i] as number))),
+  );
+  const f = where(xyz.lt(EPSILON), xyz.mul(SLOPE).add(4 / 29), xyz.clamp(EPSILON).pow(1 / 3));
+  return mixChannels(f, [
+    [0, 116, 0],
+    [500, -500, 0],
+    [0, 200, -200],
+  ]).sub(tensor([[[16]], [[0]], [[0]]], { device: rgb.device }));
+}
+
+/** (B, 3, H, W) Lab to sRGB, clamped to 0 to 1. */
+export function labToRgb(lab: Tensor): Tensor {
+  const shifted = lab.add(tensor([[[16]], [[0]], [[0]]], { device: lab.device }));
+  const f = mixChannels(shifted, [
+    [1 / 116, 1 / 500, 0],
+    [1 / 116, 0, 0],
+    [1 / 116, 0, -1 / 200],
+  ]);
+  const xyz = where(f.lt(6 / 29), f.sub(4 / 29).div(SLOPE), f.pow(3));
+  const linear = mixChannels(
+    xyz,
+    XYZ_TO_RGB.map((row) => row.map((value, i) => value * (WHITE[i] as number))),
+  );
+  const rgb = where(
+    linear.lt(0.0031308),
+    linear.mul(12.92),
+    linear
+      .clamp(0.0031308)
+      .pow(1 / 2.4)
+      .mul(1.055)
+      .sub(0.055),
+  );
+  return rgb.clamp(0, 1);
+}

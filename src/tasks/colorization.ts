@@ -1,0 +1,108 @@
+/**
+ * Colorization: from an image's lightness, what colours has it? Zhang, Isola & Efros, ECCV 2016,
+ * https://arxiv.org/abs/1603.08511
+ *
+ * The encoder sees the lightness as a grey image of three equal channels, normalised like any other image: afterwards it takes
+ * RGB images as it is. Departures: colours are predicted from all feature maps (a hypercolumn, Larsson et al. 2016,
+ * https://arxiv.org/abs/1603.06668) instead of a network of dilated convolutions, so that any encoder will do; how frequent the bins
+ * are is counted on the user's own images, not on ImageNet.
+ */
+import { z } from "zod";
+import { labToRgb, rgbToLab } from "../augment/lab.ts";
+import { fromUnit, toUnit } from "../augment/normalise.ts";
+import { UsageError } from "../errors.ts";
+import { autocast, noGrad } from "../torch/autograd.ts";
+import { cat, resize, tensor } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { classReading, regressionReading } from "./colour-readings.ts";
+import { Hypercolumn } from "./hypercolumn.ts";
+import { defineTask } from "./task.ts";
+
+/** Colours are predicted for each 4×4 pixels (56 for 224, as in the paper). */
+const STRIDE = 4;
+/** Mean distance from grey below which images have no colours to learn from. */
+const GREY = 1;
+
+export const colorization = defineTask({
+  title: "Colorization",
+  paper: "https://arxiv.org/abs/1603.08511",
+  options: z.strictObject({
+    loss: z
+      .enum(["classes", "regression"])
+      .default("classes")
+      .describe(
+        "tell bins of colours apart, rare ones counting more; or the squared error of a and b (table 1: worse)",
+      ),
+    grid: z.number().min(5).max(40).default(10).describe("side of a bin of colours, in units of Lab's a and b"),
+    lambda: z.number().min(0).max(1).default(0.5).describe("0: only rare colours count, 1: all bins alike"),
+    temperature: z.number().gt(0).max(1).default(0.38).describe("of the annealed mean that is shown"),
+  }),
+  create(encoder, options, { size, sample }) {
+    const known = noGrad(() => colours(sample, Math.max(1, Math.round(sample.size(2) / STRIDE)))); // (N, 2)
+    const chroma = known.pow(2).sum(1).sqrt();
+    if (chroma.mean().item() < GREY) {
+      throw new UsageError(
+        "These images are grey: the task colorization has nothing to learn from them. Choose another.",
+      );
+    }
+    const side = Math.max(1, Math.round(size / STRIDE));
+    const read = options.loss === "classes" ? classReading(known, options) : regressionReading(known);
+    const head = new Hypercolumn(encoder, size, read.outputs, side);
+    const middle = known.mean(0).toArray();
+
+    /** Images (B, 3, S, S) to predictions (B · side², outputs), f32. */
+    function predict(images: Tensor): Tensor {
+      const grey = exactly(images, () => lightness(images)).contiguous("channels_last");
+      return head.predict(encoder.features(grey)).to("f32").permute(0, 2, 3, 1).flatten(0, 2);
+    }
+
+    return {
+      modules: { head, ...(read.module && { bins: read.module }) },
+      chance: { metric: "error", value: distance(known, tensor([middle])).item(), loss: read.chance },
+      copies: 1,
+      step(images) {
+        const prediction = predict(images);
+        return exactly(images, () => {
+          const truth = noGrad(() => colours(images, side));
+          const shown = noGrad(() => read.colours(prediction.detach()));
+          return { loss: read.loss(prediction, truth), metrics: { error: distance(truth, shown) } };
+        });
+      },
+      preview(images) {
+        const prediction = predict(images);
+        return exactly(images, () => {
+          const ab = read.colours(prediction).reshape(images.size(0), side, side, 2).permute(0, 3, 1, 2).contiguous();
+          const whole = rgbToLab(toUnit(images));
+          const painted = fromUnit(labToRgb(cat([whole.narrow(1, 0, 1), resize(ab, size, size)], 1)));
+          const grey = lightness(images);
+          return Array.from({ length: images.size(0) }, (_, i) => {
+            const above = cat([grey.select(0, i), painted.select(0, i)], 2);
+            const below = cat([images.select(0, i), images.select(0, i).mul(0)], 2);
+            return { image: cat([above, below], 1), answer: "seen, painted; true", guess: null };
+          });
+        });
+      },
+    };
+  },
+});
+
+/** Lab must not be rounded to bf16. */
+const exactly = <T>({ device }: Tensor, body: () => T): T => autocast(device, "f32", body);
+
+/** Images (B, 3, H, W) without their colours: grey of the same lightness. */
+export function lightness(images: Tensor): Tensor {
+  const l = rgbToLab(toUnit(images)).narrow(1, 0, 1);
+  return fromUnit(labToRgb(cat([l, l.mul(0), l.mul(0)], 1)));
+}
+
+/** a and b of images (B, 3, H, W) at side × side places: (B · side², 2). */
+function colours(images: Tensor, side: number): Tensor {
+  return resize(rgbToLab(toUnit(images)).narrow(1, 1, 2).contiguous(), side, side)
+    .permute(0, 2, 3, 1)
+    .flatten(0, 2);
+}
+
+/** Mean distance of colours (N, 2), in units of Lab. */
+function distance(a: Tensor, b: Tensor): Tensor {
+  return a.sub(b).pow(2).sum(1).sqrt().mean();
+}

@@ -1,0 +1,40 @@
+/** Dense predictions from any encoder. Larsson, Maire & Shakhnarovich 2016, https://arxiv.org/abs/1603.06668 */
+import { type Encoder, featureShapes } from "../models/model.ts";
+import { BatchNorm2d, Conv2d } from "../torch/nn/layers.ts";
+import { Module } from "../torch/nn/module.ts";
+import { resize } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+
+const CHANNELS = 64;
+
+/** All feature maps, brought to as many channels and one size, and added. */
+export class Hypercolumn extends Module {
+  private readonly laterals: Conv2d[];
+  private readonly bn: BatchNorm2d;
+  private readonly out: Conv2d;
+  private readonly side: number;
+
+  constructor(encoder: Encoder, size: number, outputs: number, side: number) {
+    super();
+    this.laterals = Object.values(featureShapes(encoder, size)).map(([channels]) => new Conv2d(channels, CHANNELS, 1));
+    this.bn = new BatchNorm2d(CHANNELS);
+    this.out = new Conv2d(CHANNELS, outputs, 1, { bias: true });
+    this.side = side;
+  }
+
+  /** Feature maps by name to (B, outputs, side, side). */
+  predict(maps: Readonly<Record<string, Tensor>>): Tensor {
+    const { side } = this;
+    const parts = Object.values(maps).map((map, i) => {
+      const part = (this.laterals[i] as Conv2d).forward(map);
+      return part.size(2) === side ? part : resize(part.to("f32"), side, side);
+    });
+    const sum = parts.slice(1).reduce((total, part) => total.add(part), parts[0] as Tensor);
+    return this.forward(sum);
+  }
+
+  /** (B, CHANNELS, side, side) to (B, outputs, side, side). */
+  override forward(x: Tensor): Tensor {
+    return this.out.forward(this.bn.forward(x).relu_());
+  }
+}

@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { dropColours, projectColours, randomGrey, toGrey } from "../../src/augment/colour.ts";
+import { fromUnit, mixChannels, toUnit } from "../../src/augment/normalise.ts";
+import { randomAt } from "../../src/random.ts";
+import { rand, randn, tensor } from "../../src/torch/ops.ts";
+import { scope } from "../../src/torch/scope.ts";
+import type { Tensor } from "../../src/torch/tensor.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+const largest = (x: Tensor) => x.abs().amax([0, 1, 2, 3]).item();
+
+test("0 to 1 and back", () => {
+  scope(() => {
+    const rgb = rand([2, 3, 4, 4]);
+    expect(largest(toUnit(fromUnit(rgb)).sub(rgb))).toBeLessThan(1e-5);
+  });
+});
+
+test("a matrix mixes the channels of each pixel", () => {
+  scope(() => {
+    const pixel = tensor([1, 2, 3]).reshape(1, 3, 1, 1);
+    const mixed = mixChannels(pixel, [
+      [1, 0, 0],
+      [1, 1, 1],
+      [0, 0, -2],
+    ]);
+    expect(mixed.toArray()).toEqual([1, 6, -6]);
+  });
+});
+
+test("grey has three equal channels of the luma; grey images stay as they are", () => {
+  scope(() => {
+    const rgb = rand([2, 3, 4, 4]);
+    const grey = toUnit(toGrey(fromUnit(rgb)));
+    const luma = rgb.select(1, 0).mul(0.299).add(rgb.select(1, 1).mul(0.587)).add(rgb.select(1, 2).mul(0.114));
+    expect(largest(grey.sub(luma.unsqueeze(1)))).toBeLessThan(1e-5);
+    expect(largest(toUnit(toGrey(fromUnit(grey))).sub(grey))).toBeLessThan(1e-5);
+  });
+});
+
+test("projected colours have no green-magenta left, and grey stays grey", () => {
+  scope(() => {
+    const rgb = toUnit(projectColours(fromUnit(rand([2, 3, 4, 4]))));
+    const magenta = rgb.select(1, 0).sub(rgb.select(1, 1).mul(2)).add(rgb.select(1, 2));
+    expect(magenta.abs().amax([0, 1, 2]).item()).toBeLessThan(1e-5);
+    const grey = fromUnit(rand([1, 1, 4, 4]).expand(1, 3, 4, 4));
+    expect(largest(projectColours(grey).sub(grey))).toBeLessThan(1e-5);
+  });
+});
+
+test("as many images turn grey as asked for", () => {
+  scope(() => {
+    const images = randn([400, 3, 2, 2]);
+    const changed = randomGrey(images, 0.3, randomAt(0)).sub(images).abs().amax([1, 2, 3]);
+    const part = changed.ge(1e-4).mean().item();
+    expect(part).toBeGreaterThan(0.22);
+    expect(part).toBeLessThan(0.38);
+    expect(randomGrey(images, 0, randomAt(0))).toBe(images);
+  });
+});
+
+test("one channel of each is kept, the others are faint noise", () => {
+  scope(() => {
+    const images = randn([300, 3, 8, 8]);
+    const spread = dropColours(images, randomAt(0)).std([2, 3]); // (300, 3)
+    const kept = spread.ge(0.3);
+    expect(kept.to("f32").sum(1).sub(1).abs().amax(0).item()).toBe(0);
+    expect(spread.mul(kept.to("f32").neg().add(1)).amax([0, 1]).item()).toBeLessThan(0.02);
+    const each = kept.to("f32").sum(0).toArray();
+    expect(Math.min(...each)).toBeGreaterThan(60);
+  });
+});

@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { labToRgb, rgbToLab } from "../../src/augment/lab.ts";
+import { rand, tensor } from "../../src/torch/ops.ts";
+import { manualSeed } from "../../src/torch/random.ts";
+import { scope } from "../../src/torch/scope.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+const lab = (rgb: readonly number[]) =>
+  scope(() => rgbToLab(tensor(rgb.map((value) => [[value]])).unsqueeze(0)).toArray());
+
+test.each([
+  // Bruce Lindbloom's calculator, sRGB, D65
+  ["white", [1, 1, 1], [100, 0, 0]],
+  ["black", [0, 0, 0], [0, 0, 0]],
+  ["red", [1, 0, 0], [53.2408, 80.0925, 67.2032]],
+  ["green", [0, 1, 0], [87.7347, -86.1827, 83.1793]],
+  ["blue", [0, 0, 1], [32.297, 79.1875, -107.8602]],
+])("%s", (_, rgb, expected) => {
+  for (const [i, value] of lab(rgb).entries()) expect(Math.abs(value - (expected[i] ?? 0))).toBeLessThan(2e-2);
+});
+
+/** One pixel by the formulas of CIE 15, in double precision and another order: X, Y, Z against white first. */
+function slowLab([r, g, b]: readonly number[]): number[] {
+  const linear = [r, g, b].map((v = 0) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  const [lr = 0, lg = 0, lb = 0] = linear;
+  const x = (0.4124564 * lr + 0.3575761 * lg + 0.1804375 * lb) / 0.95047;
+  const y = 0.2126729 * lr + 0.7151522 * lg + 0.072175 * lb;
+  const z = (0.0193339 * lr + 0.119192 * lg + 0.9503041 * lb) / 1.08883;
+  const [fx = 0, fy = 0, fz = 0] = [x, y, z].map((t) =>
+    t > 216 / 24389 ? Math.cbrt(t) : ((24389 / 27) * t + 16) / 116,
+  );
+  return [116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)];
+}
+
+test("random colours agree with a slow implementation to 1e-3, and come back", () => {
+  scope(() => {
+    manualSeed(0);
+    const rgb = rand([2, 3, 8, 8]);
+    const converted = rgbToLab(rgb);
+    const [inputs, outputs] = [rgb, converted].map((image) => image.permute(0, 2, 3, 1).contiguous().toArray());
+    for (let i = 0; i < 2 * 64; i++) {
+      const expected = slowLab((inputs ?? []).slice(3 * i, 3 * i + 3));
+      for (const [k, value] of expected.entries()) {
+        expect(Math.abs((outputs?.[3 * i + k] ?? Number.NaN) - value)).toBeLessThan(1e-3);
+      }
+    }
+    expect(labToRgb(converted).sub(rgb).abs().amax([0, 1, 2, 3]).item()).toBeLessThan(1e-4);
+  });
+});

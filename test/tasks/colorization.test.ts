@@ -1,0 +1,111 @@
+import { describe, expect, test } from "vitest";
+import { rgbToLab } from "../../src/augment/lab.ts";
+import { fromUnit, toUnit } from "../../src/augment/normalise.ts";
+import { createEncoder } from "../../src/models/index.ts";
+import { colorization, lightness } from "../../src/tasks/colorization.ts";
+import { annealedMean, gamutBins, rebalance, softEncode } from "../../src/tasks/colour-bins.ts";
+import { rand, tensor } from "../../src/torch/ops.ts";
+import { scope } from "../../src/torch/scope.ts";
+import type { Tensor } from "../../src/torch/tensor.ts";
+import { noiseImages } from "../batch.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+const largest = (x: Tensor) => x.abs().amax([0, 1, 2, 3]).item();
+
+describe("bins of colours", () => {
+  test("at a grid of 10 there are 309, grey among them", () => {
+    const bins = gamutBins(10);
+    expect(bins).toHaveLength(309);
+    expect(bins).toContainEqual([0, 0]);
+    expect(bins.every(([a, b]) => a % 10 === 0 && b % 10 === 0)).toBe(true);
+  });
+
+  test("a colour is spread over its five nearest bins, by a slow loop too", () => {
+    scope(() => {
+      const centres = gamutBins(10);
+      const colours = [
+        [3, -4],
+        [50, 41],
+        [-31, 22.5],
+      ];
+      const soft = softEncode(tensor(colours), tensor(centres));
+      for (const [i, [a = 0, b = 0]] of colours.entries()) {
+        const squared = centres.map(([x, y]) => (x - a) ** 2 + (y - b) ** 2);
+        const near = squared.map((_, k) => k).sort((k, l) => (squared[k] ?? 0) - (squared[l] ?? 0));
+        const gauss = near.slice(0, 5).map((k) => Math.exp(-(squared[k] ?? 0) / 50));
+        const sum = gauss.reduce((total, value) => total + value, 0);
+        const row = soft.select(0, i).toArray();
+        for (const [k, value] of gauss.entries()) expect(row[near[k] ?? -1]).toBeCloseTo(value / sum, 5);
+        expect(row.filter((value) => value > 0)).toHaveLength(5);
+      }
+    });
+  });
+
+  test("rare bins weigh more, and a pixel weighs 1 on average", () => {
+    scope(() => {
+      const centres = tensor([
+        [0, 0],
+        [100, 0],
+        [0, 100],
+      ]); // so far apart that smoothing does nothing
+      const prior = tensor([0.7, 0.2, 0.1]);
+      const weights = rebalance(prior, centres, 0.5).toArray();
+      const raw = [0.7, 0.2, 0.1].map((p) => 1 / (0.5 * p + 0.5 / 3));
+      const mean = raw.reduce((sum, w, i) => sum + w * ([0.7, 0.2, 0.1][i] ?? 0), 0);
+      for (const [i, w] of raw.entries()) expect(weights[i]).toBeCloseTo(w / mean, 4);
+      expect(
+        rebalance(prior, centres, 1)
+          .toArray()
+          .map((w) => w.toFixed(3)),
+      ).toEqual(["1.000", "1.000", "1.000"]);
+    });
+  });
+
+  test("the annealed mean lies between mean and mode", () => {
+    scope(() => {
+      const centres = tensor([
+        [0, 0],
+        [10, 0],
+      ]);
+      const logits = tensor([[Math.log(0.25), Math.log(0.75)]]);
+      const at = (temperature: number) => annealedMean(logits, centres, temperature).toArray()[0] ?? 0;
+      expect(at(1)).toBeCloseTo(7.5, 4);
+      expect(at(0.38)).toBeGreaterThan(7.5);
+      expect(at(0.01)).toBeCloseTo(10, 4);
+    });
+  });
+});
+
+describe("what the encoder sees", () => {
+  test("has the image's lightness and no colour", () => {
+    scope(() => {
+      const rgb = rand([2, 3, 8, 8]);
+      const [seen, true_] = [rgbToLab(toUnit(lightness(fromUnit(rgb)))), rgbToLab(rgb)];
+      expect(largest(seen.narrow(1, 0, 1).sub(true_.narrow(1, 0, 1)))).toBeLessThan(1e-2);
+      expect(largest(seen.narrow(1, 1, 2))).toBeLessThan(1e-2);
+    });
+  });
+
+  test("is a grey image as any other: afterwards the encoder takes RGB as it is", () => {
+    const encoder = createEncoder({ model: "resnet10", width: 0.125 }).eval();
+    scope(() => {
+      const grey = fromUnit(rand([2, 1, 32, 32]).expand(2, 3, 32, 32));
+      expect(largest(encoder.forward(lightness(grey)).sub(encoder.forward(grey)).reshape(2, -1, 1, 1))).toBeLessThan(
+        1e-3,
+      );
+    });
+    encoder.dispose();
+  });
+});
+
+test("grey images are refused before training", () => {
+  const encoder = createEncoder({ model: "resnet10", width: 0.125 });
+  scope(() => {
+    const images = noiseImages(32);
+    const grey = { ...images, sample: lightness(images.sample) };
+    expect(() => colorization.create(encoder, colorization.options.parse({}), grey)).toThrow(/These images are grey/);
+  });
+  encoder.dispose();
+});
