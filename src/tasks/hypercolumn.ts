@@ -1,5 +1,6 @@
 /** Dense predictions from any encoder. Larsson, Maire & Shakhnarovich 2016, https://arxiv.org/abs/1603.06668 */
 import { type Encoder, featureShapes } from "../models/model.ts";
+import { noGrad } from "../torch/autograd.ts";
 import { BatchNorm2d, Conv2d } from "../torch/nn/layers.ts";
 import { Module } from "../torch/nn/module.ts";
 import { resize } from "../torch/ops.ts";
@@ -19,6 +20,7 @@ export class Hypercolumn extends Module {
     this.laterals = Object.values(featureShapes(encoder, size)).map(([channels]) => new Conv2d(channels, CHANNELS, 1));
     this.bn = new BatchNorm2d(CHANNELS);
     this.out = new Conv2d(CHANNELS, outputs, 1, { bias: true });
+    noGrad(() => this.out.weight.mul_(0.1)); // begin with no opinion: bins alike, or grey
     this.side = side;
   }
 
