@@ -18,6 +18,32 @@ export class InterruptedError extends SelfsightError {
   override readonly exitCode = 130;
 }
 
+/**
+ * Runs what touches files; what the file system refuses becomes an error with the remedy.
+ * @param what could not be done, as the beginning of a sentence: "runs/a cannot be written"
+ */
+export function onDisk<Result>(what: string, body: () => Result): Result {
+  try {
+    return body();
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const remedy = code === undefined ? undefined : remedies[code];
+    if (!remedy) throw cause;
+    throw new SelfsightError(remedy(what, message), { cause });
+  }
+}
+
+const full = (what: string) => `The disk is full: ${what}. Make room and try again.`;
+const denied = (what: string, reason: string) => `${what}: ${reason}. Check the permissions, or choose another place.`;
+const remedies: Readonly<Record<string, (what: string, reason: string) => string>> = {
+  ENOSPC: full,
+  EDQUOT: full,
+  EACCES: denied,
+  EPERM: denied,
+  EROFS: denied,
+  ENOTDIR: denied,
+};
+
 /** The candidate nearest to `name` by edit distance, if near enough to be a slip of the finger. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;

@@ -35,6 +35,7 @@ function optionLines(options: z.ZodObject): string[] {
     properties?: Record<string, { description?: string; default?: unknown }>;
   };
   return Object.entries(properties).map(
-    ([name, { description, default: value }]) => `${`  ${name}=${String(value)}`.padEnd(18)}${description ?? ""}`,
+    ([name, { description, default: value }]) =>
+      `${`  ${name}${value === undefined ? "" : `=${String(value)}`}`.padEnd(18)} ${description ?? ""}`,
   );
 }

@@ -4,6 +4,7 @@ import { pretrain } from "../train/pretrain.ts";
 import { duration, progressLine } from "../train/progress.ts";
 import { addFlags, parsePairs } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
+import { workingLine } from "./working.ts";
 
 export function addPretrain(program: Command): void {
   const command = program
@@ -22,13 +23,19 @@ export function addPretrain(program: Command): void {
 export function runPretrain(options: Parameters<typeof pretrain>[0]) {
   return untilInterrupted(async (signal) => {
     let progress: ReturnType<typeof progressLine> | undefined;
+    const working = workingLine();
     const result = await pretrain(options, {
       signal,
-      onStart({ folder, images, skipped, task, compute }) {
-        const where = `${compute.device}, ${compute.precision}`;
-        process.stderr.write(
-          `${images} images${skipped ? ` (${skipped} skipped: see skipped.json)` : ""}, ${where}, into ${folder}\n`,
-        );
+      onDownload: (line) => process.stderr.write(`${line}\n`),
+      onDecode: (done, total) => working.show(`decoding images: ${done} of ${total}`),
+      onStart({ folder, images, skipped, heldBack, task, compute }) {
+        working.end();
+        const notes = [
+          skipped && `${skipped} skipped: see skipped.json`,
+          heldBack && `${heldBack} more left for evaluate to test on; --split all takes them too`,
+        ].filter(Boolean);
+        const where = `${compute.device}, ${compute.precision}, into ${folder}`;
+        process.stderr.write(`${images} images${notes.length ? ` (${notes.join("; ")})` : ""}, ${where}\n`);
         progress = progressLine({ chance: task.chance });
       },
       onStep: (record) => progress?.step(record),

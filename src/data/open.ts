@@ -11,7 +11,7 @@ import { isParquet, openParquet } from "./parquet.ts";
 
 export interface OpenOptions {
   /** Is told, now and then, how a download goes. */
-  say?: (line: string) => void;
+  say?: ((line: string) => void) | undefined;
 }
 
 /**

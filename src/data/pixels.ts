@@ -33,9 +33,9 @@ export interface PixelOptions {
   memoryLimitBytes?: number;
   /** Where such files are; default: the user's cache. */
   cache?: string;
-  onProgress?: (done: number, total: number) => void;
+  onProgress?: ((done: number, total: number) => void) | undefined;
   /** Stops the decoding. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** More than this part of unreadable images is no accident. */

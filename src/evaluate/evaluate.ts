@@ -1,20 +1,23 @@
 /** `evaluate`: how good are the features of one or several runs, and is that better than no training? */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { z } from "zod";
-import { type ImageCollection, type ImageSet, selectSplits, splitByGroup } from "../data/images.ts";
+import type { ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { openPixels, type PixelStore } from "../data/pixels.ts";
-import { UsageError } from "../errors.ts";
+import { labelledParts } from "../data/splits.ts";
+import { onDisk, UsageError, unknownName } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import { dispose } from "../torch/scope.ts";
-import { type Compute, chooseCompute } from "../train/precision.ts";
-import { drawLabels } from "./draws.ts";
+import { writeJson } from "../train/log.ts";
+import { chooseCompute } from "../train/precision.ts";
+import { compare, type Measured } from "./compare.ts";
+import { byClass, drawLabels } from "./draws.ts";
 import type { LayerFeatures } from "./features.ts";
-import { protocolEntry } from "./index.ts";
-import type { Labelled } from "./protocol.ts";
+import { protocolEntry, protocols } from "./index.ts";
+import type { Labelled, Protocol } from "./protocol.ts";
 import type { Difference, ResultRow } from "./result.ts";
-import { bootstrapMean, pairedBootstrap } from "./statistics.ts";
+import { bootstrapMean } from "./statistics.ts";
 import { pixelSubject, type Subject, subjectsOf } from "./subjects.ts";
 
 export const evaluateOptions = z.strictObject({
@@ -23,18 +26,31 @@ export const evaluateOptions = z.strictObject({
     .string()
     .min(1)
     .describe("labelled images: class folders, file of a known format, or a known data set's name"),
-  protocol: z.array(z.string()).min(1).default(["knn", "linear"]).describe("ways of measuring: knn, linear"),
+  protocol: z
+    .array(z.string())
+    .min(1)
+    .default(["knn", "linear"])
+    .describe(`ways of measuring: ${Object.keys(protocols).join(", ")}`),
+  protocolOptions: z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .default({})
+    .describe('their own options, as JSON: {"linear":{"maxIterations":50}}'),
   labelsPerClass: z
-    .array(z.union([z.int().positive(), z.literal("all")]))
+    .array(z.union([z.int().min(2), z.literal("all")]))
     .min(1)
     .default([5, 25, "all"])
-    .describe("numbers of training labels a class"),
+    .describe("numbers of training labels a class, at least 2: some are held out to choose by"),
   draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
-  trainSplit: z.string().default("train").describe("part whose labels are learned from"),
+  trainSplit: z
+    .string()
+    .optional()
+    .describe(
+      "part whose labels are learned from, joined by +; default: train, or what there is but validation and test",
+    ),
   testSplit: z
     .string()
     .optional()
-    .describe("part to test on, joined by +; default: validation+test, or what there is of it"),
+    .describe("part to test on, joined by +; default: validation+test, or what there is of it, or 30 % kept back"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the draws and the bootstrap"),
   device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
@@ -42,8 +58,10 @@ export const evaluateOptions = z.strictObject({
   name: z
     .string()
     .regex(/^[\w.-]+$/)
-    .default("default")
-    .describe("results go to evals/<name>/ in the first run's folder"),
+    .optional()
+    .describe(
+      "results go to evals/<name>/ in the first run's folder; default: the first free of default, default-2, …",
+    ),
 });
 export type EvaluateOptions = z.input<typeof evaluateOptions>;
 
@@ -55,137 +73,120 @@ export interface Evaluation {
   file: string;
 }
 
-interface Measured {
-  row: ResultRow;
-  correct: Uint8Array[];
-  heldOut: number;
-}
-
 /**
  * Measures runs by every protocol, layer and number of labels, beside the same networks untrained and raw pixels.
- * @throws UsageError for images without labels, unknown protocols, folders that are no finished runs
+ * @throws UsageError for images without labels, unknown protocols, folders that are no finished runs, a name in use
  */
 export async function evaluate(options: EvaluateOptions, onProgress?: (what: string) => void): Promise<Evaluation> {
   const config = parseOptions(evaluateOptions, options);
-  const chosen = config.protocol.map((name) => ({
-    entry: protocolEntry(name),
-    options: parseOptions(protocolEntry(name).options, {}),
-  }));
+  const chosen = chooseProtocols(config);
   const compute = await chooseCompute(config);
   const subjects: Subject[] = [];
   for (const run of config.runs) subjects.push(...subjectsOf(run, new Set(subjects.map(({ name }) => name))));
   subjects.push(pixelSubject(Math.min(...subjects.map(({ imageSize }) => imageSize))));
-  const { train, test, classes } = splitLabelled(await openImages(config.images), config);
+  const file = resultFile(config.runs[0] as string, config.name);
+  const { train, test, classes } = labelledParts(await openImages(config.images, { say: onProgress }), config);
+  refuseSingles(train);
 
   const measured: Measured[] = [];
-  for (const subject of subjects) {
-    onProgress?.(`features of ${subject.name}`);
-    const [trainPart, testPart] = [await featuresOf(subject, train, compute), await featuresOf(subject, test, compute)];
-    for (const labelsPerClass of config.labelsPerClass) {
-      onProgress?.(`${subject.name}: ${labelsPerClass} labels a class`);
-      const count = labelsPerClass === "all" ? 1 : config.draws;
-      const draws = Array.from({ length: count }, (_, draw) =>
-        drawLabels(trainPart.labels, labelsPerClass, config.seed, draw),
-      );
-      for (const layer of Object.keys(trainPart.layers)) {
-        const [trainLayer, testLayer] = [at(trainPart, layer), at(testPart, layer)];
-        for (const { entry, options: own } of chosen) {
-          for (const result of entry.measure(
-            { train: trainLayer, test: testLayer, classes: classes.length, draws },
-            own,
-          )) {
-            const { value, low, high } = bootstrapMean(result.correct, { seed: config.seed });
-            const shared = { encoder: subject.name, protocol: result.name, layer, labelsPerClass, metric: "accuracy" };
-            const row = { ...shared, value, low, high, n: testLayer.labels.length, draws: count };
-            measured.push({ row, correct: result.correct, heldOut: result.heldOut });
+  const parts = decodedParts({ train, test }, onProgress);
+  try {
+    for (const subject of subjects) {
+      const stores = await parts.open(subject.imageSize);
+      onProgress?.(`features of ${subject.name}`);
+      const trained = await subject.features(stores.train.store, compute);
+      const tested = await subject.features(stores.test.store, compute);
+      for (const labelsPerClass of config.labelsPerClass) {
+        onProgress?.(`${subject.name}: ${labelsPerClass} labels a class`);
+        const draws = Array.from({ length: labelsPerClass === "all" ? 1 : config.draws }, (_, draw) =>
+          drawLabels(stores.train.labels, labelsPerClass, config.seed, draw),
+        );
+        for (const layer of Object.keys(trained)) {
+          const input = {
+            train: at(layer, trained, stores.train),
+            test: at(layer, tested, stores.test),
+            classes: classes.length,
+            draws,
+          };
+          for (const { name, correct, heldOut } of chosen.flatMap((measure) => measure(input))) {
+            const { value, low, high } = bootstrapMean(correct, { seed: config.seed });
+            const shared = { encoder: subject.name, protocol: name, layer, labelsPerClass, metric: "accuracy" };
+            const row = { ...shared, value, low, high, n: input.test.labels.length, draws: draws.length };
+            measured.push({ row, correct, heldOut });
           }
         }
       }
+      dispose(...Object.values(trained), ...Object.values(tested));
     }
-    dispose(...Object.values(trainPart.layers), ...Object.values(testPart.layers));
+  } finally {
+    await parts.close();
   }
   const rows = measured.map(({ row }) => row);
   const differences = compare(measured, subjects, config.seed);
-  const folder = join(config.runs[0] as string, "evals", config.name);
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, "result.json");
-  writeFileSync(
-    file,
-    `${JSON.stringify({ images: config.images, options: config, classes, rows, differences }, null, 1)}\n`,
-  );
+  onDisk(`${file} cannot be written`, () => mkdirSync(dirname(file), { recursive: true }));
+  writeJson(file, { images: config.images, options: config, classes, rows, differences });
   return { rows, differences, classes, file };
 }
 
-/** For each protocol and number of labels: each trained encoder's best layer against each baseline's best. */
-function compare(measured: readonly Measured[], subjects: readonly Subject[], seed: number): Difference[] {
-  const settings = new Map(measured.map(({ row }) => [`${row.protocol}/${row.labelsPerClass}`, row]));
-  return [...settings.values()].flatMap(({ protocol, labelsPerClass, metric }) => {
-    const best = (encoder: string) =>
-      measured
-        .filter(
-          ({ row }) => row.encoder === encoder && row.protocol === protocol && row.labelsPerClass === labelsPerClass,
-        )
-        .reduce((a, b) => (b.heldOut > a.heldOut ? b : a));
-    return subjects.flatMap(({ name, baselines }) =>
-      baselines.map((baseline): Difference => {
-        const [ours, theirs] = [best(name), best(baseline)];
-        const layers = { layer: ours.row.layer, baselineLayer: theirs.row.layer };
-        const { n, draws } = ours.row;
-        return {
-          encoder: name,
-          baseline,
-          protocol,
-          ...layers,
-          labelsPerClass,
-          metric,
-          value: ours.row.value,
-          baselineValue: theirs.row.value,
-          ...pairedBootstrap(ours.correct, theirs.correct, { seed }),
-          n,
-          draws,
-        };
-      }),
-    );
+/** The protocols, each with its own options. @throws UsageError for unknown ones, and for options of one not asked for */
+function chooseProtocols({ protocol, protocolOptions }: z.output<typeof evaluateOptions>) {
+  const idle = Object.keys(protocolOptions).find((name) => !protocol.includes(name));
+  if (idle !== undefined) throw unknownName("protocol with options", idle, protocol);
+  return protocol.map((name) => {
+    const entry = protocolEntry(name);
+    const own = parseOptions(entry.options, protocolOptions[name] ?? {}, `option of ${name}`);
+    return (input: Parameters<Protocol["measure"]>[0]) => entry.measure(input, own);
   });
 }
 
-interface Features {
-  layers: LayerFeatures;
+/** Where the results go: a place that is free. @throws UsageError when the name asked for is in use */
+function resultFile(run: string, name: string | undefined): string {
+  const place = (folder: string) => join(run, "evals", folder, "result.json");
+  if (name !== undefined) {
+    if (!existsSync(place(name))) return place(name);
+    throw new UsageError(`${place(name)} exists and is never overwritten. Choose another --name.`);
+  }
+  let free = place("default");
+  for (let i = 2; existsSync(free); i++) free = place(`default-${i}`);
+  return free;
+}
+
+/** Layers and penalties are chosen on labels that are held out of the training labels. */
+function refuseSingles(train: ImageSet): void {
+  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
+  if (byClass(labels).some(({ length }) => length > 1)) return;
+  throw new UsageError(
+    `${train.name} has no class with two labelled images to learn from: none could be held out to choose a layer by.`,
+  );
+}
+
+/** Decoded images and their labels. */
+interface Part {
+  store: PixelStore;
   labels: Int32Array;
 }
 
-async function featuresOf(subject: Subject, set: ImageSet, compute: Compute): Promise<Features> {
-  const store: PixelStore = await openPixels(set, { size: subject.imageSize });
-  try {
-    return {
-      layers: await subject.features(store, compute),
-      labels: Int32Array.from(store.source, (i) => set.label(i)),
-    };
-  } finally {
-    await store.close();
-  }
+/** Both parts, decoded once for each size asked for. */
+function decodedParts(sets: { train: ImageSet; test: ImageSet }, onProgress?: (what: string) => void) {
+  const opened = new Map<number, Promise<{ train: Part; test: Part }>>();
+  const stores: PixelStore[] = [];
+  const decode = async (set: ImageSet, size: number): Promise<Part> => {
+    onProgress?.(`decoding ${set.length} images of ${set.name}`);
+    const store = await openPixels(set, { size });
+    stores.push(store);
+    return { store, labels: Int32Array.from(store.source, (i) => set.label(i)) };
+  };
+  const both = async (size: number) => ({ train: await decode(sets.train, size), test: await decode(sets.test, size) });
+  return {
+    open(size: number) {
+      const parts = opened.get(size) ?? both(size);
+      opened.set(size, parts);
+      return parts;
+    },
+    close: () => Promise.all(stores.map((store) => store.close())),
+  };
 }
 
-function at({ layers, labels }: Features, layer: string): Labelled {
+function at(layer: string, layers: LayerFeatures, { labels }: Part): Labelled {
   return { features: layers[layer] as Labelled["features"], labels };
-}
-
-/** The parts to learn from and to test on. Without any, 70 % and 30 %, groups kept together. */
-export function splitLabelled(
-  collection: ImageCollection,
-  { trainSplit, testSplit, seed }: { trainSplit: string; testSplit?: string | undefined; seed: number },
-): { train: ImageSet; test: ImageSet; classes: readonly string[] } {
-  const present = Object.keys(collection.splits);
-  const tests = ["validation", "test"].filter((name) => present.includes(name));
-  const [train, test] =
-    testSplit === undefined && !tests.length
-      ? splitByGroup(selectSplits(collection, present.includes(trainSplit) ? trainSplit : present.join("+")), 0.7, seed)
-      : [selectSplits(collection, trainSplit), selectSplits(collection, testSplit ?? tests.join("+"))];
-  const classes = train.classes ?? [];
-  if (classes.length < 2) {
-    throw new UsageError(
-      `${collection.name} has no labels to measure by: expected one sub-folder a class, two classes at least, or a file with labels.`,
-    );
-  }
-  return { train, test, classes };
 }

@@ -1,4 +1,5 @@
 /** From stored images to what a task is given: bytes, then crops on the device with what is known of them. */
+import { createHash } from "node:crypto";
 import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { ImageSet } from "../data/images.ts";
@@ -16,6 +17,10 @@ export interface TrainingImages {
   /** The label of each stored image; null unless all have one. */
   readonly labels: Int32Array | null;
   readonly classes: readonly string[] | null;
+  /** Tells these images from others: their number and a digest of their names. */
+  readonly identity: string;
+  /** Labelled images that are left for tests. */
+  readonly heldBack: number;
 }
 
 /** A batch as it was read. */
@@ -30,10 +35,17 @@ export interface RawBatch {
 const [VIEWS, TASK] = [1, 3];
 const SAMPLE = 256;
 
-export function trainingImages(set: ImageSet, store: PixelStore): TrainingImages {
+export function trainingImages(set: ImageSet, store: PixelStore, heldBack = 0): TrainingImages {
   const labels = Int32Array.from(store.source, (i) => set.label(i));
   const labelled = set.classes && !labels.includes(-1);
-  return { store, labels: labelled ? labels : null, classes: labelled ? set.classes : null };
+  const names = store.source.reduce((digest, i) => digest.update(set.id(i)).update("\n"), createHash("sha256"));
+  return {
+    store,
+    labels: labelled ? labels : null,
+    classes: labelled ? set.classes : null,
+    identity: `${store.length} ${names.digest("hex").slice(0, 32)}`,
+    heldBack,
+  };
 }
 
 /** How many images the task learns from. */
@@ -46,11 +58,16 @@ export function stepsPerEpoch(images: number, batchSize: number): number {
   return Math.floor(images / batchSize);
 }
 
-/** The numbers of the images of a step's batch, by the seed alone. */
-export function batchIndices(used: number, { seed, batchSize }: TrainingConfig, step: number): Int32Array {
+/** Tells the numbers of the images of a step's batch, by the seed alone. Keeps the order of one epoch. */
+export function batchIndices(used: number, { seed, batchSize }: TrainingConfig): (step: number) => Int32Array {
   const perEpoch = stepsPerEpoch(used, batchSize);
-  const first = (step % perEpoch) * batchSize;
-  return epochOrder(used, seed, Math.floor(step / perEpoch)).slice(first, first + batchSize);
+  let epoch = -1;
+  let order: Int32Array = new Int32Array();
+  return (step) => {
+    const [wanted, first] = [Math.floor(step / perEpoch), (step % perEpoch) * batchSize];
+    if (wanted !== epoch) [epoch, order] = [wanted, epochOrder(used, seed, wanted)];
+    return order.slice(first, first + batchSize);
+  };
 }
 
 /** Reads images by their numbers among the `used`, which are spread over the store. */

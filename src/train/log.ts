@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { SelfsightError } from "../errors.ts";
+import { onDisk } from "../errors.ts";
 import type { StepRecord } from "./loop.ts";
 import { openEvents } from "./tfevents.ts";
 
@@ -87,9 +87,12 @@ export function readMetrics(file: string): Record<string, number>[] {
     });
 }
 
-/** Writes a JSON file so that a reader sees the old one or the new one, never half of it. */
+/**
+ * Writes a JSON file so that a reader sees the old one or the new one, never half of it.
+ * @throws SelfsightError when the disk is full or may not be written to
+ */
 export function writeJson(file: string, value: unknown): void {
-  guarded(() => replaceFile(file, `${JSON.stringify(value, null, 2)}\n`));
+  replaceFile(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 function keepUntil(file: string, step: number): void {
@@ -97,12 +100,17 @@ function keepUntil(file: string, step: number): void {
   replaceFile(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
 }
 
-function replaceFile(file: string, text: string): void {
+/** As {@link writeJson}, for any contents. */
+export function replaceFile(file: string, contents: string | Uint8Array): void {
+  onDisk(`${file} cannot be written`, () => replace(file, contents));
+}
+
+function replace(file: string, contents: string | Uint8Array): void {
   const part = `${file}.part`;
   try {
     const descriptor = openSync(part, "w");
     try {
-      writeFileSync(descriptor, text);
+      writeFileSync(descriptor, contents);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
@@ -126,13 +134,5 @@ function describe({ step, epoch, loss, learningRate, metrics }: StepRecord): str
 }
 
 function guarded<Result>(write: () => Result): Result {
-  try {
-    return write();
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") throw cause;
-    throw new SelfsightError(
-      "The disk is full: the run's log could not be written. Its last checkpoint is intact: make room, and go on with --resume.",
-      { cause },
-    );
-  }
+  return onDisk("the run's log cannot be written (its last checkpoint is intact: --resume goes on from there)", write);
 }

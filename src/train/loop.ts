@@ -73,7 +73,12 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   const { config, images, optimizer, task } = run;
   const used = imagesUsed(images, task);
   const perEpoch = stepsPerEpoch(used, config.batchSize);
-  const fetch = (step: number) => readBatch(images, used, batchIndices(used, config, step));
+  const indicesAt = batchIndices(used, config);
+  const fetch = (step: number) => {
+    const batch = readBatch(images, used, indicesAt(step));
+    batch.catch(() => {}); // whoever waits for it is told; a run that ends before does not wait
+    return batch;
+  };
   const budget = budgetOf(run);
   let { step, seconds } = run.start;
   let pending = fetch(step);
@@ -85,8 +90,8 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     const { loss, metrics } = trainStep(run, batch, step, learningRate);
     if (!Number.isFinite(loss)) {
       throw new SelfsightError(
-        `The loss is ${loss} at step ${step + 1}, learning rate ${learningRate.toPrecision(3)}. Try a lower learningRate, ` +
-          `a longer warmup${run.compute.precision === "bf16" ? ", or precision f32" : ""}. The last checkpoint is from before.`,
+        `The loss is ${loss} at step ${step + 1}, learning rate ${learningRate.toPrecision(3)}. Start anew with a lower ` +
+          `learningRate, a longer warmup${run.compute.precision === "bf16" ? ", or precision f32" : ""}. The last checkpoint is from before.`,
       );
     }
     optimizer.zeroGrad();
@@ -105,7 +110,6 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     };
     await eventLoopTurn(); // signals and finalizers run only here
   }
-  await pending;
 }
 
 /** One step on one batch, and nothing left behind: pixels to views, loss, gradients, new weights. */

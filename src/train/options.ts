@@ -6,7 +6,7 @@ export const pretrainOptions = z.strictObject({
   split: z
     .string()
     .optional()
-    .describe("parts of the images to use, joined by +; default: train+unlabelled, or all there is"),
+    .describe("parts of the images to use, joined by +; default: all but what evaluate tests on"),
   task: z.string().default("rotation").describe("pretext task (selfsight tasks lists them)"),
   taskOptions: z
     .record(z.string(), z.unknown())

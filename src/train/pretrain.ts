@@ -1,9 +1,10 @@
 /** `pretrain`: a folder of images in, a trained encoder out. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
-import { type ImageSet, selectSplits } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { decodeSizeFor, openPixels } from "../data/pixels.ts";
+import { imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import { parseOptions } from "../options.ts";
@@ -18,14 +19,15 @@ import { SGD } from "../torch/optim/sgd.ts";
 import { manualSeed } from "../torch/random.ts";
 import { scope } from "../torch/scope.ts";
 import { describeImages, imagesUsed, stepsPerEpoch, type TrainingImages, trainingImages } from "./batches.ts";
+import { withCleanup } from "./cleanup.ts";
 import { environment } from "./environment.ts";
-import { openLog, type RunLog, writeJson } from "./log.ts";
+import { openLog, type RunLog, replaceFile, writeJson } from "./log.ts";
 import { budgetOf, type Position, progressAt, type StepRecord, type TrainingRun, train } from "./loop.ts";
 import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig } from "./options.ts";
 import { resumeFrom, savePosition } from "./position.ts";
 import { chooseCompute } from "./precision.ts";
-import { claimRunFolder, defaultRunFolder, runFiles, saveEncoder } from "./run.ts";
-import { saveSamples } from "./samples.ts";
+import { checkRunFolder, claimRunFolder, defaultRunFolder, resumedOptions, runFiles, saveEncoder } from "./run.ts";
+import { sampleSheet } from "./samples.ts";
 
 export interface PretrainResult {
   /** The run folder. */
@@ -33,16 +35,21 @@ export interface PretrainResult {
   steps: number;
   images: number;
   seconds: number;
-  last: StepRecord;
+  /** What the last step measured; undefined when all steps were done before, and only the encoder was missing. */
+  last: StepRecord | undefined;
 }
 
 /** Who is told how the run goes. All optional. */
 export interface PretrainHooks {
+  /** A download, in words. */
+  onDownload?(line: string): void;
   onDecode?(done: number, total: number): void;
   onStart?(run: {
     folder: string;
     images: number;
     skipped: number;
+    /** Labelled images left out, because `evaluate` tests on them. */
+    heldBack: number;
     task: TaskInstance;
     compute: TrainingRun["compute"];
   }): void;
@@ -56,22 +63,23 @@ export interface PretrainHooks {
  * @throws UsageError for options, images, tasks, models that cannot be; SelfsightError when training fails;
  *   InterruptedError after saving, when the signal aborts
  */
-export async function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): Promise<PretrainResult> {
-  const cleanup: (() => unknown)[] = [];
-  try {
+export function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): Promise<PretrainResult> {
+  return withCleanup(async (cleanup) => {
     const session = await prepare(settle(options), hooks, cleanup);
-    const { folder, run } = session;
-    const { task, compute, images } = run;
-    const { skipped } = images.store;
-    hooks.onStart?.({ folder, images: imagesUsed(images, task), skipped: skipped.length, task, compute });
-    const last = await follow(session, hooks);
-    saveEncoder(folder, run.encoder, run.config);
-    await saveSamples(join(runFiles(folder).samples, "last.png"), run);
+    const { folder, run, log } = session;
+    const { task, compute, images, start, config } = run;
+    const { store, heldBack } = images;
+    const used = imagesUsed(images, task);
+    hooks.onStart?.({ folder, images: used, skipped: store.skipped.length, heldBack, task, compute });
+    const last = isOver(run) ? undefined : await follow(session, hooks);
+    const { step, seconds } = last ?? start;
+    saveEncoder(folder, run.encoder, config);
+    const samples = await sampleSheet(run);
+    replaceFile(join(runFiles(folder).samples, "last.png"), samples);
+    log.image(step, "samples", samples);
     session.status("done", last);
-    return { folder, steps: last.step, images: last.step * run.config.batchSize, seconds: last.seconds, last };
-  } finally {
-    for (const undo of cleanup.reverse()) await undo();
-  }
+    return { folder, steps: step, images: step * config.batchSize, seconds, last };
+  });
 }
 
 /** A run about to begin or to go on. */
@@ -113,12 +121,13 @@ async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: ((
 
   const { out: folder } = config;
   const files = runFiles(folder);
-  claimRunFolder(folder, config);
-  const start: Position = config.resume ? resumeFrom(files.checkpoint, modules, optimizer) : { step: 0, seconds: 0 };
+  const saved = { modules, optimizer, images: images.identity };
+  const start: Position = config.resume ? resumeFrom(files.checkpoint, saved) : { step: 0, seconds: 0 };
   const run: TrainingRun = { config, compute, images, encoder, task: instance, optimizer, start, ...rates(config) };
-  if (progressAt(start, budgetOf(run)) >= 1) {
+  if (isOver(run) && existsSync(files.encoder)) {
     throw new UsageError(`${folder} is finished already. More --epochs or --minutes would go on with it.`);
   }
+  claimRunFolder(folder, config);
   const { skipped } = images.store;
   if (skipped.length) writeJson(files.skipped, skipped);
   writeJson(files.environment, environment(compute));
@@ -128,18 +137,21 @@ async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: ((
     folder,
     run,
     log,
-    save: (position) => savePosition(files.checkpoint, modules, optimizer, position),
-    status: (state, last) => writeJson(files.status, { state, chance: instance.chance, ...last }),
+    save: (position) => savePosition(files.checkpoint, saved, position),
+    status: (state, last) => writeJson(files.status, { state, chance: instance.chance, ...(last ?? start) }),
   };
 }
 
-/** Trains to the end: logs every step, saves every few minutes, at the end and when the signal aborts. */
+const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;
+
+/** Trains to the end: logs every step, saves at once, every few minutes, at the end and when the signal aborts. */
 async function follow({ run, log, save, status }: Session, { onStep, signal }: PretrainHooks): Promise<StepRecord> {
   const { minutes, saveMinutes } = run.config;
   let last: StepRecord | undefined;
   let savedAt = run.start.seconds;
   try {
     status("training");
+    save(run.start); // however early the run is killed, it can be gone on with
     for await (const record of train(run)) {
       last = record;
       log.step(record);
@@ -148,21 +160,25 @@ async function follow({ run, log, save, status }: Session, { onStep, signal }: P
         save(record);
         savedAt = record.seconds;
       }
-      if (signal?.aborted)
+      if (signal?.aborted && record.progress < 1)
         throw new InterruptedError(`Interrupted at step ${record.step}, and saved. Go on with --resume.`);
     }
     return last as StepRecord;
   } catch (error) {
-    status(error instanceof InterruptedError ? "interrupted" : "failed", last);
+    try {
+      status(error instanceof InterruptedError ? "interrupted" : "failed", last);
+    } catch {
+      // what stopped the run, a full disk say, matters more than that it cannot be noted
+    }
     throw error;
   }
 }
 
-async function openStore(config: TrainingConfig, { onDecode, signal }: PretrainHooks): Promise<TrainingImages> {
-  const set = await imagesToTrainOn(config);
+async function openStore(config: TrainingConfig, hooks: PretrainHooks): Promise<TrainingImages> {
+  const { onDownload: say, onDecode: onProgress, signal } = hooks;
+  const { set, heldBack } = imagesToLearnFrom(await openImages(config.images, { say }), config.split);
   const size = await decodeSizeFor(set, config.imageSize);
-  const store = await openPixels(set, { size, ...(onDecode && { onProgress: onDecode }), ...(signal && { signal }) });
-  return trainingImages(set, store);
+  return trainingImages(set, await openPixels(set, { size, onProgress, signal }), heldBack);
 }
 
 function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
@@ -172,26 +188,21 @@ function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
   );
 }
 
-/** Checks the options and fills in what depends on others. */
+/** Checks the options and the run folder, and fills in what was left open: by what the run began with, when it is resumed. */
 export function settle(options: PretrainOptions): TrainingConfig {
-  const config = parseOptions(pretrainOptions, options);
-  if (config.epochs !== undefined && config.minutes !== undefined)
+  const given = parseOptions(pretrainOptions, options);
+  const out = given.out ?? defaultRunFolder(given);
+  if (given.epochs !== undefined && given.minutes !== undefined)
     throw new UsageError("Give either epochs or minutes, not both.");
-  const { crops } = taskEntry(config.task);
+  const { crops } = taskEntry(given.task);
+  checkRunFolder(out, given.resume);
+  const config = given.resume ? parseOptions(pretrainOptions, resumedOptions(out, options)) : given;
   return {
     ...config,
     flip: config.flip ?? crops?.flip ?? true,
     minArea: config.minArea ?? crops?.minArea ?? 0.08,
-    out: config.out ?? defaultRunFolder(config),
+    out,
   };
-}
-
-/** What there is without labels first: labels of a training split are not looked at. Never validation or test. */
-async function imagesToTrainOn({ images, split }: PretrainConfig): Promise<ImageSet> {
-  const collection = await openImages(images);
-  const present = Object.keys(collection.splits);
-  const wanted = ["train", "unlabelled"].filter((name) => present.includes(name));
-  return selectSplits(collection, split ?? (wanted.length ? wanted.join("+") : present.join("+")));
 }
 
 function createOptimizer(config: PretrainConfig, modules: Readonly<Record<string, Module>>): Optimizer {

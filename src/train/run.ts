@@ -1,14 +1,15 @@
 /** The run folder: what is in it, when it may be written to, and the encoder that comes out of it. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { parse, stringify } from "yaml";
 import { MEAN, STD } from "../augment/normalise.ts";
-import { SelfsightError, UsageError } from "../errors.ts";
+import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import type { Encoder } from "../models/model.ts";
 import { parseOptions } from "../options.ts";
 import { loadState, saveState } from "./checkpoint.ts";
-import { type PretrainConfig, pretrainOptions } from "./options.ts";
+import { replaceFile, writeJson } from "./log.ts";
+import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig } from "./options.ts";
 
 /** Paths inside a run folder. */
 export const runFiles = (folder: string) => ({
@@ -29,44 +30,53 @@ export function defaultRunFolder({ images, task, model }: { images: string; task
 }
 
 /**
- * Makes the run folder, or checks that it can be resumed.
+ * Checks that a run folder can be made, or gone on with, before anything is decoded or computed.
  * @throws UsageError when it exists and is not to be resumed, or is to be resumed and has no checkpoint
  */
-export function claimRunFolder(folder: string, config: PretrainConfig): void {
-  const files = runFiles(folder);
-  const exists = existsSync(folder);
-  if (exists && !statSync(folder).isDirectory())
+export function checkRunFolder(folder: string, resume: boolean): void {
+  const saved = existsSync(runFiles(folder).checkpoint);
+  if (existsSync(folder) && !statSync(folder).isDirectory())
     throw new UsageError(`${folder} is a file. Choose another folder with --out.`);
-  if (config.resume) {
-    if (!existsSync(files.checkpoint)) {
-      throw new UsageError(
-        `There is nothing to resume in ${folder}: it has no checkpoints/last.safetensors. Leave out --resume to start anew.`,
-      );
-    }
-    refuseChanges(folder, config);
-    return;
+  if (resume && !saved) {
+    const begun = existsSync(runFiles(folder).config) ? " Delete it, and start anew without --resume." : "";
+    throw new UsageError(`There is nothing to resume in ${folder}: it has no checkpoints/last.safetensors.${begun}`);
   }
-  if (exists && readdirSync(folder).length) {
-    throw new UsageError(
-      `${folder} exists and is never overwritten. Go on with it by --resume, or choose another folder with --out.`,
-    );
-  }
-  mkdirSync(join(folder, "checkpoints"), { recursive: true });
-  mkdirSync(files.samples, { recursive: true });
-  writeFileSync(files.config, stringify(config));
+  if (resume || !existsSync(folder) || !readdirSync(folder).length) return;
+  const remedy = saved ? "Go on with it by --resume" : "Delete it";
+  throw new UsageError(`${folder} exists and is never overwritten. ${remedy}, or choose another folder with --out.`);
+}
+
+/** Makes the run folder where it is new, and writes down the configuration. @throws SelfsightError when that cannot be */
+export function claimRunFolder(folder: string, config: TrainingConfig): void {
+  const files = runFiles(folder);
+  onDisk(`${folder} cannot be made`, () => {
+    mkdirSync(dirname(files.checkpoint), { recursive: true });
+    mkdirSync(files.samples, { recursive: true });
+  });
+  replaceFile(files.config, stringify({ ...config, resume: false }));
 }
 
 /** Settings that do not change what is computed, and how long to train, may differ when a run is resumed. */
 const mayChange = new Set(["images", "out", "resume", "device", "threads", "saveMinutes", "epochs", "minutes"]);
 
-function refuseChanges(folder: string, config: PretrainConfig): void {
-  const before = readConfig(folder) as Record<string, unknown>;
-  const changed = Object.entries(config).filter(([key, value]) => {
-    return !mayChange.has(key) && JSON.stringify(value) !== JSON.stringify(before[key]);
-  });
-  if (!changed.length) return;
+/**
+ * The options to go on with: those given, and for the others what the run began with.
+ * @throws UsageError for one that would change what is computed
+ */
+export function resumedOptions(folder: string, given: PretrainOptions): PretrainOptions {
+  const { epochs, minutes, ...rest } = readConfig(folder);
+  const before: Readonly<Record<string, unknown>> = rest;
+  const duration = given.epochs === undefined && given.minutes === undefined ? { epochs, minutes } : {};
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const now = { ...before, ...duration, ...said, taskOptions: { ...rest.taskOptions, ...given.taskOptions } };
+  const changed = Object.entries(now).filter(
+    ([key, value]) => !mayChange.has(key) && JSON.stringify(value) !== JSON.stringify(before[key]),
+  );
+  if (!changed.length) return { ...now, images: given.images };
   const list = changed.map(([key, value]) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(value)}`);
-  throw new UsageError(`${folder} cannot be resumed with other settings: ${list.join("; ")}.`);
+  throw new UsageError(
+    `${folder} cannot be resumed with other settings: ${list.join("; ")}. Leave them out, or start anew with another --out.`,
+  );
 }
 
 /** The configuration of a run. @throws UsageError when the folder is none of a run */
@@ -98,7 +108,7 @@ export function saveEncoder(folder: string, encoder: Encoder, config: PretrainCo
     },
     selfsight: { width, ...(stem && { stem }), task: config.task },
   };
-  writeFileSync(files.encoderConfig, `${JSON.stringify(description, null, 2)}\n`);
+  writeJson(files.encoderConfig, description);
 }
 
 /** The configuration of a run that has got as far as an encoder. @throws UsageError for one that has not */

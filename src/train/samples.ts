@@ -1,5 +1,4 @@
 /** Pictures of what the network sees, with the right answer and its guess. */
-import { writeFileSync } from "node:fs";
 import { denormalise } from "../augment/normalise.ts";
 import { contactSheet } from "../data/sheet.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
@@ -8,14 +7,14 @@ import { scope } from "../torch/scope.ts";
 import { imagesUsed, readBatch, toViews } from "./batches.ts";
 import type { TrainingRun } from "./loop.ts";
 
-/** Writes a PNG sheet of images from all over the set, as the task shows them. */
-export async function saveSamples(
-  file: string,
+/** A PNG sheet of images from all over the set, as the task shows them. */
+export async function sampleSheet(
   { config, compute, encoder, images, task }: Pick<TrainingRun, "config" | "compute" | "encoder" | "images" | "task">,
-  count = 16,
-): Promise<void> {
+  most = 16,
+): Promise<Uint8Array> {
   const used = imagesUsed(images, task);
-  const indices = Int32Array.from({ length: Math.min(count, used) }, (_, i) => Math.floor((i * used) / count));
+  const count = Math.min(most, used);
+  const indices = Int32Array.from({ length: count }, (_, i) => Math.floor((i * used) / count));
   const raw = await readBatch(images, used, indices);
   const modules = [encoder, ...Object.values(task.modules)];
   for (const module of modules) module.eval();
@@ -34,5 +33,5 @@ export async function saveSamples(
     }),
   );
   for (const module of modules) module.train();
-  writeFileSync(file, await contactSheet(cells, 8));
+  return contactSheet(cells, 8);
 }
