@@ -1,8 +1,12 @@
 /**
  * A pretext task of your own: was this picture mirrored top to bottom? A task says what to do with a batch; everything
- * else (loop, checkpoints, logs, evaluation) stays as it is. Run: npx tsx examples/03-your-own-task.ts
+ * else (loop, checkpoints, logs, evaluation) stays as it is. Run: npx tsx examples/03-your-own-task.ts [images]
  */
-import { cat, createEncoder, crossEntropy, defineTask, manualSeed, nn, optim, rand, scope, tensor } from "selfsight";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cat, crossEntropy, defineTask, nn, pretrain, registerTask, tensor } from "selfsight";
+import sharp from "sharp";
 import { z } from "zod";
 
 const flip = defineTask({
@@ -22,29 +26,47 @@ const flip = defineTask({
         const logits = fc.forward(encoder.forward(both)); // (2·B, 2)
         return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
-      preview: (images) =>
-        images.chunk(images.size(0)).map((image) => ({ image: image.select(0, 0), answer: "upright", guess: "?" })),
+      preview(images) {
+        const guesses = fc.forward(encoder.forward(images)).argmax(1).toArray();
+        const name = (mirrored?: number) => (mirrored ? "mirrored" : "as it is");
+        return guesses.map((guess, i) => ({ image: images.select(0, i), answer: name(0), guess: name(guess) }));
+      },
     };
   },
 });
+registerTask("flip", flip);
 
-manualSeed(0);
-const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
-const task = flip.create(encoder);
-const parameters = [encoder, ...Object.values(task.modules)].flatMap((module) => module.namedParameters());
-const optimizer = new optim.SGD(optim.decayGroups(parameters, 0), { momentum: 0.9 });
-// Pictures that are brighter at the top.
-const ramp = tensor(Array.from({ length: 16 }, (_, row) => [1 - row / 8])); // (16, 1)
-for (let step = 0; step < 30; step++) {
-  const { loss, accuracy } = scope(() => {
-    const { loss, metrics } = task.step(rand([16, 3, 16, 16]).add(ramp));
-    loss.backward();
-    optimizer.step(0.05);
-    optimizer.zeroGrad();
-    return { loss: loss.item(), accuracy: metrics["accuracy"]?.item() ?? 0 };
-  });
-  if (step % 10 === 9)
-    console.log(
-      `step ${step + 1}: loss ${loss.toFixed(3)} (chance ${task.chance.loss.toFixed(3)}), accuracy ${(accuracy * 100).toFixed(0)} %`,
-    );
+const out = mkdtempSync(join(tmpdir(), "selfsight-flip-"));
+const [images = await ramps(join(out, "images"))] = process.argv.slice(2);
+const { last } = await pretrain(
+  {
+    images,
+    task: "flip",
+    model: "resnet10",
+    width: 0.125,
+    stem: "cifar",
+    imageSize: 16,
+    batchSize: 16,
+    epochs: 8,
+    out: join(out, "run"),
+  },
+  { onStep: ({ step, loss }) => console.log(`step ${step}: loss ${loss.toFixed(3)}`) },
+);
+console.log(
+  `accuracy ${((last?.metrics["accuracy"] ?? 0) * 100).toFixed(0)} % (chance 50 %); the run is in ${out}/run`,
+);
+
+/** 64 pictures, brighter at the top. */
+async function ramps(folder: string): Promise<string> {
+  mkdirSync(folder);
+  const size = 24;
+  for (let i = 0; i < 64; i++) {
+    const bytes = Uint8Array.from({ length: 3 * size * size }, (_, at) => {
+      const row = Math.floor(at / (3 * size));
+      return 200 * (1 - row / size) + 55 * Math.random();
+    });
+    const picture = sharp(bytes, { raw: { width: size, height: size, channels: 3 } });
+    await picture.png().toFile(join(folder, `${i}.png`));
+  }
+  return folder;
 }

@@ -5,17 +5,17 @@
 import { createEncoder, encoderFeatures, loadEncoder, openImages, openPixels, selectSplits, subset } from "selfsight";
 
 const [source = "emoji", run] = process.argv.slice(2);
-const { encoder, imageSize } = run
-  ? { encoder: loadEncoder(run).encoder, imageSize: loadEncoder(run).config.imageSize }
-  : { encoder: createEncoder({ model: "resnet10", width: 0.25 }), imageSize: 64 };
+const trained = run === undefined ? undefined : loadEncoder(run);
+const encoder = trained?.encoder ?? createEncoder({ model: "resnet10", width: 0.25 });
 
 const images = await openImages(source);
 const all = selectSplits(images, Object.keys(images.splits).join("+"));
+const count = Math.min(200, all.length);
 const some = subset(
   all,
-  Array.from({ length: Math.min(200, all.length) }, (_, i) => Math.floor((i * all.length) / 200)),
+  Array.from({ length: count }, (_, i) => Math.floor((i * all.length) / count)),
 );
-const store = await openPixels(some, { size: imageSize });
+const store = await openPixels(some, { size: trained?.config.imageSize ?? 64 });
 const layers = await encoderFeatures(encoder, store, { device: "cpu", precision: "f32" });
 for (const [layer, features] of Object.entries(layers)) console.log(layer.padEnd(8), String(features));
 
@@ -23,8 +23,8 @@ for (const [layer, features] of Object.entries(layers)) console.log(layer.padEnd
 const features = Object.values(layers).at(-1);
 if (!features) throw new Error("the encoder has no layers");
 const unit = features.div(features.pow(2).sum(1, true).sqrt()); // (N, D)
-const [, nearest] = unit.matmul(unit.transpose(0, 1)).topk(2, 1); // the first is the picture itself
-for (const i of [0, 50, 100, 150]) {
-  const neighbour = Number(nearest.data()[2 * i + 1]);
-  console.log(`${some.id(i)} is most like ${some.id(store.source[neighbour] ?? 0)}`);
-}
+const [, nearest] = unit.matmul(unit.transpose(0, 1)).topk(2, 1); // (N, 2): the first is the picture itself
+const neighbours = nearest.toArray();
+const id = (row: number) => some.id(store.source[row] ?? 0); // pictures that cannot be decoded have no row
+for (let row = 0; row < store.length; row += Math.ceil(store.length / 4))
+  console.log(`${id(row)} is most like ${id(neighbours[2 * row + 1] ?? 0)}`);

@@ -30,7 +30,7 @@ export { resultTable } from "./report/table.ts";
 export { verdict } from "./report/verdict.ts";
 export { doctor } from "./setup/doctor.ts";
 export { setup } from "./setup/setup.ts";
-export { tasks } from "./tasks/index.ts";
+export { registerTask, tasks } from "./tasks/index.ts";
 export { defineTask, type Task, type TaskInstance } from "./tasks/task.ts";
 export { autocast, grad, noGrad } from "./torch/autograd.ts";
 export { deterministic, devices, synchronize, threads, torchVersion } from "./torch/device.ts";

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
+import { type DatasetName, datasetFolder, datasets } from "../data/datasets.ts";
 import { type AddonFacts, doctor, formatDoctor } from "../setup/doctor.ts";
 import { setup } from "../setup/setup.ts";
 import { devices, threads, torchVersion } from "../torch/device.ts";
@@ -21,8 +22,14 @@ export function addSetup(program: Command): void {
     .command("doctor")
     .description("what is installed, what is missing, and the remedy")
     .action(async () => {
-      process.stdout.write(`${formatDoctor(await doctor({ probe }))}\n`);
+      const report = await doctor({ probe, datasets: async () => onThisMachine() });
+      process.stdout.write(`${formatDoctor(report)}\n`);
+      if (!report.ok) process.exitCode = 1;
     });
+}
+
+function onThisMachine(): string[] {
+  return (Object.keys(datasets) as DatasetName[]).filter((name) => "make" in datasets[name] || datasetFolder(name));
 }
 
 async function probe(): Promise<AddonFacts> {

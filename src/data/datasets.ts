@@ -143,8 +143,15 @@ async function fetchClothing(folder: string, say: Say): Promise<void> {
     await fetchFile({ url, name: archiveOf(repository) }, folder, say);
   }
   for (const { repository, folders, listing } of clothingParts) {
-    await unpack(join(folder, archiveOf(repository)), folder);
-    await checkListing(folder, folders, listing);
+    const archive = join(folder, archiveOf(repository));
+    await unpack(archive, folder);
+    try {
+      await checkListing(folder, folders, listing);
+    } catch (error) {
+      for (const path of [archive, ...folders.map((name) => join(folder, name))])
+        rmSync(path, { recursive: true, force: true }); // or the next try would fail on them again
+      throw error;
+    }
   }
   separateUnlabelled(folder);
   for (const { repository } of clothingParts) rmSync(join(folder, archiveOf(repository)));

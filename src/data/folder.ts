@@ -49,12 +49,39 @@ function splitFolders(folder: string): [split: string, path: string][] {
     children.filter((child) => child.toLowerCase() === name).map((child): [string, string] => [split, child]),
   );
   if (!splits.length || (splits.length === 1 && children.length > 1)) return [["all", ""]];
+  refuseStrays(folder, splits);
   for (const [i, [split, path]] of splits.entries()) {
     const earlier = splits.slice(0, i).find(([other]) => other === split)?.[1];
     if (earlier) throw new UsageError(`${folder}: "${earlier}" and "${path}" are the same split. Merge or rename one.`);
   }
   return splits;
 }
+
+/** Images beside the splits would be left out without a word. */
+function refuseStrays(folder: string, splits: readonly [split: string, path: string][]): void {
+  const paths = splits.map(([, path]) => path);
+  for (const entry of entriesOf(folder)) {
+    if (isHidden(entry) || paths.includes(entry.name)) continue;
+    const stray = isFolder(folder, entry) ? holdsImages(join(folder, entry.name)) : isImage(entry.name);
+    if (stray) {
+      throw new UsageError(
+        `${folder}: "${entry.name}" is in none of the splits ${paths.join(", ")}. Move it into one, or elsewhere.`,
+      );
+    }
+  }
+}
+
+/** Whether there is an image in a folder or just below. */
+function holdsImages(folder: string, depth = 1): boolean {
+  for (const entry of entriesOf(folder)) {
+    if (isHidden(entry)) continue;
+    if (isFolder(folder, entry) ? depth > 0 && holdsImages(join(folder, entry.name), depth - 1) : isImage(entry.name))
+      return true;
+  }
+  return false;
+}
+
+const isImage = (name: string) => EXTENSIONS.test(name);
 
 /** File names packed end to end, and the folder that each is in. */
 export class FileTable {
@@ -156,7 +183,7 @@ function listImages(root: string, split: string, path: string): Listing {
     for (const entry of entriesOf(folder)) {
       if (isHidden(entry)) continue;
       if (isFolder(folder, entry)) folders.push(entry.name);
-      else if (EXTENSIONS.test(entry.name)) files.push(entry.name);
+      else if (isImage(entry.name)) files.push(entry.name);
       else others.add(extname(entry.name) || entry.name);
     }
     for (const name of files.sort()) {

@@ -1,7 +1,7 @@
 /** Images of one size, one after the other in a file that is either complete or not there. */
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { SelfsightError } from "../errors.ts";
+import { onDisk, SelfsightError } from "../errors.ts";
 
 /** Why an image is not in the file, by its position in the set. */
 export type Skipped = ReadonlyMap<number, string>;
@@ -18,7 +18,7 @@ export interface PackedShape {
 
 /**
  * Opens the file, and before that has it filled where there is none.
- * @throws SelfsightError when the disk is full; whatever `fill` throws. Neither leaves a file behind.
+ * @throws SelfsightError when the disk is full; whatever `fill` throws. What is left behind then is never taken for the file.
  */
 export async function openPacked(
   file: string,
@@ -48,9 +48,9 @@ async function pack(
   { count, bytes }: PackedShape,
   fill: (put: Put) => Promise<Skipped>,
 ): Promise<Skipped> {
-  await mkdir(dirname(file), { recursive: true });
   const part = `${file}.${process.pid}.part`;
   try {
+    await mkdir(dirname(file), { recursive: true });
     const handle = await open(part, "w");
     let skipped: Skipped;
     try {
@@ -65,7 +65,10 @@ async function pack(
     return skipped;
   } catch (error) {
     await rm(part, { force: true });
-    throw isDiskFull(error) ? diskFull(file, count * bytes, error) : error;
+    if (isDiskFull(error)) throw diskFull(file, count * bytes, error);
+    return onDisk(`${file} cannot be written (SELFSIGHT_CACHE names another folder for the cache)`, () => {
+      throw error;
+    });
   }
 }
 

@@ -158,7 +158,7 @@ export async function decodeSizeFor(set: ImageSet, inputSize: number): Promise<n
   return Math.max(inputSize, Math.min(2 * inputSize, median));
 }
 
-/** A place of its own among what a seed decides. Not 0: mixed in, that is nothing, and seed and epoch could change places. */
+/** A place of its own among what a seed decides. */
 const EPOCHS = 2;
 
 /** The order of the images in one epoch, from the seed and the epoch's number alone. */

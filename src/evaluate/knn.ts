@@ -3,10 +3,10 @@
  * weight exp(similarity / T). Wu et al., CVPR 2018, section 3.4, https://arxiv.org/abs/1805.01978
  */
 import { z } from "zod";
-import { fromTypedArray, normalize, oneHot } from "../torch/ops.ts";
+import { cat, integers, normalize, zeros } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { accuracy, defineProtocol, marks } from "./protocol.ts";
+import { accuracy, defineProtocol, marks, mean } from "./protocol.ts";
 
 /** Neighbours and temperatures as usual: solo-learn's 20 and 0.07, DINO's and lightly's 200 and 0.1. */
 const usual = [
@@ -27,8 +27,7 @@ export const knn = defineProtocol({
       const heldOut: number[] = [];
       const correct = draws.map((rows) =>
         scope(() => {
-          const index = fromTypedArray(BigInt64Array.from(rows, BigInt), [rows.length]).to(train.features.device);
-          const bank = normalize(train.features.indexSelect(0, index)); // (M, D)
+          const bank = normalize(train.features.indexSelect(0, integers(rows, train.features.device))); // (M, D)
           const labels = rows.map((row) => train.labels[row] ?? -1);
           const votes = (queries: Tensor, skip: number) =>
             vote(queries, bank, labels, { k, skip, temperature, classes });
@@ -37,7 +36,7 @@ export const knn = defineProtocol({
           return marks(votes(normalize(test.features), 0), test.labels);
         }),
       );
-      return { name: `knn-${k}`, correct, heldOut: heldOut.reduce((sum, one) => sum + one, 0) / heldOut.length };
+      return { name: `knn-${k}`, correct, heldOut: mean(heldOut) };
     });
   },
 });
@@ -58,22 +57,22 @@ function vote(
   { k, skip, temperature, classes }: Vote,
 ): Tensor {
   const count = Math.min(k, labels.length - skip);
-  const classOf = oneHot(fromTypedArray(BigInt64Array.from(labels, BigInt)), classes).to({
-    dtype: "f32",
-    device: bank.device,
-  }); // (M, C)
-  const rows: bigint[] = [];
+  const { device } = bank;
+  const classOf = integers(labels, device); // (M)
+  const winners: Tensor[] = [];
   // 1,024 queries at a time bound the similarities to 1,024 × M.
   for (let start = 0; start < queries.size(0); start += 1024) {
-    const part = queries.narrow(0, start, Math.min(1024, queries.size(0) - start));
-    scope(() => {
-      const [similarity, index] = part.matmul(bank.transpose(0, 1)).topk(count + skip, 1); // (n, k)
-      const weight = similarity.narrow(1, skip, count).div(temperature).exp(); // (n, k)
-      const nearest = index.narrow(1, skip, count);
-      const voted = classOf.indexSelect(0, nearest.flatten()).reshape(...nearest.shape, classes); // (n, k, C)
-      const winners = voted.mul(weight.unsqueeze(2)).sum(1).argmax(1).data() as BigInt64Array;
-      for (const winner of winners) rows.push(winner);
-    });
+    const part = queries.narrow(0, start, Math.min(1024, queries.size(0) - start)); // (n, D)
+    winners.push(
+      scope(() => {
+        const [similarity, index] = part.matmul(bank.transpose(0, 1)).topk(count + skip, 1); // (n, k)
+        const weight = similarity.narrow(1, skip, count).div(temperature).exp(); // (n, k)
+        const voted = classOf.indexSelect(0, index.narrow(1, skip, count).flatten()).reshape(part.size(0), count); // (n, k)
+        return zeros([part.size(0), classes], { device })
+          .scatterAdd(1, voted, weight)
+          .argmax(1); // (n)
+      }),
+    );
   }
-  return fromTypedArray(BigInt64Array.from(rows));
+  return cat(winners);
 }

@@ -4,12 +4,12 @@
  * https://arxiv.org/abs/1805.08974, choose it so too), then everything is fitted again on all of them.
  */
 import { z } from "zod";
-import { fromTypedArray } from "../torch/ops.ts";
+import { integers } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { holdOut } from "./draws.ts";
 import { fitLogistic, type LinearModel, logits } from "./logistic.ts";
-import { accuracy, defineProtocol, type Labelled, marks } from "./protocol.ts";
+import { accuracy, defineProtocol, type Labelled, marks, mean } from "./protocol.ts";
 
 export const linear = defineProtocol({
   title: "Linear probe: logistic regression",
@@ -36,7 +36,7 @@ export const linear = defineProtocol({
         return marks(logits(final, test.features).argmax(1), test.labels);
       }),
     );
-    return [{ name: "linear", correct, heldOut: heldOut.reduce((sum, one) => sum + one, 0) / heldOut.length }];
+    return [{ name: "linear", correct, heldOut: mean(heldOut) }];
   },
 });
 
@@ -54,14 +54,16 @@ function regularisationPath(
 }
 
 function take({ features, labels }: Labelled, rows: readonly number[]): Labelled {
-  const index = fromTypedArray(BigInt64Array.from(rows, BigInt)).to(features.device);
-  return { features: features.indexSelect(0, index), labels: Int32Array.from(rows, (row) => labels[row] ?? -1) };
+  return {
+    features: features.indexSelect(0, integers(rows, features.device)),
+    labels: Int32Array.from(rows, (row) => labels[row] ?? -1),
+  };
 }
 
 /** Mean cross-entropy (it tells more than accuracy where few labels are held out) and accuracy. */
 function score(model: LinearModel, { features, labels }: Labelled): { loss: number; accuracy: number } {
   const output = logits(model, features); // (N, C)
-  const target = fromTypedArray(BigInt64Array.from(labels, BigInt)).to(features.device);
+  const target = integers(labels, features.device);
   const loss = output.logSoftmax(1).gather(1, target.unsqueeze(1)).mean().neg().item();
   return { loss, accuracy: accuracy(marks(output.argmax(1) as Tensor, labels)) };
 }

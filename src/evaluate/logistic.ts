@@ -1,6 +1,6 @@
 /** Multinomial logistic regression by full-batch L-BFGS on standardised features. */
 import { noGrad } from "../torch/autograd.ts";
-import { crossEntropy, fromTypedArray, zeros } from "../torch/ops.ts";
+import { crossEntropy, integers, zeros } from "../torch/ops.ts";
 import { LBFGS } from "../torch/optim/lbfgs.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -32,7 +32,7 @@ export function fitLogistic(
     const mean = start?.mean ?? features.mean(0);
     const deviation = start?.deviation ?? features.std(0, { correction: 0 }).clamp(1e-6); // constant features stay 0
     const x = features.sub(mean).div(deviation); // (N, D)
-    const target = fromTypedArray(BigInt64Array.from(labels, BigInt)).to(device);
+    const target = integers(labels, device);
     const weight = (start?.weight.clone() ?? zeros([classes, features.size(1)], { device })).requiresGrad_();
     const bias = (start?.bias.clone() ?? zeros([classes], { device })).requiresGrad_();
     const optimizer = new LBFGS([weight, bias], { maxIterations, gradientTolerance: 1e-5, changeTolerance: 1e-9 });

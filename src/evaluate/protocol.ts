@@ -43,6 +43,9 @@ export function marks(predicted: Tensor, labels: ArrayLike<number>): Uint8Array 
   return Uint8Array.from(predicted.toArray(), (label, i) => (label === labels[i] ? 1 : 0));
 }
 
-export function accuracy(correct: Uint8Array): number {
-  return correct.length ? correct.reduce((sum, mark) => sum + mark, 0) / correct.length : Number.NaN;
+export const accuracy = (correct: Uint8Array): number => mean(correct);
+
+/** NaN for no values. */
+export function mean(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
 }

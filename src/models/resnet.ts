@@ -67,7 +67,7 @@ export class ResNet extends Encoder {
     this.layer4 = stage(c, d, depths[3], strides[3]);
     this.featureDims = { stem: a, layer1: a, layer2: b, layer3: c, layer4: d };
     this.outDim = d;
-    // The last stage must have more than one place left, or batch norm has nothing to average over.
+    // One place is left of the last stage then: batch norm still averages over the batch.
     this.minImageSize = conv[1] * (pool ? 2 : 1) * strides.reduce((product, stride) => product * stride, 1);
   }
 

@@ -1,5 +1,5 @@
 /** One process at a time: two that set up the same clone at once would write over each other's files. */
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -27,10 +27,22 @@ function take(file: string): boolean {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    if (!isHeld(file)) rmSync(file, { force: true });
+    if (!isHeld(file)) removeStale(file, `${own}.stale`);
     return false;
   } finally {
     rmSync(own, { force: true });
+  }
+}
+
+/** Another may have removed the stale lock and taken its own since we looked: that one is put back. */
+function removeStale(file: string, aside: string): void {
+  try {
+    renameSync(file, aside);
+    if (isHeld(aside)) linkSync(aside, file);
+  } catch (error) {
+    if (!["ENOENT", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  } finally {
+    rmSync(aside, { force: true });
   }
 }
 

@@ -1,5 +1,6 @@
 /** The pretext tasks by name. */
-import { unknownName } from "../errors.ts";
+import type { z } from "zod";
+import { UsageError, unknownName } from "../errors.ts";
 import { colorization } from "./colorization.ts";
 import { inpainting } from "./inpainting.ts";
 import { jigsaw } from "./jigsaw.ts";
@@ -11,8 +12,25 @@ import type { Task } from "./task.ts";
 export const tasks = { "relative-patch": relativePatch, jigsaw, colorization, rotation, inpainting, supervised };
 export type TaskName = keyof typeof tasks;
 
+const added = new Map<string, Task>();
+
+/**
+ * Makes a task of your own known by a name: `pretrain` takes it as it takes the others. Nothing is written down but the name:
+ * a program that resumes such a run registers the task first.
+ * @throws UsageError for a name that is taken
+ */
+export function registerTask<Options extends z.ZodObject, Make extends Task<Options>["create"]>(
+  name: string,
+  task: Task<Options, Make>,
+): void {
+  if (Object.hasOwn(tasks, name) || added.has(name)) throw new UsageError(`There is a task "${name}" already.`);
+  added.set(name, task as unknown as Task);
+}
+
 /** The task of that name. @throws UsageError with the nearest name there is */
 export function taskEntry(name: string): Task {
-  if (!Object.hasOwn(tasks, name)) throw unknownName("task", name, Object.keys(tasks));
+  const own = added.get(name);
+  if (own) return own;
+  if (!Object.hasOwn(tasks, name)) throw unknownName("task", name, [...Object.keys(tasks), ...added.keys()]);
   return tasks[name as TaskName] as unknown as Task;
 }

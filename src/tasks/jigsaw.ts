@@ -8,6 +8,7 @@
  */
 import { z } from "zod";
 import { randomGrey } from "../augment/colour.ts";
+import { UsageError } from "../errors.ts";
 import { type RandomGenerator, uniform } from "../random.ts";
 import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
 import { Sequential } from "../torch/nn/module.ts";
@@ -38,7 +39,14 @@ export const jigsaw = defineTask({
   create(encoder, options, { size }) {
     const { permutations: count, orders, grey, channelShift } = options;
     const cell = Math.floor(size / 3);
-    const side = Math.min(options.tile ?? Math.floor((cell * 64) / 75), cell - channelShift);
+    const room = cell - channelShift;
+    const side = options.tile ?? Math.min(Math.floor((cell * 64) / 75), room);
+    if (side > room) {
+      throw new UsageError(
+        `A third of ${size} pixels has room for tiles of ${room}${channelShift ? " with that channelShift" : ""}; tile is ${side}. ` +
+          "Lower it, or raise --image-size.",
+      );
+    }
     requirePatchSide(side, encoder, size);
     const permutations = distantPermutations(count, options.permutationSeed);
     const embed = new Sequential(new Linear(encoder.outDim, options.embedding), new ReLU());

@@ -16,6 +16,11 @@ export function fromTypedArray(values: TypedArray, shape: readonly number[] = [v
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return new Tensor(native().fromBytes(bytes, dtype ?? dtypeOf(values), shape));
 }
+/** Labels or indices (n) i64. */
+export function integers(values: ArrayLike<number>, device: Device = "cpu"): Tensor {
+  const cpu = fromTypedArray(BigInt64Array.from(values as ArrayLike<number> & Iterable<number>, BigInt));
+  return device === "cpu" ? cpu : scope(() => cpu.to(device));
+}
 /**
  * A tensor of a number, or of equally long nested arrays of numbers: `tensor([[1, 2], [3, 4]])`. f32 unless told. For
  * much data {@link fromTypedArray} is faster.

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { SelfsightError, UsageError } from "../errors.ts";
+import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import {
   decodeHeader,
   encodeHeader,
@@ -78,7 +78,10 @@ export function writeSafetensors(
   } catch (error) {
     rmSync(part, { force: true });
     const bytes = 8 + header.length + places.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    throw isDiskFull(error) ? diskFull(file, bytes, error) : error;
+    if (isDiskFull(error)) throw diskFull(file, bytes, error);
+    onDisk(`${file} cannot be written`, () => {
+      throw error;
+    });
   }
 }
 
@@ -104,7 +107,10 @@ export function openSafetensors(file: string): SafetensorsFile {
     };
   } catch (cause) {
     closeSync(descriptor);
-    throw new SelfsightError(`${file} is not a sound safetensors file: ${(cause as Error).message}.`, { cause });
+    throw new SelfsightError(
+      `${file} is not a sound safetensors file: ${(cause as Error).message}. Use another copy of it, or make it anew.`,
+      { cause },
+    );
   }
 }
 

@@ -7,6 +7,8 @@ import { openSafetensors, type SafetensorsEntry, writeSafetensors } from "../tor
 import { scope } from "../torch/scope.ts";
 import type { DType, Tensor } from "../torch/tensor.ts";
 
+const REMEDY = "Use the model, width and stem that it was saved with: config.yaml of its run names them.";
+
 /** Tensors by name. */
 export type State = ReadonlyMap<string, Tensor>;
 
@@ -51,7 +53,7 @@ export function loadState(file: string, state: State, { ignore }: LoadOptions = 
       const shape = source.entries.get(name)?.shape ?? tensor.shape;
       if (String(shape) === String(tensor.shape)) continue;
       throw new SelfsightError(
-        `${file} is from another network: ${name} is [${shape}] there and [${tensor.shape}] here.`,
+        `${file} is from another network: ${name} is [${shape}] there and [${tensor.shape}] here. ${REMEDY}`,
       );
     }
     scope(() =>
@@ -73,5 +75,5 @@ function mismatch(file: string, missing: string[], unexpected: string[]): Selfsi
   const some = (names: string[]) =>
     `${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
   const parts = [missing.length && `it lacks ${some(missing)}`, unexpected.length && `it also has ${some(unexpected)}`];
-  return new SelfsightError(`${file} is from another network: ${parts.filter(Boolean).join("; ")}.`);
+  return new SelfsightError(`${file} is from another network: ${parts.filter(Boolean).join("; ")}. ${REMEDY}`);
 }

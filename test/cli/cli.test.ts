@@ -1,6 +1,7 @@
 /** The command line as a user meets it: help, lists, exit codes, signals, and a whole run. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runFiles } from "../../src/train/run.ts";
 import { makePictures, scratch } from "../images.ts";
@@ -32,10 +33,16 @@ test.each([
   expect(stdout).toMatch(content);
 });
 
+test("doctor exits with 1 when something is missing, and names it", async () => {
+  const { code, stdout } = await selfsight(["doctor"], { env: { SELFSIGHT_ADDON: join(folder, "none.node") } });
+  expect(stdout).toMatch(/Not ready: .*addon/);
+  expect(code).toBe(1);
+});
+
 test("pretrain and evaluate from end to end", async () => {
   const out = join(folder, "run");
   const trained = await selfsight(["pretrain", images, "angles=2", ...small, "--epochs", "1", "--out", out]);
-  expect(trained.stderr).toMatch(/48 images, cpu, \w+, into/);
+  expect(trained.stderr).toMatch(/34 images \(14 more left for evaluate to test on; --split all .*\), cpu, \w+, into/);
   expect(trained.stderr).toMatch(/accuracy .* \(chance 50\.0 %\)/);
   expect(trained.code).toBe(0);
   const measured = await selfsight([
@@ -65,6 +72,7 @@ describe("wrong usage ends with 2, a message and no stack", () => {
     ["words that are no key=value", () => ["pretrain", images, "angles"], /Expected key=value, got "angles"/],
     ["a data set's misspelt name", () => ["pretrain", "clotihng"], /Did you mean "clothing"\? Known data sets/],
     ["a missing folder", () => ["pretrain", join(folder, "none")], /no file or folder/],
+    ["an output folder that exists", () => ["pretrain", images, "--out", folder], /exists and is never overwritten/],
     ["an empty folder", () => ["pretrain", join(folder, "empty")], /holds no images/],
     ["a folder without images", () => ["pretrain", join(folder, "texts")], /holds no images/],
     ["a file that is no image set", () => ["pretrain", join(folder, "texts", "a.txt")], /no known format/],
@@ -112,7 +120,8 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to go on, and exit
 test("pictures that cannot be decoded are skipped and listed; too many of them stop the run with 1", async () => {
   const damaged = join(folder, "damaged");
   await makePictures(damaged, { count: 30 });
-  writeFileSync(join(damaged, "broken.jpg"), "no picture");
+  const jpeg = await sharp(join(damaged, "0000.png")).resize(200, 200).jpeg().toBuffer();
+  writeFileSync(join(damaged, "broken.jpg"), jpeg.subarray(0, jpeg.length / 2));
   const { code, stderr } = await selfsight([
     "pretrain",
     damaged,

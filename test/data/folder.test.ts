@@ -54,6 +54,18 @@ describe("a folder's structure", () => {
     }
   });
 
+  it("images beside the splits are refused, not left out", () => {
+    const splits = ["train/a/1.png", "test/a/2.png"];
+    expect(() => openFolder(folderOf(...splits, "extra/b/3.png"))).toThrow(
+      /"extra" is in none of the splits train, test/,
+    );
+    expect(() => openFolder(folderOf(...splits, "4.png"))).toThrow(/"4.png" is in none/);
+    expect(Object.keys(openFolder(folderOf(...splits, "docs/readme.md", "notes.txt")).splits)).toEqual([
+      "train",
+      "test",
+    ]);
+  });
+
   it("an empty sub-folder is no class", () => {
     expect(openFolder(folderOf("a/1.png", "b/1.png", "c/readme.md")).splits["all"]?.classes).toEqual(["a", "b"]);
   });

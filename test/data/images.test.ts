@@ -1,29 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { concatenate, type ImageSet, selectSplits, splitByGroup, subset } from "../../src/data/images.ts";
 import { UsageError } from "../../src/errors.ts";
-
-interface Fake {
-  labels: readonly number[];
-  classes?: readonly string[];
-  groups?: readonly (string | number)[];
-}
-
-/** A set whose images are one byte: their position. */
-function fakeSet(name: string, { labels, classes, groups }: Fake): ImageSet {
-  return {
-    name,
-    length: labels.length,
-    ...(classes && { classes }),
-    label: (i) => labels[i] ?? -1,
-    id: (i) => `${name}#${i}`,
-    group: (i) => groups?.[i] ?? i,
-    read: async (i) => ({ encoded: Uint8Array.of(i) }),
-    fingerprint: name,
-  };
-}
-
-const ids = (set: ImageSet) => Array.from({ length: set.length }, (_, i) => set.id(i));
-const labels = (set: ImageSet) => Array.from({ length: set.length }, (_, i) => set.label(i));
+import { fakeSet, ids, labels } from "./fake-set.ts";
 
 const classes = ["cat", "dog"];
 const train = fakeSet("train", { labels: [0, 1, 1], classes });

@@ -13,6 +13,7 @@ import { dispose, memory, scope } from "../../src/torch/scope.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
+import { smallRun } from "../small-run.ts";
 
 const folder = scratch();
 const images = join(folder, "pictures");
@@ -25,16 +26,7 @@ expectNoLeak();
 beforeAll(async () => {
   await makePictures(join(images, "train"), { count: 20, classes });
   await makePictures(join(images, "test"), { count: 10, classes, seed: 1 });
-  await pretrain({
-    images,
-    model: "resnet10",
-    width: 0.125,
-    stem: "cifar",
-    imageSize: 16,
-    batchSize: 8,
-    epochs: 2,
-    out: run,
-  });
+  await pretrain({ ...smallRun, images, epochs: 2, out: run });
   result = await evaluate({ runs: [run], images, labelsPerClass: [2, "all"], draws: 3 });
 });
 
@@ -84,10 +76,32 @@ test.each([
   ["a folder that is no run", () => ({ runs: [images] }), /not a run folder/],
   ["an unknown protocol", () => ({ protocol: ["linaer"] }), /Unknown protocol "linaer".*Did you mean "linear"/],
   ["an unknown option", () => ({ label: 3 }), /unknown option "label"/],
+  ["a name in use", () => ({ name: "default" }), /result.json exists and is never overwritten.*--name/],
+  ["one label a class", () => ({ labelsPerClass: [1] }), /labelsPerClass/],
+  ["one split on both sides", () => ({ testSplit: "train" }), /train cannot be both learned from and tested on/],
+  ["a misspelt split", () => ({ trainSplit: "tarin" }), /Unknown split.*Did you mean "train"/],
+  [
+    "an option that no protocol has",
+    () => ({ protocolOptions: { linear: { penalty: 1 } } }),
+    /unknown option of linear "penalty".*penalties/,
+  ],
+  [
+    "options of a protocol that is not asked for",
+    () => ({ protocol: ["knn"], protocolOptions: { linear: {} } }),
+    /linear/,
+  ],
 ])("%s is refused with the reason", async (_, wrong, message) => {
   const before = memory().tensors;
   await expect(evaluate({ runs: [run], images, ...wrong() } as never)).rejects.toThrow(message);
   expect(memory().tensors).toBe(before);
+});
+
+test("protocols take options of their own, and results without a name never overwrite others", async () => {
+  const neighbours = [{ k: 3, temperature: 0.1 }];
+  const options = { protocol: ["knn"], protocolOptions: { knn: { neighbours } }, labelsPerClass: [2], draws: 1 };
+  const { rows, file } = await evaluate({ runs: [run], images, ...options });
+  expect(new Set(rows.map((row) => row.protocol))).toEqual(new Set(["knn-3"]));
+  expect(file).toBe(join(run, "evals", "default-2", "result.json"));
 });
 
 /** Two clouds of points, far apart, and labels to match. */

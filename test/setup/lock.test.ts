@@ -41,6 +41,23 @@ it("takes over the lock of a process that is gone", async () => {
   ).resolves.toBe("done");
 });
 
+it("never lets two in, however many find the lock of a process that is gone", async () => {
+  writeFileSync(file, "2147483646");
+  let [inside, most] = [0, 0];
+  const job = () =>
+    withLock(
+      file,
+      () => {},
+      async () => {
+        most = Math.max(most, ++inside);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        inside--;
+      },
+    );
+  await Promise.all(Array.from({ length: 8 }, job));
+  expect([most, readdirSync(folder)]).toEqual([1, []]);
+});
+
 it("opens again when the work fails", async () => {
   const failing = withLock(
     file,

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { createEncoder } from "../../src/models/index.ts";
 import { randomAt } from "../../src/random.ts";
+import { jigsaw } from "../../src/tasks/jigsaw.ts";
 import { cutPatches, gridPlaces, normalisePatches, patchGrid, requirePatchSide } from "../../src/tasks/patches.ts";
 import { arange, randn } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
+import { noiseImages } from "../batch.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -64,6 +66,15 @@ describe("the grid", () => {
   test("that does not fit is refused with the numbers", () => {
     expect(() => patchGrid(64, 20, 10, 0)).toThrow(/need 80 pixels; the images have 64/);
   });
+});
+
+test("tiles too large for a third of the image are refused", () => {
+  const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
+  const create = (options: object) =>
+    scope(() => jigsaw.create(encoder, jigsaw.options.parse(options), noiseImages(48)));
+  expect(() => create({ tile: 17 })).toThrow(/has room for tiles of 16; tile is 17/);
+  expect(() => create({ tile: 16, channelShift: 1 })).toThrow(/room for tiles of 15 with that channelShift/);
+  encoder.dispose();
 });
 
 test("patches too small for the encoder are refused, with the image size that would do", () => {

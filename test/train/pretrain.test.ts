@@ -1,36 +1,24 @@
 /** A run as a whole: what it leaves behind, and that interruptions lose nothing. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { InterruptedError, SelfsightError, UsageError } from "../../src/errors.ts";
 import { openSafetensors } from "../../src/torch/safetensors.ts";
 import { memory } from "../../src/torch/scope.ts";
 import { readMetrics } from "../../src/train/log.ts";
+import type { StepRecord } from "../../src/train/loop.ts";
 import type { PretrainOptions } from "../../src/train/options.ts";
-import { pretrain } from "../../src/train/pretrain.ts";
-import { loadEncoder, runFiles } from "../../src/train/run.ts";
+import { type PretrainHooks, pretrain } from "../../src/train/pretrain.ts";
+import { loadEncoder, readConfig, resumedOptions, runFiles } from "../../src/train/run.ts";
 import { selfsight } from "../cli/run.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
+import { asFlags, smallDisk, smallRun } from "../small-run.ts";
 
 const folder = scratch();
 const images = join(folder, "pictures");
-/** fp32 on the CPU: bit for bit the same every time. */
-const small: Omit<PretrainOptions, "out"> = {
-  images,
-  model: "resnet10",
-  width: 0.125,
-  stem: "cifar",
-  imageSize: 16,
-  batchSize: 8,
-  epochs: 4,
-  precision: "f32",
-  device: "cpu",
-  threads: 2,
-};
-const flags = Object.entries(small).flatMap(([name, value]) =>
-  name === "images" ? [] : [`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, String(value)],
-);
+const small = { ...smallRun, images, epochs: 4 };
+const flags = asFlags({ ...smallRun, epochs: 4 });
 
 expectNoLeak();
 beforeAll(() => makePictures(images, { count: 40 }));
@@ -81,8 +69,29 @@ describe("a run", () => {
     await expect(pretrain({ ...small, out })).rejects.toThrow(UsageError);
   });
 
-  test("that is finished can go on with more epochs", async () => {
+  test("that is finished goes on with more epochs, and its configuration says so", async () => {
     await expect(pretrain({ ...small, out, resume: true })).rejects.toThrow(/finished already/);
+    const longer = join(folder, "longer");
+    cpSync(out, longer, { recursive: true });
+    expect(await pretrain({ ...small, epochs: 5, out: longer, resume: true })).toMatchObject({ steps: 25 });
+    expect(readConfig(longer)).toMatchObject({ epochs: 5, resume: false });
+    expect(weights(longer)).not.toEqual(weights(out));
+  });
+
+  test("stopped between its last checkpoint and its encoder gives the encoder when it is resumed", async () => {
+    const cut = join(folder, "no-encoder");
+    cpSync(out, cut, { recursive: true });
+    rmSync(runFiles(cut).encoder);
+    expect(await pretrain({ ...small, out: cut, resume: true })).toMatchObject({ steps: 20, last: undefined });
+    expect(weights(cut)).toEqual(weights(out));
+  });
+
+  test("interrupted at the last step is finished all the same", async () => {
+    const controller = new AbortController();
+    const onStep = ({ progress }: StepRecord) => progress === 1 && controller.abort();
+    const last = join(folder, "last-step");
+    await pretrain({ ...small, out: last }, { signal: controller.signal, onStep } as PretrainHooks);
+    expect(weights(last)).toEqual(weights(out));
   });
 
   test.each([
@@ -106,11 +115,10 @@ describe("a run", () => {
 
   test("killed with -9 at a random step and resumed has bit-identical weights", async () => {
     const dead = join(folder, "dead");
-    // A checkpoint every step, so that the kill falls on one being written as likely as not.
+    // A checkpoint every step, so that the kill falls on one being written as likely as not, or before the first step.
     const child = await killAfterCheckpoint(["pretrain", images, ...flags, "--out", dead, "--save-minutes", "0"], dead);
     expect(child.signal).toBe("SIGKILL");
     const step = Number(openAndClose(runFiles(dead).checkpoint)["step"]);
-    expect(step).toBeGreaterThan(0);
     expect(step).toBeLessThan(20);
     const resumed = await selfsight(["pretrain", images, ...flags, "--out", dead, "--save-minutes", "0", "--resume"]);
     expect(resumed.stderr).toContain("Done: 20 steps");
@@ -174,19 +182,118 @@ describe("what cannot be", () => {
     expect(existsSync(run)).toBe(false);
   });
 
-  test("a checkpoint cut short, or of another network, is refused and left alone", async () => {
-    const run = join(folder, "broken");
-    const controller = new AbortController();
-    const stopAtOnce = { signal: controller.signal, onStart: () => controller.abort() };
-    await expect(pretrain({ ...small, out: run }, stopAtOnce)).rejects.toThrow(InterruptedError);
-    await expect(pretrain({ ...small, width: 0.25, out: run, resume: true })).rejects.toThrow(
-      /cannot be resumed with other settings: width was 0.125, is 0.25/,
-    );
+  test("a checkpoint cut short is refused and left alone", async () => {
+    const run = await stoppedAtOnce("broken");
     const { checkpoint } = runFiles(run);
     const bytes = readFileSync(checkpoint);
     writeFileSync(checkpoint, bytes.subarray(0, bytes.length - 100));
     await expect(pretrain({ ...small, out: run, resume: true })).rejects.toThrow(SelfsightError);
-    await expect(pretrain({ ...small, out: run, resume: true })).rejects.toThrow(/not a sound safetensors file/);
+    await expect(pretrain({ ...small, out: run, resume: true })).rejects.toThrow(/not a sound safetensors file.*copy/);
     expect(readFileSync(checkpoint).length).toBe(bytes.length - 100);
   });
+
+  test("a checkpoint of another network is refused and left alone", async () => {
+    const [run, wider, deeper] = await Promise.all([
+      stoppedAtOnce("one"),
+      stoppedAtOnce("wider", { width: 0.25 }),
+      stoppedAtOnce("deeper", { model: "resnet18" }),
+    ]);
+    for (const [other, difference] of [
+      [wider, /conv1.weight is \[16,3,3,3\] there and \[8,3,3,3\] here/],
+      [deeper, /it also has encoder.layer1.1.conv1.weight/],
+    ] as const) {
+      copyFileSync(runFiles(other).checkpoint, runFiles(run).checkpoint);
+      const before = readFileSync(runFiles(run).checkpoint);
+      const resumed = pretrain({ ...small, out: run, resume: true });
+      await expect(resumed).rejects.toThrow(/is from another network.*config.yaml/);
+      await expect(resumed).rejects.toThrow(difference);
+      expect(readFileSync(runFiles(run).checkpoint).equals(before)).toBe(true);
+    }
+  });
+
+  test("a full disk at a checkpoint: it says so, keeps the one before, and goes on from it when there is room", async ({
+    skip,
+  }) => {
+    const place = join(folder, "disk");
+    const disk = smallDisk(place, 1500);
+    if (!disk) return skip("cannot mount a small disk here");
+    try {
+      const run = join(place, "run");
+      // The first checkpoint fits; that of a trained network has the momentum too, and must fit beside it.
+      const failed = pretrain({ ...small, width: 0.25, out: run, saveMinutes: 0 });
+      await expect(failed).rejects.toThrow(
+        /The disk is full: .*last.safetensors was not written.*previous file is intact/,
+      );
+      await expect(failed).rejects.toThrow(SelfsightError);
+      expect(readdirSync(join(run, "checkpoints"))).toEqual(["last.safetensors"]);
+      expect(Number(openAndClose(runFiles(run).checkpoint)["step"])).toBe(0);
+      disk.grow(30_000);
+      expect(await pretrain({ ...small, width: 0.25, out: run, resume: true })).toMatchObject({ steps: 20 });
+    } finally {
+      disk.remove();
+    }
+  });
+
+  test("a folder that may not be made is named, without a stack", async () => {
+    const file = join(folder, "a-file");
+    writeFileSync(file, "");
+    await expect(pretrain({ ...small, out: join(file, "run") })).rejects.toThrow(
+      /run cannot be made: ENOTDIR.*another place/,
+    );
+    await expect(pretrain({ ...small, out: file })).rejects.toThrow(/is a file\. Choose another folder/);
+  });
 });
+
+describe("to resume", () => {
+  const first = { ...small, learningRate: 0.02, taskOptions: { angles: 2 } };
+
+  test("takes what is not said from the run, and refuses what would change it", async () => {
+    const whole = join(folder, "rate");
+    await pretrain({ ...first, out: whole });
+    const run = await stoppedAtOnce("rate-cut", first);
+    const plain = { images, out: run, resume: true };
+    for (const [other, message] of [
+      [{ learningRate: 0.01 }, /learningRate was 0.02, is 0.01/],
+      [{ width: 0.25 }, /width was 0.125, is 0.25.*Leave them out, or start anew/],
+      [{ taskOptions: { angles: 4 } }, /taskOptions was {"angles":2}, is {"angles":4}/],
+    ] as const)
+      await expect(pretrain({ ...plain, ...other })).rejects.toThrow(message);
+    await pretrain(plain);
+    expect(weights(run)).toEqual(weights(whole));
+  });
+
+  test("a run of minutes stays one, unless epochs are said", async () => {
+    const { epochs: _, ...rest } = small;
+    const run = await stoppedAtOnce("minutes", { ...rest, epochs: undefined, minutes: 60 });
+    expect(resumedOptions(run, { images, resume: true })).toMatchObject({ minutes: 60, epochs: undefined });
+    const epochs = resumedOptions(run, { images, epochs: 2, resume: true });
+    expect([epochs.minutes, epochs.epochs]).toEqual([undefined, 2]);
+  });
+
+  test("refuses other images", async () => {
+    const run = await stoppedAtOnce("other-images");
+    const others = await makePictures(join(folder, "others"), { count: 39 });
+    await expect(pretrain({ ...small, images: others, out: run, resume: true })).rejects.toThrow(
+      /not those that the run began with \(40 then, 39 now/,
+    );
+  });
+
+  test("a run that was killed before its first checkpoint: what to do, with --resume and without", async () => {
+    const run = join(folder, "killed-early");
+    mkdirSync(run);
+    copyFileSync(runFiles(join(folder, "whole")).config, runFiles(run).config);
+    await expect(pretrain({ ...small, out: run, resume: true })).rejects.toThrow(/nothing to resume.*Delete it/);
+    await expect(pretrain({ ...small, out: run })).rejects.toThrow(/exists.*Delete it, or choose another folder/);
+    const nowhere = join(folder, "nowhere");
+    await expect(pretrain({ ...small, out: nowhere, resume: true })).rejects.toThrow(/nothing to resume/);
+  });
+});
+
+/** A run folder with a checkpoint of the first step. */
+async function stoppedAtOnce(name: string, options: Partial<PretrainOptions> = {}): Promise<string> {
+  const out = join(folder, name);
+  const controller = new AbortController();
+  const hooks = { signal: controller.signal, onStart: () => controller.abort() };
+  await expect(pretrain({ ...small, ...options, out }, hooks)).rejects.toThrow(InterruptedError);
+  return out;
+}

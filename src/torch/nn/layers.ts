@@ -1,4 +1,6 @@
 /** The layers of `torch.nn` in use, with its initial values. x is (B, C, H, W) unless told otherwise. */
+
+import { UsageError } from "../../errors.ts";
 import * as ops from "../ops.ts";
 import { ones, zeros } from "../ops.ts";
 import { scope } from "../scope.ts";
@@ -52,8 +54,17 @@ export class BatchNorm2d extends Module {
     this.num_batches_tracked = scope(() => new Buffer(zeros([], { dtype: "i64" })));
   }
 
+  /** @throws UsageError in training on one value a channel: it has no variance, and would spoil the running one */
   override forward(x: Tensor): Tensor {
-    if (this.training) this.num_batches_tracked.add_(1);
+    if (this.training) {
+      const { shape } = x;
+      if (shape.reduce((product, size) => product * size, 1) === shape[1]) {
+        throw new UsageError(
+          `Batch norm needs more than one value a channel in training, got [${shape}]. Use a larger batch or larger images.`,
+        );
+      }
+      this.num_batches_tracked.add_(1);
+    }
     const { weight, bias, running_mean, running_var, training } = this;
     return ops.batchNorm(x, weight, bias, running_mean, running_var, training, 0.1, 1e-5, true);
   }

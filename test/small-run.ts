@@ -1,0 +1,32 @@
+/** A run of a second, to train on pictures of `test/images.ts`. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import type { PretrainOptions } from "../src/train/options.ts";
+
+/** fp32 on the CPU: bit for bit the same every time. */
+export const smallRun = {
+  model: "resnet10",
+  width: 0.125,
+  stem: "cifar",
+  imageSize: 16,
+  batchSize: 8,
+  precision: "f32",
+  device: "cpu",
+  threads: 2,
+} as const satisfies Partial<PretrainOptions>;
+
+/** The same as words of the command line. */
+export function asFlags(options: object): string[] {
+  return Object.entries(options).flatMap(([name, value]) => [
+    `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    String(value),
+  ]);
+}
+
+/** A disk of so many KiB mounted at `folder`; undefined where that is not allowed. */
+export function smallDisk(folder: string, kib: number): { grow(kib: number): void; remove(): void } | undefined {
+  mkdirSync(folder, { recursive: true });
+  const mount = (options: string) => spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]).status === 0;
+  if (!mount(`size=${kib}k`)) return undefined;
+  return { grow: (to) => void mount(`remount,size=${to}k`), remove: () => void spawnSync("umount", [folder]) };
+}
