@@ -48,7 +48,7 @@ async function decodePhotos(folder: string, size: number): Promise<number> {
       const pixels = buffer.subarray(0, chunk.length * bytes);
       // Small files: reading them here is quicker than a turn through the threads that are busy decoding.
       const decode = async (file: string, i: number) =>
-        pixels.set(await decodeImage({ encoded: readFileSync(join(folder, file)) }, size), i * bytes);
+        decodeImage({ encoded: readFileSync(join(folder, file)) }, size, pixels.subarray(i * bytes, (i + 1) * bytes));
       await Promise.all(chunk.map(decode));
       images += scope(() => pixelTensor(pixels, size).size(0));
     }

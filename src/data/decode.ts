@@ -23,37 +23,44 @@ const PLAIN_COLOURS = [0, 2]; // JsColorType.L8, JsColorType.Rgb8
 
 /**
  * Turned as EXIF says, the short side resized to `size` by an antialiased bilinear filter, the centre cut out.
- * @returns size × size × 3 bytes, RGB, row by row
+ * @param into where the pixels go, size × size × 3 bytes: a buffer for each image keeps the garbage collector busy
+ * @returns `into`, RGB, row by row
  * @throws SelfsightError for what is no image, is damaged or too large
  */
-export async function decodeImage(image: ImageData, size: number): Promise<Uint8Array> {
+export async function decodeImage(
+  image: ImageData,
+  size: number,
+  into: Uint8Array = new Uint8Array(size * size * 3),
+): Promise<Uint8Array> {
   if ("pixels" in image) {
     const { pixels, width, height } = image;
-    if (width === size && height === size) return pixels;
-    return toSquare(sharp(pixels, { raw: { width, height, channels: 3 } }), size);
+    const asItIs = width === size && height === size;
+    into.set(asItIs ? pixels : await toSquare(sharp(pixels, { raw: { width, height, channels: 3 } }), size));
+    return into;
   }
   const bytes = image.encoded;
   if (bytes.length === 0) throw new SelfsightError("the file is empty");
   if (isJpeg(bytes) && jpegHeader(bytes)?.complete === false) throw new SelfsightError("the JPEG is cut short");
-  return (await decodeFast(bytes, size)) ?? decodeAny(bytes, size);
+  if (!(await decodeFast(bytes, size, into))) into.set(await decodeAny(bytes, size));
+  return into;
 }
 
-/** Undefined for whatever needs the other decoder, which also explains what is wrong with it. */
-async function decodeFast(bytes: Uint8Array, size: number): Promise<Uint8Array | undefined> {
+/** False for whatever needs the other decoder, which also explains what is wrong with it. */
+async function decodeFast(bytes: Uint8Array, size: number, into: Uint8Array): Promise<boolean> {
   try {
     const image = new Transformer(bytes);
     const upright = isJpeg(bytes) ? await turnJpeg(image, bytes) : await plainSize(image, bytes);
-    if (!upright) return undefined;
+    if (!upright) return false;
     const { width, height } = upright;
     const short = Math.min(width, height);
-    if (width * height > MAX_FAST_PIXELS || Math.max(width, height) > MAX_FAST_ASPECT * short) return undefined;
+    if (width * height > MAX_FAST_PIXELS || Math.max(width, height) > MAX_FAST_ASPECT * short) return false;
     const [wide, high] = [Math.round((width * size) / short), Math.round((height * size) / short)];
     // ResizeFit.Cover would do both at once, but keeps the right or lower end of an image (1.15), not its middle.
     image.fastResize({ width: wide, height: high, filter: BILINEAR, fit: FILL });
     image.crop((wide - size + 1) >> 1, (high - size + 1) >> 1, size, size); // rounded as sharp does
-    return withoutAlpha(await image.rawPixels(), size);
+    return dropAlpha(await image.rawPixels(), into);
   } catch {
-    return undefined;
+    return false;
   }
 }
 
@@ -80,16 +87,15 @@ async function plainSize(image: Transformer, bytes: Uint8Array): Promise<Size | 
   return PLAIN_COLOURS.includes(Number(colorType)) && !exif ? { width, height } : undefined;
 }
 
-/** The fast resize gives RGBA. */
-function withoutAlpha(rgba: Uint8Array, size: number): Uint8Array | undefined {
-  if (rgba.length !== size * size * 4) return undefined;
-  const rgb = new Uint8Array(size * size * 3);
+/** The fast resize gives RGBA. @returns false when it gave something else */
+function dropAlpha(rgba: Uint8Array, rgb: Uint8Array): boolean {
+  if (rgba.length * 3 !== rgb.length * 4) return false;
   for (let from = 0, to = 0; from < rgba.length; from += 4) {
     rgb[to++] = rgba[from] as number;
     rgb[to++] = rgba[from + 1] as number;
     rgb[to++] = rgba[from + 2] as number;
   }
-  return rgb;
+  return true;
 }
 
 async function decodeAny(bytes: Uint8Array, size: number): Promise<Uint8Array> {

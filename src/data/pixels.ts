@@ -71,12 +71,13 @@ async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptio
   let next = 0;
   let done = 0;
   const worker = async () => {
+    const image = new Uint8Array(size * size * 3); // `put` is done with it before the next comes
     while (next < set.length) {
       if (signal?.aborted) throw new InterruptedError("Interrupted while the images were decoded.");
       const i = next++;
-      const image = await decodeOne(set, i, size);
-      if (typeof image === "string") skipped.set(i, image);
-      else await put(i, image);
+      const reason = await decodeOne(set, i, size, image);
+      if (reason === undefined) await put(i, image);
+      else skipped.set(i, reason);
       onProgress?.(++done, set.length);
     }
   };
@@ -93,10 +94,11 @@ async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptio
   return new Map([...skipped].sort(([a], [b]) => a - b));
 }
 
-/** The pixels, or the reason why there are none. */
-async function decodeOne(set: ImageSet, i: number, size: number): Promise<Uint8Array | string> {
+/** Decodes an image into `into`, or tells the reason why that cannot be. */
+async function decodeOne(set: ImageSet, i: number, size: number, into: Uint8Array): Promise<string | undefined> {
   try {
-    return await decodeImage(await set.read(i), size);
+    await decodeImage(await set.read(i), size, into);
+    return undefined;
   } catch (error) {
     return (error as Error).message;
   }
