@@ -2,28 +2,34 @@
 import torch
 import torchvision
 from torch import nn
-from torchvision.models.resnet import BasicBlock
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
-DEPTHS = {"resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
+from golden_parts.preactivation import ResNetV2
+from golden_parts.stages import finish
+
+DEPTHS = {
+    "resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3),
+    "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3),
+}
 
 
 class ResNet(torchvision.models.ResNet):
     """torchvision's, with every width multiplied; at width 1 it is torchvision's own."""
 
-    def __init__(self, depths, width=1.0, classes=4):
+    def __init__(self, depths, block=BasicBlock, width=1.0, classes=4):
         self.width = width
-        super().__init__(BasicBlock, list(depths), num_classes=classes)
+        super().__init__(block, list(depths), num_classes=classes)
         channels = int(64 * width)
         self.conv1 = nn.Conv2d(3, channels, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
-        self.fc = nn.Linear(8 * channels, classes)
+        self.fc = nn.Linear(8 * channels * block.expansion, classes)
 
     def _make_layer(self, block, planes, *arguments, **options):
         if planes == 64:
             self.inplanes = int(64 * self.width)
         return super()._make_layer(block, int(planes * self.width), *arguments, **options)
 
-    def stages(self, x):
+    def stages_of(self, x):
         """Named intermediates in order; all but the last two are (B, C, H, W)."""
         found = {"stem": self.maxpool(self.relu(self.bn1(self.conv1(x))))}
         for name in ("layer1", "layer2", "layer3", "layer4"):
@@ -58,7 +64,7 @@ class NetworkInNetwork(nn.Module):
             self.add_module(f"block{number}", layers)
         self.fc = nn.Linear(a, classes)
 
-    def stages(self, x):
+    def stages_of(self, x):
         found = {}
         for name, block in self.named_children():
             if name != "fc":
@@ -66,14 +72,18 @@ class NetworkInNetwork(nn.Module):
         return finish(found, self.fc)
 
     def forward(self, x):
-        return self.stages(x)["logits"]
+        return self.stages_of(x)["logits"]
 
 
-def finish(found, classifier):
-    found["pooled"] = list(found.values())[-1].mean((2, 3))  # (B, C)
-    found["logits"] = classifier(found["pooled"])  # (B, 4)
-    return found
+NIN = {f"nin{blocks}": blocks for blocks in (3, 4, 5)}
+# Every name with its constructor, which takes the width.
+MODELS = {
+    **{name: lambda width, d=depths, b=Bottleneck if int(name[6:]) >= 50 else BasicBlock: ResNet(d, b, width)
+       for name, depths in DEPTHS.items()},
+    **{f"{name}v2": lambda width, d=depths, b=int(name[6:]) < 50: ResNetV2(d, b, width) for name, depths in DEPTHS.items()},
+    **{name: lambda width, blocks=blocks: NetworkInNetwork(blocks, width) for name, blocks in NIN.items()},
+}
 
 
 def build(name, width=1.0):
-    return NetworkInNetwork(int(name[3:]), width) if name.startswith("nin") else ResNet(DEPTHS[name], width)
+    return MODELS[name](width)

@@ -3,6 +3,7 @@ import math
 
 import torchvision
 
+from golden_parts import peers
 from golden_parts.models import build
 
 
@@ -10,7 +11,26 @@ def write(out):
     out.json("initial-values.json", {
         "resnet18": [row(key, tensor, resnet_rule) for key, tensor in parameters(torchvision.models.resnet18(num_classes=4))],
         "nin4": [row(key, tensor, nin_rule) for key, tensor in parameters(build("nin4"))],
+        "resnet10v2": encoder("resnet10v2", he_rule),
     })
+
+
+def encoder(name, rule):
+    """Held against what torchvision or timm really draws, where they have the network."""
+    other = peers.peer(name)
+    drawn = dict(other.named_parameters()) if other else {}
+    rows = []
+    for key, tensor in parameters(build(name)):
+        if not key.startswith("fc."):
+            rows.append(row(key, tensor, rule))
+            if key in drawn:
+                check(key, drawn[key], rows[-1]["deviation"])
+    return rows
+
+
+def he_rule(key, tensor):
+    """Kernels by kaiming_normal_(mode="fan_out"); norms do nothing; biases are zero."""
+    return fan_out_normal(tensor) if tensor.dim() == 4 else constant(key)
 
 
 def parameters(model):
@@ -56,6 +76,9 @@ def constant(key):
 
 def check(key, tensor, deviation):
     """The rule written down here is what torchvision really draws."""
-    measured = tensor.detach().double().std().item()
+    measured = tensor.detach().double().std(unbiased=False).item()
+    if deviation == 0:
+        assert measured == 0, key
+        return
     assert abs(measured / deviation - 1) < 5 / math.sqrt(2 * tensor.numel()), (key, measured, deviation)
     assert abs(tensor.detach().double().mean().item()) < 5 * deviation / math.sqrt(tensor.numel()), key

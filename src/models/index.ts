@@ -3,8 +3,11 @@ import { UsageError, unknownName } from "../errors.ts";
 import type { Encoder, ModelEntry, Stem } from "./model.ts";
 import { nins } from "./nin.ts";
 import { resnets } from "./resnet.ts";
+import { resnetsV2 } from "./resnetv2.ts";
 
-export const models = { ...resnets, ...nins };
+/** By family, the smallest member first. */
+export const families = { resnet: resnets, resnetv2: resnetsV2, nin: nins };
+export const models = { ...resnets, ...resnetsV2, ...nins };
 export type ModelName = keyof typeof models;
 
 export interface EncoderSpec {

@@ -8,35 +8,90 @@ import type { Tensor } from "../torch/tensor.ts";
 import { Encoder, type ModelEntry, type ModelOptions, type Stem } from "./model.ts";
 
 /** First convolution [kernel, stride], whether max pooling follows, and the stages' strides. */
-const stems: Record<Stem, { conv: [kernel: number, stride: number]; pool: boolean; strides: readonly number[] }> = {
+export const resnetStems: Record<Stem, ResNetStem> = {
   imagenet: { conv: [7, 2], pool: true, strides: [1, 2, 2, 2] },
   cifar: { conv: [3, 1], pool: false, strides: [1, 2, 2, 2] }, // as for CIFAR in SimCLR, appendix B.9
   patch: { conv: [7, 1], pool: true, strides: [1, 2, 2, 1] }, // Kolesnikov et al. 2019, models/utils.py
 };
+export interface ResNetStem {
+  conv: [kernel: number, stride: number];
+  pool: boolean;
+  strides: readonly [number, number, number, number];
+}
+
+/** The size of image that leaves one place of the last stage: batch norm still averages over the batch. */
+export function smallestImage({ conv, pool, strides }: ResNetStem): number {
+  return conv[1] * (pool ? 2 : 1) * strides.reduce((product, stride) => product * stride, 1);
+}
+
+/** Blocks in each of the four stages, by the number of layers. */
+export const resnetDepths = {
+  10: [1, 1, 1, 1],
+  18: [2, 2, 2, 2],
+  34: [3, 4, 6, 3],
+  50: [3, 4, 6, 3],
+  101: [3, 4, 23, 3],
+} satisfies Record<number, Four>;
+export type Four = [number, number, number, number];
+
+/** What is added where a block changes the size of its input. */
+function projection(inputs: number, outputs: number, stride: number): Sequential | null {
+  if (stride === 1 && inputs === outputs) return null;
+  return new Sequential(new Conv2d(inputs, outputs, 1, { stride }), new BatchNorm2d(outputs));
+}
 
 /** Two 3×3 convolutions, and the input added to what they give. */
 class BasicBlock extends Module {
+  static readonly expansion = 1;
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly conv2: Conv2d;
   readonly bn2: BatchNorm2d;
   readonly downsample: Sequential | null;
 
-  constructor(inputs: number, outputs: number, stride: number) {
+  constructor(inputs: number, channels: number, stride: number) {
     super();
-    this.conv1 = new Conv2d(inputs, outputs, 3, { stride, padding: 1 });
-    this.bn1 = new BatchNorm2d(outputs);
-    this.conv2 = new Conv2d(outputs, outputs, 3, { padding: 1 });
-    this.bn2 = new BatchNorm2d(outputs);
-    this.downsample =
-      stride === 1 && inputs === outputs
-        ? null
-        : new Sequential(new Conv2d(inputs, outputs, 1, { stride }), new BatchNorm2d(outputs));
+    this.conv1 = new Conv2d(inputs, channels, 3, { stride, padding: 1 });
+    this.bn1 = new BatchNorm2d(channels);
+    this.conv2 = new Conv2d(channels, channels, 3, { padding: 1 });
+    this.bn2 = new BatchNorm2d(channels);
+    this.downsample = projection(inputs, channels, stride);
   }
 
   override forward(x: Tensor): Tensor {
     const inner = this.bn1.forward(this.conv1.forward(x)).relu_();
     const change = this.bn2.forward(this.conv2.forward(inner));
+    return change.add_(this.downsample?.forward(x) ?? x).relu_();
+  }
+}
+
+/** 1×1, 3×3 and 1×1 to four times the channels. The 3×3 one has the stride, as torchvision's ("v1.5"), not the first (the paper). */
+class Bottleneck extends Module {
+  static readonly expansion = 4;
+  readonly conv1: Conv2d;
+  readonly bn1: BatchNorm2d;
+  readonly conv2: Conv2d;
+  readonly bn2: BatchNorm2d;
+  readonly conv3: Conv2d;
+  readonly bn3: BatchNorm2d;
+  readonly downsample: Sequential | null;
+
+  constructor(inputs: number, channels: number, stride: number) {
+    super();
+    const outputs = channels * Bottleneck.expansion;
+    this.conv1 = new Conv2d(inputs, channels, 1);
+    this.bn1 = new BatchNorm2d(channels);
+    this.conv2 = new Conv2d(channels, channels, 3, { stride, padding: 1 });
+    this.bn2 = new BatchNorm2d(channels);
+    this.conv3 = new Conv2d(channels, outputs, 1);
+    this.bn3 = new BatchNorm2d(outputs);
+    this.downsample = projection(inputs, outputs, stride);
+  }
+
+  override forward(x: Tensor): Tensor {
+    const narrow = this.bn1.forward(this.conv1.forward(x)).relu_();
+    const inner = this.bn2.forward(this.conv2.forward(narrow)).relu_();
+    const change = this.bn3.forward(this.conv3.forward(inner));
     return change.add_(this.downsample?.forward(x) ?? x).relu_();
   }
 }
@@ -54,21 +109,23 @@ export class ResNet extends Encoder {
   private readonly maxpool: MaxPool2d | null;
 
   /** @param depths blocks in each of the four stages */
-  constructor(depths: readonly [number, number, number, number], { width, stem }: ModelOptions) {
+  constructor(block: BlockType, depths: Readonly<Four>, { width, stem }: ModelOptions) {
     super();
-    const { conv, pool, strides } = stems[stem];
-    const [a, b, c, d] = [64, 128, 256, 512].map((channels) => Math.max(1, Math.round(channels * width))) as Four;
-    this.conv1 = new Conv2d(3, a, conv[0], { stride: conv[1], padding: (conv[0] - 1) / 2 });
-    this.bn1 = new BatchNorm2d(a);
+    const { conv, pool, strides } = resnetStems[stem];
+    const channels = resnetChannels(width);
+    const dims = channels.map((narrow) => narrow * block.expansion) as Four;
+    const stage = (i: number, inputs: number) =>
+      stack(block, inputs, channels[i] ?? 0, depths[i] ?? 0, strides[i] ?? 1);
+    this.conv1 = new Conv2d(3, channels[0], conv[0], { stride: conv[1], padding: (conv[0] - 1) / 2 });
+    this.bn1 = new BatchNorm2d(channels[0]);
     this.maxpool = pool ? new MaxPool2d(3, 2, 1) : null;
-    this.layer1 = stage(a, a, depths[0], strides[0]);
-    this.layer2 = stage(a, b, depths[1], strides[1]);
-    this.layer3 = stage(b, c, depths[2], strides[2]);
-    this.layer4 = stage(c, d, depths[3], strides[3]);
-    this.featureDims = { stem: a, layer1: a, layer2: b, layer3: c, layer4: d };
-    this.outDim = d;
-    // One place is left of the last stage then: batch norm still averages over the batch.
-    this.minImageSize = conv[1] * (pool ? 2 : 1) * strides.reduce((product, stride) => product * stride, 1);
+    this.layer1 = stage(0, channels[0]);
+    this.layer2 = stage(1, dims[0]);
+    this.layer3 = stage(2, dims[1]);
+    this.layer4 = stage(3, dims[2]);
+    this.featureDims = { stem: channels[0], layer1: dims[0], layer2: dims[1], layer3: dims[2], layer4: dims[3] };
+    this.outDim = dims[3];
+    this.minImageSize = smallestImage(resnetStems[stem]);
   }
 
   override features(images: Tensor): Record<string, Tensor> {
@@ -81,23 +138,36 @@ export class ResNet extends Encoder {
   }
 }
 
-type Four = [number, number, number, number];
+/** Channels inside the four stages' blocks. */
+export function resnetChannels(width: number): Four {
+  return [64, 128, 256, 512].map((channels) => Math.max(1, Math.round(channels * width))) as Four;
+}
 
-function stage(inputs: number, outputs: number, blocks: number, stride = 1): Sequential {
+/** What a residual block is made from; it gives `channels` times its `expansion`. */
+export interface BlockType {
+  new (inputs: number, channels: number, stride: number): Module;
+  readonly expansion: number;
+}
+
+/** Blocks one after the other, of which the first has the stride. */
+export function stack(block: BlockType, inputs: number, channels: number, depth: number, stride: number): Sequential {
+  const outputs = channels * block.expansion;
   return new Sequential(
-    ...Array.from({ length: blocks }, (_, i) => new BasicBlock(i ? outputs : inputs, outputs, i ? 1 : stride)),
+    ...Array.from({ length: depth }, (_, i) => new block(i ? outputs : inputs, channels, i ? 1 : stride)),
   );
 }
 
-const entry = (title: string, depths: Four): ModelEntry => ({
-  title,
+const entry = (layers: keyof typeof resnetDepths, about = ""): ModelEntry => ({
+  title: `ResNet-${layers}${about}`,
   paper: "https://arxiv.org/abs/1512.03385",
   stems: ["imagenet", "cifar", "patch"],
-  create: (options) => new ResNet(depths, options),
+  create: (options) => new ResNet(layers < 50 ? BasicBlock : Bottleneck, resnetDepths[layers], options),
 });
 
 export const resnets = {
-  resnet10: entry("ResNet-10: one block a stage", [1, 1, 1, 1]),
-  resnet18: entry("ResNet-18", [2, 2, 2, 2]),
-  resnet34: entry("ResNet-34", [3, 4, 6, 3]),
+  resnet10: entry(10, ": one block a stage"),
+  resnet18: entry(18),
+  resnet34: entry(34),
+  resnet50: entry(50),
+  resnet101: entry(101),
 };

@@ -1,6 +1,6 @@
-/** What every task promises, on every architecture: a loop over the registries. */
+/** What every task promises, on every family of architectures: a loop over the registries. */
 import { describe, expect, test } from "vitest";
-import { createEncoder, modelEntry, models } from "../../src/models/index.ts";
+import { createEncoder, families, modelEntry } from "../../src/models/index.ts";
 import { tasks } from "../../src/tasks/index.ts";
 import type { Task, TaskInstance } from "../../src/tasks/task.ts";
 import { autocast, noGrad } from "../../src/torch/autograd.ts";
@@ -13,9 +13,10 @@ import { fixedBatch, noiseImages, noiseViews } from "../batch.ts";
 import { scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 
-const SIZE = 32;
 const folder = scratch();
-const pairs = Object.keys(tasks).flatMap((task) => Object.keys(models).map((model): [string, string] => [task, model]));
+/** The first, smallest member of each family: the others differ in depth. */
+const representatives = Object.values(families).map((family) => Object.keys(family)[0] as string);
+const pairs = Object.keys(tasks).flatMap((task) => representatives.map((model): [string, string] => [task, model]));
 
 expectNoLeak();
 
@@ -25,20 +26,21 @@ function build(task: string, model: string, seed = 1) {
   const stem = modelEntry(model).stems.find((name) => name === "patch");
   const encoder = createEncoder({ model, width: 0.125, stem });
   const entry = tasks[task as keyof typeof tasks] as unknown as Task;
-  const instance: TaskInstance = scope(() => entry.create(encoder, entry.options.parse({}), noiseImages(SIZE)));
+  const size = Math.max(32, 4 * encoder.minImageSize); // so that a patch, a quarter of it, is an image to the encoder
+  const instance: TaskInstance = scope(() => entry.create(encoder, entry.options.parse({}), noiseImages(size)));
   const modules = { encoder, ...instance.modules };
   const parameters = Object.values(modules).flatMap((module) => module.namedParameters());
   const dispose = () => {
     for (const module of Object.values(modules)) module.dispose();
   };
-  return { encoder, instance, modules, parameters, dispose };
+  return { encoder, size, instance, modules, parameters, dispose };
 }
 
 describe.each(pairs)("%s on %s", (task, model) => {
   test("has a finite loss near chance at first, and a gradient for every parameter", () => {
-    const { instance, parameters, dispose } = build(task, model);
+    const { instance, size, parameters, dispose } = build(task, model);
     scope(() => {
-      const { loss, metrics } = instance.step(noiseViews(instance, SIZE, 4), fixedBatch(4));
+      const { loss, metrics } = instance.step(noiseViews(instance, size, 4), fixedBatch(4));
       loss.backward();
       expect(Number.isFinite(loss.item())).toBe(true);
       expect(loss.item()).toBeLessThan(3 * instance.chance.loss + 1);
@@ -54,9 +56,9 @@ describe.each(pairs)("%s on %s", (task, model) => {
 
   test("same seed, same loss; and none of its tensors stays behind", () => {
     const losses = [0, 0].map(() => {
-      const { instance, dispose } = build(task, model);
+      const { instance, size, dispose } = build(task, model);
       const before = memory().tensors;
-      const loss = scope(() => instance.step(noiseViews(instance, SIZE, 4), fixedBatch(4)).loss.item());
+      const loss = scope(() => instance.step(noiseViews(instance, size, 4), fixedBatch(4)).loss.item());
       expect(memory().tensors).toBe(before);
       dispose();
       return loss;
@@ -70,10 +72,10 @@ describe.each(pairs)("%s on %s", (task, model) => {
     const file = `${folder}/${task}-${model}.safetensors`;
     saveState(file, prefixed(first.modules));
     loadState(file, prefixed(second.modules));
-    const loss = ({ instance }: typeof first) =>
+    const loss = ({ instance, size }: typeof first) =>
       scope(() => {
         manualSeed(3);
-        return instance.step(noiseViews(instance, SIZE, 4), fixedBatch(4)).loss.item();
+        return instance.step(noiseViews(instance, size, 4), fixedBatch(4)).loss.item();
       });
     expect(loss(second)).toBe(loss(first));
     first.dispose();
@@ -81,10 +83,10 @@ describe.each(pairs)("%s on %s", (task, model) => {
   });
 
   test("runs in bf16, channels-last", () => {
-    const { instance, modules, dispose } = build(task, model);
+    const { instance, size, modules, dispose } = build(task, model);
     for (const module of Object.values(modules)) module.to({ memoryFormat: "channels_last" });
     scope(() => {
-      const images = noiseViews(instance, SIZE, 4).contiguous("channels_last");
+      const images = noiseViews(instance, size, 4).contiguous("channels_last");
       const { loss } = autocast("cpu", "bf16", () => instance.step(images, fixedBatch(4)));
       loss.backward();
       expect(loss.dtype).toBe("f32");
@@ -94,9 +96,9 @@ describe.each(pairs)("%s on %s", (task, model) => {
   });
 
   test("learns 16 images by heart: the loss falls below a third of chance", () => {
-    const { instance, parameters, dispose } = build(task, model);
+    const { instance, size, parameters, dispose } = build(task, model);
     const optimizer = new AdamW(decayGroups(parameters, 0));
-    const images = scope(() => noiseViews(instance, SIZE, 16));
+    const images = scope(() => noiseViews(instance, size, 16));
     let loss = Number.POSITIVE_INFINITY;
     for (let step = 0; step < 150 && loss >= instance.chance.loss / 3; step++) {
       loss = scope(() => {
@@ -114,10 +116,10 @@ describe.each(pairs)("%s on %s", (task, model) => {
   });
 
   test("shows what the network sees: a picture, the answer and a guess for each image", () => {
-    const { instance, modules, dispose } = build(task, model);
+    const { instance, size, modules, dispose } = build(task, model);
     for (const module of Object.values(modules)) module.eval();
     scope(() => {
-      const cells = noGrad(() => instance.preview(noiseViews(instance, SIZE, 3), fixedBatch(3)));
+      const cells = noGrad(() => instance.preview(noiseViews(instance, size, 3), fixedBatch(3)));
       expect(cells).toHaveLength(3);
       for (const { image, answer, guess } of cells) {
         expect(image.dim).toBe(3);

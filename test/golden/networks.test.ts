@@ -1,7 +1,8 @@
-/** Every network against PyTorch's, torchvision's where it has it: outputs, gradients, running statistics, names. */
+/** Every network against PyTorch's, torchvision's or timm's where they have it: outputs, gradients, running statistics, names. */
+import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { createEncoder } from "../../src/models/index.ts";
+import { createEncoder, models } from "../../src/models/index.ts";
 import type { Encoder } from "../../src/models/model.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { Linear } from "../../src/torch/nn/layers.ts";
@@ -11,7 +12,7 @@ import type { Tensor } from "../../src/torch/tensor.ts";
 import { loadState, prefixed } from "../../src/train/checkpoint.ts";
 import { goldenParameter, goldenPictures, goldenValues } from "../fixtures/golden/formula.ts";
 import { expectNoLeak } from "../live.ts";
-import { difference, goldenJson, goldenTensors, pick } from "./store.ts";
+import { difference, goldenJson, goldenTensors, type Stored } from "./store.ts";
 
 interface Stage {
   shape: number[];
@@ -23,7 +24,7 @@ interface Case {
   model: string;
   width: number;
   images: { name: string; shape: [number, number, number, number] };
-  parameters: Record<string, number[]>;
+  parameters?: Record<string, number[]>;
   eval: Record<string, Stage>;
   train: Record<string, Stage>;
   weights?: string;
@@ -33,6 +34,7 @@ interface Case {
 }
 
 const { networks } = goldenJson<{ networks: Record<string, Case> }>("networks");
+const names = goldenJson<Record<string, { parameters: number; sha256: string }>>("network-names");
 const stored = goldenTensors("networks");
 const TOLERANCE = 1e-4;
 
@@ -62,8 +64,19 @@ function stages(encoder: Encoder, fc: Linear, images: Tensor): Record<string, Te
   return { ...maps, pooled, logits: fc.forward(pooled) };
 }
 
+test.each(Object.keys(models))("%s has the names, shapes and number of parameters of PyTorch's", (model) => {
+  const encoder = createEncoder({ model });
+  const lines = [...encoder.state()]
+    .filter(([, tensor]) => tensor.dim)
+    .map(([name, { shape }]) => `${name} [${shape.join(", ")}]`);
+  const sha256 = createHash("sha256").update(lines.sort().join("\n")).digest("hex");
+  const parameters = encoder.parameters().reduce((sum, { numel }) => sum + numel, 0);
+  expect({ parameters, sha256 }).toEqual(names[model]);
+  encoder.dispose();
+});
+
 describe.each(Object.entries(networks))("%s", (label, golden) => {
-  test("has PyTorch's parameter names and shapes", () => {
+  test.runIf(golden.parameters)("has PyTorch's parameter names and shapes", () => {
     const { encoder, fc, state } = build(golden);
     const shapes = [...state].filter(([, tensor]) => tensor.dim).map(([name, tensor]) => [name, tensor.shape]);
     expect(Object.fromEntries(shapes)).toEqual(golden.parameters);
@@ -88,35 +101,42 @@ describe.each(Object.entries(networks))("%s", (label, golden) => {
           near(values.pow(2).mean().item(), wanted.square);
           const first = values.flatten().narrow(0, 0, wanted.first.length).toArray();
           for (const [i, value] of wanted.first.entries()) near(first[i] ?? Number.NaN, value);
-          if (name === "pooled" || name === "logits")
-            expect(difference(x, pick(stored, `${label}.${mode}.${name}`))).toBeLessThan(TOLERANCE);
+          const whole = stored.get(`${label}.${mode}.${name}`);
+          if (name === "logits" || whole) expect(difference(x, whole as Stored)).toBeLessThan(TOLERANCE);
         }
       }),
     );
     for (const module of [encoder, fc]) module.dispose();
   });
 
-  test.runIf(golden.weights)("takes PyTorch's weight file, and has its gradients and running statistics", () => {
-    const { encoder, fc, state } = build(golden);
-    loadState(fileURLToPath(new URL(`../fixtures/golden/${golden.weights}`, import.meta.url)), state);
-    const [count, , size] = golden.images.shape;
-    const cotangent = golden.cotangent as { name: string; shape: number[] };
-    scope(() => {
-      const images = fromTypedArray(goldenPictures(golden.images.name, count, size), golden.images.shape);
-      const logits = fc.forward(encoder.train().forward(images));
-      logits.backward(fromTypedArray(goldenValues(cotangent.name, cotangent.shape), cotangent.shape));
-      for (const [name, { norm, first }] of Object.entries(golden.gradients ?? {})) {
-        const gradient = state.get(name)?.grad as Tensor;
-        expect(gradient.to("f64").pow(2).sum().sqrt().item() / norm, name).toBeCloseTo(1, 3);
-        const values = gradient.flatten().narrow(0, 0, first.length).toArray();
-        for (const [i, value] of first.entries())
-          expect(Math.abs((values[i] ?? Number.NaN) - value) / (norm + Math.abs(value)), name).toBeLessThan(TOLERANCE);
-      }
-      for (const [name, first] of Object.entries(golden.runningAfter ?? {})) {
-        const values = state.get(name)?.flatten().narrow(0, 0, first.length).toArray() ?? [];
-        for (const [i, value] of first.entries()) expect(values[i], name).toBeCloseTo(value, 4);
-      }
-    });
-    for (const module of [encoder, fc]) module.dispose();
-  });
+  test.runIf(golden.gradients)(
+    "has PyTorch's gradients and running statistics, with its weight file where one is kept",
+    () => {
+      const { encoder, fc, state } = build(golden);
+      if (golden.weights) {
+        loadState(fileURLToPath(new URL(`../fixtures/golden/${golden.weights}`, import.meta.url)), state);
+      } else fill(state);
+      const [count, , size] = golden.images.shape;
+      const cotangent = golden.cotangent as { name: string; shape: number[] };
+      scope(() => {
+        const images = fromTypedArray(goldenPictures(golden.images.name, count, size), golden.images.shape);
+        const logits = fc.forward(encoder.train().forward(images));
+        logits.backward(fromTypedArray(goldenValues(cotangent.name, cotangent.shape), cotangent.shape));
+        for (const [name, { norm, first }] of Object.entries(golden.gradients ?? {})) {
+          const gradient = state.get(name)?.grad as Tensor;
+          expect(gradient.to("f64").pow(2).sum().sqrt().item() / norm, name).toBeCloseTo(1, 3);
+          const values = gradient.flatten().narrow(0, 0, first.length).toArray();
+          for (const [i, value] of first.entries())
+            expect(Math.abs((values[i] ?? Number.NaN) - value) / (norm + Math.abs(value)), name).toBeLessThan(
+              TOLERANCE,
+            );
+        }
+        for (const [name, first] of Object.entries(golden.runningAfter ?? {})) {
+          const values = state.get(name)?.flatten().narrow(0, 0, first.length).toArray() ?? [];
+          for (const [i, value] of first.entries()) expect(values[i], name).toBeCloseTo(value, 4);
+        }
+      });
+      for (const module of [encoder, fc]) module.dispose();
+    },
+  );
 });

@@ -1,0 +1,51 @@
+"""The networks of the fixtures must be those of torchvision and, where it is installed, of timm: same names, same output."""
+import torch
+import torchvision
+
+from golden_parts.formula import fill
+
+try:
+    import timm
+except ImportError:
+    timm = None
+
+# How unlike timm may be: it may fuse or reorder sums.
+TOLERANCE = 1e-4
+
+
+def peer(name):
+    """The same network of torchvision or timm without initial values that matter, or None where there is none."""
+    layers = name[6:].removesuffix("v2")
+    if name.endswith("v2"):
+        return timm and layers != "10" and timm.create_model(f"resnetv2_{layers}", num_classes=0)
+    if name == "resnet10":
+        return torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1])
+    if name.startswith("resnet"):
+        return getattr(torchvision.models, name)()
+    return None
+
+
+def pooled(name, model, images):
+    """(B, C) that a classifier would be given."""
+    if name.endswith("v2"):
+        return model(images)
+    model.fc = torch.nn.Identity()
+    return model(images)
+
+
+def check(name, model, images):
+    """At width 1: takes the very weights, and gives the very features, in both modes."""
+    other = peer(name)
+    if not other:
+        return
+    fill(model)
+    mine = {key: t.clone() for key, t in model.state_dict().items() if not key.startswith("fc.")}
+    heads = [key for key in other.state_dict() if key.startswith(("fc.", "classifier."))]
+    missing, unexpected = other.load_state_dict(mine, strict=False)
+    assert missing == heads and not unexpected, (name, missing, unexpected)
+    for training in (False, True):
+        model.train(training), other.train(training)
+        with torch.no_grad():
+            got, wanted = model.stages_of(images)["pooled"], pooled(name, other, images)
+        assert torch.allclose(got, wanted, TOLERANCE, TOLERANCE), (name, training, (got - wanted).abs().max().item())
+    fill(model)

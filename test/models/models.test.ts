@@ -1,0 +1,60 @@
+/** What every architecture promises, by a loop over the registry. What it computes is held against PyTorch in test/golden. */
+import { describe, expect, test } from "vitest";
+import { createEncoder, families, models } from "../../src/models/index.ts";
+import { featureShapes } from "../../src/models/model.ts";
+import { noGrad } from "../../src/torch/autograd.ts";
+import { randn } from "../../src/torch/ops.ts";
+import { scope } from "../../src/torch/scope.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+const rows = Object.entries(models).flatMap(([model, { stems }]) => stems.map((stem) => [model, stem] as const));
+
+test("every model belongs to one family", () => {
+  expect(Object.values(families).flatMap((family) => Object.keys(family))).toEqual(Object.keys(models));
+});
+
+test.each(["resnet10v2"])("%s learns even from a single image of its smallest size", (model) => {
+  const encoder = createEncoder({ model, width: 0.1 });
+  const { minImageSize: size } = encoder;
+  scope(() => expect(encoder.forward(randn([1, 3, size, size])).shape).toEqual([1, encoder.outDim]));
+  encoder.dispose();
+});
+
+describe.each(rows)("%s, stem %s", (model, stem) => {
+  const small = () => createEncoder({ model, stem, width: 0.1 });
+
+  test("names its maps, shallow to deep, and gives a vector", () => {
+    const encoder = small();
+    const size = 4 * encoder.minImageSize;
+    const shapes = Object.entries(featureShapes(encoder, size));
+    expect(Object.fromEntries(shapes.map(([name, [channels]]) => [name, channels]))).toEqual(encoder.featureDims);
+    expect(shapes.map(([name]) => name)).toEqual(Object.keys(encoder.featureDims));
+    const sides = shapes.map(([, [, side]]) => side);
+    expect(sides).toEqual([...sides].sort((a, b) => b - a));
+    expect(sides).toEqual(shapes.map(([, [, , width]]) => width));
+    scope(() => expect(encoder.forward(randn([2, 3, size, size])).shape).toEqual([2, encoder.outDim]));
+    encoder.dispose();
+  });
+
+  test("takes images of its smallest size in training", () => {
+    const encoder = small();
+    const { minImageSize: size } = encoder;
+    scope(() => {
+      const values = encoder.forward(randn([2, 3, size, size]));
+      values.pow(2).sum().backward();
+      const missing = encoder.namedParameters().filter(([, parameter]) => {
+        const { grad } = parameter;
+        return grad === null || !Number.isFinite(grad.sum().item());
+      });
+      expect(missing.map(([name]) => name)).toEqual([]);
+      for (const [name, tensor] of encoder.state())
+        expect(Number.isFinite(tensor.to("f32").sum().item()), name).toBe(true);
+    });
+    scope(() =>
+      noGrad(() => expect(encoder.eval().forward(randn([1, 3, size, size])).shape).toEqual([1, encoder.outDim])),
+    );
+    encoder.dispose();
+  });
+});
