@@ -4,6 +4,7 @@ import torchvision
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from golden_parts.alexnet import AlexNet
 from golden_parts.preactivation import ResNetV2
 from golden_parts.stages import finish
 
@@ -82,6 +83,7 @@ MODELS = {
        for name, depths in DEPTHS.items()},
     **{f"{name}v2": lambda width, d=depths, b=int(name[6:]) < 50: ResNetV2(d, b, width) for name, depths in DEPTHS.items()},
     **{name: lambda width, blocks=blocks: NetworkInNetwork(blocks, width) for name, blocks in NIN.items()},
+    "alexnet": AlexNet,
 }
 
 

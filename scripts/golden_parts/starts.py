@@ -12,6 +12,7 @@ def write(out):
         "resnet18": [row(key, tensor, resnet_rule) for key, tensor in parameters(torchvision.models.resnet18(num_classes=4))],
         "nin4": [row(key, tensor, nin_rule) for key, tensor in parameters(build("nin4"))],
         "resnet10v2": encoder("resnet10v2", he_rule),
+        "alexnet": encoder("alexnet", torch_rule),
     })
 
 
@@ -19,18 +20,26 @@ def encoder(name, rule):
     """Held against what torchvision or timm really draws, where they have the network."""
     other = peers.peer(name)
     drawn = dict(other.named_parameters()) if other else {}
-    rows = []
-    for key, tensor in parameters(build(name)):
+    rows, model = [], build(name)
+    for key, tensor in parameters(model):
         if not key.startswith("fc."):
-            rows.append(row(key, tensor, rule))
+            rows.append(row(key, tensor, lambda *entry: rule(*entry, model.state_dict())))
             if key in drawn:
                 check(key, drawn[key], rows[-1]["deviation"])
     return rows
 
 
-def he_rule(key, tensor):
+def he_rule(key, tensor, _):
     """Kernels by kaiming_normal_(mode="fan_out"); norms do nothing; biases are zero."""
     return fan_out_normal(tensor) if tensor.dim() == 4 else constant(key)
+
+
+def torch_rule(key, tensor, state):
+    """torch.nn.Conv2d's own: kernel and bias uniform within 1 / sqrt(fan-in)."""
+    if ".bn." in key:
+        return constant(key)
+    bound = 1 / math.sqrt(state[f"{key.rpartition('.')[0]}.weight"][0].numel())
+    return {"distribution": "uniform", "deviation": bound / math.sqrt(3), "bound": bound}
 
 
 def parameters(model):

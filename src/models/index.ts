@@ -1,13 +1,14 @@
 /** The architectures by name. */
 import { UsageError, unknownName } from "../errors.ts";
+import { alexnets } from "./alexnet.ts";
 import type { Encoder, ModelEntry, Stem } from "./model.ts";
 import { nins } from "./nin.ts";
 import { resnets } from "./resnet.ts";
 import { resnetsV2 } from "./resnetv2.ts";
 
 /** By family, the smallest member first. */
-export const families = { resnet: resnets, resnetv2: resnetsV2, nin: nins };
-export const models = { ...resnets, ...resnetsV2, ...nins };
+export const families = { resnet: resnets, resnetv2: resnetsV2, nin: nins, alexnet: alexnets };
+export const models = { ...resnets, ...resnetsV2, ...nins, ...alexnets };
 export type ModelName = keyof typeof models;
 
 export interface EncoderSpec {

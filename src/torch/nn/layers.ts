@@ -14,6 +14,11 @@ export interface Conv2dOptions {
   padding?: number;
   groups?: number;
   bias?: boolean;
+  /**
+   * Initial kernels by He et al. and no bias, as torchvision's networks have it (default); or both uniform in ±1/√fan-in, as
+   * `torch.nn.Conv2d` leaves them.
+   */
+  initial?: "he" | "uniform";
 }
 
 /** Kernels (outputs, inputs / groups, kernel, kernel). Without bias unless told, as before a batch norm. */
@@ -25,11 +30,14 @@ export class Conv2d extends Module {
 
   constructor(inputs: number, outputs: number, kernel: number, options: Conv2dOptions = {}) {
     super();
-    const { stride = 1, padding = 0, groups = 1, bias = false } = options;
+    const { stride = 1, padding = 0, groups = 1, bias = false, initial = "he" } = options;
+    const shape = [outputs, inputs / groups, kernel, kernel] as const;
+    const bound = 1 / Math.sqrt((inputs / groups) * kernel ** 2);
     this.options = { stride, padding, groups };
     this.isPlain = kernel === 3 && padding === 1 && stride === 1 && groups === 1;
-    this.weight = scope(() => new Parameter(kaimingNormalFanOut([outputs, inputs / groups, kernel, kernel])));
-    this.bias = bias ? scope(() => new Parameter(zeros([outputs]))) : null;
+    const he = initial === "he";
+    this.weight = scope(() => new Parameter(he ? kaimingNormalFanOut(shape) : uniform(shape, bound)));
+    this.bias = bias ? scope(() => new Parameter(he ? zeros([outputs]) : uniform([outputs], bound))) : null;
   }
 
   override forward(x: Tensor): Tensor {
