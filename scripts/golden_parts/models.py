@@ -3,6 +3,7 @@ import torch
 import torchvision
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
+from torchvision.models.vgg import cfgs, make_layers
 
 from golden_parts.alexnet import AlexNet
 from golden_parts.preactivation import ResNetV2
@@ -76,6 +77,27 @@ class NetworkInNetwork(nn.Module):
         return self.stages_of(x)["logits"]
 
 
+class VGG(nn.Module):
+    """torchvision's layers with every width multiplied, five blocks of them, each ending with its pool."""
+
+    def __init__(self, letter, width=1.0, classes=4):
+        super().__init__()
+        layout = [c if c == "M" else int(c * width) for c in cfgs[letter]]
+        self.features = make_layers(layout, batch_norm=True)
+        self.fc = nn.Linear(layout[-2], classes)
+
+    def stages_of(self, x):
+        found = {}
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.MaxPool2d):
+                found[f"block{len(found) + 1}"] = x
+        return finish(found, self.fc)
+
+    def forward(self, x):
+        return self.stages_of(x)["logits"]
+
+
 NIN = {f"nin{blocks}": blocks for blocks in (3, 4, 5)}
 # Every name with its constructor, which takes the width.
 MODELS = {
@@ -84,6 +106,7 @@ MODELS = {
     **{f"{name}v2": lambda width, d=depths, b=int(name[6:]) < 50: ResNetV2(d, b, width) for name, depths in DEPTHS.items()},
     **{name: lambda width, blocks=blocks: NetworkInNetwork(blocks, width) for name, blocks in NIN.items()},
     "alexnet": AlexNet,
+    **{f"vgg{layers}": lambda width, letter=letter: VGG(letter, width) for layers, letter in ((11, "A"), (16, "D"), (19, "E"))},
 }
 
 

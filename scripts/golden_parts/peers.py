@@ -22,6 +22,8 @@ def peer(name):
         return torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1])
     if name.startswith("resnet"):
         return getattr(torchvision.models, name)()
+    if name.startswith("vgg"):
+        return getattr(torchvision.models, f"{name}_bn")()
     return None
 
 
@@ -29,6 +31,8 @@ def pooled(name, model, images):
     """(B, C) that a classifier would be given."""
     if name.endswith("v2"):
         return model(images)
+    if name.startswith("vgg"):
+        return model.features(images).mean((2, 3))
     model.fc = torch.nn.Identity()
     return model(images)
 

@@ -13,6 +13,7 @@ def write(out):
         "nin4": [row(key, tensor, nin_rule) for key, tensor in parameters(build("nin4"))],
         "resnet10v2": encoder("resnet10v2", he_rule),
         "alexnet": encoder("alexnet", torch_rule),
+        "vgg11": encoder("vgg11", he_rule),
     })
 
 

@@ -5,10 +5,11 @@ import type { Encoder, ModelEntry, Stem } from "./model.ts";
 import { nins } from "./nin.ts";
 import { resnets } from "./resnet.ts";
 import { resnetsV2 } from "./resnetv2.ts";
+import { vggs } from "./vgg.ts";
 
 /** By family, the smallest member first. */
-export const families = { resnet: resnets, resnetv2: resnetsV2, nin: nins, alexnet: alexnets };
-export const models = { ...resnets, ...resnetsV2, ...nins, ...alexnets };
+export const families = { resnet: resnets, resnetv2: resnetsV2, nin: nins, alexnet: alexnets, vgg: vggs };
+export const models = { ...resnets, ...resnetsV2, ...nins, ...alexnets, ...vggs };
 export type ModelName = keyof typeof models;
 
 export interface EncoderSpec {

@@ -1,0 +1,68 @@
+/**
+ * VGG with batch norm. Simonyan & Zisserman, ICLR 2015, https://arxiv.org/abs/1409.1556
+ * Parameter names and initial values are those of torchvision's `vgg11_bn`, `vgg16_bn` and `vgg19_bn`
+ * (`torchvision/models/vgg.py`), without `classifier`.
+ */
+import { BatchNorm2d, Conv2d, MaxPool2d, ReLU } from "../torch/nn/layers.ts";
+import { type Module, Sequential } from "../torch/nn/module.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { Encoder, type ModelEntry, type ModelOptions } from "./model.ts";
+
+/** Channels of each of the five blocks' 3×3 convolutions. Every block ends with 2×2 pooling. */
+const CHANNELS = [64, 128, 256, 512, 512];
+
+export class VGG extends Encoder {
+  override readonly featureDims: Readonly<Record<string, number>>;
+  override readonly outDim: number;
+  /** The last block sees 2×2 places then, enough for batch norm of one image, and its pool leaves one. */
+  override readonly minImageSize = 32;
+  private readonly layers: Sequential;
+
+  /** @param depths convolutions in each of the five blocks */
+  constructor(depths: readonly number[], { width }: ModelOptions) {
+    super();
+    const channels = CHANNELS.map((count) => Math.max(1, Math.round(count * width)));
+    let inputs = 3;
+    const layers = channels.flatMap((outputs, block) => {
+      const convolutions = Array.from({ length: depths[block] ?? 0 }, () => {
+        const conv = new Conv2d(inputs, outputs, 3, { padding: 1, bias: true });
+        inputs = outputs;
+        return [conv, new BatchNorm2d(outputs), new ReLU()];
+      });
+      return [...convolutions.flat(), new MaxPool2d(2, 2)];
+    });
+    this.layers = new Sequential(...layers);
+    this.featureDims = Object.fromEntries(channels.map((count, i) => [`block${i + 1}`, count]));
+    this.outDim = channels.at(-1) as number;
+  }
+
+  /** torchvision calls the layers `features`, which is a method here. */
+  override *namedModules(prefix = ""): Generator<[string, Module]> {
+    yield [prefix, this];
+    yield* this.layers.namedModules(prefix ? `${prefix}.features` : "features");
+  }
+
+  override features(images: Tensor): Record<string, Tensor> {
+    const maps: Record<string, Tensor> = {};
+    let x = images;
+    for (let i = 0; i < this.layers.length; i++) {
+      const layer = this.layers[i] as Module;
+      x = layer.forward(x);
+      if (layer instanceof MaxPool2d) maps[`block${Object.keys(maps).length + 1}`] = x;
+    }
+    return maps;
+  }
+}
+
+const entry = (layers: number, depths: readonly number[]): ModelEntry => ({
+  title: `VGG-${layers} with batch norm`,
+  paper: "https://arxiv.org/abs/1409.1556",
+  stems: ["imagenet"], // 3×3 and stride 1: what others need a stem for small images for
+  create: (options) => new VGG(depths, options),
+});
+
+export const vggs = {
+  vgg11: entry(11, [1, 1, 2, 2, 2]),
+  vgg16: entry(16, [2, 2, 3, 3, 3]),
+  vgg19: entry(19, [2, 2, 4, 4, 4]),
+};
