@@ -1,5 +1,6 @@
 /** What every task promises, on every family of architectures: a loop over the registries. */
 import { describe, expect, test } from "vitest";
+import { UsageError } from "../../src/errors.ts";
 import { createEncoder, families } from "../../src/models/index.ts";
 import type { ModelEntry, Stem } from "../../src/models/model.ts";
 import { tasks } from "../../src/tasks/index.ts";
@@ -36,8 +37,17 @@ function build(task: string, model: string, seed = 1) {
   manualSeed(seed);
   const encoder = createEncoder({ model, width: 0.125, stem: stems[model] });
   const entry = tasks[task as keyof typeof tasks] as unknown as Task;
-  const size = Math.max(32, 4 * encoder.minImageSize); // so that a patch, a quarter of it, is an image to the encoder
-  const instance: TaskInstance = scope(() => entry.create(encoder, entry.options.parse({}), noiseImages(size)));
+  const create = (size: number): TaskInstance =>
+    scope(() => entry.create(encoder, entry.options.parse({}), noiseImages(size)));
+  let size = Math.max(32, encoder.minImageSize);
+  let instance: TaskInstance;
+  try {
+    instance = create(size);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    size = 4 * encoder.minImageSize; // a patch, a quarter of the image, must be one to the encoder
+    instance = create(size);
+  }
   const modules = { encoder, ...instance.modules };
   const parameters = Object.values(modules).flatMap((module) => module.namedParameters());
   const dispose = () => {
