@@ -8,6 +8,7 @@ from torchvision.models.vgg import cfgs, make_layers
 from golden_parts.alexnet import AlexNet
 from golden_parts.preactivation import ResNetV2
 from golden_parts.stages import finish
+from golden_parts.vit import WIDTHS, VisionTransformer
 
 DEPTHS = {
     "resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3),
@@ -107,6 +108,8 @@ MODELS = {
     **{name: lambda width, blocks=blocks: NetworkInNetwork(blocks, width) for name, blocks in NIN.items()},
     "alexnet": AlexNet,
     **{f"vgg{layers}": lambda width, letter=letter: VGG(letter, width) for layers, letter in ((11, "A"), (16, "D"), (19, "E"))},
+    **{f"vit-{size}-{patch}": lambda width, size=size, patch=patch: VisionTransformer(size, patch, width)
+       for size in WIDTHS for patch in (4, 8, 16)},
 }
 
 

@@ -9,12 +9,12 @@ from golden_parts.models import MODELS, build
 
 # Images, pixels; the longest prefix counts. Deep networks get more places to average over: with few, batch norm in training
 # makes a difference of 1e-4 from rounding alone.
-INPUTS = {"resnet": (2, 64), "resnet50": (4, 96), "resnet50v2": (4, 96), "nin": (2, 32), "alexnet": (4, 128), "vgg": (4, 64)}
+INPUTS = {"resnet": (2, 64), "resnet50": (4, 96), "resnet50v2": (4, 96), "nin": (2, 32), "alexnet": (4, 128), "vgg": (4, 64), "vit": (2, 64)}
 FULL_WIDTH = ("resnet10", "resnet18", "resnet34", "nin3", "nin4", "nin5")
 WITH_WEIGHTS = ("resnet10", "nin4")
 # With their names and shapes as a digest, and fewer numbers.
-FULL_WIDTH_BRIEF = ("resnet50", "resnet50v2", "alexnet", "vgg16")
-WITH_GRADIENTS = ("resnet50", "resnet10v2", "resnet50v2", "alexnet", "vgg11")
+FULL_WIDTH_BRIEF = ("resnet50", "resnet50v2", "alexnet", "vgg16", "vit-tiny-16")
+WITH_GRADIENTS = ("resnet50", "resnet10v2", "resnet50v2", "alexnet", "vgg11", "vit-tiny-16")
 FIRST, FEW = 8, 2  # values kept of each stage; in brief
 
 

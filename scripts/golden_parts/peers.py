@@ -3,6 +3,7 @@ import torch
 import torchvision
 
 from golden_parts.formula import fill
+from golden_parts.vit import WIDTHS
 
 try:
     import timm
@@ -24,12 +25,16 @@ def peer(name):
         return getattr(torchvision.models, name)()
     if name.startswith("vgg"):
         return getattr(torchvision.models, f"{name}_bn")()
+    if name.startswith("vit-"):
+        _, size, patch = name.split("-")
+        return timm and timm.models.VisionTransformer(
+            patch_size=int(patch), embed_dim=WIDTHS[size], num_heads=WIDTHS[size] // 64, num_classes=0, dynamic_img_size=True)
     return None
 
 
 def pooled(name, model, images):
     """(B, C) that a classifier would be given."""
-    if name.endswith("v2"):
+    if name.endswith("v2") or name.startswith("vit-"):
         return model(images)
     if name.startswith("vgg"):
         return model.features(images).mean((2, 3))

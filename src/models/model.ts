@@ -13,6 +13,8 @@ export abstract class Encoder extends Module {
   abstract readonly outDim: number;
   /** Smallest side of an image, in pixels. */
   abstract readonly minImageSize: number;
+  /** Sides of images are multiples of this, in pixels. */
+  readonly sizeStep: number = 1;
 
   /** Images (B, 3, H, W), normalised, to every stage's feature map (B, C, h, w) by name, shallow to deep. */
   abstract features(images: Tensor): Record<string, Tensor>;

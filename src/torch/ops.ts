@@ -1,5 +1,5 @@
 /** Functions on tensors, PyTorch's `torch.*` and `torch.nn.functional.*`: one typed line per operator in use. */
-import { operator, type Value } from "./dispatch.ts";
+import { hasOperator, operator, type Value } from "./dispatch.ts";
 import { type Handle, native } from "./native.ts";
 import { scope } from "./scope.ts";
 import { type Device, type DType, Tensor, type TypedArray, tensorOperator } from "./tensor.ts";
@@ -127,6 +127,15 @@ export const adaptiveMaxPool2d = (x: Tensor, size: Pair) => {
   native().release([indices]);
   return new Tensor(values);
 };
+/** Scaled dot products, softmax(q kᵀ / √D) v: queries, keys and values (B, heads, N, D) to (B, heads, N, D). Vaswani et al. 2017 */
+export const attention = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
+  hasOperator("aten::scaled_dot_product_attention") // since 2.0: fused, and never N×N numbers in memory
+    ? attentionOp(q, k, v)
+    : q
+        .mul(q.size(3) ** -0.5)
+        .matmul(k.transpose(2, 3))
+        .softmax(3)
+        .matmul(v);
 export const dropout = tensorOperator("aten::dropout") as (x: Tensor, probability: number, training: boolean) => Tensor;
 export const gelu = tensorOperator("aten::gelu") as (x: Tensor) => Tensor;
 /** (B, C) times its inverse length: every row of length 1. */
@@ -146,6 +155,9 @@ export const gridSample = (x: Tensor, grid: Tensor, padding: "zeros" | "border" 
   gridSampleOp(x, grid, 0, ["zeros", "border", "reflection"].indexOf(padding), false);
 /** x (N, C, H, W), floating, to another size by an antialiased bilinear filter, as PIL's. */
 export const resize = (x: Tensor, height: number, width: number) => resizeOp(x, [height, width], false, null, null);
+/** x (N, C, H, W), f32, to another size by an antialiased bicubic filter. */
+export const resizeBicubic = (x: Tensor, height: number, width: number) =>
+  resizeBicubicOp(x, [height, width], false, null, null);
 
 /** Each pixel repeated: x (N, C, H, W) to another size. */
 export const upsampleNearest = (x: Tensor, height: number, width: number) =>
@@ -165,6 +177,8 @@ const crossEntropyOp = tensorOperator("aten::cross_entropy_loss");
 const affineGridOp = tensorOperator("aten::affine_grid_generator");
 const gridSampleOp = tensorOperator("aten::grid_sampler");
 const upsampleNearestOp = tensorOperator("aten::upsample_nearest2d");
+const attentionOp = tensorOperator("aten::scaled_dot_product_attention");
+const resizeBicubicOp = tensorOperator("aten::_upsample_bicubic2d_aa");
 const resizeOp = tensorOperator("aten::_upsample_bilinear2d_aa");
 
 function dtypeOf(values: TypedArray): DType {

@@ -15,12 +15,15 @@ test("every model belongs to one family", () => {
   expect(Object.values(families).flatMap((family) => Object.keys(family))).toEqual(Object.keys(models));
 });
 
-test.each(["resnet10v2", "alexnet", "vgg11"])("%s learns even from a single image of its smallest size", (model) => {
-  const encoder = createEncoder({ model, width: 0.1 });
-  const { minImageSize: size } = encoder;
-  scope(() => expect(encoder.forward(randn([1, 3, size, size])).shape).toEqual([1, encoder.outDim]));
-  encoder.dispose();
-});
+test.each(["resnet10v2", "alexnet", "vgg11", "vit-tiny-8"])(
+  "%s learns even from a single image of its smallest size",
+  (model) => {
+    const encoder = createEncoder({ model, width: 0.1 });
+    const { minImageSize: size } = encoder;
+    scope(() => expect(encoder.forward(randn([1, 3, size, size])).shape).toEqual([1, encoder.outDim]));
+    encoder.dispose();
+  },
+);
 
 describe.each(rows)("%s, stem %s", (model, stem) => {
   const small = () => createEncoder({ model, stem, width: 0.1 });

@@ -100,15 +100,16 @@ export class LayerNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
   private readonly width: number;
+  private readonly epsilon: number;
 
-  constructor(width: number) {
+  constructor(width: number, { epsilon = 1e-5 } = {}) {
     super();
-    this.width = width;
+    [this.width, this.epsilon] = [width, epsilon];
     [this.weight, this.bias] = scope(() => [new Parameter(ones([width])), new Parameter(zeros([width]))]);
   }
 
   override forward(x: Tensor): Tensor {
-    return ops.layerNorm(x, [this.width], this.weight, this.bias, 1e-5);
+    return ops.layerNorm(x, [this.width], this.weight, this.bias, this.epsilon);
   }
 }
 
