@@ -45,4 +45,5 @@ export { call, type Device, type DType, Tensor } from "./torch/tensor.ts";
 export { loadState, saveState } from "./train/checkpoint.ts";
 export { type PretrainOptions, pretrainOptions } from "./train/options.ts";
 export { type PretrainHooks, type PretrainResult, pretrain } from "./train/pretrain.ts";
+export { type PreviewHooks, type PreviewOptions, type PreviewResult, preview } from "./train/preview.ts";
 export { loadEncoder } from "./train/run.ts";

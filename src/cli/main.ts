@@ -7,6 +7,7 @@ import { addDemo } from "./demo.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { addLists } from "./lists.ts";
 import { addPretrain } from "./pretrain.ts";
+import { addPreview } from "./preview.ts";
 import { addSetup } from "./setup.ts";
 
 const program = new Command("selfsight")
@@ -15,7 +16,7 @@ const program = new Command("selfsight")
   .exitOverride()
   .showHelpAfterError("(selfsight <command> --help lists what there is)")
   .showSuggestionAfterError();
-for (const add of [addSetup, addDemo, addPretrain, addEvaluate, addLists]) add(program);
+for (const add of [addSetup, addDemo, addPretrain, addPreview, addEvaluate, addLists]) add(program);
 
 try {
   await program.parseAsync();

@@ -22,6 +22,11 @@ export const jigsaw = defineTask({
   title: "Jigsaw puzzles",
   paper: "https://arxiv.org/abs/1603.09246",
   crops: { flip: false, minArea: 0.3 }, // no mirror image, as in Kolesnikov et al.'s configuration
+  remedies: {
+    border: "smaller tiles (tile=…): they lie farther apart, and edges do not go on from one to the next",
+    colour: "more grey images (grey=…), or channelShift=2",
+    blur: "smaller crops (--min-area): what is up and what is down shows less",
+  },
   options: z.strictObject({
     permutations: z.int().min(2).max(10_000).default(100).describe("orders to tell apart, far from each other"),
     permutationSeed: z.int().min(0).default(0).describe("chooses the first of them, from which the others follow"),

@@ -24,6 +24,11 @@ export const relativePatch = defineTask({
   paper: "https://arxiv.org/abs/1505.05192",
   // As in Kolesnikov et al.'s configuration: no mirror image. Crops large enough that a patch shows something.
   crops: { flip: false, minArea: 0.3 },
+  remedies: {
+    border: "a larger gap, or more jitter (gap=…, jitter=…): edges that go on from patch to patch tell where it lies",
+    colour: "colour=drop or colour=project",
+    blur: "smaller patches (patch=…), or smaller crops (--min-area)",
+  },
   options: z.strictObject({
     patch: z.int().positive().optional().describe("side of a patch in pixels; default: a quarter of the image"),
     gap: z.int().min(0).optional().describe("pixels between patches; default: half a patch (the paper's 48 to 96)"),

@@ -27,6 +27,9 @@ export interface Batch {
   readonly random: RandomGenerator;
 }
 
+/** Views that show next to nothing; whoever can answer by one of them has learned a shortcut. */
+export type Shortcut = "border" | "colour" | "blur";
+
 /** One picture of a preview: what the network saw, the right answer and its guess. */
 export interface PreviewCell {
   /** (3, H, W), normalised like the network's input. */
@@ -70,6 +73,8 @@ export interface Task<Options extends z.ZodObject = z.ZodObject, Make extends Cr
   readonly options: Options;
   /** How the crops are made where the user does not say: the mirror image every other time (true), least area (0.08). */
   readonly crops?: { readonly flip?: boolean; readonly minArea?: number };
+  /** Which option closes a leak of the answer through such a view. */
+  readonly remedies?: Readonly<Partial<Record<Shortcut, string>>>;
   /** @throws UsageError when these images cannot be learned from in this way */
   readonly create: Make;
 }

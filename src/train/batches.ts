@@ -19,8 +19,6 @@ export interface TrainingImages {
   readonly classes: readonly string[] | null;
   /** Tells these images from others: their number and a digest of their names. */
   readonly identity: string;
-  /** Labelled images that are left for tests. */
-  readonly heldBack: number;
 }
 
 /** A batch as it was read. */
@@ -35,7 +33,7 @@ export interface RawBatch {
 const [VIEWS, TASK] = [1, 3];
 const SAMPLE = 256;
 
-export function trainingImages(set: ImageSet, store: PixelStore, heldBack = 0): TrainingImages {
+export function trainingImages(set: ImageSet, store: PixelStore): TrainingImages {
   const labels = Int32Array.from(store.source, (i) => set.label(i));
   const labelled = set.classes && !labels.includes(-1);
   const names = store.source.reduce((digest, i) => digest.update(set.id(i)).update("\n"), createHash("sha256"));
@@ -44,7 +42,6 @@ export function trainingImages(set: ImageSet, store: PixelStore, heldBack = 0): 
     labels: labelled ? labels : null,
     classes: labelled ? set.classes : null,
     identity: `${store.length} ${names.digest("hex").slice(0, 32)}`,
-    heldBack,
   };
 }
 

@@ -1,24 +1,13 @@
 /** `pretrain`: a folder of images in, a trained encoder out. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { normalise, pixelTensor } from "../augment/normalise.ts";
 import { openImages } from "../data/open.ts";
-import { decodeSizeFor, openPixels } from "../data/pixels.ts";
 import { imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
-import { createEncoder } from "../models/index.ts";
 import { parseOptions } from "../options.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { TaskInstance } from "../tasks/task.ts";
-import type { Module } from "../torch/nn/module.ts";
-import { AdamW } from "../torch/optim/adamw.ts";
-import { decayGroups } from "../torch/optim/groups.ts";
-import type { Optimizer } from "../torch/optim/optimizer.ts";
-import { cosine, steps, warmUp } from "../torch/optim/schedule.ts";
-import { SGD } from "../torch/optim/sgd.ts";
-import { manualSeed } from "../torch/random.ts";
-import { scope } from "../torch/scope.ts";
-import { describeImages, imagesUsed, stepsPerEpoch, type TrainingImages, trainingImages } from "./batches.ts";
+import { imagesUsed } from "./batches.ts";
 import { withCleanup } from "./cleanup.ts";
 import { environment } from "./environment.ts";
 import { openLog, type RunLog, replaceFile, writeJson } from "./log.ts";
@@ -26,6 +15,7 @@ import { budgetOf, type Position, progressAt, type StepRecord, type TrainingRun,
 import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig } from "./options.ts";
 import { resumeFrom, savePosition } from "./position.ts";
 import { chooseCompute } from "./precision.ts";
+import { type DecodeHooks, decodeImages, firstEncoder, prepareTraining } from "./prepare.ts";
 import { checkRunFolder, claimRunFolder, defaultRunFolder, resumedOptions, runFiles, saveEncoder } from "./run.ts";
 import { sampleSheet } from "./samples.ts";
 
@@ -40,10 +30,9 @@ export interface PretrainResult {
 }
 
 /** Who is told how the run goes. All optional. */
-export interface PretrainHooks {
+export interface PretrainHooks extends DecodeHooks {
   /** A download, in words. */
   onDownload?(line: string): void;
-  onDecode?(done: number, total: number): void;
   onStart?(run: {
     folder: string;
     images: number;
@@ -66,11 +55,10 @@ export interface PretrainHooks {
 export function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): Promise<PretrainResult> {
   return withCleanup(async (cleanup) => {
     const session = await prepare(settle(options), hooks, cleanup);
-    const { folder, run, log } = session;
+    const { folder, run, heldBack, log } = session;
     const { task, compute, images, start, config } = run;
-    const { store, heldBack } = images;
-    const used = imagesUsed(images, task);
-    hooks.onStart?.({ folder, images: used, skipped: store.skipped.length, heldBack, task, compute });
+    const skipped = images.store.skipped.length;
+    hooks.onStart?.({ folder, images: imagesUsed(images, task), skipped, heldBack, task, compute });
     const last = isOver(run) ? undefined : await follow(session, hooks);
     const { step, seconds } = last ?? start;
     saveEncoder(folder, run.encoder, config);
@@ -86,6 +74,7 @@ export function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): P
 interface Session {
   folder: string;
   run: TrainingRun;
+  heldBack: number;
   log: RunLog;
   save(position: Position): void;
   status(state: "training" | "done" | "interrupted" | "failed", last?: StepRecord): void;
@@ -93,37 +82,18 @@ interface Session {
 
 /** Opens and checks everything before the run folder is touched, then claims it. What was opened is closed by `cleanup`. */
 async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: (() => unknown)[]): Promise<Session> {
-  const task = taskEntry(config.task);
-  const taskOptions = parseOptions(task.options, config.taskOptions, `option of ${config.task}`);
-  manualSeed(config.seed);
-  const encoder = createEncoder(config);
-  cleanup.push(() => encoder.dispose());
-  if (config.imageSize < encoder.minImageSize) {
-    throw new UsageError(
-      `${config.model} needs images of ${encoder.minImageSize} pixels at least; --image-size is ${config.imageSize}.`,
-    );
-  }
   const compute = await chooseCompute(config);
-  const images = await openStore(config, hooks);
+  const encoder = firstEncoder(config);
+  cleanup.push(() => encoder.dispose());
+  const { set, heldBack } = imagesToLearnFrom(await openImages(config.images, { say: hooks.onDownload }), config.split);
+  const images = await decodeImages(set, config, hooks);
   cleanup.push(() => images.store.close());
-  const { pixels, ...about } = await describeImages(images, config);
-  const instance = scope(() => {
-    const sample = normalise(pixelTensor(pixels, images.store.size));
-    return task.create(encoder, taskOptions, { ...about, sample });
-  });
-  const modules = { encoder, ...prefixKeys("task", instance.modules) };
-  for (const module of Object.values(instance.modules)) cleanup.push(() => module.dispose());
-  refuseLargeBatch(config, imagesUsed(images, instance));
-  for (const module of Object.values(modules))
-    module.train().to({ device: compute.device, memoryFormat: "channels_last" });
-  const optimizer = createOptimizer(config, modules);
-  cleanup.push(() => optimizer.dispose());
-
+  const prepared = await prepareTraining({ config, compute, encoder, images }, cleanup);
   const { out: folder } = config;
   const files = runFiles(folder);
-  const saved = { modules, optimizer, images: images.identity };
+  const saved = { modules: prepared.modules, optimizer: prepared.run.optimizer, images: images.identity };
   const start: Position = config.resume ? resumeFrom(files.checkpoint, saved) : { step: 0, seconds: 0 };
-  const run: TrainingRun = { config, compute, images, encoder, task: instance, optimizer, start, ...rates(config) };
+  const run: TrainingRun = { ...prepared.run, start };
   if (isOver(run) && existsSync(files.encoder)) {
     throw new UsageError(`${folder} is finished already. More --epochs or --minutes would go on with it.`);
   }
@@ -136,9 +106,10 @@ async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: ((
   return {
     folder,
     run,
+    heldBack,
     log,
     save: (position) => savePosition(files.checkpoint, saved, position),
-    status: (state, last) => writeJson(files.status, { state, chance: instance.chance, ...(last ?? start) }),
+    status: (state, last) => writeJson(files.status, { state, chance: run.task.chance, ...(last ?? start) }),
   };
 }
 
@@ -174,53 +145,25 @@ async function follow({ run, log, save, status }: Session, { onStep, signal }: P
   }
 }
 
-async function openStore(config: TrainingConfig, hooks: PretrainHooks): Promise<TrainingImages> {
-  const { onDownload: say, onDecode: onProgress, signal } = hooks;
-  const { set, heldBack } = imagesToLearnFrom(await openImages(config.images, { say }), config.split);
-  const size = await decodeSizeFor(set, config.imageSize);
-  return trainingImages(set, await openPixels(set, { size, onProgress, signal }), heldBack);
-}
-
-function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
-  if (stepsPerEpoch(images, batchSize) > 0) return;
-  throw new UsageError(
-    `A batch of ${batchSize} is more than the ${images} images there are. Use --batch-size ${images} or less.`,
-  );
-}
-
 /** Checks the options and the run folder, and fills in what was left open: by what the run began with, when it is resumed. */
 export function settle(options: PretrainOptions): TrainingConfig {
   const given = parseOptions(pretrainOptions, options);
   const out = given.out ?? defaultRunFolder(given);
   if (given.epochs !== undefined && given.minutes !== undefined)
     throw new UsageError("Give either epochs or minutes, not both.");
-  const { crops } = taskEntry(given.task);
   checkRunFolder(out, given.resume);
   const config = given.resume ? parseOptions(pretrainOptions, resumedOptions(out, options)) : given;
+  return { ...fillIn(config), out };
+}
+
+/** What the user left open and the task or the names decide. @throws UsageError for an unknown task, and options it has not */
+export function fillIn(config: PretrainConfig): TrainingConfig {
+  const { crops, options } = taskEntry(config.task);
   return {
     ...config,
+    taskOptions: parseOptions(options, config.taskOptions, `option of ${config.task}`),
     flip: config.flip ?? crops?.flip ?? true,
     minArea: config.minArea ?? crops?.minArea ?? 0.08,
-    out,
+    out: config.out ?? defaultRunFolder(config),
   };
-}
-
-function createOptimizer(config: PretrainConfig, modules: Readonly<Record<string, Module>>): Optimizer {
-  const groups = decayGroups(
-    Object.values(modules).flatMap((module) => module.namedParameters()),
-    config.weightDecay,
-  );
-  return config.optimizer === "sgd" ? new SGD(groups, { momentum: 0.9, nesterov: true }) : new AdamW(groups);
-}
-
-function rates(config: PretrainConfig): Pick<TrainingRun, "peakRate" | "schedule"> {
-  const body = config.schedule === "cosine" ? cosine : steps([0.3, 0.6, 0.8], 0.2);
-  return {
-    peakRate: config.learningRate ?? (config.optimizer === "sgd" ? 0.05 : 0.001),
-    schedule: warmUp(config.warmup, body),
-  };
-}
-
-function prefixKeys<Value>(prefix: string, record: Readonly<Record<string, Value>>): Record<string, Value> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [`${prefix}.${key}`, value]));
 }

@@ -1,0 +1,112 @@
+/** Everything that training needs, made from its configuration; nothing is written. */
+import { normalise, pixelTensor } from "../augment/normalise.ts";
+import type { ImageSet } from "../data/images.ts";
+import { decodeSizeFor, openPixels } from "../data/pixels.ts";
+import { UsageError } from "../errors.ts";
+import { createEncoder } from "../models/index.ts";
+import type { Encoder } from "../models/model.ts";
+import { parseOptions } from "../options.ts";
+import { taskEntry } from "../tasks/index.ts";
+import type { Module } from "../torch/nn/module.ts";
+import { AdamW } from "../torch/optim/adamw.ts";
+import { decayGroups } from "../torch/optim/groups.ts";
+import type { Optimizer } from "../torch/optim/optimizer.ts";
+import { cosine, steps, warmUp } from "../torch/optim/schedule.ts";
+import { SGD } from "../torch/optim/sgd.ts";
+import { manualSeed } from "../torch/random.ts";
+import { scope } from "../torch/scope.ts";
+import { describeImages, imagesUsed, stepsPerEpoch, type TrainingImages, trainingImages } from "./batches.ts";
+import type { TrainingRun } from "./loop.ts";
+import type { PretrainConfig, TrainingConfig } from "./options.ts";
+import type { Compute } from "./precision.ts";
+
+export interface DecodeHooks {
+  onDecode?(done: number, total: number): void;
+  /** Aborting stops the decoding. */
+  signal?: AbortSignal;
+}
+
+/** Decodes a set at the size that its crops are cut from. */
+export async function decodeImages(
+  set: ImageSet,
+  { imageSize }: Pick<TrainingConfig, "imageSize">,
+  { onDecode: onProgress, signal }: DecodeHooks = {},
+): Promise<TrainingImages> {
+  const size = await decodeSizeFor(set, imageSize);
+  return trainingImages(set, await openPixels(set, { size, onProgress, signal }));
+}
+
+/** The encoder that a run begins with. @throws UsageError for one that cannot take the images */
+export function firstEncoder(config: TrainingConfig): Encoder {
+  manualSeed(config.seed);
+  const encoder = createEncoder(config);
+  if (config.imageSize >= encoder.minImageSize) return encoder;
+  const { minImageSize } = encoder;
+  encoder.dispose();
+  throw new UsageError(
+    `${config.model} needs images of ${minImageSize} pixels at least; --image-size is ${config.imageSize}.`,
+  );
+}
+
+/** A run at its beginning, and what of it is saved: the encoder, and the task's modules as `task.NAME`. */
+export interface Prepared {
+  run: TrainingRun;
+  modules: Readonly<Record<string, Module>>;
+}
+
+/**
+ * Sets a task to work on an encoder and images. What is made is freed by `cleanup`.
+ * @throws UsageError where encoder, task, images and batch size do not go together
+ */
+export async function prepareTraining(
+  {
+    config,
+    compute,
+    encoder,
+    images,
+  }: { config: TrainingConfig; compute: Compute; encoder: Encoder; images: TrainingImages },
+  cleanup: (() => unknown)[],
+): Promise<Prepared> {
+  const entry = taskEntry(config.task);
+  const options = parseOptions(entry.options, config.taskOptions);
+  const { pixels, ...about } = await describeImages(images, config);
+  const task = scope(() =>
+    entry.create(encoder, options, { ...about, sample: normalise(pixelTensor(pixels, images.store.size)) }),
+  );
+  const modules = { encoder, ...prefixKeys("task", task.modules) };
+  for (const module of Object.values(task.modules)) cleanup.push(() => module.dispose());
+  refuseLargeBatch(config, imagesUsed(images, task));
+  for (const module of Object.values(modules))
+    module.train().to({ device: compute.device, memoryFormat: "channels_last" });
+  const optimizer = createOptimizer(config, modules);
+  cleanup.push(() => optimizer.dispose());
+  const start = { step: 0, seconds: 0 };
+  return { run: { config, compute, images, encoder, task, optimizer, start, ...rates(config) }, modules };
+}
+
+function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
+  if (stepsPerEpoch(images, batchSize) > 0) return;
+  throw new UsageError(
+    `A batch of ${batchSize} is more than the ${images} images there are. Use --batch-size ${images} or less.`,
+  );
+}
+
+function createOptimizer(config: PretrainConfig, modules: Readonly<Record<string, Module>>): Optimizer {
+  const groups = decayGroups(
+    Object.values(modules).flatMap((module) => module.namedParameters()),
+    config.weightDecay,
+  );
+  return config.optimizer === "sgd" ? new SGD(groups, { momentum: 0.9, nesterov: true }) : new AdamW(groups);
+}
+
+function rates(config: PretrainConfig): Pick<TrainingRun, "peakRate" | "schedule"> {
+  const body = config.schedule === "cosine" ? cosine : steps([0.3, 0.6, 0.8], 0.2);
+  return {
+    peakRate: config.learningRate ?? (config.optimizer === "sgd" ? 0.05 : 0.001),
+    schedule: warmUp(config.warmup, body),
+  };
+}
+
+function prefixKeys<Value>(prefix: string, record: Readonly<Record<string, Value>>): Record<string, Value> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [`${prefix}.${key}`, value]));
+}
