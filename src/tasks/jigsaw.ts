@@ -14,7 +14,7 @@ import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
 import { Sequential } from "../torch/nn/module.ts";
 import { cat, crossEntropy, fromTypedArray } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { cutPatches, normalisePatches, requirePatchSide } from "./patches.ts";
+import { cutPatches, normalisePatches, requirePatchSide, wholeSteps } from "./patches.ts";
 import { distantPermutations, TILES } from "./permutations.ts";
 import { defineTask } from "./task.ts";
 
@@ -45,7 +45,7 @@ export const jigsaw = defineTask({
     const { permutations: count, orders, grey, channelShift } = options;
     const cell = Math.floor(size / 3);
     const room = cell - channelShift;
-    const side = options.tile ?? Math.min(Math.floor((cell * 64) / 75), room);
+    const side = options.tile ?? wholeSteps(Math.min(Math.floor((cell * 64) / 75), room), encoder);
     if (side > room) {
       throw new UsageError(
         `A third of ${size} pixels has room for tiles of ${room}${channelShift ? " with that channelShift" : ""}; tile is ${side}. ` +

@@ -34,9 +34,20 @@ export function normalisePatches(patches: Tensor): Tensor {
   return centred.div(centred.std([2, 3], { keepDim: true, correction: 0 }).clamp(1e-2));
 }
 
-/** @throws UsageError when patches of that side are too small for the encoder */
+/** The largest side up to `side` that consists of whole steps of the encoder's: patches of its own, if it is a transformer. */
+export function wholeSteps(side: number, { sizeStep }: Encoder): number {
+  return side < sizeStep ? side : side - (side % sizeStep);
+}
+
+/** @throws UsageError when the encoder cannot take patches of that side */
 export function requirePatchSide(side: number, encoder: Encoder, imageSize: number): void {
-  if (side >= encoder.minImageSize) return;
+  const fitting = wholeSteps(side, encoder);
+  if (side >= encoder.minImageSize && side === fitting) return;
+  if (side >= encoder.minImageSize) {
+    throw new UsageError(
+      `This encoder needs patches whose side is a multiple of ${encoder.sizeStep} pixels, ${fitting} for one; they have ${side}.`,
+    );
+  }
   const needed = Math.ceil((encoder.minImageSize * imageSize) / side);
   throw new UsageError(
     `Images of ${imageSize} pixels give patches of ${side}, and this encoder needs ${encoder.minImageSize}. ` +

@@ -13,7 +13,7 @@ import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
 import { Sequential } from "../torch/nn/module.ts";
 import { arange, cat, crossEntropy, zeros } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { cutPatches, gridPlaces, normalisePatches, patchGrid, requirePatchSide } from "./patches.ts";
+import { cutPatches, gridPlaces, normalisePatches, patchGrid, requirePatchSide, wholeSteps } from "./patches.ts";
 import { defineTask } from "./task.ts";
 
 const NEIGHBOURS = ["↖", "↑", "↗", "←", "→", "↙", "↓", "↘"];
@@ -40,7 +40,7 @@ export const relativePatch = defineTask({
     hidden: z.int().positive().default(512).describe("width of the head's hidden layer"),
   }),
   create(encoder, { patch, gap, jitter, colour, hidden }, { size }) {
-    const grid = patchGrid(size, patch, gap, jitter);
+    const grid = patchGrid(size, patch ?? wholeSteps(Math.floor(size / 4), encoder), gap, jitter);
     requirePatchSide(grid.side, encoder, size);
     const head = new Sequential(
       new Linear(2 * encoder.outDim, hidden),

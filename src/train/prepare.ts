@@ -40,12 +40,17 @@ export async function decodeImages(
 export function firstEncoder(config: TrainingConfig): Encoder {
   manualSeed(config.seed);
   const encoder = createEncoder(config);
-  if (config.imageSize >= encoder.minImageSize) return encoder;
-  const { minImageSize } = encoder;
+  const { imageSize } = config;
+  const { minImageSize, sizeStep } = encoder;
+  const beyond = imageSize % sizeStep;
+  if (imageSize >= minImageSize && beyond === 0) return encoder;
   encoder.dispose();
-  throw new UsageError(
-    `${config.model} needs images of ${minImageSize} pixels at least; --image-size is ${config.imageSize}.`,
-  );
+  const below = imageSize - beyond;
+  const needed =
+    imageSize < minImageSize
+      ? `${minImageSize} pixels at least`
+      : `a multiple of ${sizeStep} pixels, ${below} or ${below + sizeStep}`;
+  throw new UsageError(`${config.model} needs images of ${needed}; --image-size is ${imageSize}.`);
 }
 
 /** A run at its beginning, and what of it is saved: the encoder, and the task's modules as `task.NAME`. */

@@ -61,3 +61,24 @@ describe.each(rows)("%s, stem %s", (model, stem) => {
     encoder.dispose();
   });
 });
+
+test("a transformer takes images of whole patches only, oblong ones too, and says what would do", () => {
+  const encoder = createEncoder({ model: "vit-tiny-8", width: 0.1 });
+  scope(() => {
+    const maps = encoder.features(randn([2, 3, 16, 24]));
+    expect(maps["block1"]?.shape).toEqual([2, 19, 2, 3]);
+    expect(() => encoder.forward(randn([1, 3, 44, 44]))).toThrow(/44×44.*whole patches of 8.*40 or 48/);
+  });
+  encoder.dispose();
+});
+
+test.each([
+  [0.125, 24],
+  [0.5, 128],
+  [1, 192],
+  [1.5, 320],
+])("a transformer of width %d has whole heads of 64 channels, or one narrower", (width, channels) => {
+  const encoder = createEncoder({ model: "vit-tiny-16", width });
+  expect(encoder.outDim).toBe(channels);
+  encoder.dispose();
+});

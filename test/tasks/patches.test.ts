@@ -2,7 +2,14 @@ import { describe, expect, test } from "vitest";
 import { createEncoder } from "../../src/models/index.ts";
 import { randomAt } from "../../src/random.ts";
 import { jigsaw } from "../../src/tasks/jigsaw.ts";
-import { cutPatches, gridPlaces, normalisePatches, patchGrid, requirePatchSide } from "../../src/tasks/patches.ts";
+import {
+  cutPatches,
+  gridPlaces,
+  normalisePatches,
+  patchGrid,
+  requirePatchSide,
+  wholeSteps,
+} from "../../src/tasks/patches.ts";
 import { arange, randn } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
 import { noiseImages } from "../batch.ts";
@@ -74,6 +81,16 @@ test("tiles too large for a third of the image are refused", () => {
     scope(() => jigsaw.create(encoder, jigsaw.options.parse(options), noiseImages(48)));
   expect(() => create({ tile: 17 })).toThrow(/has room for tiles of 16; tile is 17/);
   expect(() => create({ tile: 16, channelShift: 1 })).toThrow(/room for tiles of 15 with that channelShift/);
+  encoder.dispose();
+});
+
+test("patches are made of whole steps of the encoder's by default, and refused where they are not", () => {
+  const encoder = createEncoder({ model: "vit-tiny-8", width: 0.125 });
+  expect([25, 24, 7].map((side) => wholeSteps(side, encoder))).toEqual([24, 24, 7]);
+  expect(() => requirePatchSide(25, encoder, 100)).toThrow(/multiple of 8 pixels, 24 for one; they have 25/);
+  const { copies, modules } = scope(() => jigsaw.create(encoder, jigsaw.options.parse({}), noiseImages(64)));
+  expect(copies).toBeCloseTo((9 * 16 ** 2) / 64 ** 2); // tiles of 17 otherwise
+  for (const module of Object.values(modules)) module.dispose();
   encoder.dispose();
 });
 

@@ -155,6 +155,11 @@ describe("what cannot be", () => {
       { taskOptions: { angels: 4 } },
       /unknown option of rotation "angels".*Did you mean "angles"/,
     ],
+    [
+      "an image of broken patches",
+      { model: "vit-tiny-8", stem: "imagenet", imageSize: 44 },
+      /multiple of 8 pixels, 40 or 48.*is 44/,
+    ],
     ["an image size the network cannot take", { imageSize: 8, stem: "imagenet" }, /needs images of 32 pixels at least/],
     ["a batch larger than the set", { batchSize: 41 }, /batch of 41 is more than the 40 images.*--batch-size 40/],
     ["both epochs and minutes", { minutes: 1 }, /either epochs or minutes/],
