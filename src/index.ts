@@ -22,6 +22,13 @@ export { protocols } from "./evaluate/index.ts";
 export { defineProtocol, type Protocol } from "./evaluate/protocol.ts";
 export type { Difference, ResultRow } from "./evaluate/result.ts";
 export { bootstrapMean, pairedBootstrap } from "./evaluate/statistics.ts";
+export {
+  type DetailOptions,
+  describeModel,
+  type ModelDetail,
+  type SpeedOptions,
+  trainingSpeed,
+} from "./models/detail.ts";
 export { createEncoder, type EncoderSpec, models } from "./models/index.ts";
 export { Encoder, type Stem } from "./models/model.ts";
 export { randomAt, shuffle, uniform } from "./random.ts";

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { datasets } from "../data/datasets.ts";
-import { models } from "../models/index.ts";
 import { tasks } from "../tasks/index.ts";
 
 export function addLists(program: Command): void {
@@ -17,11 +16,6 @@ export function addLists(program: Command): void {
       `${name.padEnd(16)} ${task.title}  ${task.paper}`,
       ...optionLines(task.options),
     ]),
-  );
-  list("models", "the architectures", () =>
-    Object.entries(models).map(
-      ([name, model]) => `${name.padEnd(16)} ${model.title}; stem ${model.stems.join(" | ")}  ${model.paper}`,
-    ),
   );
   list("datasets", "the data sets known by name", () =>
     Object.entries(datasets).map(

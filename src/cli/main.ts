@@ -6,6 +6,7 @@ import { selfsightVersion } from "../train/environment.ts";
 import { addDemo } from "./demo.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { addLists } from "./lists.ts";
+import { addModels } from "./models.ts";
 import { addPretrain } from "./pretrain.ts";
 import { addPreview } from "./preview.ts";
 import { addSetup } from "./setup.ts";
@@ -16,7 +17,7 @@ const program = new Command("selfsight")
   .exitOverride()
   .showHelpAfterError("(selfsight <command> --help lists what there is)")
   .showSuggestionAfterError();
-for (const add of [addSetup, addDemo, addPretrain, addPreview, addEvaluate, addLists]) add(program);
+for (const add of [addSetup, addDemo, addPretrain, addPreview, addEvaluate, addLists, addModels]) add(program);
 
 try {
   await program.parseAsync();

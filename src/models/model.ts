@@ -1,4 +1,5 @@
 /** What every architecture offers, so that training, probes and pictures need not know which one they hold. */
+import { UsageError } from "../errors.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { Module } from "../torch/nn/module.ts";
 import { zeros } from "../torch/ops.ts";
@@ -24,6 +25,17 @@ export abstract class Encoder extends Module {
     const maps = Object.values(this.features(images));
     return (maps.at(-1) as Tensor).mean([2, 3]);
   }
+}
+
+/** @throws UsageError when the encoder, called `name`, cannot take square images of `size` pixels */
+export function requireImageSize({ minImageSize, sizeStep }: Encoder, size: number, name: string): void {
+  const beyond = size % sizeStep;
+  if (size >= minImageSize && beyond === 0) return;
+  const needed =
+    size < minImageSize
+      ? `${minImageSize} pixels at least`
+      : `a multiple of ${sizeStep} pixels, ${size - beyond} or ${size - beyond + sizeStep}`;
+  throw new UsageError(`${name} needs images of ${needed}; --image-size is ${size}.`);
 }
 
 /** Channels, height and width of each stage's feature map for square images of `size` pixels, by one pass of a blank one. */

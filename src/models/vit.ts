@@ -7,9 +7,9 @@
 import { UsageError } from "../errors.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { normal } from "../torch/nn/init.ts";
-import { Conv2d, LayerNorm, Linear } from "../torch/nn/layers.ts";
-import { Module, Parameter } from "../torch/nn/module.ts";
-import { attention, cat, gelu, resizeBicubic } from "../torch/ops.ts";
+import { Conv2d, GELU, LayerNorm, Linear } from "../torch/nn/layers.ts";
+import { type Cost, Module, Parameter } from "../torch/nn/module.ts";
+import { attention, cat, isAttentionFused, resizeBicubic } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { Encoder, type ModelEntry, type ModelOptions } from "./model.ts";
@@ -47,10 +47,19 @@ class Attention extends Module {
     const mixed = attention(parts.select(0, 0), parts.select(0, 1), parts.select(0, 2)); // (B, heads, N, C / heads)
     return this.proj.forward(mixed.transpose(1, 2).reshape(batch, tokens, width));
   }
+
+  override cost({ shape }: Tensor, { numel }: Tensor): Cost {
+    const pairs = numel * (shape[1] as number); // of tokens, for each channel
+    return {
+      multiplyAdds: 2 * pairs,
+      kept: 2 * numel + (isAttentionFused() ? 0 : (2 * pairs * this.heads) / (shape[2] as number)),
+    };
+  }
 }
 
 class Mlp extends Module {
   readonly fc1: Linear;
+  readonly act = new GELU();
   readonly fc2: Linear;
 
   constructor(width: number) {
@@ -60,7 +69,7 @@ class Mlp extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return this.fc2.forward(gelu(this.fc1.forward(x)));
+    return this.fc2.forward(this.act.forward(this.fc1.forward(x)));
   }
 }
 
@@ -81,6 +90,10 @@ class Block extends Module {
   override forward(x: Tensor): Tensor {
     const mixed = x.add(this.attn.forward(this.norm1.forward(x)));
     return mixed.add(this.mlp.forward(this.norm2.forward(mixed)));
+  }
+
+  override cost(_x: Tensor, { numel }: Tensor): Cost {
+    return { kept: 2 * numel }; // the two sums
   }
 }
 

@@ -127,9 +127,11 @@ export const adaptiveMaxPool2d = (x: Tensor, size: Pair) => {
   native().release([indices]);
   return new Tensor(values);
 };
+/** Whether {@link attention} keeps no N×N numbers: since libtorch 2.0. */
+export const isAttentionFused = () => hasOperator("aten::scaled_dot_product_attention");
 /** Scaled dot products, softmax(q kᵀ / √D) v: queries, keys and values (B, heads, N, D) to (B, heads, N, D). Vaswani et al. 2017 */
 export const attention = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
-  hasOperator("aten::scaled_dot_product_attention") // since 2.0: fused, and never N×N numbers in memory
+  isAttentionFused()
     ? attentionOp(q, k, v)
     : q
         .mul(q.size(3) ** -0.5)

@@ -4,7 +4,7 @@ import type { ImageSet } from "../data/images.ts";
 import { decodeSizeFor, openPixels } from "../data/pixels.ts";
 import { UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
-import type { Encoder } from "../models/model.ts";
+import { type Encoder, requireImageSize } from "../models/model.ts";
 import { parseOptions } from "../options.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { Module } from "../torch/nn/module.ts";
@@ -40,17 +40,13 @@ export async function decodeImages(
 export function firstEncoder(config: TrainingConfig): Encoder {
   manualSeed(config.seed);
   const encoder = createEncoder(config);
-  const { imageSize } = config;
-  const { minImageSize, sizeStep } = encoder;
-  const beyond = imageSize % sizeStep;
-  if (imageSize >= minImageSize && beyond === 0) return encoder;
-  encoder.dispose();
-  const below = imageSize - beyond;
-  const needed =
-    imageSize < minImageSize
-      ? `${minImageSize} pixels at least`
-      : `a multiple of ${sizeStep} pixels, ${below} or ${below + sizeStep}`;
-  throw new UsageError(`${config.model} needs images of ${needed}; --image-size is ${imageSize}.`);
+  try {
+    requireImageSize(encoder, config.imageSize, config.model);
+    return encoder;
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
 }
 
 /** A run at its beginning, and what of it is saved: the encoder, and the task's modules as `task.NAME`. */

@@ -39,6 +39,19 @@ test("doctor exits with 1 when something is missing, and names it", async () => 
   expect(code).toBe(1);
 });
 
+test("models --detail says what each costs, or why it does not take such images", async () => {
+  const flags = ["--detail", "--model", "resnet10,vgg11", "--width", "0.125", "--batch-size", "2"];
+  const { code, stdout } = await selfsight(["models", ...flags, "--image-size", "24"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/Images of 24 pixels, 2 a step/);
+  expect(stdout).toMatch(/vgg11 .*needs images of 32 pixels at least/);
+  const larger = await selfsight(["models", ...flags, "--image-size", "32"]);
+  expect(larger.stdout).toMatch(/resnet10 +0\.08 M +0\.00\d G +\d\.\d MB +\d+/);
+  expect(larger.stdout).toMatch(/vgg11 +0\.15 M/);
+  const unknown = await selfsight(["models", "--detail", "--model", "resnet19"]);
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/Did you mean "resnet1\d"/)]);
+});
+
 test("pretrain and evaluate from end to end", async () => {
   const out = join(folder, "run");
   const trained = await selfsight(["pretrain", images, "angles=2", ...small, "--epochs", "1", "--out", out]);

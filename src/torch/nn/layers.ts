@@ -6,7 +6,7 @@ import { ones, zeros } from "../ops.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { kaimingNormalFanOut, uniform } from "./init.ts";
-import { Buffer, Module, Parameter } from "./module.ts";
+import { Buffer, type Cost, Module, Parameter } from "./module.ts";
 import { convolveSmallMap, isSmallMap } from "./small-maps.ts";
 
 export interface Conv2dOptions {
@@ -45,6 +45,10 @@ export class Conv2d extends Module {
     const { stride, padding, groups } = this.options;
     return ops.conv2d(x, this.weight, this.bias, stride, padding, 1, groups);
   }
+
+  override cost(_x: Tensor, { numel }: Tensor): Cost {
+    return { multiplyAdds: (numel * this.weight.numel) / this.weight.size(0), kept: numel };
+  }
 }
 
 /** Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167. In training by the batch's statistics, else by the running ones. */
@@ -76,6 +80,10 @@ export class BatchNorm2d extends Module {
     const { weight, bias, running_mean, running_var, training } = this;
     return ops.batchNorm(x, weight, bias, running_mean, running_var, training, 0.1, 1e-5, true);
   }
+
+  override cost(_x: Tensor, { numel }: Tensor): Cost {
+    return { kept: numel };
+  }
 }
 
 /** x (..., inputs) to (..., outputs). Weights and biases uniform in ±1/√inputs, as PyTorch's. */
@@ -92,6 +100,10 @@ export class Linear extends Module {
 
   override forward(x: Tensor): Tensor {
     return ops.linear(x, this.weight, this.bias);
+  }
+
+  override cost(_x: Tensor, { numel }: Tensor): Cost {
+    return { multiplyAdds: (numel * this.weight.numel) / this.weight.size(0), kept: numel };
   }
 }
 
@@ -111,6 +123,10 @@ export class LayerNorm extends Module {
   override forward(x: Tensor): Tensor {
     return ops.layerNorm(x, [this.width], this.weight, this.bias, this.epsilon);
   }
+
+  override cost(_x: Tensor, { numel }: Tensor): Cost {
+    return { kept: numel };
+  }
 }
 
 /** A layer without parameters. */
@@ -129,12 +145,20 @@ export class MaxPool2d extends Pool {
   override forward(x: Tensor): Tensor {
     return ops.maxPool2d(x, this.kernel, this.stride, this.padding);
   }
+
+  override cost(_x: Tensor, { numel }: Tensor): Cost {
+    return { kept: 3 * numel }; // where each largest was is an i64: twice an f32
+  }
 }
 
 /** The average counts the padding, as PyTorch's. */
 export class AvgPool2d extends Pool {
   override forward(x: Tensor): Tensor {
     return ops.avgPool2d(x, this.kernel, this.stride, this.padding);
+  }
+
+  override cost(_x: Tensor, { numel }: Tensor): Cost {
+    return { kept: numel };
   }
 }
 
@@ -148,6 +172,10 @@ export class ReLU extends Module {
 export class GELU extends Module {
   override forward(x: Tensor): Tensor {
     return ops.gelu(x);
+  }
+
+  override cost(_x: Tensor, { numel }: Tensor): Cost {
+    return { kept: numel };
   }
 }
 

@@ -29,12 +29,25 @@ export class Parameter extends Buffer {
   }
 }
 
+/** What one pass of some images costs. */
+export interface Cost {
+  /** Multiplications, each with its addition. */
+  multiplyAdds?: number;
+  /** Numbers that are kept until the way back. */
+  kept?: number;
+}
+
 /** A network or a part of one. Sub-modules, arrays of them, parameters and buffers are plain fields. */
 export abstract class Module {
   /** Batch norm and dropout behave differently in training. See {@link train}. */
   training = true;
 
   abstract forward(x: Tensor): Tensor;
+
+  /** What giving y for x costs here, apart from the modules below. Nothing unless declared. */
+  cost(_x: Tensor, _y: Tensor): Cost {
+    return {};
+  }
 
   /** Every module below this one, itself first, by its path: `layer1.0.bn2`. */
   *namedModules(prefix = ""): Generator<[string, Module]> {
