@@ -83,6 +83,36 @@ function insideCircle(size: number, device: Device): Tensor {
   return affineGrid(identity, [1, 1, size, size]).pow(2).sum(3).lt(1).to("f32").squeeze(0);
 }
 
+/** Dosovitskiy et al. 2014, section 3.1: translation, scaling and rotation of seed patches. */
+const [MOVE, SCALE, TURN] = [0.2, [0.7, 1.4], (20 * Math.PI) / 180] as const;
+
+/**
+ * A patch of each image about a given centre: moved by up to 0.2 of its side, scaled by 0.7 to 1.4, turned by up to 20°. Beyond
+ * the edges the image is mirrored.
+ * @param images (B, 3, H, W), floating
+ * @param centres [x, y] of -1 (left, top) to 1, one an image
+ * @param options part: the patch's side as a part of the image's; size: the side of the result, in pixels
+ * @returns (B, 3, size, size)
+ */
+export function randomPatches(
+  images: Tensor,
+  centres: readonly (readonly [x: number, y: number])[],
+  { part, size }: { part: number; size: number },
+  random: RandomGenerator,
+): Tensor {
+  const maps = centres.map(([x, y]): Affine => {
+    const move = () => uniform(random, -MOVE, MOVE) * 2 * part;
+    const scale = part * Math.exp(uniform(random, Math.log(SCALE[0]), Math.log(SCALE[1])));
+    const angle = uniform(random, -TURN, TURN);
+    const [cos, sin] = [scale * Math.cos(angle), scale * Math.sin(angle)];
+    return [
+      [cos, -sin, x + move()],
+      [sin, cos, y + move()],
+    ];
+  });
+  return sample(images, maps, size, "reflection");
+}
+
 type Affine = [[number, number, number], [number, number, number]];
 
 /** A window of that width and height (1 = the whole image) at x, y of -1 (left, top) to 1 (right, bottom). */
@@ -97,7 +127,12 @@ function affine(width: number, height: number, x: number, y: number, mirrored: b
   ];
 }
 
-function sample(images: Tensor, maps: readonly Affine[], size: number): Tensor {
+function sample(
+  images: Tensor,
+  maps: readonly Affine[],
+  size: number,
+  beyond: Parameters<typeof gridSample>[2] = "zeros",
+): Tensor {
   const theta = tensor(maps, { device: images.device }); // (B, 2, 3)
-  return gridSample(images, affineGrid(theta, [images.size(0), images.size(1), size, size]));
+  return gridSample(images, affineGrid(theta, [images.size(0), images.size(1), size, size]), beyond);
 }

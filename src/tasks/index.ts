@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import { UsageError, unknownName } from "../errors.ts";
 import { colorization } from "./colorization.ts";
+import { exemplar } from "./exemplar.ts";
 import { inpainting } from "./inpainting.ts";
 import { jigsaw } from "./jigsaw.ts";
 import { relativePatch } from "./relative-patch.ts";
@@ -9,7 +10,15 @@ import { rotation } from "./rotation.ts";
 import { supervised } from "./supervised.ts";
 import type { Task } from "./task.ts";
 
-export const tasks = { "relative-patch": relativePatch, jigsaw, colorization, rotation, inpainting, supervised };
+export const tasks = {
+  "relative-patch": relativePatch,
+  jigsaw,
+  exemplar,
+  colorization,
+  rotation,
+  inpainting,
+  supervised,
+};
 export type TaskName = keyof typeof tasks;
 
 const added = new Map<string, Task>();

@@ -139,6 +139,12 @@ export const attention = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
         .softmax(3)
         .matmul(v);
 export const dropout = tensorOperator("aten::dropout") as (x: Tensor, probability: number, training: boolean) => Tensor;
+export const floor = tensorOperator("aten::floor") as (x: Tensor) => Tensor;
+/** Eigenvalues (N), ascending, and eigenvectors, the columns of (N, N), of a symmetric matrix. */
+export const linalgEigh = (x: Tensor): [values: Tensor, vectors: Tensor] => {
+  const [values, vectors] = linalgEighOp(x, "L") as [Handle, Handle];
+  return [new Tensor(values), new Tensor(vectors)];
+};
 export const gelu = tensorOperator("aten::gelu") as (x: Tensor) => Tensor;
 /** (B, C) times its inverse length: every row of length 1. */
 export const normalize = (x: Tensor, dim = 1, epsilon = 1e-12) => x.div(normOp(x, 2, [dim], true).clamp(epsilon));
@@ -175,6 +181,7 @@ const randnOp = tensorOperator("aten::randn");
 const randintOp = tensorOperator("aten::randint");
 const normOp = tensorOperator("aten::norm.ScalarOpt_dim");
 const adaptiveMaxPool2dOp = operator("aten::adaptive_max_pool2d");
+const linalgEighOp = operator("aten::linalg_eigh");
 const crossEntropyOp = tensorOperator("aten::cross_entropy_loss");
 const affineGridOp = tensorOperator("aten::affine_grid_generator");
 const gridSampleOp = tensorOperator("aten::grid_sampler");

@@ -1,0 +1,68 @@
+/**
+ * The colour changes of Dosovitskiy et al. 2014 (section 3.1, https://arxiv.org/abs/1406.6909), each image's by itself. Factors
+ * and powers are drawn evenly on a logarithmic scale, of which the paper gives the ends.
+ */
+import { type RandomGenerator, uniform } from "../random.ts";
+import { fromTypedArray, linalgEigh } from "../torch/ops.ts";
+import { scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { hsvToRgb, rgbToHsv } from "./hsv.ts";
+import { fromUnit, toUnit } from "./normalise.ts";
+
+/** Principal components of pixels' colours: the columns of `axes` (row by row), about `mean`. */
+export interface ColourAxes {
+  readonly mean: readonly number[];
+  readonly axes: readonly number[];
+}
+
+/** Of all pixels of images (B, 3, H, W). */
+export function colourAxes(images: Tensor): ColourAxes {
+  return scope(() => {
+    const pixels = images.to({ dtype: "f64", device: "cpu" }).transpose(0, 1).flatten(1); // (3, N)
+    const mean = pixels.mean(1, true);
+    const centred = pixels.sub(mean);
+    const [, axes] = linalgEigh(centred.matmul(centred.transpose(0, 1)).div(pixels.size(1)));
+    return { mean: mean.toArray(), axes: axes.toArray() };
+  });
+}
+
+/** Contrast 1: the pixels' parts along each principal component times 0.5 to 2. */
+export function scaleAxes(images: Tensor, { mean, axes }: ColourAxes, random: RandomGenerator): Tensor {
+  const matrices = Array.from({ length: images.size(0) }, () => {
+    const factors = [0, 1, 2].map(() => logUniform(random, 0.5, 2));
+    // axes · diag(factors) · axesᵀ
+    return [0, 1, 2].flatMap((row) =>
+      [0, 1, 2].map((column) =>
+        factors.reduce((sum, factor, k) => sum + (axes[row * 3 + k] ?? 0) * factor * (axes[column * 3 + k] ?? 0), 0),
+      ),
+    );
+  }).flat();
+  const { device } = images;
+  const matrix = fromTypedArray(Float32Array.from(matrices), [images.size(0), 3, 3, 1, 1]).to(device);
+  const centre = fromTypedArray(Float32Array.from(mean), [1, 3, 1, 1]).to(device);
+  // Sums instead of a matrix product, which autocast would round to 8 bits.
+  return images.sub(centre).unsqueeze(1).mul(matrix).sum(2).add(centre);
+}
+
+/**
+ * Contrast 2 and colour: saturation and value each to a power of 0.25 to 4, times 0.7 to 1.4, plus -0.1 to 0.1; the hue plus
+ * -0.1 to 0.1 of a turn.
+ * @param images normalised (B, 3, H, W)
+ */
+export function changeHsv(images: Tensor, random: RandomGenerator): Tensor {
+  const column = (draw: () => number) =>
+    fromTypedArray(Float32Array.from({ length: images.size(0) }, draw), [images.size(0), 1, 1, 1]).to(images.device);
+  const change = (x: Tensor) => {
+    const power = column(() => logUniform(random, 0.25, 4));
+    const factor = column(() => logUniform(random, 0.7, 1.4));
+    const shift = column(() => uniform(random, -0.1, 0.1));
+    return x.clamp(1e-6).log().mul(power).exp().mul(factor).add(shift).clamp(0, 1);
+  };
+  const [hue, saturation, value] = rgbToHsv(toUnit(images).clamp(0, 1));
+  const turned = hue.add(column(() => uniform(random, -0.1, 0.1)));
+  return fromUnit(hsvToRgb(turned, change(saturation), change(value)));
+}
+
+/** Even on a logarithmic scale. */
+export const logUniform = (random: RandomGenerator, low: number, high: number) =>
+  Math.exp(uniform(random, Math.log(low), Math.log(high)));

@@ -1,0 +1,47 @@
+/** Where in an image there is something to see. Dosovitskiy et al. 2014, section 3.1. */
+import { randomAt, uniform } from "../random.ts";
+import { avgPool2d } from "../torch/ops.ts";
+import { scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+
+/** Places along each side. */
+const GRID = 8;
+
+/**
+ * One place for a patch in each image, likelier where the mean squared gradient is larger; always the same for the same image.
+ * @param images (B, 3, D, D)
+ * @param part side of a patch, as a part of the image's
+ * @param indices numbers of the images, from which their places are drawn
+ * @returns centres [x, y], of -1 (left, top) to 1
+ */
+export function seedPlaces(images: Tensor, part: number, indices: ArrayLike<number>): [x: number, y: number][] {
+  const size = images.size(2);
+  const side = Math.min(size - 1, Math.max(1, Math.round(part * size)));
+  const stride = Math.max(1, Math.floor((size - 1 - side) / (GRID - 1)));
+  const { energies, across } = scope(() => {
+    const grey = images.to("f32").mean(1, true);
+    const shifted = (down: number, right: number) => grey.narrow(2, down, size - 1).narrow(3, right, size - 1);
+    const [dx, dy] = [shifted(0, 1).sub(shifted(0, 0)), shifted(1, 0).sub(shifted(0, 0))];
+    const pooled = avgPool2d(dx.pow(2).add(dy.pow(2)), side, stride); // (B, 1, g, g)
+    return { energies: pooled.toArray(), across: pooled.size(3) };
+  });
+  const places = across * across;
+  return Array.from(indices, (index, i) => {
+    const chosen = choose(energies.slice(i * places, (i + 1) * places), uniform(randomAt(PLACE, index), 0, 1));
+    const centre = (at: number) => (2 * (at * stride + side / 2)) / size - 1;
+    return [centre(chosen % across), centre(Math.floor(chosen / across))];
+  });
+}
+
+/** A place of its own among what numbers of images decide. */
+const PLACE = 17;
+
+/** The position at which the running sum of the weights passes `part` of the whole; the first where all are 0. */
+function choose(weights: readonly number[], part: number): number {
+  let left = part * weights.reduce((sum, weight) => sum + weight, 0);
+  const at = weights.findIndex((weight) => {
+    left -= weight;
+    return left < 0;
+  });
+  return Math.max(0, at);
+}

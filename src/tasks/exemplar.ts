@@ -1,0 +1,139 @@
+/**
+ * Exemplar: which augmented copies come from the same image? Two forms of it.
+ *
+ * `softmax`: a patch of each image is a class of its own, and a classifier tells its distorted copies from those of all others.
+ * Dosovitskiy, Springenberg, Riedmiller & Brox, NIPS 2014, https://arxiv.org/abs/1406.6909
+ * `triplet`: the copies of an image lie near each other, without classes, so that any number of images will do. Kolesnikov, Zhai
+ * & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005
+ */
+import { z } from "zod";
+import { toGrey } from "../augment/colour.ts";
+import { changeHsv, colourAxes, scaleAxes } from "../augment/contrast.ts";
+import { randomPatches } from "../augment/geometry.ts";
+import { seedPlaces } from "../augment/seeds.ts";
+import { UsageError } from "../errors.ts";
+import type { Encoder } from "../models/model.ts";
+import { uniform } from "../random.ts";
+import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
+import { Sequential } from "../torch/nn/module.ts";
+import { cat, crossEntropy, fromTypedArray, integers } from "../torch/ops.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { type Batch, defineTask, type TaskImages, type TaskInstance } from "./task.ts";
+import { semiHardTriplets, squaredDistances } from "./triplets.ts";
+
+const options = z.strictObject({
+  loss: z
+    .enum(["triplet", "softmax"])
+    .default("triplet")
+    .describe("copies nearer than other images (Kolesnikov), or each image a class (Dosovitskiy)"),
+  copies: z.int().min(2).max(64).default(8).describe("of each image in a step"),
+  margin: z.number().positive().default(0.5).describe("triplet: by which another image must be farther, squared"),
+  embedding: z.int().positive().default(1000).describe("triplet: numbers that stand for an image"),
+  grey: z.number().min(0).max(1).default(0.66).describe("triplet: part of the images shown without colour"),
+  classes: z.int().min(2).default(8000).describe("softmax: so many images at most are classes, spread over the set"),
+  patch: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.5)
+    .describe("softmax: side of a patch, as a part of the image's (paper: 32 of 96)"),
+  hidden: z.int().positive().default(512).describe("softmax: width of the layer before the classes"),
+});
+type Options = z.infer<typeof options>;
+
+export const exemplar = defineTask({
+  title: "Exemplar",
+  paper: "https://arxiv.org/abs/1406.6909",
+  options,
+  create(encoder, chosen: Options, images) {
+    if (images.count < 2) {
+      throw new UsageError(`Exemplar tells images apart: ${images.count} is too few. Give a folder with more of them.`);
+    }
+    return chosen.loss === "softmax" ? surrogateClasses(encoder, chosen, images) : triplets(encoder, chosen);
+  },
+});
+
+function triplets(encoder: Encoder, { copies, margin, embedding, grey }: Options): TaskInstance {
+  const fc = new Linear(encoder.outDim, embedding);
+
+  /** Crops (copies · B, 3, S, S): all copies of some images become grey. */
+  function seen(crops: Tensor, { indices, random }: Batch): Tensor {
+    const chosen = Float32Array.from(indices, () => (uniform(random, 0, 1) < grey ? 1 : 0));
+    const flags = Float32Array.from({ length: crops.size(0) }, (_, i) => chosen[i % chosen.length] ?? 0);
+    const isGrey = fromTypedArray(flags, [flags.length, 1, 1, 1]).to(crops.device);
+    return crops.add(toGrey(crops).sub(crops).mul(isGrey)).contiguous("channels_last");
+  }
+  const distances = (crops: Tensor) => squaredDistances(fc.forward(encoder.forward(crops)));
+
+  return {
+    modules: { fc },
+    // Of random triplets half are right; all embeddings alike cost the margin.
+    chance: { metric: "accuracy", value: 1 / 2, loss: margin },
+    copies,
+    views: copies,
+    step(crops, batch) {
+      if (batch.indices.length < 2)
+        throw new UsageError("Exemplar needs two images in a batch at least. Raise --batch-size.");
+      const { loss, accuracy } = semiHardTriplets(distances(seen(crops, batch)), { copies, margin });
+      return { loss, metrics: { accuracy } };
+    },
+    preview(crops, batch) {
+      const shown = seen(crops, batch);
+      const count = batch.indices.length;
+      const order = distances(shown).neg().topk(2, 1)[1].toArray(); // the nearest is the copy itself
+      const name = (i = -1) => `image ${batch.indices[i % count] ?? "?"}`;
+      return Array.from({ length: count }, (_, i) => ({
+        image: cat([shown.select(0, i), shown.select(0, order[2 * i + 1] ?? i)], 2), // a copy, and the nearest other one
+        answer: name(i),
+        guess: name(order[2 * i + 1]),
+      }));
+    },
+  };
+}
+
+function surrogateClasses(
+  encoder: Encoder,
+  { copies, classes, patch, hidden }: Options,
+  images: TaskImages,
+): TaskInstance {
+  const count = Math.min(classes, images.count);
+  const axes = colourAxes(images.sample);
+  const head = new Sequential(
+    new Linear(encoder.outDim, hidden),
+    new BatchNorm2d(hidden),
+    new ReLU(),
+    new Linear(hidden, count),
+  );
+
+  /** Whole images (B, 3, D, D) to distorted copies of a patch of each (copies · B, 3, S, S). */
+  function distorted(whole: Tensor, { indices, random }: Batch, copies: number): Tensor {
+    const places = seedPlaces(whole, patch, indices);
+    const options = { part: patch, size: images.size };
+    const patches = cat(Array.from({ length: copies }, () => randomPatches(whole, places, options, random)));
+    return changeHsv(scaleAxes(patches, axes, random), random).contiguous("channels_last");
+  }
+  const answer = (patches: Tensor) => head.forward(encoder.forward(patches));
+
+  return {
+    modules: { head },
+    chance: { metric: "accuracy", value: 1 / count, loss: Math.log(count) },
+    copies,
+    views: 0,
+    limit: count,
+    step(whole, batch) {
+      const logits = answer(distorted(whole, batch, copies)); // (copies · B, classes)
+      const all = Array.from({ length: copies }, () => Array.from(batch.indices)).flat();
+      const target = integers(all, whole.device);
+      return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
+    },
+    preview(whole, batch) {
+      const patches = distorted(whole, batch, 1);
+      const guesses = answer(patches).argmax(1).toArray();
+      return guesses.map((guess, i) => ({
+        image: patches.select(0, i),
+        answer: String(batch.indices[i]),
+        guess: String(guess),
+      }));
+    },
+  };
+}
