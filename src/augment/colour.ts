@@ -2,13 +2,13 @@
 import { type RandomGenerator, uniform } from "../random.ts";
 import { fromTypedArray, randn } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { fromUnit, mixChannels, toUnit } from "./normalise.ts";
+import { fromUnit, mixChannels, type Triple, toUnit } from "./normalise.ts";
 
 /** ITU-R 601 luma, as PIL's "L". */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
 /** Multiplies the colours (0 to 1) of normalised images by a matrix. */
-function mix(images: Tensor, matrix: readonly (readonly number[])[]): Tensor {
+function mix(images: Tensor, matrix: readonly Triple[]): Tensor {
   return fromUnit(mixChannels(toUnit(images), matrix));
 }
 

@@ -29,19 +29,18 @@ export function fromUnit(rgb: Tensor): Tensor {
 }
 
 /**
- * Each pixel's channels times a matrix: (B, 3, H, W) to (B, 3, H, W). Sums instead of a matrix product, which autocast would
- * round to 8 bits.
+ * Each pixel's channels times a matrix: (B, 3, H, W) to (B, 3, H, W). Sums channel by channel: a matrix product would be
+ * rounded to 8 bits by autocast, and a reduction over channels that lie side by side takes four times as long.
  */
-export function mixChannels(x: Tensor, matrix: readonly (readonly number[])[]): Tensor {
-  const rows = matrix.map((row) => {
-    const weights = tensor(
-      row.map((value) => [[value]]),
-      { device: x.device },
-    ); // (3, 1, 1)
-    return x.mul(weights).sum(1, true);
-  });
-  return cat(rows, 1);
+export function mixChannels(x: Tensor, matrix: readonly Triple[]): Tensor {
+  const [r, g, b] = [x.narrow(1, 0, 1), x.narrow(1, 1, 1), x.narrow(1, 2, 1)];
+  return cat(
+    matrix.map(([fromR, fromG, fromB]) => r.mul(fromR).add(g, { alpha: fromG }).add(b, { alpha: fromB })),
+    1,
+  );
 }
+
+export type Triple = readonly [number, number, number];
 
 /** The inverse: (B, 3, H, W) or (3, H, W) to u8. */
 export function denormalise(images: Tensor): Tensor {

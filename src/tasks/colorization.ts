@@ -8,7 +8,7 @@
  * are is counted on the user's own images, not on ImageNet.
  */
 import { z } from "zod";
-import { labToRgb, rgbToLab } from "../augment/lab.ts";
+import { labToRgb, lightnessToGrey, rgbToLab } from "../augment/lab.ts";
 import { fromUnit, toUnit } from "../augment/normalise.ts";
 import { UsageError } from "../errors.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
@@ -38,7 +38,7 @@ export const colorization = defineTask({
     temperature: z.number().gt(0).max(1).default(0.38).describe("of the annealed mean that is shown"),
   }),
   create(encoder, options, { size, sample }) {
-    const known = noGrad(() => colours(sample, Math.max(1, Math.round(sample.size(2) / STRIDE)))); // (N, 2)
+    const known = noGrad(() => colours(toLab(sample), Math.max(1, Math.round(sample.size(2) / STRIDE)))); // (N, 2)
     const chroma = known.pow(2).sum(1).sqrt();
     if (chroma.mean().item() < GREY) {
       throw new UsageError(
@@ -50,10 +50,10 @@ export const colorization = defineTask({
     const head = new Hypercolumn(encoder, size, read.outputs, side);
     const middle = known.mean(0).toArray();
 
-    /** Images (B, 3, S, S) to predictions (B · side², outputs), f32. */
-    function predict(images: Tensor): Tensor {
-      const grey = exactly(images, () => lightness(images)).contiguous("channels_last");
-      return head.predict(encoder.features(grey)).to("f32").permute(0, 2, 3, 1).flatten(0, 2);
+    /** Grey images (B, 3, S, S) to predictions (B · side², outputs), f32. */
+    function predict(seen: Tensor): Tensor {
+      const maps = encoder.features(seen.contiguous("channels_last"));
+      return head.predict(maps).to("f32").permute(0, 2, 3, 1).flatten(0, 2);
     }
 
     return {
@@ -61,20 +61,21 @@ export const colorization = defineTask({
       chance: { metric: "error", value: distance(known, tensor([middle])).item(), loss: read.chance },
       copies: 1,
       step(images) {
-        const prediction = predict(images);
+        const lab = toLab(images);
+        const prediction = predict(greyOf(lab));
         return exactly(images, () => {
-          const truth = noGrad(() => colours(images, side));
+          const truth = colours(lab, side);
           const shown = noGrad(() => read.colours(prediction.detach()));
           return { loss: read.loss(prediction, truth), metrics: { error: distance(truth, shown) } };
         });
       },
       preview(images) {
-        const prediction = predict(images);
+        const lab = toLab(images);
+        const grey = greyOf(lab);
+        const prediction = predict(grey);
         return exactly(images, () => {
           const ab = read.colours(prediction).reshape(images.size(0), side, side, 2).permute(0, 3, 1, 2).contiguous();
-          const whole = rgbToLab(toUnit(images));
-          const painted = fromUnit(labToRgb(cat([whole.narrow(1, 0, 1), resize(ab, size, size)], 1)));
-          const grey = lightness(images);
+          const painted = fromUnit(labToRgb(cat([lab.narrow(1, 0, 1), resize(ab, size, size)], 1)));
           return Array.from({ length: images.size(0) }, (_, i) => {
             const above = cat([grey.select(0, i), painted.select(0, i)], 2);
             const below = cat([images.select(0, i), images.select(0, i).mul(0)], 2);
@@ -89,15 +90,24 @@ export const colorization = defineTask({
 /** Lab must not be rounded to bf16. */
 const exactly = <T>({ device }: Tensor, body: () => T): T => autocast(device, "f32", body);
 
-/** Images (B, 3, H, W) without their colours: grey of the same lightness. */
-export function lightness(images: Tensor): Tensor {
-  const l = rgbToLab(toUnit(images)).narrow(1, 0, 1);
-  return fromUnit(labToRgb(cat([l, l.mul(0), l.mul(0)], 1)));
+/** Normalised images (B, 3, H, W) to Lab. */
+function toLab(images: Tensor): Tensor {
+  return exactly(images, () => rgbToLab(toUnit(images)));
 }
 
-/** a and b of images (B, 3, H, W) at side × side places: (B · side², 2). */
-function colours(images: Tensor, side: number): Tensor {
-  return resize(rgbToLab(toUnit(images)).narrow(1, 1, 2).contiguous(), side, side)
+/** Grey images (B, 3, H, W), normalised, of the same lightness as Lab's. */
+function greyOf(lab: Tensor): Tensor {
+  return exactly(lab, () => fromUnit(lightnessToGrey(lab.narrow(1, 0, 1))));
+}
+
+/** Images (B, 3, H, W) without their colours: grey of the same lightness. */
+export function lightness(images: Tensor): Tensor {
+  return greyOf(toLab(images));
+}
+
+/** a and b of Lab (B, 3, H, W) at side × side places: (B · side², 2). */
+function colours(lab: Tensor, side: number): Tensor {
+  return resize(lab.narrow(1, 1, 2).contiguous(), side, side)
     .permute(0, 2, 3, 1)
     .flatten(0, 2);
 }

@@ -5,12 +5,14 @@
  */
 import { rgbToLab } from "../augment/lab.ts";
 import { noGrad } from "../torch/autograd.ts";
-import { fromTypedArray, zeros } from "../torch/ops.ts";
+import { arange, fromTypedArray, stack, zeros } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
 /** Bins a pixel's colour is spread over. */
 const NEIGHBOURS = 5;
+/** Bins that a colour is compared with: in the middle of the gamut, 13 may be among the five nearest of a place's colours. */
+const CANDIDATES = 16;
 /** Of the Gaussians, in units of a and b. */
 const SIGMA = 5;
 
@@ -51,12 +53,70 @@ function rgbSurface(): Tensor {
   return fromTypedArray(values, [1, 3, 1, count]);
 }
 
-/** Colours (N, 2) to how much of each lies in each of the centres' (Q, 2) bins: (N, Q), rows summing to 1. */
-export function softEncode(colours: Tensor, centres: Tensor): Tensor {
-  const squared = colours.unsqueeze(1).sub(centres).pow(2).sum(2); // (N, Q)
-  const [near, bins] = squared.neg().topk(NEIGHBOURS, 1);
-  const weights = near.div(2 * SIGMA ** 2).softmax(1); // normalised Gaussians
-  return zeros(squared.shape, { device: colours.device }).scatterAdd(1, bins, weights);
+/** Bins, and which of them lie near each place: a square of half a bin's side. Comparing with all takes most of a step. */
+export interface Plane {
+  readonly grid: number;
+  /** (Q, 2) */
+  readonly centres: Tensor;
+  /** (places, 16) i64: the bins nearest to the middle of each place, places row by row from the least a and b. */
+  readonly near: Tensor;
+}
+
+export function colourPlane(grid: number): Plane {
+  const bins = gamutBins(grid);
+  const centres = fromTypedArray(Float32Array.from(bins.flat()), [bins.length, 2]);
+  const side = Math.round((4 * Math.max(...bins.flat().map(Math.abs))) / grid);
+  const axis = arange(side, { dtype: "f32" })
+    .sub((side - 1) / 2)
+    .mul(grid / 2);
+  const middles = stack([axis.repeatInterleave(side), axis.expand(side, side).reshape(-1)], 1); // (places, 2)
+  const [, near] = squaredDistances(middles, centres).neg().topk(Math.min(CANDIDATES, bins.length), 1);
+  return { grid, centres, near };
+}
+
+/** (N, 2) and (M, 2) to (N, M). */
+function squaredDistances(a: Tensor, b: Tensor): Tensor {
+  return a.unsqueeze(1).sub(b).pow(2).sum(2);
+}
+
+/** What a colour's five nearest bins are, the nearest first, and how much of it lies in each: (N, 5), rows summing to 1. */
+export interface SoftBins {
+  readonly bins: Tensor;
+  readonly parts: Tensor;
+}
+
+/** Colours (N, 2) of sRGB images, or means of such. */
+export function softEncode(colours: Tensor, { grid, centres, near }: Plane): SoftBins {
+  const side = Math.sqrt(near.size(0));
+  const place = colours
+    .div(grid / 2)
+    .add(side / 2)
+    .clamp(0, side - 1)
+    .to("i64"); // (N, 2): rounded down
+  const rows = place.select(1, 0).mul(side).add(place.select(1, 1));
+  const candidates = near.indexSelect(0, rows); // (N, 16)
+  const apart = centres
+    .indexSelect(0, candidates.flatten())
+    .reshape(-1, candidates.size(1), 2)
+    .sub(colours.unsqueeze(1));
+  const [nearest, which] = apart.pow(2).sum(2).neg().topk(NEIGHBOURS, 1);
+  return { bins: candidates.gather(1, which), parts: nearest.div(2 * SIGMA ** 2).softmax(1) }; // normalised Gaussians
+}
+
+/** Which part of all the colours lies in each of the Q bins: (Q). */
+export function frequencies({ bins, parts }: SoftBins, count: number): Tensor {
+  return zeros([count], { device: parts.device }).scatterAdd(0, bins.flatten(), parts.flatten()).div(parts.size(0));
+}
+
+/**
+ * Cross-entropy with soft bins, each colour weighing as its nearest bin does (equations 2 and 3); less the entropy of the
+ * soft bins themselves, which changes no gradient and makes a perfect prediction cost nothing.
+ * @param logProbabilities (N, Q)
+ * @param weights (Q)
+ */
+export function binLoss(logProbabilities: Tensor, { bins, parts }: SoftBins, weights: Tensor): Tensor {
+  const divergence = parts.mul(parts.clamp(1e-8).log().sub(logProbabilities.gather(1, bins))).sum(1);
+  return divergence.mul(weights.indexSelect(0, bins.select(1, 0))).mean();
 }
 
 /**
@@ -65,8 +125,9 @@ export function softEncode(colours: Tensor, centres: Tensor): Tensor {
  * @param centres (Q, 2)
  */
 export function rebalance(prior: Tensor, centres: Tensor, lambda: number): Tensor {
-  const squared = centres.unsqueeze(1).sub(centres).pow(2).sum(2); // (Q, Q)
-  const kernel = squared.div(-2 * SIGMA ** 2).softmax(1);
+  const kernel = squaredDistances(centres, centres)
+    .div(-2 * SIGMA ** 2)
+    .softmax(1);
   const smooth = prior.unsqueeze(0).matmul(kernel).squeeze(0);
   const frequencies = smooth.div(smooth.sum());
   const weights = frequencies

@@ -1,8 +1,7 @@
 /** Two ways to predict a colour: as a class, or as two numbers. Zhang, Isola & Efros 2016, section 2 */
 import { Buffer, Module } from "../torch/nn/module.ts";
-import { tensor } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { annealedMean, gamutBins, rebalance, softEncode } from "./colour-bins.ts";
+import { annealedMean, binLoss, colourPlane, frequencies, type Plane, rebalance, softEncode } from "./colour-bins.ts";
 
 /** a and b of ordinary photos divided by this have a deviation of about 1. */
 const SCALE = 20;
@@ -20,13 +19,16 @@ export interface Reading {
 }
 
 /** What is counted once and moves to the network's device. */
-class Bins extends Module {
+class Bins extends Module implements Plane {
+  readonly grid: number;
   readonly centres: Buffer;
+  readonly near: Buffer;
   readonly weights: Buffer;
 
-  constructor(centres: Tensor, weights: Tensor) {
+  constructor({ grid, centres, near }: Plane, weights: Tensor) {
     super();
-    [this.centres, this.weights] = [new Buffer(centres), new Buffer(weights)];
+    this.grid = grid;
+    [this.centres, this.near, this.weights] = [new Buffer(centres), new Buffer(near), new Buffer(weights)];
   }
 
   override forward(x: Tensor): Tensor {
@@ -34,28 +36,21 @@ class Bins extends Module {
   }
 }
 
-/**
- * Cross-entropy with soft bins, each pixel weighing as its commonest bin does (equations 2 and 3); less the entropy of the soft
- * bins themselves, which changes no gradient and makes a perfect prediction cost nothing.
- */
+/** Colours as bins, rare ones counting more than they come. */
 export function classReading(
   known: Tensor,
   { grid, lambda, temperature }: { grid: number; lambda: number; temperature: number },
 ): Reading {
-  const centres = tensor(gamutBins(grid));
-  const soft = softEncode(known, centres);
-  const prior = soft.mean(0);
-  const bins = new Bins(centres, rebalance(prior, centres, lambda));
-  const loss = (logits: Tensor, target: Tensor) => {
-    const weights = bins.weights.indexSelect(0, target.argmax(1));
-    const divergence = target.mul(target.clamp(1e-8).log().sub(logits.logSoftmax(1))).sum(1);
-    return divergence.mul(weights).mean();
-  };
+  const plane = colourPlane(grid);
+  const soft = softEncode(known, plane);
+  const prior = frequencies(soft, plane.centres.size(0));
+  const bins = new Bins(plane, rebalance(prior, plane.centres, lambda));
+  const guess = prior.clamp(1e-8).log().logSoftmax(0).expand(known.size(0), -1); // (N, Q)
   return {
-    outputs: centres.size(0),
-    chance: loss(prior.clamp(1e-8).log().unsqueeze(0).expand(known.size(0), -1), soft).item(),
+    outputs: prior.size(0),
+    chance: binLoss(guess, soft, bins.weights).item(),
     module: bins,
-    loss: (logits, truth) => loss(logits, softEncode(truth, bins.centres)),
+    loss: (logits, truth) => binLoss(logits.logSoftmax(1), softEncode(truth, bins), bins.weights),
     colours: (logits) => annealedMean(logits, bins.centres, temperature),
   };
 }
