@@ -30,6 +30,12 @@ const options = z.strictObject({
   margin: z.number().positive().default(0.5).describe("triplet: by which another image must be farther, squared"),
   embedding: z.int().positive().default(1000).describe("triplet: numbers that stand for an image"),
   grey: z.number().min(0).max(1).default(0.66).describe("triplet: part of the images shown without colour"),
+  contrast: z
+    .boolean()
+    .default(true)
+    .describe(
+      "triplet: change contrast and colours as the softmax form does; else their mean tells copies (Kolesnikov: no)",
+    ),
   classes: z.int().min(2).default(8000).describe("softmax: so many images at most are classes, spread over the set"),
   patch: z
     .number()
@@ -49,19 +55,22 @@ export const exemplar = defineTask({
     if (images.count < 2) {
       throw new UsageError(`Exemplar tells images apart: ${images.count} is too few. Give a folder with more of them.`);
     }
-    return chosen.loss === "softmax" ? surrogateClasses(encoder, chosen, images) : triplets(encoder, chosen);
+    return chosen.loss === "softmax" ? surrogateClasses(encoder, chosen, images) : triplets(encoder, chosen, images);
   },
 });
 
-function triplets(encoder: Encoder, { copies, margin, embedding, grey }: Options): TaskInstance {
+function triplets(encoder: Encoder, options: Options, { sample }: TaskImages): TaskInstance {
+  const { copies, margin, embedding, grey, contrast } = options;
+  const axes = colourAxes(sample);
   const fc = new Linear(encoder.outDim, embedding);
 
-  /** Crops (copies · B, 3, S, S): all copies of some images become grey. */
+  /** Crops (copies · B, 3, S, S): all copies of some images become grey, and each is changed by itself. */
   function seen(crops: Tensor, { indices, random }: Batch): Tensor {
     const chosen = Float32Array.from(indices, () => (uniform(random, 0, 1) < grey ? 1 : 0));
     const flags = Float32Array.from({ length: crops.size(0) }, (_, i) => chosen[i % chosen.length] ?? 0);
     const isGrey = fromTypedArray(flags, [flags.length, 1, 1, 1]).to(crops.device);
-    return crops.add(toGrey(crops).sub(crops).mul(isGrey)).contiguous("channels_last");
+    const shown = crops.add(toGrey(crops).sub(crops).mul(isGrey));
+    return (contrast ? changeHsv(scaleAxes(shown, axes, random), random) : shown).contiguous("channels_last");
   }
   const distances = (crops: Tensor) => squaredDistances(fc.forward(encoder.forward(crops)));
 

@@ -1,0 +1,116 @@
+/** The colour changes of exemplar, against slow code that goes pixel by pixel. */
+import { describe, expect, test } from "vitest";
+import { changeHsv, colourAxes, logUniform, scaleAxes } from "../../src/augment/contrast.ts";
+import { hsvToRgb, rgbToHsv } from "../../src/augment/hsv.ts";
+import { toUnit } from "../../src/augment/normalise.ts";
+import { randomAt } from "../../src/random.ts";
+import { cat, fromTypedArray, rand, randn } from "../../src/torch/ops.ts";
+import { manualSeed } from "../../src/torch/random.ts";
+import { scope } from "../../src/torch/scope.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+/** Foley, van Dam et al., "Computer Graphics", figure 13.33: hue in turns. */
+function slowHsv(r: number, g: number, b: number): [number, number, number] {
+  const [most, least] = [Math.max(r, g, b), Math.min(r, g, b)];
+  const range = most - least;
+  if (range === 0) return [0, 0, most];
+  const sextant = most === r ? (g - b) / range : most === g ? 2 + (b - r) / range : 4 + (r - g) / range;
+  return [(((sextant / 6) % 1) + 1) % 1, range / most, most];
+}
+
+const colours = [0, 0.2, 0.5, 1].flatMap((r) => [0, 0.3, 1].flatMap((g) => [0, 0.7, 1].map((b) => [r, g, b] as const)));
+
+describe("hue, saturation and value", () => {
+  const pixels = () => fromTypedArray(Float32Array.from(colours.flat()), [colours.length, 3, 1, 1]);
+
+  test("are those of slow code", () => {
+    const hsv = scope(() => cat(rgbToHsv(pixels()), 1).toArray());
+    const expected = colours.flatMap(([r, g, b]) => slowHsv(r, g, b));
+    for (const [i, value] of expected.entries()) expect(hsv[i]).toBeCloseTo(value, 5);
+  });
+
+  test("lead back to the colours, and a whole turn of the hue changes nothing", () => {
+    for (const turn of [0, 1, -2]) {
+      const rgb = scope(() => {
+        const [hue, saturation, value] = rgbToHsv(pixels());
+        return hsvToRgb(hue.add(turn), saturation, value).toArray();
+      });
+      for (const [i, value] of colours.flat().entries()) expect(rgb[i]).toBeCloseTo(value, 5);
+    }
+  });
+});
+
+describe("principal components", () => {
+  test("are orthogonal, and along the direction of most variance last", () => {
+    const { mean, axes } = scope(() => {
+      manualSeed(1);
+      const along = randn([4, 1, 16, 16]);
+      return colourAxes(cat([along.mul(3), along.mul(3), along.mul(0).add(2)], 1).add(randn([4, 3, 16, 16]).mul(0.1)));
+    });
+    expect(mean[2]).toBeCloseTo(2, 1);
+    const column = (k: number) => [0, 1, 2].map((row) => axes[row * 3 + k] ?? 0);
+    for (const [a, b] of [
+      [0, 1],
+      [0, 2],
+      [1, 2],
+    ] as const)
+      expect(column(a).reduce((sum, value, i) => sum + value * (column(b)[i] ?? 0), 0)).toBeCloseTo(0, 5);
+    expect(Math.abs(column(2)[0] ?? 0)).toBeCloseTo(Math.SQRT1_2, 2);
+    expect(Math.abs(column(2)[2] ?? 1)).toBeCloseTo(0, 2);
+  });
+
+  test("scaled along the channels multiply each channel about the mean, every image by its own factors", () => {
+    const about = { mean: [1, 2, 3], axes: [1, 0, 0, 0, 1, 0, 0, 0, 1] };
+    const [ratios, back] = scope(() => {
+      const images = rand([5, 3, 4, 4]);
+      const centre = fromTypedArray(Float32Array.from(about.mean), [1, 3, 1, 1]);
+      const scaled = scaleAxes(images, about, randomAt(3));
+      return [scaled.sub(centre).div(images.sub(centre)).flatten(2).toArray(), scaled.shape];
+    });
+    expect(back).toEqual([5, 3, 4, 4]);
+    const random = randomAt(3);
+    for (let channel = 0; channel < 15; channel++) {
+      const factor = logUniform(random, 0.5, 2);
+      for (let pixel = 0; pixel < 16; pixel++) expect(ratios[channel * 16 + pixel]).toBeCloseTo(factor, 3);
+    }
+  });
+});
+
+test("contrast 2 is the formula of the paper, with one draw for all pixels of an image", () => {
+  const [before, after] = scope(() => {
+    manualSeed(2);
+    const images = randn([3, 3, 4, 4]);
+    return [
+      toUnit(images).clamp(0, 1).permute(0, 2, 3, 1),
+      toUnit(changeHsv(images, randomAt(5))).permute(0, 2, 3, 1),
+    ].map((x) => x.contiguous().toArray()) as [number[], number[]];
+  });
+  const random = randomAt(5);
+  const draw = (low: number, high: number) => Array.from({ length: 3 }, () => low + (high - low) * uniformOf(random));
+  const logDraw = (low: number, high: number) => draw(Math.log(low), Math.log(high)).map(Math.exp);
+  const turns = draw(-0.1, 0.1);
+  const [saturations, values] = [0, 1].map(() => ({
+    power: logDraw(0.25, 4),
+    factor: logDraw(0.7, 1.4),
+    shift: draw(-0.1, 0.1),
+  }));
+  const clamp = (x: number) => Math.min(1, Math.max(0, x));
+  const change = (x: number, of: typeof saturations, i: number) =>
+    clamp(Math.max(x, 1e-6) ** (of?.power[i] ?? 0) * (of?.factor[i] ?? 0) + (of?.shift[i] ?? 0));
+  for (let pixel = 0; pixel < 48; pixel++) {
+    const image = Math.floor(pixel / 16);
+    const [h, s, v] = slowHsv(...(before.slice(pixel * 3, pixel * 3 + 3) as [number, number, number]));
+    const [h2, s2, v2] = slowHsv(...(after.slice(pixel * 3, pixel * 3 + 3) as [number, number, number]));
+    expect(v2).toBeCloseTo(change(v, values, image), 3);
+    if (v2 < 0.05) continue; // black has no saturation
+    expect(s2).toBeCloseTo(change(s, saturations, image), 2);
+    if (s2 < 0.05) continue; // grey has no hue
+    const off = Math.abs(h2 - (((h + (turns[image] ?? 0)) % 1) + 1)) % 1;
+    expect(Math.min(off, 1 - off)).toBeLessThan(0.01);
+  }
+});
+
+/** A number of 0 to 1. */
+const uniformOf = (random: ReturnType<typeof randomAt>) => Math.log(logUniform(random, 1, Math.E));

@@ -1,0 +1,148 @@
+/** Which copies come from the same image: triplets against slow code, and patches where there is something to see. */
+import { describe, expect, test } from "vitest";
+import { randomPatches } from "../../src/augment/geometry.ts";
+import { seedPlaces } from "../../src/augment/seeds.ts";
+import { createEncoder } from "../../src/models/index.ts";
+import { randomAt } from "../../src/random.ts";
+import { exemplar } from "../../src/tasks/exemplar.ts";
+import { semiHardTriplets, squaredDistances } from "../../src/tasks/triplets.ts";
+import { arange, cat, randn, zeros } from "../../src/torch/ops.ts";
+import { manualSeed } from "../../src/torch/random.ts";
+import { scope } from "../../src/torch/scope.ts";
+import { fixedBatch, noiseImages } from "../batch.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+/** As the definition has it, triplet by triplet. */
+function slowTriplets(distances: number[][], copies: number, margin: number) {
+  const images = distances.length / copies;
+  const strange = (a: number, n: number) => a % images !== n % images;
+  let [loss, pairs, right, triplets] = [0, 0, 0, 0];
+  for (const [anchor, row] of distances.entries()) {
+    const negatives = row.filter((_, n) => strange(anchor, n));
+    for (const [other, positive] of row.entries()) {
+      if (other === anchor || strange(anchor, other)) continue;
+      const farther = negatives.filter((distance) => distance > positive);
+      const negative = farther.length ? Math.min(...farther) : Math.max(...negatives);
+      loss += Math.max(0, margin + positive - negative);
+      pairs++;
+      right += farther.length;
+      triplets += negatives.length;
+    }
+  }
+  return { loss: loss / pairs, accuracy: right / triplets };
+}
+
+describe("semi-hard triplets", () => {
+  test.each([
+    [2, 3],
+    [4, 5],
+    [8, 2],
+  ])("%i copies of %i images: loss and accuracy are those of slow code", (copies, images) => {
+    scope(() => {
+      manualSeed(copies);
+      const distances = squaredDistances(randn([copies * images, 6]));
+      const count = copies * images;
+      const flat = distances.toArray();
+      const rows = Array.from({ length: count }, (_, i) => flat.slice(i * count, (i + 1) * count));
+      const { loss, accuracy } = semiHardTriplets(distances, { copies, margin: 0.5 });
+      const slow = slowTriplets(rows, copies, 0.5);
+      expect(loss.item()).toBeCloseTo(slow.loss, 5);
+      expect(accuracy.item()).toBeCloseTo(slow.accuracy, 5);
+    });
+  });
+
+  test("cost the margin where all embeddings are alike, and nothing where images lie apart", () => {
+    scope(() => {
+      const alike = semiHardTriplets(zeros([6, 6]), { copies: 2, margin: 0.5 });
+      expect(alike.loss.item()).toBeCloseTo(0.5, 6);
+      const apart = squaredDistances(
+        cat([arange(3), arange(3)])
+          .unsqueeze(1)
+          .eq(arange(3).unsqueeze(0))
+          .to("f32"),
+      );
+      const { loss, accuracy } = semiHardTriplets(apart, { copies: 2, margin: 0.5 });
+      expect([loss.item(), accuracy.item()]).toEqual([0, 1]);
+    });
+  });
+
+  test("squared distances are those of the unit sphere", () => {
+    scope(() => {
+      const [same, opposite, right] = [
+        [2, 0],
+        [-1, 0],
+        [0, 3],
+      ] as const;
+      const x = cat(
+        [same, opposite, right].map((row) =>
+          arange(2).eq(0).to("f32").mul(row[0]).add(arange(2).eq(1).to("f32").mul(row[1])).unsqueeze(0),
+        ),
+      );
+      expect(squaredDistances(x).toArray().map(Math.round)).toEqual([0, 4, 2, 4, 0, 2, 2, 2, 0]);
+    });
+  });
+});
+
+describe("seed patches", () => {
+  /** Grey images with noise in one quarter. */
+  const noisy = (quarter: [row: number, column: number], count: number) => {
+    const images = zeros([count, 3, 32, 32]);
+    images
+      .narrow(2, 16 * quarter[0], 16)
+      .narrow(3, 16 * quarter[1], 16)
+      .copy_(randn([count, 3, 16, 16]));
+    return images;
+  };
+
+  test("lie where gradients are, and are the same for the same image", () => {
+    scope(() => {
+      const indices = Array.from({ length: 40 }, (_, i) => i);
+      const images = noisy([1, 0], 40);
+      const places = seedPlaces(images, 0.25, indices);
+      expect(places).toEqual(seedPlaces(images, 0.25, indices));
+      const [x, y] = [0, 1].map((axis) => places.reduce((sum, place) => sum + (place[axis] ?? 0), 0) / 40) as [
+        number,
+        number,
+      ];
+      expect(x).toBeLessThan(-0.2);
+      expect(y).toBeGreaterThan(0.2);
+      expect(new Set(places.map(String)).size).toBeGreaterThan(3);
+      for (const place of places.flat()) expect(Math.abs(place)).toBeLessThanOrEqual(1 - 0.25 + 0.05);
+    });
+  });
+
+  test("of blank images lie somewhere, and of the whole image in its middle", () => {
+    scope(() => {
+      for (const [x, y] of seedPlaces(zeros([3, 3, 16, 16]), 0.5, [0, 1, 2])) expect(Math.max(x, y)).toBeLessThan(1);
+      for (const place of seedPlaces(noisy([0, 0], 2), 1, [0, 1]).flat()) expect(Math.abs(place)).toBeLessThan(0.1);
+    });
+  });
+
+  test("are cut about their centre: the mean of many copies is what is there", () => {
+    scope(() => {
+      const ramp = arange(64).to("f32").reshape(1, 1, 1, 64).expand(200, 3, 64, 64).contiguous();
+      const centres = Array.from({ length: 200 }, (): [number, number] => [0.25, 0]);
+      const patches = randomPatches(ramp, centres, { part: 0.25, size: 16 }, randomAt(1));
+      expect(patches.shape).toEqual([200, 3, 16, 16]);
+      expect(patches.mean().item()).toBeCloseTo(39.5, 0); // x = 0.25 of -1 to 1 over 64 pixels
+      const spread = patches.select(1, 0).mean([1, 2]);
+      expect(spread.sub(39.5).abs().amax(0).item()).toBeLessThan(0.2 * 16 + 0.5);
+    });
+  });
+});
+
+test("what cannot be told apart is refused", () => {
+  const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
+  const create = (options: object, count: number) =>
+    scope(() => exemplar.create(encoder, exemplar.options.parse(options), noiseImages(32, count)));
+  expect(() => create({}, 1)).toThrow(/1 is too few/);
+  const task = create({ copies: 2 }, 4);
+  scope(() => expect(() => task.step(randn([2, 3, 32, 32]), fixedBatch(1))).toThrow(/two images in a batch/));
+  for (const module of Object.values(task.modules)) module.dispose();
+  const softmax = create({ loss: "softmax", classes: 3 }, 64);
+  expect(softmax).toMatchObject({ limit: 3, views: 0, chance: { value: 1 / 3 } });
+  for (const module of Object.values(softmax.modules)) module.dispose();
+  encoder.dispose();
+});
