@@ -71,6 +71,8 @@ export const zerosLike = tensorOperator("aten::zeros_like") as (x: Tensor) => Te
 // Joining and choosing
 export const cat = tensorOperator("aten::cat") as (tensors: readonly Tensor[], dim?: number) => Tensor;
 export const stack = tensorOperator("aten::stack") as (tensors: readonly Tensor[], dim?: number) => Tensor;
+/** Zeros before and after: pairs of counts, for the last dimension first. */
+export const pad = tensorOperator("aten::constant_pad_nd") as (x: Tensor, counts: readonly number[]) => Tensor;
 export const where = tensorOperator("aten::where.self") as (condition: Tensor, yes: Tensor, no: Tensor) => Tensor;
 /** Row i of the result has a 1 at `labels[i]`: i64 (..., classes). */
 export const oneHot = tensorOperator("aten::one_hot") as (labels: Tensor, classes: number) => Tensor;
@@ -115,6 +117,7 @@ export const avgPool2d = tensorOperator("aten::avg_pool2d") as (
   kernel: Pair,
   stride: Pair,
   padding?: Pair,
+  ceil?: boolean,
 ) => Tensor;
 export const adaptiveAvgPool2d = tensorOperator("aten::adaptive_avg_pool2d") as (x: Tensor, size: Pair) => Tensor;
 export const adaptiveMaxPool2d = (x: Tensor, size: Pair) => {

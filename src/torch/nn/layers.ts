@@ -2,6 +2,7 @@
 import * as ops from "../ops.ts";
 import { ones, zeros } from "../ops.ts";
 import { scope } from "../scope.ts";
+import { isReplaying } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { kaimingNormalFanOut, uniform } from "./init.ts";
 import { Buffer, Module, Parameter } from "./module.ts";
@@ -53,8 +54,10 @@ export class BatchNorm2d extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    if (this.training) this.num_batches_tracked.add_(1);
     const { weight, bias, running_mean, running_var, training } = this;
+    // A batch that is seen again for its gradient counts once.
+    if (training && isReplaying()) return ops.batchNorm(x, weight, bias, null, null, true, 0.1, 1e-5, true);
+    if (training) this.num_batches_tracked.add_(1);
     return ops.batchNorm(x, weight, bias, running_mean, running_var, training, 0.1, 1e-5, true);
   }
 }
