@@ -3,8 +3,9 @@ import { UsageError, unknownName } from "../errors.ts";
 import type { Encoder, ModelEntry, Stem } from "./model.ts";
 import { nins } from "./nin.ts";
 import { resnets } from "./resnet.ts";
+import { revnets } from "./revnet.ts";
 
-export const models = { ...resnets, ...nins };
+export const models = { ...resnets, ...nins, ...revnets };
 export type ModelName = keyof typeof models;
 
 export interface EncoderSpec {
