@@ -41,7 +41,7 @@ export function grad(
   // Array.from stops at the first hole of an array of four billion; map would look at every one.
   const handles = (tensors: readonly Tensor[]) => Array.from(tensors, (tensor) => tensor.handle);
   const wanted = handles(inputs);
-  const segments = tape.map(({ output }) => output.handle).slice(firstBehind(wanted));
+  const segments = tape.map(({ needs: [, output] }) => output.handle).slice(firstBehind(wanted));
   const found = native().grad(
     handles(outputs),
     [...wanted, ...segments],
@@ -78,4 +78,14 @@ export function autocast<T>(device: Device, dtype: "bf16" | "f16" | "f32", body:
   } finally {
     native().autocast(device, before);
   }
+}
+
+/**
+ * What autocast is set to, null when it is off. Forgets the weights that it cast: it keeps them for their next use, but those of a
+ * forward pass without gradients have none, and would be taken where gradients are wanted.
+ */
+export function autocastType(device: Device): "bf16" | "f16" | null {
+  const dtype = native().autocast(device, null);
+  if (dtype !== null) native().autocast(device, dtype);
+  return dtype as "bf16" | "f16" | null;
 }

@@ -5,7 +5,7 @@
  * To libtorch a segment's output is a leaf. `Tensor.backward` first lets libtorch fill its gradient, and then runs the
  * segments in reverse (tape.ts): libtorch's engine calls nothing in JavaScript, and on a GPU it has threads of its own.
  */
-import { autocast, gradMode, noGrad } from "./autograd.ts";
+import { autocast, autocastType, gradMode, noGrad } from "./autograd.ts";
 import { native } from "./native.ts";
 import { isInScope, scope } from "./scope.ts";
 import { type Recorded, tape } from "./tape.ts";
@@ -14,13 +14,16 @@ import type { Device, Tensor } from "./tensor.ts";
 export interface Segment {
   /** All that it learns. */
   parameters: readonly Tensor[];
-  /** Runs without gradients, and again with them where they are stored after all. Draws no random numbers. */
-  forward: (input: Tensor) => Tensor;
+  /**
+   * Runs without gradients, or with them where activations are stored after all. Draws no random numbers.
+   * @returns the output, and what else is to be kept for `backward`
+   */
+  forward: (input: Tensor) => readonly [output: Tensor, state?: () => Tensor];
   /**
    * Adds to the `grad` of the input and of the parameters, with gradients on and autocast as it was in the forward pass.
    * @param gradient d(loss)/d(output), to be changed or disposed as it likes
    */
-  backward: (input: Tensor, output: Tensor, gradient: Tensor) => void;
+  backward: (input: Tensor, output: Tensor, gradient: Tensor, state: Tensor | undefined) => void;
 }
 
 let isStoring = false;
@@ -41,15 +44,21 @@ export function storeActivations<T>(body: () => T): T {
  * segment is. Outside of any scope, nothing would say when to forget the segment: there libtorch records everything.
  */
 export function segment(input: Tensor, { parameters, forward, backward }: Segment): Tensor {
-  if (!gradMode()) return scope(() => forward(input));
+  if (!gradMode()) return scope(() => forward(input)[0]);
   const learns = input.requiresGrad || parameters.some((parameter) => parameter.requiresGrad);
-  if (isStoring || !isInScope() || !learns) return forward(input);
+  if (isStoring || !isInScope() || !learns) return forward(input)[0];
 
-  const output = noGrad(() => scope(() => forward(input).detach())).requiresGrad_();
+  const [output, state] = noGrad(() =>
+    scope(() => {
+      const [y, state] = forward(input);
+      return [y.detach(), state?.()] as const;
+    }),
+  );
+  output.requiresGrad_();
   // Second handles to the same two tensors, which nobody else can dispose.
   const [x, y] = [input.to({}), output.to({})];
   const { device } = input;
-  const precision = lowPrecision(device);
+  const precision = autocastType(device); // forgets the weights that were cast without gradients, too
   const replay = (keepGraph: boolean) =>
     scope(() => {
       const gradient = y.grad;
@@ -62,11 +71,11 @@ export function segment(input: Tensor, { parameters, forward, backward }: Segmen
       }
       recorded.isSpent = !keepGraph;
       const leaf = x.detach().requiresGrad_(x.requiresGrad);
-      freshAutocast(device, precision, () => scope(() => backward(leaf, y.detach(), gradient)));
+      freshAutocast(device, precision, () => scope(() => backward(leaf, y.detach(), gradient, state)));
       const { grad } = leaf;
       if (grad) native().backward(x.handle, grad.handle, keepGraph);
     });
-  const recorded: Recorded = { output, needs: [x, y], replay, isSpent: false };
+  const recorded: Recorded = { output, needs: [x, y, ...(state ? [state] : [])], replay, isSpent: false };
   tape.push(recorded);
   return output;
 }
@@ -77,17 +86,7 @@ export function checkpoint(input: Tensor, parameters: readonly Tensor[], forward
     const y = forward(x);
     if (y.requiresGrad) y.backward(gradient);
   };
-  return segment(input, { parameters, forward, backward });
-}
-
-/**
- * What autocast is set to. Forgets the weights that it cast: it keeps them for the next use, but those of a forward pass without
- * gradients have none, and would be taken where gradients are wanted.
- */
-function lowPrecision(device: Device): "bf16" | "f16" | null {
-  const dtype = native().autocast(device, null);
-  if (dtype !== null) native().autocast(device, dtype);
-  return dtype as "bf16" | "f16" | null;
+  return segment(input, { parameters, forward: (x) => [forward(x)], backward });
 }
 
 function freshAutocast(device: Device, dtype: "bf16" | "f16" | null, body: () => void): void {

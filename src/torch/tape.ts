@@ -11,8 +11,8 @@ interface Owner {
 export interface Recorded {
   /** As the caller has it: a leaf of the graph that goes on from it. */
   readonly output: Owner;
-  /** What the gradient is computed from: it lives as long as this is on the tape. */
-  readonly needs: readonly Owner[];
+  /** Which nobody else can dispose: they live as long as this is on the tape. */
+  readonly needs: readonly [input: Owner, output: Owner, ...more: Owner[]];
   /** Whether a backward pass went through it, and did not mean to come back. */
   isSpent: boolean;
   /** Hands the gradient that has come together at the output on to the input and the parameters, if there is any. */

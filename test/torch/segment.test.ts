@@ -74,9 +74,9 @@ describe("a segment", () => {
     const x = number(3);
     const y = segment(x, {
       parameters: [],
-      forward: (x) => x.mul(2),
-      backward: (x, y, gradient) => {
-        expect([x.item(), y.item(), gradient.item()]).toEqual([3, 6, 10]);
+      forward: (x) => [x.mul(2), () => x.mul(5)],
+      backward: (x, y, gradient, state) => {
+        expect([x.item(), y.item(), gradient.item(), state?.item()]).toEqual([3, 6, 10, 15]);
         x.grad = gradient.mul(100);
       },
     });
@@ -188,7 +188,7 @@ describe("grad", () => {
 
   check("is as ever where there is no segment on the way", () => {
     const [x, w, a] = [number(2), number(3), number(4)];
-    timesSquare(x, w);
+    timesSquare(x, w).dispose();
     expect(grad([a.pow(2).sum()], [a])[0]?.item()).toBe(8);
     expect(() => grad([a.sum()], [x])).toThrow("input 0 appears to be unused");
     expect(grad([a.sum()], [x, a], { allowUnused: true }).map((one) => one?.item() ?? null)).toEqual([null, 1]);
