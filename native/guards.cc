@@ -47,8 +47,21 @@ void guardOperator(const std::string& name) {
   if (found) throw std::invalid_argument(name + " cannot be called: libtorch does not check its arguments, and crashes on some");
 }
 
+// Enums that come as numbers: libtorch reads its tables at that place.
+static void guardEnum(const std::string& name, int64_t value) {
+  const bool isDtype = name.size() >= 5 && name.compare(name.size() - 5, 5, "dtype") == 0;
+  const int64_t count = isDtype                  ? static_cast<int64_t>(at::ScalarType::NumOptions)
+                        : name == "layout"       ? static_cast<int64_t>(at::Layout::NumOptions)
+                        : name == "memory_format" ? static_cast<int64_t>(at::MemoryFormat::NumOptions)
+                                                 : INT64_MAX;
+  if (count != INT64_MAX && (value < 0 || value >= count)) {
+    throw std::invalid_argument("expected a name, or 0 to " + std::to_string(count - 1) + ", got " + std::to_string(value));
+  }
+}
+
 void guardArgument(const c10::Argument& parameter, c10::IValue& value) {
   guardFixedList(parameter, value);
+  if (value.isInt()) guardEnum(parameter.name(), value.toInt());
   if (value.isInt() && parameter.name() == "groups" && value.toInt() < 1) {
     throw std::invalid_argument("expected 1 or more, got " + std::to_string(value.toInt()));
   }

@@ -137,7 +137,7 @@ napi_value shape(const Arguments& arguments) {
   return fromArray(arguments.env, sizes);
 }
 
-// (tensor) -> [dtype, device, is channels-last, is contiguous, is leaf, address of its storage]
+// (tensor) -> [dtype, device, is channels-last, is contiguous, is leaf]
 napi_value info(const Arguments& arguments) {
   const napi_env env = arguments.env;
   const at::Tensor& tensor = toTensor(env, arguments[0]);

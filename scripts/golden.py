@@ -10,7 +10,7 @@ import sys
 
 import torch
 
-from golden_parts import networks, operator_cases, optimizers, rotation, starts, tasks
+from golden_parts import networks, operator_cases, optimizers, revnet, rotation, starts, tasks
 from golden_parts.operators import Family
 from golden_parts.store import FOLDER, Checker, Writer
 
@@ -32,7 +32,8 @@ def main():
     torch.set_num_threads(1)
     FOLDER.mkdir(parents=True, exist_ok=True)
     out = Checker(arguments.tolerance) if arguments.check else Writer()
-    for write in (write_operators, networks.write, optimizers.write, starts.write, rotation.write, tasks.write):
+    parts = (networks, revnet, optimizers, starts, rotation, tasks)
+    for write in (write_operators, *(part.write for part in parts)):
         write(out)
     if arguments.check:
         print("\n".join(out.failures) or "all equal", f"\nworst difference {out.worst:.2g}, torch {torch.__version__}")

@@ -3,7 +3,7 @@ import hashlib
 
 import torch
 
-from golden_parts import peers
+from golden_parts import peers, revnet
 from golden_parts.formula import fill, parameter, pictures, values
 from golden_parts.models import MODELS, build
 
@@ -36,7 +36,8 @@ def write(out):
         index[label] = brief({**describe(name, 0.125, stored, label), **backward(*small(name))})
     out.tensors("networks.safetensors", stored)
     out.json("networks.json", {"formula": check_values(), "networks": index})
-    out.json("network-names.json", {name: names(name) for name in MODELS})
+    revnets = {name: digest(revnet.RevNet(units, 1.0, "imagenet")) for name, (units, *_) in revnet.CASES.items()}
+    out.json("network-names.json", {**{name: names(name) for name in MODELS}, **revnets})
 
 
 def brief(entry):
@@ -51,9 +52,13 @@ def brief(entry):
 
 
 def names(name):
-    """How many parameters and buffers a network has without its classifier, and a digest of their names and shapes."""
     model = build(name)
     peers.check(name, model, inputs(name))
+    return digest(model)
+
+
+def digest(model):
+    """How many parameters a network has without its classifier, and a digest of the names and shapes of all it holds."""
     state = {key: t for key, t in model.state_dict().items() if t.dim() > 0 and not key.startswith("fc.")}
     lines = sorted(f"{key} {list(tensor.shape)}" for key, tensor in state.items())
     parameters = sum(p.numel() for key, p in model.named_parameters() if not key.startswith("fc."))

@@ -3,31 +3,39 @@
  * and powers are drawn evenly on a logarithmic scale, of which the paper gives the ends.
  */
 import { type RandomGenerator, uniform } from "../random.ts";
+import { Buffer, Module } from "../torch/nn/module.ts";
 import { fromTypedArray, linalgEigh } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { hsvToRgb, rgbToHsv } from "./hsv.ts";
 import { fromUnit, toUnit } from "./normalise.ts";
 
-/** Principal components of pixels' colours: the columns of `axes` (row by row), about `mean`. */
-export interface ColourAxes {
-  readonly mean: readonly number[];
-  readonly axes: readonly number[];
-}
+/** Principal components of pixels' colours: the columns of `axes` (3, 3), about `mean` (3). Saved with a run. */
+export class ColourAxes extends Module {
+  readonly mean: Buffer;
+  readonly axes: Buffer;
 
-/** Of all pixels of images (B, 3, H, W). */
-export function colourAxes(images: Tensor): ColourAxes {
-  return scope(() => {
-    const pixels = images.to({ dtype: "f64", device: "cpu" }).transpose(0, 1).flatten(1); // (3, N)
-    const mean = pixels.mean(1, true);
-    const centred = pixels.sub(mean);
-    const [, axes] = linalgEigh(centred.matmul(centred.transpose(0, 1)).div(pixels.size(1)));
-    return { mean: mean.toArray(), axes: axes.toArray() };
-  });
+  /** @param images (B, 3, H, W): of all their pixels */
+  constructor(images: Tensor) {
+    super();
+    [this.mean, this.axes] = scope(() => {
+      const pixels = images.to({ dtype: "f64", device: "cpu" }).transpose(0, 1).flatten(1); // (3, N)
+      const mean = pixels.mean(1, true);
+      const centred = pixels.sub(mean);
+      const [, axes] = linalgEigh(centred.matmul(centred.transpose(0, 1)).div(pixels.size(1)));
+      return [new Buffer(mean.flatten().to("f32")), new Buffer(axes.to("f32"))];
+    });
+  }
+
+  /** Colours (N, 3) to their parts along the axes (N, 3). */
+  override forward(colours: Tensor): Tensor {
+    return colours.sub(this.mean).matmul(this.axes);
+  }
 }
 
 /** Contrast 1: the pixels' parts along each principal component times 0.5 to 2. */
-export function scaleAxes(images: Tensor, { mean, axes }: ColourAxes, random: RandomGenerator): Tensor {
+export function scaleAxes(images: Tensor, colours: ColourAxes, random: RandomGenerator): Tensor {
+  const [mean, axes] = [colours.mean.toArray(), colours.axes.toArray()];
   const matrices = Array.from({ length: images.size(0) }, () => {
     const factors = [0, 1, 2].map(() => logUniform(random, 0.5, 2));
     // axes · diag(factors) · axesᵀ

@@ -5,12 +5,21 @@ import type { Encoder, ModelEntry, Stem } from "./model.ts";
 import { nins } from "./nin.ts";
 import { resnets } from "./resnet.ts";
 import { resnetsV2 } from "./resnetv2.ts";
+import { revnets } from "./revnet.ts";
 import { vggs } from "./vgg.ts";
 import { vits } from "./vit.ts";
 
 /** By family, the smallest member first. */
-export const families = { resnet: resnets, resnetv2: resnetsV2, nin: nins, alexnet: alexnets, vgg: vggs, vit: vits };
-export const models = { ...resnets, ...resnetsV2, ...nins, ...alexnets, ...vggs, ...vits };
+export const families = {
+  resnet: resnets,
+  resnetv2: resnetsV2,
+  revnet: revnets,
+  nin: nins,
+  alexnet: alexnets,
+  vgg: vggs,
+  vit: vits,
+};
+export const models = { ...resnets, ...resnetsV2, ...revnets, ...nins, ...alexnets, ...vggs, ...vits };
 export type ModelName = keyof typeof models;
 
 export interface EncoderSpec {

@@ -8,7 +8,7 @@
  */
 import { z } from "zod";
 import { toGrey } from "../augment/colour.ts";
-import { changeHsv, colourAxes, scaleAxes } from "../augment/contrast.ts";
+import { ColourAxes, changeHsv, scaleAxes } from "../augment/contrast.ts";
 import { randomPatches } from "../augment/geometry.ts";
 import { seedPlaces } from "../augment/seeds.ts";
 import { UsageError } from "../errors.ts";
@@ -61,7 +61,7 @@ export const exemplar = defineTask({
 
 function triplets(encoder: Encoder, options: Options, { sample }: TaskImages): TaskInstance {
   const { copies, margin, embedding, grey, contrast } = options;
-  const axes = colourAxes(sample);
+  const axes = new ColourAxes(sample);
   const fc = new Linear(encoder.outDim, embedding);
 
   /** Crops (copies · B, 3, S, S): all copies of some images become grey, and each is changed by itself. */
@@ -75,7 +75,7 @@ function triplets(encoder: Encoder, options: Options, { sample }: TaskImages): T
   const distances = (crops: Tensor) => squaredDistances(fc.forward(encoder.forward(crops)));
 
   return {
-    modules: { fc },
+    modules: { fc, axes },
     // Of random triplets half are right; all embeddings alike cost the margin.
     chance: { metric: "accuracy", value: 1 / 2, loss: margin },
     copies,
@@ -106,7 +106,7 @@ function surrogateClasses(
   images: TaskImages,
 ): TaskInstance {
   const count = Math.min(classes, images.count);
-  const axes = colourAxes(images.sample);
+  const axes = new ColourAxes(images.sample);
   const head = new Sequential(
     new Linear(encoder.outDim, hidden),
     new BatchNorm2d(hidden),
@@ -124,7 +124,7 @@ function surrogateClasses(
   const answer = (patches: Tensor) => head.forward(encoder.forward(patches));
 
   return {
-    modules: { head },
+    modules: { head, axes },
     chance: { metric: "accuracy", value: 1 / count, loss: Math.log(count) },
     copies,
     views: 0,

@@ -1,5 +1,6 @@
 /** Gradient mode, gradients as values, and autocast. */
-import { native } from "./native.ts";
+import { type Handle, native } from "./native.ts";
+import { tape } from "./tape.ts";
 import { type Device, Tensor } from "./tensor.ts";
 
 /** Runs `body` without recording operations for `backward`. Synchronous, like {@link scope}. */
@@ -12,6 +13,11 @@ export function noGrad<T>(body: () => T): T {
   }
 }
 
+/** Whether operations are recorded for `backward`. */
+export function gradMode(): boolean {
+  return native().gradMode();
+}
+
 export interface GradOptions {
   /** d(loss)/d(output) for each output; may be left out when every output is one number. */
   gradients?: readonly Tensor[];
@@ -22,7 +28,10 @@ export interface GradOptions {
   allowUnused?: boolean;
 }
 
-/** d(sum of outputs)/d(input) for each input, without touching any `grad`. */
+/**
+ * d(sum of outputs)/d(input) for each input, without touching any `grad`.
+ * @throws Error where the way leads through a segment (segment.ts): only `backward` goes through those
+ */
 export function grad(
   outputs: readonly Tensor[],
   inputs: readonly Tensor[],
@@ -31,9 +40,31 @@ export function grad(
   const { gradients, createGraph = false, keepGraph = createGraph, allowUnused = false } = options;
   // Array.from stops at the first hole of an array of four billion; map would look at every one.
   const handles = (tensors: readonly Tensor[]) => Array.from(tensors, (tensor) => tensor.handle);
-  return native()
-    .grad(handles(outputs), handles(inputs), gradients ? handles(gradients) : null, keepGraph, createGraph, allowUnused)
-    .map((handle) => (handle === null ? null : new Tensor(handle)));
+  const wanted = handles(inputs);
+  const segments = tape.map(({ needs: [, output] }) => output.handle).slice(firstBehind(wanted));
+  const found = native().grad(
+    handles(outputs),
+    [...wanted, ...segments],
+    gradients ? handles(gradients) : null,
+    keepGraph,
+    createGraph,
+    allowUnused || segments.length > 0,
+  );
+  const reached = found.splice(wanted.length).filter((handle) => handle !== null);
+  native().release(reached);
+  const missing = allowUnused ? -1 : found.indexOf(null);
+  if (reached.length === 0 && missing < 0) return found.map((handle) => (handle === null ? null : new Tensor(handle)));
+  native().release(found.filter((handle) => handle !== null));
+  throw new Error(
+    reached.length
+      ? "grad() cannot go through a segment, as reversible networks have them: call backward() and read each grad"
+      : `input ${missing} appears to be unused: no output depends on it. { allowUnused: true } gives null for it`,
+  );
+}
+
+/** Segments recorded from here on may depend on one of the inputs: none on the outputs of those before. */
+function firstBehind(inputs: readonly Handle[]): number {
+  return 1 + Math.min(...inputs.map((input) => tape.findIndex(({ output }) => output.handle === input)));
 }
 
 /**
@@ -47,4 +78,14 @@ export function autocast<T>(device: Device, dtype: "bf16" | "f16" | "f32", body:
   } finally {
     native().autocast(device, before);
   }
+}
+
+/**
+ * What autocast is set to, null when it is off. Forgets the weights that it cast: it keeps them for their next use, but those of a
+ * forward pass without gradients have none, and would be taken where gradients are wanted.
+ */
+export function autocastType(device: Device): "bf16" | "f16" | null {
+  const dtype = native().autocast(device, null);
+  if (dtype !== null) native().autocast(device, dtype);
+  return dtype as "bf16" | "f16" | null;
 }

@@ -2,6 +2,7 @@
 import { operator } from "./dispatch.ts";
 import { type Handle, native } from "./native.ts";
 import { dispose, track } from "./scope.ts";
+import { replay } from "./tape.ts";
 
 export type DType = "f64" | "f32" | "bf16" | "f16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
 /** `cpu`, `cuda`, `cuda:1`, `mps`. */
@@ -85,6 +86,11 @@ export class TensorHandle {
   requiresGrad_(value = true): this {
     native().requiresGrad(this.handle, value);
     return this;
+  }
+  /** Adds d(this)/d(leaf) to the `grad` of every leaf. `gradient` (same shape) is needed unless this is one number. */
+  backward(gradient: TensorHandle | null = null, { keepGraph = false } = {}): void {
+    native().backward(this.handle, gradient?.handle ?? null, keepGraph);
+    replay(keepGraph);
   }
 }
 

@@ -18,7 +18,9 @@ export function fromTypedArray(values: TypedArray, shape: readonly number[] = [v
 }
 /** Labels or indices (n) i64. */
 export function integers(values: ArrayLike<number>, device: Device = "cpu"): Tensor {
-  const cpu = fromTypedArray(BigInt64Array.from(values as ArrayLike<number> & Iterable<number>, BigInt));
+  const whole = new BigInt64Array(values.length);
+  for (let i = 0; i < values.length; i++) whole[i] = BigInt(values[i] as number);
+  const cpu = fromTypedArray(whole);
   return device === "cpu" ? cpu : scope(() => cpu.to(device));
 }
 /**
@@ -76,6 +78,8 @@ export const zerosLike = tensorOperator("aten::zeros_like") as (x: Tensor) => Te
 // Joining and choosing
 export const cat = tensorOperator("aten::cat") as (tensors: readonly Tensor[], dim?: number) => Tensor;
 export const stack = tensorOperator("aten::stack") as (tensors: readonly Tensor[], dim?: number) => Tensor;
+/** Zeros before and after: pairs of counts, for the last dimension first. */
+export const pad = tensorOperator("aten::constant_pad_nd") as (x: Tensor, counts: readonly number[]) => Tensor;
 export const where = tensorOperator("aten::where.self") as (condition: Tensor, yes: Tensor, no: Tensor) => Tensor;
 /** Row i of the result has a 1 at `labels[i]`: i64 (..., classes). */
 export const oneHot = tensorOperator("aten::one_hot") as (labels: Tensor, classes: number) => Tensor;
@@ -120,6 +124,7 @@ export const avgPool2d = tensorOperator("aten::avg_pool2d") as (
   kernel: Pair,
   stride: Pair,
   padding?: Pair,
+  ceil?: boolean,
 ) => Tensor;
 export const adaptiveAvgPool2d = tensorOperator("aten::adaptive_avg_pool2d") as (x: Tensor, size: Pair) => Tensor;
 export const adaptiveMaxPool2d = (x: Tensor, size: Pair) => {

@@ -4,6 +4,7 @@
  * was made in it and hands on what it returns. Outside of any scope the garbage collector is the safety net.
  */
 import { type Handle, native } from "./native.ts";
+import { dependsOnTape, tape } from "./tape.ts";
 
 /** Anything that owns a handle. */
 export interface Owner {
@@ -13,6 +14,11 @@ export interface Owner {
 }
 
 let current: Owner[] | undefined;
+
+export function isInScope(): boolean {
+  return current !== undefined;
+}
+
 const collected = new FinalizationRegistry<Handle>((handle) => native().release([handle]));
 
 /** Notes a new tensor in the innermost scope. */
@@ -31,13 +37,25 @@ export function scope<T>(body: () => T): T {
   const made: Owner[] = [];
   current = made;
   const returned = new Set<unknown>();
+  const start = tape.length;
+  let end = start;
   try {
     const result = body();
     if (result instanceof Promise) throw new TypeError("scope(body) is synchronous, but body returned a promise");
     collect(result, returned);
+    const leaves = (owner: Owner) => owner.kept || returned.has(owner);
+    if (tape.length > start && dependsOnTape(made.filter(leaves), start)) {
+      if (!outer) {
+        returned.clear();
+        throw new Error(leavesOutermost);
+      }
+      end = tape.length; // what its backward() will need leaves with it
+      for (const { needs } of tape.slice(start)) for (const owner of needs) returned.add(owner);
+    }
     return result;
   } finally {
     current = outer;
+    tape.length = end;
     const freed: Handle[] = [];
     for (const owner of made) {
       if (returned.has(owner)) track(owner);
@@ -47,8 +65,13 @@ export function scope<T>(body: () => T): T {
   }
 }
 
+const leavesOutermost =
+  "a result that depends on a segment (reversible networks have them) left the outermost scope, with which segments are " +
+  "forgotten: call backward() within the scope, or return result.detach(), or run the network within noGrad()";
+
 /** Lets a tensor outlive the scope it was made in: for parameters, buffers and optimizer state. */
 export function keep<T extends Owner>(owner: T): T {
+  if (typeof owner?.handle !== "bigint") throw new TypeError("expected a tensor to keep");
   if (!owner.kept) collected.register(owner, owner.handle);
   owner.kept = true;
   return owner;

@@ -6,10 +6,6 @@ import { type Handle, native, type Raw } from "./native.ts";
 export type { Device, Dims, DType, MemoryFormat, TypedArray } from "./handle.ts";
 
 export class Tensor extends TensorHandle {
-  /** Adds d(this)/d(leaf) to the `grad` of every leaf. `gradient` (same shape) is needed unless this is one number. */
-  backward(gradient: Tensor | null = null, { keepGraph = false } = {}): void {
-    native().backward(this.handle, gradient?.handle ?? null, keepGraph);
-  }
   get grad(): Tensor | null {
     const handle = native().getGrad(this.handle);
     return handle === null ? null : new Tensor(handle);

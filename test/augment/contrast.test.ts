@@ -1,10 +1,10 @@
 /** The colour changes of exemplar, against slow code that goes pixel by pixel. */
 import { describe, expect, test } from "vitest";
-import { changeHsv, colourAxes, logUniform, scaleAxes } from "../../src/augment/contrast.ts";
+import { ColourAxes, changeHsv, logUniform, scaleAxes } from "../../src/augment/contrast.ts";
 import { hsvToRgb, rgbToHsv } from "../../src/augment/hsv.ts";
 import { toUnit } from "../../src/augment/normalise.ts";
 import { randomAt } from "../../src/random.ts";
-import { cat, fromTypedArray, rand, randn } from "../../src/torch/ops.ts";
+import { arange, cat, fromTypedArray, rand, randn } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
 import { expectNoLeak } from "../live.ts";
@@ -47,7 +47,14 @@ describe("principal components", () => {
     const { mean, axes } = scope(() => {
       manualSeed(1);
       const along = randn([4, 1, 16, 16]);
-      return colourAxes(cat([along.mul(3), along.mul(3), along.mul(0).add(2)], 1).add(randn([4, 3, 16, 16]).mul(0.1)));
+      const images = cat([along.mul(3), along.mul(3), along.mul(0).add(2)], 1).add(randn([4, 3, 16, 16]).mul(0.1));
+      const found = new ColourAxes(images);
+      const arrays = { mean: found.mean.toArray(), axes: found.axes.toArray() };
+      // The first two parts of a colour vary little, the last much.
+      const parts = found.forward(images.transpose(0, 1).flatten(1).transpose(0, 1)).std(0);
+      expect(parts.toArray().map((part) => part > 1)).toEqual([false, false, true]);
+      found.dispose();
+      return arrays;
     });
     expect(mean[2]).toBeCloseTo(2, 1);
     const column = (k: number) => [0, 1, 2].map((row) => axes[row * 3 + k] ?? 0);
@@ -62,13 +69,18 @@ describe("principal components", () => {
   });
 
   test("scaled along the channels multiply each channel about the mean, every image by its own factors", () => {
-    const about = { mean: [1, 2, 3], axes: [1, 0, 0, 0, 1, 0, 0, 0, 1] };
+    const about = scope(() => new ColourAxes(rand([1, 3, 2, 2])));
+    scope(() => {
+      about.mean.copy_(arange(3).add(1));
+      about.axes.copy_(arange(3).unsqueeze(0).eq(arange(3).unsqueeze(1)));
+    });
     const [ratios, back] = scope(() => {
       const images = rand([5, 3, 4, 4]);
-      const centre = fromTypedArray(Float32Array.from(about.mean), [1, 3, 1, 1]);
+      const centre = about.mean.reshape(1, 3, 1, 1);
       const scaled = scaleAxes(images, about, randomAt(3));
       return [scaled.sub(centre).div(images.sub(centre)).flatten(2).toArray(), scaled.shape];
     });
+    about.dispose();
     expect(back).toEqual([5, 3, 4, 4]);
     const random = randomAt(3);
     for (let channel = 0; channel < 15; channel++) {

@@ -124,7 +124,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
       loss = scope(() => {
         const { loss } = instance.step(images, fixedBatch(16));
         loss.backward();
-        optimizer.step(0.003);
+        optimizer.step(model.startsWith("vit") ? 0.001 : 0.003); // transformers diverge where the others learn
         optimizer.zeroGrad();
         return loss.item();
       });

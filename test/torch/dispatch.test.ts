@@ -119,6 +119,7 @@ const refused: [string, () => unknown, RegExp][] = [
     /There are: .*aten::add\.Tensor/,
   ],
   ["an unknown operator", () => call("aten::there_is_no_such"), /there is no operator aten::there_is_no_such/],
+  ["a number that is no type", () => call("aten::arange", 1, -2), /"dtype": expected a name, or 0 to \d+, got -2/],
   ["an unknown type name", () => call("aten::zeros", [1], { dtype: "float" }), /"float" is no data type \(f64 f32/],
 ];
 for (const [name, body, text] of refused) test(`refuses ${name}`, () => expect(() => scope(body)).toThrow(text));

@@ -10,6 +10,10 @@ beforeEach(() => {
 afterEach(() => expect(memory().tensors).toBe(before));
 const live = () => memory().tensors - before;
 
+test("keep takes tensors only: what has no handle would end the process when it is collected", () => {
+  for (const wrong of [{}, undefined, null, 3]) expect(() => keep(wrong as never)).toThrow(/expected a tensor/);
+});
+
 describe("a scope", () => {
   test("frees what was made in it", () => {
     scope(() => {

@@ -4,6 +4,7 @@ import { UsageError } from "../../errors.ts";
 import * as ops from "../ops.ts";
 import { ones, zeros } from "../ops.ts";
 import { scope } from "../scope.ts";
+import { isReplaying } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { kaimingNormalFanOut, uniform } from "./init.ts";
 import { Buffer, type Cost, Module, Parameter } from "./module.ts";
@@ -75,9 +76,11 @@ export class BatchNorm2d extends Module {
           `Batch norm needs more than one value a channel in training, got [${shape}]. Use a larger batch or larger images.`,
         );
       }
-      this.num_batches_tracked.add_(1);
     }
     const { weight, bias, running_mean, running_var, training } = this;
+    // A batch that is seen again for its gradient counts once.
+    if (training && isReplaying()) return ops.batchNorm(x, weight, bias, null, null, true, 0.1, 1e-5, true);
+    if (training) this.num_batches_tracked.add_(1);
     return ops.batchNorm(x, weight, bias, running_mean, running_var, training, 0.1, 1e-5, true);
   }
 

@@ -1,0 +1,99 @@
+/**
+ * Gradients without stored activations. The activations of a segment are freed in the forward pass; `backward` computes them
+ * again, from its input (Chen et al. 2016, https://arxiv.org/abs/1604.06174) or its output (Gomez et al. 2017).
+ *
+ * To libtorch a segment's output is a leaf. `Tensor.backward` first lets libtorch fill its gradient, and then runs the
+ * segments in reverse (tape.ts): libtorch's engine calls nothing in JavaScript, and on a GPU it has threads of its own.
+ */
+import { autocast, autocastType, gradMode, noGrad } from "./autograd.ts";
+import { native } from "./native.ts";
+import { isInScope, scope } from "./scope.ts";
+import { type Recorded, tape } from "./tape.ts";
+import type { Device, Tensor } from "./tensor.ts";
+
+export interface Segment {
+  /** All that it learns. */
+  parameters: readonly Tensor[];
+  /**
+   * Runs without gradients, or with them where activations are stored after all. Draws no random numbers.
+   * @returns the output, and what else is to be kept for `backward`
+   */
+  forward: (input: Tensor) => readonly [output: Tensor, state?: () => Tensor];
+  /**
+   * Adds to the `grad` of the input and of the parameters, with gradients on and autocast as it was in the forward pass.
+   * @param gradient d(loss)/d(output), to be changed or disposed as it likes
+   */
+  backward: (input: Tensor, output: Tensor, gradient: Tensor, state: Tensor | undefined) => void;
+}
+
+let isStoring = false;
+
+/** Runs `body` with libtorch's own graph in place of segments: what they save is measured against this. */
+export function storeActivations<T>(body: () => T): T {
+  const before = isStoring;
+  isStoring = true;
+  try {
+    return body();
+  } finally {
+    isStoring = before;
+  }
+}
+
+/**
+ * The segment's output. If the input has a graph, it has no other consumer than this: that graph is gone through when the
+ * segment is. Outside of any scope, nothing would say when to forget the segment: there libtorch records everything.
+ */
+export function segment(input: Tensor, { parameters, forward, backward }: Segment): Tensor {
+  if (!gradMode()) return scope(() => forward(input)[0]);
+  const learns = input.requiresGrad || parameters.some((parameter) => parameter.requiresGrad);
+  if (isStoring || !isInScope() || !learns) return forward(input)[0];
+
+  const [output, state] = noGrad(() =>
+    scope(() => {
+      const [y, state] = forward(input);
+      return [y.detach(), state?.()] as const;
+    }),
+  );
+  output.requiresGrad_();
+  // Second handles to the same two tensors, which nobody else can dispose.
+  const [x, y] = [input.to({}), output.to({})];
+  const { device } = input;
+  const precision = autocastType(device); // forgets the weights that were cast without gradients, too
+  const replay = (keepGraph: boolean) =>
+    scope(() => {
+      const gradient = y.grad;
+      if (gradient === null) return;
+      y.grad = null;
+      if (recorded.isSpent) {
+        throw new Error(
+          "backward() a second time through a segment: give the first { keepGraph: true }, or add the losses",
+        );
+      }
+      recorded.isSpent = !keepGraph;
+      const leaf = x.detach().requiresGrad_(x.requiresGrad);
+      freshAutocast(device, precision, () => scope(() => backward(leaf, y.detach(), gradient, state)));
+      const { grad } = leaf;
+      if (grad) native().backward(x.handle, grad.handle, keepGraph);
+    });
+  const recorded: Recorded = { output, needs: [x, y, ...(state ? [state] : [])], replay, isSpent: false };
+  tape.push(recorded);
+  return output;
+}
+
+/** A segment that is computed again from its input. */
+export function checkpoint(input: Tensor, parameters: readonly Tensor[], forward: (input: Tensor) => Tensor): Tensor {
+  const backward = (x: Tensor, _: Tensor, gradient: Tensor) => {
+    const y = forward(x);
+    if (y.requiresGrad) y.backward(gradient);
+  };
+  return segment(input, { parameters, forward: (x) => [forward(x)], backward });
+}
+
+function freshAutocast(device: Device, dtype: "bf16" | "f16" | null, body: () => void): void {
+  const before = native().autocast(device, null);
+  try {
+    autocast(device, dtype ?? "f32", body);
+  } finally {
+    native().autocast(device, before);
+  }
+}
