@@ -31,14 +31,17 @@ const stems = Object.fromEntries(
 const representatives = Object.keys(stems);
 const pairs = Object.keys(tasks).flatMap((task) => representatives.map((model): [string, string] => [task, model]));
 
+/** Without changes of colour, which take transformers many steps to see through. */
+const easy: Readonly<Record<string, object>> = { exemplar: { contrast: false } };
+
 expectNoLeak();
 
-function build(task: string, model: string, seed = 1) {
+function build(task: string, model: string, seed = 1, options: object = {}) {
   manualSeed(seed);
   const encoder = createEncoder({ model, width: 0.125, stem: stems[model] });
   const entry = tasks[task as keyof typeof tasks] as unknown as Task;
   const create = (size: number): TaskInstance =>
-    scope(() => entry.create(encoder, entry.options.parse({}), noiseImages(size)));
+    scope(() => entry.create(encoder, entry.options.parse(options), noiseImages(size)));
   let size = Math.max(32, encoder.minImageSize);
   let instance: TaskInstance;
   try {
@@ -116,7 +119,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
   });
 
   test("learns 16 images by heart: the loss falls below a third of chance", () => {
-    const { instance, size, parameters, dispose } = build(task, model);
+    const { instance, size, parameters, dispose } = build(task, model, 1, easy[task]);
     const optimizer = new AdamW(decayGroups(parameters, 0));
     const images = scope(() => noiseViews(instance, size, 16));
     let loss = Number.POSITIVE_INFINITY;
@@ -124,7 +127,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
       loss = scope(() => {
         const { loss } = instance.step(images, fixedBatch(16));
         loss.backward();
-        optimizer.step(model.startsWith("vit") ? 0.001 : 0.003); // transformers diverge where the others learn
+        optimizer.step(0.003);
         optimizer.zeroGrad();
         return loss.item();
       });
