@@ -90,8 +90,9 @@ async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptio
   );
   const failed = (await Promise.allSettled(workers)).find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
-  if (skipped.size > TOLERATED * set.length) throw tooMany(set, skipped);
-  return new Map([...skipped].sort(([a], [b]) => a - b));
+  const sorted = new Map([...skipped].sort(([a], [b]) => a - b)); // in whatever order they were done
+  if (skipped.size > TOLERATED * set.length) throw tooMany(set, sorted);
+  return sorted;
 }
 
 /** Decodes an image into `into`, or tells the reason why that cannot be. */
