@@ -1,0 +1,117 @@
+/**
+ * What each pretext task is worth: `npx tsx bench/results.ts FOLDER [--sets clothing,cifar10] [--minutes 5]`.
+ *
+ * Trains every task for the same minutes on the same photos, measures each layer of what it learned beside the same network
+ * untrained, and prints one table a set. A task whose interval touches zero is trained with two more seeds. Runs stay in FOLDER:
+ * started again, it goes on where it was.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { evaluate } from "../src/evaluate/evaluate.ts";
+import type { Difference, ResultRow } from "../src/evaluate/result.ts";
+import { PIXELS } from "../src/evaluate/subjects.ts";
+import { tasks } from "../src/tasks/index.ts";
+import type { PretrainOptions } from "../src/train/options.ts";
+import { pretrain } from "../src/train/pretrain.ts";
+
+type Settings = Omit<PretrainOptions, "images" | "task">;
+
+/** Patches of photos are small: their networks halve them less often. Images of 32 pixels are halved late in any case. */
+const sets: Record<string, (task: string) => Settings> = {
+  clothing: (task) => ({ imageSize: 64, stem: ["relative-patch", "jigsaw"].includes(task) ? "patch" : "imagenet" }),
+  cifar10: () => ({ imageSize: 32, stem: "cifar" }),
+};
+const MORE_SEEDS = [1, 2];
+const LABELS = 25;
+
+interface Measured {
+  task: string;
+  seed: number;
+  settings: Settings;
+  rows: ResultRow[];
+  difference: Difference;
+}
+
+async function measure(folder: string, set: string, task: string, settings: Settings): Promise<Measured> {
+  const { seed = 0 } = settings;
+  const out = join(folder, set, `${task}-${seed}`);
+  const file = join(out, "evals", "results", "result.json");
+  if (!existsSync(file)) {
+    rmSync(out, { recursive: true, force: true });
+    say(`${set}, ${task}, seed ${seed}: training`);
+    await pretrain({ ...settings, images: set, task, out });
+    const linear = { protocol: ["linear"], labelsPerClass: [LABELS], draws: 5 };
+    await evaluate({ ...linear, runs: [out], images: set, name: "results" });
+  }
+  const { rows, differences } = JSON.parse(readFileSync(file, "utf8")) as {
+    rows: ResultRow[];
+    differences: Difference[];
+  };
+  const difference = differences.find(({ baseline }) => baseline.endsWith(", untrained")) as Difference;
+  say(`${set}, ${task}, seed ${seed}: ${points(difference)}`);
+  return { task, seed, settings, rows, difference };
+}
+
+async function measureSet(folder: string, set: string, chosen: readonly string[], minutes: number) {
+  const all: Measured[] = [];
+  for (const task of chosen) {
+    const settings = { minutes, model: "resnet10", width: 0.5, ...sets[set]?.(task) };
+    const first = await measure(folder, set, task, { ...settings, seed: 0 });
+    all.push(first);
+    if (first.difference.low > 0) continue;
+    for (const seed of MORE_SEEDS) all.push(await measure(folder, set, task, { ...settings, seed }));
+  }
+  return all;
+}
+
+/** A row a run, its layers' accuracies, and below them those of the untrained networks and of the pixels. */
+function markdown(set: string, measured: readonly Measured[]): string {
+  const layersOf = (rows: readonly ResultRow[], encoder: string) => rows.filter((row) => row.encoder === encoder);
+  const first = measured[0] as Measured;
+  const layers = layersOf(first.rows, first.difference.encoder).map(({ layer }) => layer);
+  const cells = (rows: readonly ResultRow[], best?: string) =>
+    layers.map((layer) => {
+      const row = rows.find((one) => one.layer === layer);
+      const text = row ? (100 * row.value).toFixed(1) : "";
+      return layer === best ? `**${text}**` : text;
+    });
+  const lines = [
+    ["", ...layers, "against untrained"],
+    layers.concat("", "").map(() => "---"),
+    ...measured.map(({ task, seed, rows, difference }) => [
+      seed ? `${task}, seed ${seed}` : task,
+      ...cells(layersOf(rows, difference.encoder), difference.layer),
+      points(difference),
+    ]),
+  ];
+  const stems = new Map(measured.filter(({ seed }) => seed === 0).map((one) => [one.settings.stem ?? "", one]));
+  for (const [stem, { rows, difference }] of stems) {
+    const untrained = cells(layersOf(rows, difference.baseline), difference.baselineLayer);
+    lines.push([`untrained, stem ${stem}`, ...untrained, ""]);
+  }
+  const pixels = first.rows.find(({ encoder }) => encoder === PIXELS);
+  lines.push([`${PIXELS}: ${(100 * (pixels?.value ?? Number.NaN)).toFixed(1)}`, ...layers.map(() => ""), ""]);
+  return `## ${set}\n\n${lines.map((line) => `| ${line.join(" | ")} |`).join("\n")}\n`;
+}
+
+const points = ({ difference, low, high }: Difference) => {
+  const [d, l, h] = [difference, low, high].map((value) => (100 * value).toFixed(1));
+  return `${difference >= 0 ? "+" : ""}${d} [${l}, ${h}]`;
+};
+
+const say = (line: string) => process.stderr.write(`${new Date().toTimeString().slice(0, 8)} ${line}\n`);
+
+const list = (text: string) => text.split(",");
+await new Command("results")
+  .argument("<folder>", "where the runs are kept")
+  .option("--sets <names>", "sets of images", list, Object.keys(sets))
+  .option("--tasks <names>", "tasks", list, Object.keys(tasks))
+  .option("--minutes <number>", "of training, each", Number, 5)
+  .action(async (folder: string, flags: { sets: string[]; tasks: string[]; minutes: number }) => {
+    mkdirSync(folder, { recursive: true });
+    for (const set of flags.sets) {
+      process.stdout.write(`${markdown(set, await measureSet(folder, set, flags.tasks, flags.minutes))}\n`);
+    }
+  })
+  .parseAsync();
