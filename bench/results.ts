@@ -15,32 +15,42 @@ import { tasks } from "../src/tasks/index.ts";
 import type { PretrainOptions } from "../src/train/options.ts";
 import { pretrain } from "../src/train/pretrain.ts";
 
-type Settings = Omit<PretrainOptions, "images" | "task">;
+type Settings = Omit<PretrainOptions, "images">;
+
+/** Every task as it is, and colorization in both of its forms. */
+const entries: Record<string, Settings> = {
+  ...Object.fromEntries(Object.keys(tasks).map((task) => [task, { task }])),
+  supervised: { task: "supervised", split: "train" },
+  "colorization-regression": { task: "colorization", taskOptions: { loss: "regression" } },
+};
 
 /** Patches of photos are small: their networks halve them less often. Images of 32 pixels are halved late in any case. */
-const sets: Record<string, (task: string) => Settings> = {
-  clothing: (task) => ({ imageSize: 64, stem: ["relative-patch", "jigsaw"].includes(task) ? "patch" : "imagenet" }),
+const sets: Record<string, (task?: string) => Settings> = {
+  clothing: (task) => ({
+    imageSize: 64,
+    stem: ["relative-patch", "jigsaw"].includes(task ?? "") ? "patch" : "imagenet",
+  }),
   cifar10: () => ({ imageSize: 32, stem: "cifar" }),
 };
 const MORE_SEEDS = [1, 2];
 const LABELS = 25;
 
 interface Measured {
-  task: string;
+  name: string;
   seed: number;
   settings: Settings;
   rows: ResultRow[];
   difference: Difference;
 }
 
-async function measure(folder: string, set: string, task: string, settings: Settings): Promise<Measured> {
+async function measure(folder: string, set: string, name: string, settings: Settings): Promise<Measured> {
   const { seed = 0 } = settings;
-  const out = join(folder, set, `${task}-${seed}`);
+  const out = join(folder, set, `${name}-${seed}`);
   const file = join(out, "evals", "results", "result.json");
   if (!existsSync(file)) {
     rmSync(out, { recursive: true, force: true });
-    say(`${set}, ${task}, seed ${seed}: training`);
-    await pretrain({ ...settings, images: set, task, out });
+    say(`${set}, ${name}, seed ${seed}: training`);
+    await pretrain({ ...settings, images: set, out });
     const linear = { protocol: ["linear"], labelsPerClass: [LABELS], draws: 5 };
     await evaluate({ ...linear, runs: [out], images: set, name: "results" });
   }
@@ -49,18 +59,19 @@ async function measure(folder: string, set: string, task: string, settings: Sett
     differences: Difference[];
   };
   const difference = differences.find(({ baseline }) => baseline.endsWith(", untrained")) as Difference;
-  say(`${set}, ${task}, seed ${seed}: ${points(difference)}`);
-  return { task, seed, settings, rows, difference };
+  say(`${set}, ${name}, seed ${seed}: ${points(difference)}`);
+  return { name, seed, settings, rows, difference };
 }
 
 async function measureSet(folder: string, set: string, chosen: readonly string[], minutes: number) {
   const all: Measured[] = [];
-  for (const task of chosen) {
-    const settings = { minutes, model: "resnet10", width: 0.5, ...sets[set]?.(task) };
-    const first = await measure(folder, set, task, { ...settings, seed: 0 });
+  for (const name of chosen) {
+    const entry = entries[name];
+    const settings = { minutes, model: "resnet10", width: 0.5, ...entry, ...sets[set]?.(entry?.task) };
+    const first = await measure(folder, set, name, { ...settings, seed: 0 });
     all.push(first);
     if (first.difference.low > 0) continue;
-    for (const seed of MORE_SEEDS) all.push(await measure(folder, set, task, { ...settings, seed }));
+    for (const seed of MORE_SEEDS) all.push(await measure(folder, set, name, { ...settings, seed }));
   }
   return all;
 }
@@ -79,8 +90,8 @@ function markdown(set: string, measured: readonly Measured[]): string {
   const lines = [
     ["", ...layers, "against untrained"],
     layers.concat("", "").map(() => "---"),
-    ...measured.map(({ task, seed, rows, difference }) => [
-      seed ? `${task}, seed ${seed}` : task,
+    ...measured.map(({ name, seed, rows, difference }) => [
+      seed ? `${name}, seed ${seed}` : name,
       ...cells(layersOf(rows, difference.encoder), difference.layer),
       points(difference),
     ]),
@@ -106,7 +117,7 @@ const list = (text: string) => text.split(",");
 await new Command("results")
   .argument("<folder>", "where the runs are kept")
   .option("--sets <names>", "sets of images", list, Object.keys(sets))
-  .option("--tasks <names>", "tasks", list, Object.keys(tasks))
+  .option("--tasks <names>", "tasks", list, Object.keys(entries))
   .option("--minutes <number>", "of training, each", Number, 5)
   .action(async (folder: string, flags: { sets: string[]; tasks: string[]; minutes: number }) => {
     mkdirSync(folder, { recursive: true });

@@ -2,15 +2,17 @@
  * Colorization: from an image's lightness, what colours has it? Zhang, Isola & Efros, ECCV 2016,
  * https://arxiv.org/abs/1603.08511
  *
- * The encoder sees the lightness as a grey image of three equal channels, normalised like any other image: afterwards it takes
- * RGB images as it is. Departures: colours are predicted from all feature maps (a hypercolumn, Larsson et al. 2016,
- * https://arxiv.org/abs/1603.06668) instead of a network of dilated convolutions, so that any encoder will do; how frequent the bins
- * are is counted on the user's own images, not on ImageNet.
+ * The encoder sees the lightness as a grey image of three equal channels, normalised like any other image, and begins with
+ * first kernels that weigh the three alike: afterwards it takes RGB images as it is, and of their colours little more than the
+ * lightness reaches it. Departures: colours are predicted from the two deepest feature maps (a hypercolumn, Larsson et al. 2016,
+ * https://arxiv.org/abs/1603.06668) instead of a network of dilated convolutions, so that any encoder will do; how frequent the
+ * bins are is counted on the user's own images, not on ImageNet.
  */
 import { z } from "zod";
 import { labToRgb, lightnessToGrey, rgbToLab } from "../augment/lab.ts";
 import { fromUnit, toUnit } from "../augment/normalise.ts";
 import { UsageError } from "../errors.ts";
+import type { Encoder } from "../models/model.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
 import { cat, resize, tensor } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -26,6 +28,7 @@ const GREY = 1;
 export const colorization = defineTask({
   title: "Colorization",
   paper: "https://arxiv.org/abs/1603.08511",
+  crops: { minArea: 0.4 }, // much smaller ones show cloth, and not whose
   options: z.strictObject({
     loss: z
       .enum(["classes", "regression"])
@@ -47,6 +50,7 @@ export const colorization = defineTask({
     }
     const side = Math.max(1, Math.round(size / STRIDE));
     const read = options.loss === "classes" ? classReading(known, options) : regressionReading(known);
+    weighChannelsAlike(encoder);
     const head = new Hypercolumn(encoder, size, read.outputs, side);
     const middle = known.mean(0).toArray();
 
@@ -86,6 +90,15 @@ export const colorization = defineTask({
     };
   },
 });
+
+/**
+ * Gives each kernel that takes RGB the mean of its three channels. Grey images teach the differences between them nothing,
+ * and what is left of their random start would be noise to all that follows once colours are shown.
+ */
+function weighChannelsAlike(encoder: Encoder): void {
+  const first = encoder.parameters().find(({ shape }) => shape.length === 4 && shape[1] === 3);
+  if (first) noGrad(() => first.copy_(first.mean([1], true).expand(...first.shape)));
+}
 
 /** Lab must not be rounded to bf16. */
 const exactly = <T>({ device }: Tensor, body: () => T): T => autocast(device, "f32", body);

@@ -7,8 +7,10 @@ import { resize } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
 const CHANNELS = 64;
+/** With more of them the shallow maps answer, and the deep ones learn nothing: docs/RESULTS.md. */
+const MAPS = 2;
 
-/** All feature maps, brought to as many channels and one size, and added. */
+/** The deepest feature maps, brought to as many channels and one size, and added. */
 export class Hypercolumn extends Module {
   private readonly laterals: Conv2d[];
   private readonly bn: BatchNorm2d;
@@ -17,7 +19,8 @@ export class Hypercolumn extends Module {
 
   constructor(encoder: Encoder, size: number, outputs: number, side: number) {
     super();
-    this.laterals = Object.values(featureShapes(encoder, size)).map(([channels]) => new Conv2d(channels, CHANNELS, 1));
+    const shapes = Object.values(featureShapes(encoder, size)).slice(-MAPS);
+    this.laterals = shapes.map(([channels]) => new Conv2d(channels, CHANNELS, 1));
     this.bn = new BatchNorm2d(CHANNELS);
     this.out = new Conv2d(CHANNELS, outputs, 1, { bias: true });
     noGrad(() => this.out.weight.mul_(0.1)); // begin with no opinion: bins alike, or grey
@@ -27,10 +30,12 @@ export class Hypercolumn extends Module {
   /** Feature maps by name to (B, outputs, side, side). */
   predict(maps: Readonly<Record<string, Tensor>>): Tensor {
     const { side } = this;
-    const parts = Object.values(maps).map((map, i) => {
-      const part = (this.laterals[i] as Conv2d).forward(map);
-      return part.size(2) === side ? part : resize(part.to("f32"), side, side);
-    });
+    const parts = Object.values(maps)
+      .slice(-MAPS)
+      .map((map, i) => {
+        const part = (this.laterals[i] as Conv2d).forward(map);
+        return part.size(2) === side ? part : resize(part.to("f32"), side, side);
+      });
     const sum = parts.slice(1).reduce((total, part) => total.add(part), parts[0] as Tensor);
     return this.forward(sum);
   }
