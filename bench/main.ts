@@ -10,10 +10,12 @@ import { pretrainFromJpeg } from "./pretrain-from-jpeg.ts";
 import { findPython } from "./python.ts";
 import { type Row, table } from "./rows.ts";
 import type { Context } from "./runner.ts";
+import { taskStep } from "./task-step.ts";
 import { trainStep } from "./train-step.ts";
 
 const benches: Record<string, (context: Context) => Promise<Row[]>> = {
   "train-step": trainStep,
+  "task-step": taskStep,
   "pretrain-from-jpeg": pretrainFromJpeg,
   "op-call": opCall,
   decode,

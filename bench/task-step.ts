@@ -1,0 +1,50 @@
+/** A training step of each pretext task, beside the same step written out in PyTorch (bench/peers/tasks.py). */
+import { createEncoder } from "../src/models/index.ts";
+import { parseOptions } from "../src/options.ts";
+import { randomAt } from "../src/random.ts";
+import { taskEntry } from "../src/tasks/index.ts";
+import { cat, fromTypedArray, randn, resize } from "../src/torch/ops.ts";
+import type { Row } from "./rows.ts";
+import type { Context } from "./runner.ts";
+import { compareSteps, type Training, type Variant } from "./steps.ts";
+
+const BATCH = 64;
+const SIZE = 64;
+const CLASSES = Array.from({ length: 10 }, (_, i) => String(i));
+/** Patches are small, and the stem keeps them large. */
+const stems = {
+  "relative-patch": "patch",
+  jigsaw: "patch",
+  exemplar: "imagenet",
+  colorization: "imagenet",
+  rotation: "imagenet",
+  inpainting: "imagenet",
+  supervised: "imagenet",
+} as const;
+type Name = keyof typeof stems;
+
+export async function taskStep(context: Context): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const name of Object.keys(stems) as Name[]) {
+    context.say(`  ${name}`);
+    const peer = { script: "task_step.py", args: ["--task", name] };
+    const make = (variant: Variant) => training(name, variant);
+    rows.push(...(await compareSteps(context, { bench: "task-step", name, peer, batch: BATCH, make })));
+  }
+  return rows;
+}
+
+function training(name: Name, { memoryFormat }: Variant): Training {
+  const encoder = createEncoder({ model: "resnet10", width: 0.5, stem: stems[name] });
+  const { options, create } = taskEntry(name);
+  const spots = () => resize(randn([BATCH, 3, 8, 8]), SIZE, SIZE);
+  const about = { size: SIZE, count: BATCH, classes: CLASSES, sample: spots() };
+  const { modules, step, views = 1 } = create(encoder, parseOptions(options, {}), about);
+  const all = [encoder, ...Object.values(modules)];
+  for (const module of all) module.to({ memoryFormat });
+  const images = cat(Array.from({ length: views }, spots)).to({ memoryFormat });
+  const indices = Int32Array.from({ length: BATCH }, (_, i) => i);
+  const labels = fromTypedArray(BigInt64Array.from(indices, (i) => BigInt(i % CLASSES.length)));
+  let count = 0;
+  return { modules: all, loss: () => step(images, { indices, labels, random: randomAt(0, count++) }).loss };
+}
