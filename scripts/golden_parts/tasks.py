@@ -230,7 +230,42 @@ def supervised(batch=7, width=6):
     return {"batch": batch, "width": width, "labels": labels, "labelSmoothing": 0.1, "hardLoss": hard, **numbers}, arrays
 
 
+def exemplar_triplet(batch=3, copies=3, width=6, embedding=5, margin=0.5):
+    """Schroff et al. 2015, equations 1 to 4, over all pairs of copies: the nearest embedding of another image that is farther than
+    the copy (semi-hard), or the farthest of all where none is. One copy of all images comes after the other."""
+    embedded = fixed("exemplar-triplet.embedded", copies * batch, width)
+    (fc,) = filled(fc=nn.Linear(width, embedding))
+    points = [row / row.pow(2).sum().sqrt() for row in fc(embedded)]
+    total, pairs, right, triplets, semi_hard = 0, 0, 0, 0, 0
+    for i, anchor in enumerate(points):
+        strange = [(anchor - other).pow(2).sum() for k, other in enumerate(points) if k % batch != i % batch]
+        for j, copy in enumerate(points):
+            if j == i or j % batch != i % batch:
+                continue
+            positive = (anchor - copy).pow(2).sum()
+            farther = [d for d in strange if d > positive]
+            negative = min(farther) if farther else max(strange)
+            total = total + (margin + positive - negative).clamp(min=0)
+            pairs, right, triplets = pairs + 1, right + len(farther), triplets + len(strange)
+            semi_hard += len(farther) > 0
+    assert 0 < semi_hard < pairs, "both rules must be met"
+    loss = total / pairs
+    gradient, slope = torch.autograd.grad(loss, [embedded, fc.weight])
+    sizes = {"batch": batch, "copies": copies, "width": width, "embedding": embedding, "margin": margin}
+    return {**sizes, "loss": loss.item(), "accuracy": right / triplets}, {"gradient": gradient, "gradient.fc.weight": slope}
+
+
+def exemplar_softmax(batch=3, copies=3, width=6, hidden=8, classes=9):
+    """Dosovitskiy et al. 2014, equation 2: every image a class, and each copy of it told by a classifier."""
+    embedded = fixed("exemplar-softmax.embedded", copies * batch, width)
+    (head,) = filled(head=nn.Sequential(nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, classes)))
+    logits, target = head(embedded), [i % batch for i in range(copies * batch)]
+    loss = negative_log_likelihood(logits, target)
+    numbers, arrays = learned(loss, logits, target, embedded, **{"head.0.weight": head[0].weight, "head.3.weight": head[3].weight})
+    return {"batch": batch, "copies": copies, "width": width, "hidden": hidden, "classes": classes, **numbers}, arrays
+
+
 PARTS = {
     "patches": patches, "relative-patch": relative_patch, "jigsaw": jigsaw, "lab": lab, "colorization": colorization,
-    "inpainting": inpainting, "supervised": supervised,
+    "inpainting": inpainting, "supervised": supervised, "exemplar-triplet": exemplar_triplet, "exemplar-softmax": exemplar_softmax,
 }

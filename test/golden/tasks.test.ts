@@ -4,6 +4,7 @@ import { labToRgb, rgbToLab } from "../../src/augment/lab.ts";
 import { Encoder } from "../../src/models/model.ts";
 import { colourPlane, frequencies, rebalance, softEncode } from "../../src/tasks/colour-bins.ts";
 import { classReading, regressionReading } from "../../src/tasks/colour-readings.ts";
+import { exemplar } from "../../src/tasks/exemplar.ts";
 import { inpainting } from "../../src/tasks/inpainting.ts";
 import { jigsaw } from "../../src/tasks/jigsaw.ts";
 import { cutPatches, normalisePatches } from "../../src/tasks/patches.ts";
@@ -126,6 +127,26 @@ describe("a step's loss and gradients", () => {
       const options = jigsaw.options.parse({ hidden, embedding, permutations: permutations.length, orders: 4 });
       const create = (encoder: Encoder) => jigsaw.create(encoder, options, about(32, images));
       expectGoldenStep("jigsaw", [batch * 9, width], create, images);
+    });
+  });
+
+  test("exemplar, by triplets", () => {
+    const { batch = 0, copies = 0, width = 0, embedding, margin } = golden["exemplar-triplet"] ?? {};
+    scope(() => {
+      const images = pictures("exemplar", copies * batch, 16);
+      const options = exemplar.options.parse({ loss: "triplet", copies, embedding, margin });
+      const create = (encoder: Encoder) => exemplar.create(encoder, options, about(16, images));
+      expectGoldenStep("exemplar-triplet", [copies * batch, width], create, images);
+    });
+  });
+
+  test("exemplar, each image a class", () => {
+    const { batch = 0, copies = 0, width = 0, hidden, classes = 0 } = golden["exemplar-softmax"] ?? {};
+    scope(() => {
+      const images = pictures("exemplar", batch, 32);
+      const options = exemplar.options.parse({ loss: "softmax", copies, hidden, classes });
+      const create = (encoder: Encoder) => exemplar.create(encoder, options, { ...about(16, images), count: classes });
+      expectGoldenStep("exemplar-softmax", [copies * batch, width], create, images);
     });
   });
 
