@@ -2,13 +2,13 @@
  * What each pretext task is worth: `npx tsx bench/results.ts FOLDER [--sets clothing,cifar10] [--minutes 5]`.
  *
  * Trains every task for the same minutes on the same photos, measures each layer of what it learned beside the same network
- * untrained, and prints one table a set. A task whose interval touches zero is trained with two more seeds. Runs stay in FOLDER:
- * started again, it goes on where it was.
+ * untrained, and prints one table a set. A task whose interval touches zero is trained with two more seeds, and the three are
+ * compared together. Runs stay in FOLDER: started again, it goes on where it was.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Command } from "commander";
-import { evaluate } from "../src/evaluate/evaluate.ts";
+import { type Evaluation, evaluate } from "../src/evaluate/evaluate.ts";
 import type { Difference, ResultRow } from "../src/evaluate/result.ts";
 import { PIXELS } from "../src/evaluate/subjects.ts";
 import { tasks } from "../src/tasks/index.ts";
@@ -37,30 +37,50 @@ const LABELS = 25;
 
 interface Measured {
   name: string;
-  seed: number;
   settings: Settings;
   rows: ResultRow[];
   difference: Difference;
 }
 
+type Found = Pick<Evaluation, "rows" | "differences">;
+
+/** The linear probe of every layer of some runs, kept in the first one's folder. */
+async function evaluated(runs: string[], images: string, name: string): Promise<Found> {
+  const file = join(runs[0] as string, "evals", name, "result.json");
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Found;
+  return evaluate({ runs, images, name, protocol: ["linear"], labelsPerClass: [LABELS], draws: 5 });
+}
+
+const isUntrained = ({ baseline }: Difference) => baseline.includes(", untrained");
+
 async function measure(folder: string, set: string, name: string, settings: Settings): Promise<Measured> {
   const { seed = 0 } = settings;
-  const out = join(folder, set, `${name}-${seed}`);
-  const file = join(out, "evals", "results", "result.json");
-  if (!existsSync(file)) {
+  const out = runFolder(folder, set, name, seed);
+  if (!existsSync(join(out, "evals", "results"))) {
     rmSync(out, { recursive: true, force: true });
     say(`${set}, ${name}, seed ${seed}: training`);
     await pretrain({ ...settings, images: set, out });
-    const linear = { protocol: ["linear"], labelsPerClass: [LABELS], draws: 5 };
-    await evaluate({ ...linear, runs: [out], images: set, name: "results" });
   }
-  const { rows, differences } = JSON.parse(readFileSync(file, "utf8")) as {
-    rows: ResultRow[];
-    differences: Difference[];
-  };
-  const difference = differences.find(({ baseline }) => baseline.endsWith(", untrained")) as Difference;
+  const { rows, differences } = await evaluated([out], set, "results");
+  const difference = differences.find(isUntrained) as Difference;
   say(`${set}, ${name}, seed ${seed}: ${points(difference)}`);
-  return { name, seed, settings, rows, difference };
+  return { name: seed ? `${name}, seed ${seed}` : name, settings, rows, difference };
+}
+
+const runFolder = (folder: string, set: string, name: string, seed: number) => join(folder, set, `${name}-${seed}`);
+
+/** All seeds of a task together: the mean of each layer, and one interval. */
+async function measureTogether(folder: string, set: string, name: string, settings: Settings): Promise<Measured> {
+  const runs = [0, ...MORE_SEEDS].map((seed) => runFolder(folder, set, name, seed));
+  const { rows, differences } = await evaluated(runs, set, "seeds");
+  const difference = differences.findLast(isUntrained) as Difference;
+  const own = rows.filter(({ encoder }) => runs.map((run) => basename(run)).includes(encoder));
+  const layers = [...new Set(own.map(({ layer }) => layer))].map((layer) => {
+    const same = own.filter((row) => row.layer === layer) as [ResultRow, ...ResultRow[]];
+    const value = same.reduce((sum, row) => sum + row.value, 0) / same.length;
+    return { ...same[0], encoder: difference.encoder, value };
+  });
+  return { name: `${name}, ${runs.length} seeds together`, settings, rows: layers, difference };
 }
 
 async function measureSet(folder: string, set: string, chosen: readonly string[], minutes: number) {
@@ -72,6 +92,7 @@ async function measureSet(folder: string, set: string, chosen: readonly string[]
     all.push(first);
     if (first.difference.low > 0) continue;
     for (const seed of MORE_SEEDS) all.push(await measure(folder, set, name, { ...settings, seed }));
+    all.push(await measureTogether(folder, set, name, settings));
   }
   return all;
 }
@@ -90,13 +111,14 @@ function markdown(set: string, measured: readonly Measured[]): string {
   const lines = [
     ["", ...layers, "against untrained"],
     layers.concat("", "").map(() => "---"),
-    ...measured.map(({ name, seed, rows, difference }) => [
-      seed ? `${name}, seed ${seed}` : name,
+    ...measured.map(({ name, rows, difference }) => [
+      name,
       ...cells(layersOf(rows, difference.encoder), difference.layer),
       points(difference),
     ]),
   ];
-  const stems = new Map(measured.filter(({ seed }) => seed === 0).map((one) => [one.settings.stem ?? "", one]));
+  const firsts = measured.filter(({ settings }) => settings.seed === 0);
+  const stems = new Map(firsts.map((one) => [one.settings.stem ?? "", one]));
   for (const [stem, { rows, difference }] of stems) {
     const untrained = cells(layersOf(rows, difference.baseline), difference.baselineLayer);
     lines.push([`untrained, stem ${stem}`, ...untrained, ""]);

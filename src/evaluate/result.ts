@@ -17,7 +17,10 @@ export interface ResultRow {
   draws: number;
 }
 
-/** A trained encoder against a baseline, on the same test images and draws, each at its best layer. */
+/**
+ * A trained encoder against a baseline, on the same test images and draws, each at its best layer. Or several of one recipe, that
+ * differ in nothing but their seed, each against its own baseline: "NAME and 2 more", with all of their draws.
+ */
 export interface Difference {
   encoder: string;
   baseline: string;

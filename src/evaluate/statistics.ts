@@ -14,6 +14,8 @@ export interface BootstrapOptions {
   resamples?: number;
   /** The part of the resampled means that lies within the interval. */
   level?: number;
+  /** The draws are of so many trainings, as many of each, one training after the other: trainings are resampled first. */
+  trainings?: number;
   /** (N): the class of each test image. With it, the mean of the classes' accuracies; without, of all images. */
   labels?: ArrayLike<number>;
 }
@@ -57,19 +59,22 @@ export function pairedBootstrap(
 
 function bootstrap(
   marks: Marks,
-  { seed = 0, resamples = 2000, level = 0.95, labels }: BootstrapOptions,
+  { seed = 0, resamples = 2000, level = 0.95, trainings = 1, labels }: BootstrapOptions,
 ): { value: number; low: number; high: number } {
   const images = marks[0]?.length ?? 0;
   const classes = classesOf(images, labels);
   const random = randomAt(seed, marks.length, images);
   const scores = new Float64Array(images);
   const chosen = Int32Array.from({ length: images }, (_, i) => i);
+  const each = marks.length / trainings;
+  if (!Number.isInteger(each)) throw new SelfsightError(`${marks.length} draws are not as many of ${trainings} each.`);
   const mean = () => classMean(scores, chosen, classes) / marks.length;
 
   addUp(marks, marks.keys(), scores);
   const value = mean();
   const means = Float64Array.from({ length: resamples }, () => {
-    const draws = Array.from(marks, () => below(random, marks.length));
+    const runs = Array.from({ length: trainings }, () => (trainings > 1 ? below(random, trainings) : 0));
+    const draws = runs.flatMap((run) => Array.from({ length: each }, () => run * each + below(random, each)));
     addUp(marks, draws, scores); // first over the draws: then a resample is one pass over the images
     for (let i = 0; i < images; i++) chosen[i] = below(random, images);
     return mean();

@@ -13,6 +13,8 @@ export interface Subject {
   imageSize: number;
   /** What it is compared with: the name of another subject. */
   baselines: readonly string[];
+  /** Runs of one recipe differ in nothing but their seed. */
+  recipe?: string;
   features(store: PixelStore, compute: Compute): Promise<LayerFeatures>;
 }
 
@@ -22,6 +24,7 @@ export const PIXELS = "pixels 32×32";
 /** The trained encoder, the same network with the very weights it began with, and the pixels. */
 export function subjectsOf(folder: string, names: ReadonlySet<string>): Subject[] {
   const config = finishedConfig(folder);
+  const recipe = JSON.stringify({ ...config, seed: 0, out: "" });
   const name = unique(basename(folder), names);
   const untrained = `${name}, untrained`;
   const encode = (make: () => ReturnType<typeof createEncoder>) => async (store: PixelStore, compute: Compute) => {
@@ -41,6 +44,7 @@ export function subjectsOf(folder: string, names: ReadonlySet<string>): Subject[
       name,
       imageSize: config.imageSize,
       baselines: [untrained, PIXELS],
+      recipe,
       features: encode(() => loadEncoder(folder).encoder),
     },
     { name: untrained, imageSize: config.imageSize, baselines: [], features: encode(initial) },

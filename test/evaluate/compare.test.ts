@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { compare, type Measured } from "../../src/evaluate/compare.ts";
+import type { Subject } from "../../src/evaluate/subjects.ts";
+
+const IMAGES = 400;
+
+/** Three draws, in which the first `right` of every 100 test images are classified rightly. */
+function measured(encoder: string, layer: string, right: number, heldOut = right / 100): Measured {
+  const marks = Uint8Array.from({ length: IMAGES }, (_, i) => (i % 100 < right ? 1 : 0));
+  const row = { encoder, protocol: "linear", layer, labelsPerClass: 5, metric: "accuracy", value: right / 100 };
+  const bounds = { low: right / 100, high: right / 100, n: IMAGES, draws: 3 };
+  return { row: { ...row, ...bounds } as Measured["row"], correct: [marks, marks, marks], heldOut };
+}
+
+const subject = (name: string, recipe?: string): Subject[] => [
+  { name, imageSize: 32, baselines: [`${name}, untrained`], ...(recipe && { recipe }), features: async () => ({}) },
+  { name: `${name}, untrained`, imageSize: 32, baselines: [], features: async () => ({}) },
+];
+
+test("each encoder speaks by the layer that was best on held-out labels, not by the one that tested best", () => {
+  const rows = [measured("a", "early", 50, 0.7), measured("a", "late", 60, 0.6), measured("a, untrained", "early", 40)];
+  const [difference, ...others] = compare(rows, subject("a"), 0);
+  expect(others).toEqual([]);
+  expect(difference).toMatchObject({ encoder: "a", layer: "early", baseline: "a, untrained", baselineLayer: "early" });
+  expect(difference?.difference).toBeCloseTo(0.1);
+});
+
+test("runs of one recipe are compared together too, each with its own baseline; others are not", () => {
+  const names = ["a", "b", "other"];
+  const rows = names.flatMap((name, i) => [
+    measured(name, "late", 50 + 10 * i),
+    measured(`${name}, untrained`, "early", 40),
+  ]);
+  const subjects = [...subject("a", "one"), ...subject("b", "one"), ...subject("other", "another")];
+  const differences = compare(rows, subjects, 0);
+  expect(differences.map(({ encoder }) => encoder)).toEqual(["a", "b", "other", "a and 1 more"]);
+  const together = differences[3];
+  expect(together).toMatchObject({ baseline: "a, untrained and 1 more", layer: "late", draws: 6, n: IMAGES });
+  expect(together?.value).toBeCloseTo(0.55);
+  expect(together?.difference).toBeCloseTo(0.15);
+});
+
+test("how much trainings differ widens the interval of all together, however many draws each has", () => {
+  const pair = (first: number, second: number) => {
+    const rows = [first, second].flatMap((right, i) => [
+      measured(`run-${i}`, "late", right),
+      measured(`run-${i}, untrained`, "early", 40),
+    ]);
+    return compare(rows, [...subject("run-0", "one"), ...subject("run-1", "one")], 0).at(-1);
+  };
+  const [steady, lucky] = [pair(50, 50), pair(42, 58)];
+  expect(lucky?.difference).toBeCloseTo(steady?.difference ?? Number.NaN);
+  expect(lucky?.low).toBeLessThan(0.03); // a resample of the worse training alone: +2 points
+  expect(steady?.low).toBeGreaterThan(0.06);
+});
