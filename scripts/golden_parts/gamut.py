@@ -1,4 +1,5 @@
-"""CIE Lab from first principles: the matrix from the primaries' chromaticities, and the gamut from all 16.7 million colours."""
+"""CIE Lab from first principles: the matrix from the primaries' chromaticities, and the bins that the gamut's hull meets."""
+import itertools
 import math
 
 import torch
@@ -35,14 +36,18 @@ def to_rgb(lab):
 
 
 def bins_of_colours(grid):
-    """The corners of every square of the grid in which some 8-bit colour lies, by a walk through all of them; sorted."""
-    levels = torch.arange(256, dtype=torch.float64) / 255
-    touched = set()
-    for red in levels:
-        green, blue = torch.meshgrid(levels, levels, indexing="ij")
-        lab = to_lab(torch.stack([red.expand_as(green), green, blue])[None])[0]
-        squares = (lab[1:].flatten(1) / grid).floor().long() + 64
-        for square in torch.unique(squares[0] * 128 + squares[1]).tolist():
-            touched.add((square // 128 - 64, square % 128 - 64))
-    corners = {(a + i, b + j) for a, b in touched for i in (0, 1) for j in (0, 1)}
+    """The corners of every square of the grid that the convex hull of the colours meets; sorted. A square does not meet it when
+    in some direction all of the square lies farther out than any colour."""
+    levels = torch.arange(0, 256, 5, dtype=torch.float64) / 255
+    colours = to_lab(torch.stack(torch.meshgrid(levels, levels, levels, indexing="ij"))[None].flatten(3))[0, 1:].flatten(1)
+    corners = set()
+    squares = [(x, y) for x in range(-13, 13) for y in range(-13, 13)]
+    apart = torch.zeros(len(squares), dtype=torch.bool)
+    four = torch.tensor([[[x, y], [x + 1, y], [x, y + 1], [x + 1, y + 1]] for x, y in squares], dtype=torch.float64) * grid
+    for step in range(3600):
+        angle = step * math.pi / 1800
+        direction = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
+        apart |= (four @ direction).amin(1) > (direction @ colours).max()
+    for x, y in itertools.compress(squares, (~apart).tolist()):
+        corners |= {(x + i, y + j) for i in (0, 1) for j in (0, 1)}
     return [[a * grid, b * grid] for a, b in sorted(corners)]

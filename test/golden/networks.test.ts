@@ -6,6 +6,7 @@ import { createEncoder, models } from "../../src/models/index.ts";
 import type { Encoder } from "../../src/models/model.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { Linear } from "../../src/torch/nn/layers.ts";
+import type { Buffer } from "../../src/torch/nn/module.ts";
 import { fromTypedArray } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
@@ -44,7 +45,7 @@ expectNoLeak();
 function build({ model, width }: Case) {
   const encoder = createEncoder({ model, width });
   const fc = new Linear(encoder.outDim, 4);
-  const state = new Map([...encoder.state(), ...prefixed({ fc })]);
+  const state: Map<string, Buffer> = new Map([...encoder.state(), ...prefixed({ fc })]);
   return { encoder, fc, state };
 }
 
@@ -119,9 +120,10 @@ describe.each(Object.entries(networks))("%s", (label, golden) => {
       const [count, , size] = golden.images.shape;
       const cotangent = golden.cotangent as { name: string; shape: number[] };
       scope(() => {
-        const images = fromTypedArray(goldenPictures(golden.images.name, count, size), golden.images.shape);
+        for (const tensor of state.values()) if (tensor.dim) tensor.replace(tensor.to("f64"));
+        const images = fromTypedArray(goldenPictures(golden.images.name, count, size), golden.images.shape).to("f64");
         const logits = fc.forward(encoder.train().forward(images));
-        logits.backward(fromTypedArray(goldenValues(cotangent.name, cotangent.shape), cotangent.shape));
+        logits.backward(fromTypedArray(goldenValues(cotangent.name, cotangent.shape), cotangent.shape).to("f64"));
         for (const [name, { norm, first }] of Object.entries(golden.gradients ?? {})) {
           const gradient = state.get(name)?.grad as Tensor;
           expect(gradient.to("f64").pow(2).sum().sqrt().item() / norm, name).toBeCloseTo(1, 3);

@@ -3,7 +3,8 @@ import { rgbToLab } from "../../src/augment/lab.ts";
 import { fromUnit, toUnit } from "../../src/augment/normalise.ts";
 import { createEncoder } from "../../src/models/index.ts";
 import { colorization, lightness } from "../../src/tasks/colorization.ts";
-import { annealedMean, colourPlane, gamutBins, rebalance, softEncode } from "../../src/tasks/colour-bins.ts";
+import { annealedMean, colourPlane, rebalance, softEncode } from "../../src/tasks/colour-bins.ts";
+import { gamutBins } from "../../src/tasks/gamut.ts";
 import { cat, rand, resize, tensor } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
@@ -21,11 +22,17 @@ function pairs(x: Tensor, width = 2): number[][] {
 const largest = (x: Tensor) => x.abs().amax([0, 1, 2, 3]).item();
 
 describe("bins of colours", () => {
-  test("at a grid of 10 there are 309, grey among them", () => {
-    const bins = gamutBins(10);
-    expect(bins).toHaveLength(309);
-    expect(bins).toContainEqual([0, 0]);
-    expect(bins.every(([a, b]) => a % 10 === 0 && b % 10 === 0)).toBe(true);
+  test("at a grid of 10 they are the authors' 313", () => {
+    // Of resources/pts_in_hull.npy: for a = -90, -80, ... 100, the least and the greatest b.
+    const spans = [
+      [50, 90], [20, 90], [0, 90], [-20, 90], [-30, 100], [-40, 100], [-50, 100], [-50, 100], [-60, 100], [-70, 100],
+      [-80, 90], [-80, 90], [-90, 90], [-100, 90], [-100, 80], [-110, 80], [-110, 80], [-110, 70], [-110, 70], [-90, 0],
+    ]; // biome-ignore format: one line for each sign of a
+    const theirs = spans.flatMap(([low = 0, high = 0], i) =>
+      Array.from({ length: (high - low) / 10 + 1 }, (_, k) => [-90 + 10 * i, low + 10 * k]),
+    );
+    expect(theirs).toHaveLength(313);
+    expect(gamutBins(10)).toEqual(theirs);
   });
 
   test.each([5, 10, 40])("at a grid of %i a colour is spread over its five nearest of all bins", (grid) => {
