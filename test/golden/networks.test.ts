@@ -6,11 +6,10 @@ import { createEncoder, models } from "../../src/models/index.ts";
 import type { Encoder } from "../../src/models/model.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { Linear } from "../../src/torch/nn/layers.ts";
-import type { Buffer } from "../../src/torch/nn/module.ts";
 import { fromTypedArray } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
-import { loadState, prefixed } from "../../src/train/checkpoint.ts";
+import { loadState } from "../../src/train/checkpoint.ts";
 import { goldenParameter, goldenPictures, goldenValues } from "../fixtures/golden/formula.ts";
 import { expectNoLeak } from "../live.ts";
 import { difference, goldenJson, goldenTensors, type Stored } from "./store.ts";
@@ -45,7 +44,10 @@ expectNoLeak();
 function build({ model, width }: Case) {
   const encoder = createEncoder({ model, width });
   const fc = new Linear(encoder.outDim, 4);
-  const state: Map<string, Buffer> = new Map([...encoder.state(), ...prefixed({ fc })]);
+  const state = new Map([
+    ...encoder.state(),
+    ...[...fc.state()].map(([name, buffer]) => [`fc.${name}`, buffer] as const),
+  ]);
   return { encoder, fc, state };
 }
 
