@@ -14,14 +14,14 @@ import { PIXELS } from "../src/evaluate/subjects.ts";
 import { tasks } from "../src/tasks/index.ts";
 import type { PretrainOptions } from "../src/train/options.ts";
 import { pretrain } from "../src/train/pretrain.ts";
+import { runFiles } from "../src/train/run.ts";
 
 type Settings = Omit<PretrainOptions, "images">;
 
-/** Every task as it is, and colorization in both of its forms. */
+/** Every task as it is. */
 const entries: Record<string, Settings> = {
   ...Object.fromEntries(Object.keys(tasks).map((task) => [task, { task }])),
-  supervised: { task: "supervised", split: "train" },
-  "colorization-regression": { task: "colorization", taskOptions: { loss: "regression" } },
+  supervised: { task: "supervised", split: "train" }, // the labels that the probe may draw from, and no others
 };
 
 /** Patches of photos are small: their networks halve them less often. Images of 32 pixels are halved late in any case. */
@@ -37,42 +37,60 @@ const LABELS = 25;
 
 interface Measured {
   name: string;
-  settings: Settings;
+  /** The first layers, where its untrained network has a line in the table. */
+  stem: string;
   rows: ResultRow[];
   difference: Difference;
 }
 
 type Found = Pick<Evaluation, "rows" | "differences">;
 
-/** The linear probe of every layer of some runs, kept in the first one's folder. */
-async function evaluated(runs: string[], images: string, name: string): Promise<Found> {
-  const file = join(runs[0] as string, "evals", name, "result.json");
-  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Found;
-  return evaluate({ runs, images, name, protocol: ["linear"], labelsPerClass: [LABELS], draws: 5 });
+/** How long, and on how many cores: the same for all. */
+interface Effort {
+  folder: string;
+  minutes: number;
+  threads?: number | undefined;
 }
+
+/** The linear probe of every layer of some runs, kept in the first one's folder. */
+async function evaluated(runs: string[], images: string, name: string, { threads }: Effort): Promise<Found> {
+  const file = join(runs[0] as string, "evals", name, "result.json");
+  if (existsSync(file)) {
+    const found = JSON.parse(readFileSync(file, "utf8")) as Found & { options: { runs: string[] } };
+    if (String(found.options.runs) === String(runs)) return found;
+    rmSync(file); // of other tasks than those asked for now
+  }
+  const options = { runs, images, name, protocol: ["linear"], labelsPerClass: [LABELS], draws: 5, threads };
+  return evaluate(options, (what) => say(`${images}: ${what}`));
+}
+
+/** Trains a task on a set, if that was not done before. Gives the run's folder. */
+async function trained(set: string, name: string, seed: number, { folder, minutes, threads }: Effort): Promise<string> {
+  const out = join(folder, set, `${name}-${seed}`);
+  if (existsSync(runFiles(out).encoder)) return out;
+  rmSync(out, { recursive: true, force: true });
+  say(`${set}: training ${name}, seed ${seed}`);
+  await pretrain({ minutes, threads, seed, ...settingsOf(set, name), images: set, out });
+  return out;
+}
+
+const settingsOf = (set: string, name: string): Settings => ({
+  model: "resnet10",
+  width: 0.5,
+  ...entries[name],
+  ...sets[set]?.(entries[name]?.task),
+});
 
 const isUntrained = ({ baseline }: Difference) => baseline.includes(", untrained");
 
-async function measure(folder: string, set: string, name: string, settings: Settings): Promise<Measured> {
-  const { seed = 0 } = settings;
-  const out = runFolder(folder, set, name, seed);
-  if (!existsSync(join(out, "evals", "results"))) {
-    rmSync(out, { recursive: true, force: true });
-    say(`${set}, ${name}, seed ${seed}: training`);
-    await pretrain({ ...settings, images: set, out });
-  }
-  const { rows, differences } = await evaluated([out], set, "results");
-  const difference = differences.find(isUntrained) as Difference;
-  say(`${set}, ${name}, seed ${seed}: ${points(difference)}`);
-  return { name: seed ? `${name}, seed ${seed}` : name, settings, rows, difference };
+/** A line for each run, by the name of its encoder, and the difference to the untrained network. */
+function lineOf(label: string, stem: string, run: string, { rows, differences }: Found): Measured {
+  const difference = differences.find((one) => isUntrained(one) && one.encoder === basename(run)) as Difference;
+  return { name: label, stem, rows, difference };
 }
 
-const runFolder = (folder: string, set: string, name: string, seed: number) => join(folder, set, `${name}-${seed}`);
-
 /** All seeds of a task together: the mean of each layer, and one interval. */
-async function measureTogether(folder: string, set: string, name: string, settings: Settings): Promise<Measured> {
-  const runs = [0, ...MORE_SEEDS].map((seed) => runFolder(folder, set, name, seed));
-  const { rows, differences } = await evaluated(runs, set, "seeds");
+function togetherOf(label: string, stem: string, runs: readonly string[], { rows, differences }: Found): Measured {
   const difference = differences.findLast(isUntrained) as Difference;
   const own = rows.filter(({ encoder }) => runs.map((run) => basename(run)).includes(encoder));
   const layers = [...new Set(own.map(({ layer }) => layer))].map((layer) => {
@@ -80,19 +98,25 @@ async function measureTogether(folder: string, set: string, name: string, settin
     const value = same.reduce((sum, row) => sum + row.value, 0) / same.length;
     return { ...same[0], encoder: difference.encoder, value };
   });
-  return { name: `${name}, ${runs.length} seeds together`, settings, rows: layers, difference };
+  return { name: label, stem, rows: layers, difference };
 }
 
-async function measureSet(folder: string, set: string, chosen: readonly string[], minutes: number) {
+/** Every task once; those whose interval touches zero with more seeds. */
+async function measureSet(set: string, chosen: readonly string[], effort: Effort): Promise<Measured[]> {
+  const runs: string[] = [];
+  for (const name of chosen) runs.push(await trained(set, name, 0, effort));
+  const found = await evaluated(runs, set, "results", effort);
   const all: Measured[] = [];
-  for (const name of chosen) {
-    const entry = entries[name];
-    const settings = { minutes, model: "resnet10", width: 0.5, ...entry, ...sets[set]?.(entry?.task) };
-    const first = await measure(folder, set, name, { ...settings, seed: 0 });
+  for (const [i, name] of chosen.entries()) {
+    const { stem = "" } = settingsOf(set, name);
+    const first = lineOf(name, stem, runs[i] as string, found);
     all.push(first);
     if (first.difference.low > 0) continue;
-    for (const seed of MORE_SEEDS) all.push(await measure(folder, set, name, { ...settings, seed }));
-    all.push(await measureTogether(folder, set, name, settings));
+    const seeds = [runs[i] as string];
+    for (const seed of MORE_SEEDS) seeds.push(await trained(set, name, seed, effort));
+    const more = await evaluated(seeds, set, "seeds", effort);
+    all.push(...MORE_SEEDS.map((seed, j) => lineOf(`${name}, seed ${seed}`, "", seeds[j + 1] as string, more)));
+    all.push(togetherOf(`${name}, ${seeds.length} seeds together`, "", seeds, more));
   }
   return all;
 }
@@ -117,8 +141,7 @@ function markdown(set: string, measured: readonly Measured[]): string {
       points(difference),
     ]),
   ];
-  const firsts = measured.filter(({ settings }) => settings.seed === 0);
-  const stems = new Map(firsts.map((one) => [one.settings.stem ?? "", one]));
+  const stems = new Map(measured.filter(({ stem }) => stem).map((one) => [one.stem, one]));
   for (const [stem, { rows, difference }] of stems) {
     const untrained = cells(layersOf(rows, difference.baseline), difference.baselineLayer);
     lines.push([`untrained, stem ${stem}`, ...untrained, ""]);
@@ -141,10 +164,12 @@ await new Command("results")
   .option("--sets <names>", "sets of images", list, Object.keys(sets))
   .option("--tasks <names>", "tasks", list, Object.keys(entries))
   .option("--minutes <number>", "of training, each", Number, 5)
-  .action(async (folder: string, flags: { sets: string[]; tasks: string[]; minutes: number }) => {
+  .option("--threads <number>", "CPU threads; default: all cores", Number)
+  .action(async (folder: string, flags: Omit<Effort, "folder"> & { sets: string[]; tasks: string[] }) => {
     mkdirSync(folder, { recursive: true });
     for (const set of flags.sets) {
-      process.stdout.write(`${markdown(set, await measureSet(folder, set, flags.tasks, flags.minutes))}\n`);
+      const measured = await measureSet(set, flags.tasks, { folder, ...flags });
+      process.stdout.write(`${markdown(set, measured)}\n`);
     }
   })
   .parseAsync();

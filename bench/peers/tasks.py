@@ -214,7 +214,11 @@ class Colorization(Task):
         plane = torch.cartesian_prod(axis, axis)
         self.register_buffer("centres", plane[plane.norm(dim=1).argsort()[: self.bins]])
         self.register_buffer("weights", torch.ones(self.bins))
-        self.laterals = nn.ModuleList(nn.Conv2d(inputs, 64, 1, bias=False) for inputs in self.encoder.channels[-2:])
+        scales, inputs = (4, 8), self.encoder.channels[-2:]  # of maps 16 and 32 times smaller than the image
+        self.laterals = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(channels, 64 * scale**2, 1, bias=False), nn.PixelShuffle(scale))
+            for channels, scale in zip(inputs, scales)
+        )
         self.head = nn.Sequential(nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.Conv2d(64, self.bins, 1))
 
     def loss(self, images):
@@ -227,10 +231,7 @@ class Colorization(Task):
             grey = torch.where(light < 0.0031308, 12.92 * light, curve).clamp(0, 1)
             seen = from_unit(grey.expand(-1, 3, -1, -1)).contiguous(memory_format=torch.channels_last)
         maps = self.encoder.features(seen)[-2:]
-        parts = [
-            functional.interpolate(lateral(part).float(), (side, side), mode="bilinear")
-            for lateral, part in zip(self.laterals, maps)
-        ]
+        parts = [lateral(part) for lateral, part in zip(self.laterals, maps)]
         logits = self.head(sum(parts)).float().permute(0, 2, 3, 1).flatten(0, 2)
         with torch.autocast("cpu", enabled=False):
             colours = functional.interpolate(lab[:, 1:], (side, side), mode="bilinear", antialias=True)

@@ -91,6 +91,7 @@ def resampling(family):
         case("upsample_bilinear2d", image(), [9, 7], align)
         case("upsample_bicubic2d", image(), [4, 8], align)
     case("upsample_nearest2d", image(), [9, 3])
+    case("pixel_shuffle", v("squares", 2, 12, 3, 2), 2)
     large = lambda: v("large", 1, 2, 16, 12)
     for name in ("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"):
         case(name, large(), [5, 7], False)

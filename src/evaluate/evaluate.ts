@@ -82,7 +82,7 @@ export async function evaluate(options: EvaluateOptions, onProgress?: (what: str
   const chosen = chooseProtocols(config);
   const compute = await chooseCompute(config);
   const subjects: Subject[] = [];
-  for (const run of config.runs) subjects.push(...subjectsOf(run, new Set(subjects.map(({ name }) => name))));
+  for (const run of config.runs) subjects.push(...subjectsOf(run, subjects));
   subjects.push(pixelSubject(Math.min(...subjects.map(({ imageSize }) => imageSize))));
   const file = resultFile(config.runs[0] as string, config.name);
   const { train, test, classes } = labelledParts(await openImages(config.images, { say: onProgress }), config);

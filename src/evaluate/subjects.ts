@@ -15,18 +15,23 @@ export interface Subject {
   baselines: readonly string[];
   /** Runs of one recipe differ in nothing but their seed. */
   recipe?: string;
+  /** Untrained networks of one start are the same, weight by weight. */
+  start?: string;
   features(store: PixelStore, compute: Compute): Promise<LayerFeatures>;
 }
 
 /** Raw pixels, for whoever asks whether a network is needed at all. */
 export const PIXELS = "pixels 32×32";
 
-/** The trained encoder, the same network with the very weights it began with, and the pixels. */
-export function subjectsOf(folder: string, names: ReadonlySet<string>): Subject[] {
+/** The trained encoder, and the same network with the very weights it began with, unless that is among the `others`. */
+export function subjectsOf(folder: string, others: readonly Subject[]): Subject[] {
   const config = finishedConfig(folder);
   const recipe = JSON.stringify({ ...config, seed: 0, out: "" });
-  const name = unique(basename(folder), names);
-  const untrained = `${name}, untrained`;
+  const name = unique(basename(folder), new Set(others.map((other) => other.name)));
+  const { model, width, stem, seed, imageSize } = config;
+  const start = JSON.stringify({ model, width, stem, seed, imageSize });
+  const known = others.find((other) => other.start === start);
+  const untrained = known?.name ?? `${name}, untrained`;
   const encode = (make: () => ReturnType<typeof createEncoder>) => async (store: PixelStore, compute: Compute) => {
     const encoder = make().to({ device: compute.device, memoryFormat: "channels_last" });
     try {
@@ -36,19 +41,17 @@ export function subjectsOf(folder: string, names: ReadonlySet<string>): Subject[
     }
   };
   const initial = () => {
-    manualSeed(config.seed);
+    manualSeed(seed);
     return createEncoder(config);
   };
-  return [
-    {
-      name,
-      imageSize: config.imageSize,
-      baselines: [untrained, PIXELS],
-      recipe,
-      features: encode(() => loadEncoder(folder).encoder),
-    },
-    { name: untrained, imageSize: config.imageSize, baselines: [], features: encode(initial) },
-  ];
+  const trained = {
+    name,
+    imageSize,
+    baselines: [untrained, PIXELS],
+    recipe,
+    features: encode(() => loadEncoder(folder).encoder),
+  };
+  return known ? [trained] : [trained, { name: untrained, imageSize, baselines: [], start, features: encode(initial) }];
 }
 
 export function pixelSubject(imageSize: number): Subject {

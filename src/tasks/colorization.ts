@@ -28,7 +28,7 @@ const GREY = 1;
 export const colorization = defineTask({
   title: "Colorization",
   paper: "https://arxiv.org/abs/1603.08511",
-  crops: { minArea: 0.4 }, // much smaller ones show cloth, and not whose
+  defaults: { minArea: 0.4 }, // much smaller ones show cloth, and not whose
   options: z.strictObject({
     loss: z
       .enum(["classes", "regression"])

@@ -3,16 +3,33 @@ import { type Encoder, featureShapes } from "../models/model.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { BatchNorm2d, Conv2d } from "../torch/nn/layers.ts";
 import { Module } from "../torch/nn/module.ts";
-import { resize } from "../torch/ops.ts";
+import { pixelShuffle, resize } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
 const CHANNELS = 64;
 /** With more of them the shallow maps answer, and the deep ones learn nothing: docs/RESULTS.md. */
 const MAPS = 2;
 
+/** A map's places, each unfolded to `factor` × `factor` of CHANNELS: what a deep map knows of detail is not interpolated away. */
+class Lateral extends Module {
+  private readonly factor: number;
+  private readonly conv: Conv2d;
+
+  constructor(inputs: number, factor: number) {
+    super();
+    this.factor = factor;
+    this.conv = new Conv2d(inputs, CHANNELS * factor ** 2, 1);
+  }
+
+  /** (B, inputs, h, w) to (B, CHANNELS, h · factor, w · factor). */
+  override forward(x: Tensor): Tensor {
+    return pixelShuffle(this.conv.forward(x), this.factor);
+  }
+}
+
 /** The deepest feature maps, brought to as many channels and one size, and added. */
 export class Hypercolumn extends Module {
-  private readonly laterals: Conv2d[];
+  private readonly laterals: Lateral[];
   private readonly bn: BatchNorm2d;
   private readonly out: Conv2d;
   private readonly side: number;
@@ -20,7 +37,7 @@ export class Hypercolumn extends Module {
   constructor(encoder: Encoder, size: number, outputs: number, side: number) {
     super();
     const shapes = Object.values(featureShapes(encoder, size)).slice(-MAPS);
-    this.laterals = shapes.map(([channels]) => new Conv2d(channels, CHANNELS, 1));
+    this.laterals = shapes.map(([channels, places]) => new Lateral(channels, Math.max(1, Math.round(side / places))));
     this.bn = new BatchNorm2d(CHANNELS);
     this.out = new Conv2d(CHANNELS, outputs, 1, { bias: true });
     noGrad(() => this.out.weight.mul_(0.1)); // begin with no opinion: bins alike, or grey
@@ -33,7 +50,7 @@ export class Hypercolumn extends Module {
     const parts = Object.values(maps)
       .slice(-MAPS)
       .map((map, i) => {
-        const part = (this.laterals[i] as Conv2d).forward(map);
+        const part = (this.laterals[i] as Lateral).forward(map);
         return part.size(2) === side ? part : resize(part.to("f32"), side, side);
       });
     const sum = parts.slice(1).reduce((total, part) => total.add(part), parts[0] as Tensor);

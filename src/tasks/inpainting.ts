@@ -16,7 +16,7 @@ import { defineTask } from "./task.ts";
 export const inpainting = defineTask({
   title: "Inpainting (context encoder)",
   paper: "https://arxiv.org/abs/1604.07379",
-  crops: { minArea: 0.4 }, // what lies around a part of a small crop is more of the same
+  defaults: { minArea: 0.4 }, // what lies around a part of a small crop is more of the same
   options: z.strictObject({
     region: z
       .enum(["centre", "blocks"])

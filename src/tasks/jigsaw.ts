@@ -21,7 +21,7 @@ import { defineTask } from "./task.ts";
 export const jigsaw = defineTask({
   title: "Jigsaw puzzles",
   paper: "https://arxiv.org/abs/1603.09246",
-  crops: { flip: false, minArea: 0.3 }, // no mirror image, as in Kolesnikov et al.'s configuration
+  defaults: { flip: false, minArea: 0.3 }, // no mirror image, as in Kolesnikov et al.'s configuration
   remedies: {
     border: "smaller tiles (tile=…): they lie farther apart, and edges do not go on from one to the next",
     colour: "more grey images (grey=…), or channelShift=2",

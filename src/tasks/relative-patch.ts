@@ -23,7 +23,7 @@ export const relativePatch = defineTask({
   title: "Relative patch location",
   paper: "https://arxiv.org/abs/1505.05192",
   // As in Kolesnikov et al.'s configuration: no mirror image. Crops large enough that a patch shows something.
-  crops: { flip: false, minArea: 0.3 },
+  defaults: { flip: false, minArea: 0.3 },
   remedies: {
     border: "a larger gap, or more jitter (gap=…, jitter=…): edges that go on from patch to patch tell where it lies",
     colour: "colour=drop or colour=project",

@@ -60,6 +60,15 @@ export interface TaskInstance {
   preview(images: Tensor, batch: Batch): PreviewCell[];
 }
 
+export interface TaskDefaults {
+  /** The mirror image of every other crop: true. */
+  readonly flip?: boolean;
+  /** Least part of an image that a crop covers: 0.08. */
+  readonly minArea?: number;
+  /** Peak of SGD: 0.05. */
+  readonly learningRate?: number;
+}
+
 type Create<Options extends z.ZodObject> = (
   encoder: Encoder,
   options: z.infer<Options>,
@@ -71,8 +80,8 @@ export interface Task<Options extends z.ZodObject = z.ZodObject, Make extends Cr
   readonly paper: string;
   /** Declared once: defaults, ranges and descriptions; flags, help and files derive from it. */
   readonly options: Options;
-  /** How the crops are made where the user does not say: the mirror image every other time (true), least area (0.08). */
-  readonly crops?: { readonly flip?: boolean; readonly minArea?: number };
+  /** What holds where the user does not say. */
+  readonly defaults?: TaskDefaults;
   /** Which option closes a leak of the answer through such a view. */
   readonly remedies?: Readonly<Partial<Record<Shortcut, string>>>;
   /** @throws UsageError when these images cannot be learned from in this way */

@@ -176,6 +176,9 @@ export const resizeBicubic = (x: Tensor, height: number, width: number) =>
 export const upsampleNearest = (x: Tensor, height: number, width: number) =>
   upsampleNearestOp(x, [height, width], null, null);
 
+/** x (N, C · factor², H, W) to (N, C, H · factor, W · factor): each place's channels become a square. Shi et al. 2016 */
+export const pixelShuffle = tensorOperator("aten::pixel_shuffle") as (x: Tensor, factor: number) => Tensor;
+
 const zerosOp = tensorOperator("aten::zeros");
 const onesOp = tensorOperator("aten::ones");
 const emptyOp = tensorOperator("aten::empty.memory_format");

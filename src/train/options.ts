@@ -36,7 +36,7 @@ export const pretrainOptions = z.strictObject({
   minutes: z.number().positive().optional().describe("train for so long instead of a number of epochs"),
   batchSize: z.int().positive().default(64).describe("images a step, before the task makes its copies of them"),
   optimizer: z.enum(["sgd", "adamw"]).default("sgd").describe("SGD with Nesterov momentum 0.9, or AdamW"),
-  learningRate: z.number().positive().optional().describe("peak; default: sgd 0.05, adamw 0.001"),
+  learningRate: z.number().positive().optional().describe("peak; default: adamw 0.001, sgd the task's or 0.05"),
   weightDecay: z
     .number()
     .min(0)
@@ -61,4 +61,4 @@ export type PretrainOptions = z.input<typeof pretrainOptions>;
 export type PretrainConfig = z.output<typeof pretrainOptions>;
 
 /** What a run is trained with: nothing is left open. */
-export type TrainingConfig = PretrainConfig & { out: string; minArea: number; flip: boolean };
+export type TrainingConfig = PretrainConfig & { out: string; minArea: number; flip: boolean; learningRate: number };

@@ -100,10 +100,10 @@ function createOptimizer(config: PretrainConfig, modules: Readonly<Record<string
   return config.optimizer === "sgd" ? new SGD(groups, { momentum: 0.9, nesterov: true }) : new AdamW(groups);
 }
 
-function rates(config: PretrainConfig): Pick<TrainingRun, "peakRate" | "schedule"> {
+function rates(config: TrainingConfig): Pick<TrainingRun, "peakRate" | "schedule"> {
   const body = config.schedule === "cosine" ? cosine : steps([0.3, 0.6, 0.8], 0.2);
   return {
-    peakRate: config.learningRate ?? (config.optimizer === "sgd" ? 0.05 : 0.001),
+    peakRate: config.learningRate,
     schedule: warmUp(config.warmup, body),
   };
 }

@@ -158,12 +158,13 @@ export function settle(options: PretrainOptions): TrainingConfig {
 
 /** What the user left open and the task or the names decide. @throws UsageError for an unknown task, and options it has not */
 export function fillIn(config: PretrainConfig): TrainingConfig {
-  const { crops, options } = taskEntry(config.task);
+  const { defaults, options } = taskEntry(config.task);
   return {
     ...config,
     taskOptions: parseOptions(options, config.taskOptions, `option of ${config.task}`),
-    flip: config.flip ?? crops?.flip ?? true,
-    minArea: config.minArea ?? crops?.minArea ?? 0.08,
+    flip: config.flip ?? defaults?.flip ?? true,
+    minArea: config.minArea ?? defaults?.minArea ?? 0.08,
+    learningRate: config.learningRate ?? (config.optimizer === "sgd" ? (defaults?.learningRate ?? 0.05) : 0.001),
     out: config.out ?? defaultRunFolder(config),
   };
 }

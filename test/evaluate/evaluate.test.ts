@@ -71,6 +71,24 @@ test("writes result.json with the rows, and is the same again", async () => {
   expect(again.differences).toEqual(result.differences);
 });
 
+test("runs that began with the same weights share one untrained network", async () => {
+  const second = join(folder, "second");
+  await pretrain({ ...smallRun, images, taskOptions: { angles: 2 }, epochs: 2, out: second });
+  const shared = { images, protocol: ["linear"], labelsPerClass: [2], draws: 3, name: "shared" };
+  const { rows, differences } = await evaluate({ runs: [second, run], ...shared });
+  const encoders = ["second", "second, untrained", "run", "pixels 32×32"];
+  expect([...new Set(rows.map((row) => row.encoder))]).toEqual(encoders);
+  expect(differences.map(({ encoder, baseline }) => [encoder, baseline])).toEqual([
+    ["second", "second, untrained"],
+    ["second", "pixels 32×32"],
+    ["run", "second, untrained"],
+    ["run", "pixels 32×32"],
+  ]);
+  // What run is compared with is what it would be compared with alone.
+  const alone = result.differences.find((one) => one.protocol === "linear" && one.labelsPerClass === 2);
+  expect(differences[2]).toMatchObject({ baselineValue: alone?.baselineValue, difference: alone?.difference });
+});
+
 test.each([
   ["images without labels", () => ({ images: join(images, "train", "red") }), /no labels to measure by/],
   ["a folder that is no run", () => ({ runs: [images] }), /not a run folder/],
