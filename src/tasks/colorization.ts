@@ -28,7 +28,8 @@ const GREY = 1;
 export const colorization = defineTask({
   title: "Colorization",
   paper: "https://arxiv.org/abs/1603.08511",
-  defaults: { minArea: 0.4 }, // much smaller ones show cloth, and not whose
+  // Much smaller crops show cloth, and not whose. The loss is a mean over places: its gradient is small, and the rate large.
+  defaults: { minArea: 0.4, learningRate: 0.3 },
   options: z.strictObject({
     loss: z
       .enum(["classes", "regression"])

@@ -61,11 +61,13 @@ export interface TaskInstance {
 }
 
 export interface TaskDefaults {
-  /** The mirror image of every other crop: true. */
+  /** The mirror image of every other crop. */
   readonly flip?: boolean;
-  /** Least part of an image that a crop covers: 0.08. */
+  /** Least part of an image that a crop covers. */
   readonly minArea?: number;
-  /** Peak of SGD: 0.05. */
+  /** Images a step. */
+  readonly batchSize?: number;
+  /** Peak, of SGD. */
   readonly learningRate?: number;
 }
 
@@ -80,7 +82,7 @@ export interface Task<Options extends z.ZodObject = z.ZodObject, Make extends Cr
   readonly paper: string;
   /** Declared once: defaults, ranges and descriptions; flags, help and files derive from it. */
   readonly options: Options;
-  /** What holds where the user does not say. */
+  /** What training takes where the user does not say. */
   readonly defaults?: TaskDefaults;
   /** Which option closes a leak of the answer through such a view. */
   readonly remedies?: Readonly<Partial<Record<Shortcut, string>>>;

@@ -1,5 +1,6 @@
 /** The options of `pretrain`, declared once: types, flags, help and the saved configuration derive from this. */
 import { z } from "zod";
+import type { TaskDefaults } from "../tasks/task.ts";
 
 export const pretrainOptions = z.strictObject({
   images: z.string().min(1).describe("folder of images, file of a known format, or a known data set's name"),
@@ -34,7 +35,11 @@ export const pretrainOptions = z.strictObject({
   flip: z.boolean().optional().describe("mirror every other crop; default: the task's, or yes"),
   epochs: z.number().positive().optional().describe("passes over the images; default: 50, unless minutes are given"),
   minutes: z.number().positive().optional().describe("train for so long instead of a number of epochs"),
-  batchSize: z.int().positive().default(64).describe("images a step, before the task makes its copies of them"),
+  batchSize: z
+    .int()
+    .positive()
+    .optional()
+    .describe("images a step, before the task makes its copies of them; default: the task's, or 64"),
   optimizer: z.enum(["sgd", "adamw"]).default("sgd").describe("SGD with Nesterov momentum 0.9, or AdamW"),
   learningRate: z.number().positive().optional().describe("peak; default: adamw 0.001, sgd the task's or 0.05"),
   weightDecay: z
@@ -61,4 +66,7 @@ export type PretrainOptions = z.input<typeof pretrainOptions>;
 export type PretrainConfig = z.output<typeof pretrainOptions>;
 
 /** What a run is trained with: nothing is left open. */
-export type TrainingConfig = PretrainConfig & { out: string; minArea: number; flip: boolean; learningRate: number };
+export type TrainingConfig = PretrainConfig & { out: string } & Required<TaskDefaults>;
+
+/** What holds where neither the user nor the task says. */
+export const usual: Required<TaskDefaults> = { flip: true, minArea: 0.08, batchSize: 64, learningRate: 0.05 };

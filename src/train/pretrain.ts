@@ -12,7 +12,7 @@ import { withCleanup } from "./cleanup.ts";
 import { environment } from "./environment.ts";
 import { openLog, type RunLog, replaceFile, writeJson } from "./log.ts";
 import { budgetOf, type Position, progressAt, type StepRecord, type TrainingRun, train } from "./loop.ts";
-import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig } from "./options.ts";
+import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig, usual } from "./options.ts";
 import { resumeFrom, savePosition } from "./position.ts";
 import { chooseCompute } from "./precision.ts";
 import { type DecodeHooks, decodeImages, firstEncoder, prepareTraining } from "./prepare.ts";
@@ -159,12 +159,14 @@ export function settle(options: PretrainOptions): TrainingConfig {
 /** What the user left open and the task or the names decide. @throws UsageError for an unknown task, and options it has not */
 export function fillIn(config: PretrainConfig): TrainingConfig {
   const { defaults, options } = taskEntry(config.task);
+  const own = { ...usual, ...defaults };
   return {
     ...config,
     taskOptions: parseOptions(options, config.taskOptions, `option of ${config.task}`),
-    flip: config.flip ?? defaults?.flip ?? true,
-    minArea: config.minArea ?? defaults?.minArea ?? 0.08,
-    learningRate: config.learningRate ?? (config.optimizer === "sgd" ? (defaults?.learningRate ?? 0.05) : 0.001),
+    flip: config.flip ?? own.flip,
+    minArea: config.minArea ?? own.minArea,
+    batchSize: config.batchSize ?? own.batchSize,
+    learningRate: config.learningRate ?? (config.optimizer === "sgd" ? own.learningRate : 0.001),
     out: config.out ?? defaultRunFolder(config),
   };
 }
