@@ -3,8 +3,8 @@
  * with the largest mean Hamming distance to those chosen (the first such in lexicographic order). Noroozi & Favaro 2016,
  * section 4.3 (algorithm 1), https://arxiv.org/abs/1603.09246
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { randomAt, uniform } from "../random.ts";
 import { cacheDir } from "../setup/paths.ts";
 
@@ -12,23 +12,39 @@ export const TILES = 9;
 const ALL = 362_880; // 9!
 /** From here on choosing takes seconds, and the choice is kept in the cache. */
 const WORTH_KEEPING = 500;
+/** To be counted up when the same seed comes to give others: what older versions left in the cache is not used then. */
+const ALGORITHM = 1;
 
 /** `count` permutations (2 to 10,000) of 0 to 8, the same for the same seed. */
 export function distantPermutations(count: number, seed: number): Uint8Array[] {
   if (count < WORTH_KEEPING) return choose(count, seed);
-  const folder = join(cacheDir(), "permutations");
-  const file = join(folder, `${count}-of-9-seed-${seed}.bin`);
-  if (existsSync(file)) {
-    const bytes = new Uint8Array(readFileSync(file));
-    if (bytes.length === count * TILES) {
-      return Array.from({ length: count }, (_, i) => bytes.subarray(i * TILES, (i + 1) * TILES));
-    }
+  const file = join(cacheDir(), "permutations", `${count}-of-9-seed-${seed}-v${ALGORITHM}.bin`);
+  const kept = attempt(() => new Uint8Array(readFileSync(file)));
+  if (kept?.length === count * TILES) {
+    return Array.from({ length: count }, (_, i) => kept.subarray(i * TILES, (i + 1) * TILES));
   }
   const chosen = choose(count, seed);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(`${file}.${process.pid}`, Buffer.concat(chosen));
-  renameSync(`${file}.${process.pid}`, file); // whole or not at all
+  keep(file, Buffer.concat(chosen));
   return chosen;
+}
+
+function keep(file: string, bytes: Uint8Array): void {
+  const part = `${file}.${process.pid}`;
+  attempt(() => {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(part, bytes);
+    renameSync(part, file); // whole or not at all
+  });
+  attempt(() => rmSync(part, { force: true }));
+}
+
+/** A cache saves seconds: one that cannot be read or written stops nobody. */
+function attempt<Result>(body: () => Result): Result | undefined {
+  try {
+    return body();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Mean and least number of places in which two of them differ. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { distantPermutations, hammingDistances } from "../../src/tasks/permutations.ts";
@@ -29,15 +29,20 @@ describe("distant permutations", () => {
     expect(hammingDistances(distantPermutations(2, 3))).toEqual({ mean: 9, min: 9 });
   });
 
-  test("many are kept in the cache, and made again when that was cut short", { timeout: 60_000 }, () => {
+  test("many are kept in the cache, and made again when that was cut short or cannot be used", () => {
     vi.stubEnv("SELFSIGHT_CACHE", cache);
     const first = distantPermutations(500, 0).map(String);
     const folder = join(cache, "permutations");
-    const [name = ""] = readdirSync(folder);
+    const [name = "", ...others] = readdirSync(folder);
+    expect(others).toEqual([]);
+    expect(name).toMatch(/^500-of-9-seed-0-v\d+\.bin$/); // the algorithm's version: another one's choice is not taken
+    const file = join(folder, name);
     expect(distantPermutations(500, 0).map(String)).toEqual(first);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, name), Buffer.alloc(7));
+    writeFileSync(file, Buffer.alloc(7));
     expect(distantPermutations(500, 0).map(String)).toEqual(first);
+    vi.stubEnv("SELFSIGHT_CACHE", file); // no folder: nothing can be read or written there
+    expect(distantPermutations(500, 0).map(String)).toEqual(first);
+    expect(readdirSync(folder)).toEqual([name]);
   });
 });
 
