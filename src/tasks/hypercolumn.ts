@@ -9,6 +9,11 @@ import type { Tensor } from "../torch/tensor.ts";
 const CHANNELS = 64;
 /** With more of them the shallow maps answer, and the deep ones learn nothing: docs/RESULTS.md. */
 const MAPS = 2;
+/**
+ * From stride 32, that of most architectures' deepest maps, to 4. Unfolding takes CHANNELS · factor² channels: from a map of
+ * 1×1 to 64×64 places they would be 67 M parameters for 256 inputs. What is left is interpolated.
+ */
+const MOST = 8;
 
 /** A map's places, each unfolded to `factor` × `factor` of CHANNELS: what a deep map knows of detail is not interpolated away. */
 class Lateral extends Module {
@@ -37,7 +42,8 @@ export class Hypercolumn extends Module {
   constructor(encoder: Encoder, size: number, outputs: number, side: number) {
     super();
     const shapes = Object.values(featureShapes(encoder, size)).slice(-MAPS);
-    this.laterals = shapes.map(([channels, places]) => new Lateral(channels, Math.max(1, Math.round(side / places))));
+    const factor = (places: number) => Math.min(MOST, Math.max(1, Math.round(side / places)));
+    this.laterals = shapes.map(([channels, places]) => new Lateral(channels, factor(places)));
     this.bn = new BatchNorm2d(CHANNELS);
     this.out = new Conv2d(CHANNELS, outputs, 1, { bias: true });
     noGrad(() => this.out.weight.mul_(0.1)); // begin with no opinion: bins alike, or grey
