@@ -13,20 +13,14 @@
  */
 import { autocastType, gradMode } from "../torch/autograd.ts";
 import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
-import { Module, Sequential } from "../torch/nn/module.ts";
+import { Module, type Parameter, Sequential } from "../torch/nn/module.ts";
 import { avgPool2d, cat, pad } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import { checkpoint, segment } from "../torch/segment.ts";
 import type { DType, Tensor } from "../torch/tensor.ts";
-import { Encoder, type ModelEntry, type ModelOptions, type Stem } from "./model.ts";
+import { Encoder, type ModelEntry, type ModelOptions, type RecomputedCost } from "./model.ts";
+import { type Four, resnetStems, smallestImage } from "./resnet.ts";
 
-/** First convolution [kernel, stride], whether max pooling follows, and the stages' strides, as ResNet's. */
-const stems: Record<Stem, { conv: [kernel: number, stride: number]; pool: boolean; strides: Four }> = {
-  imagenet: { conv: [7, 2], pool: true, strides: [1, 2, 2, 2] },
-  cifar: { conv: [3, 1], pool: false, strides: [1, 2, 2, 2] },
-  patch: { conv: [7, 1], pool: true, strides: [1, 2, 2, 1] },
-};
-type Four = readonly [number, number, number, number];
 type Halves = [Tensor, Tensor];
 
 /** The residual function: a bottleneck whose batch norms and ReLUs come first. */
@@ -88,6 +82,11 @@ export class Stage extends Sequential {
       forward: (x) => this.run(x),
       backward: (x, y, dy, rest) => this.undo(x, y, dy, rest),
     });
+  }
+
+  /** The output, and in f32 as many numbers that round it off. */
+  override cost(_x: Tensor, y: Tensor): RecomputedCost {
+    return { kept: y.numel * (sumType(y) === y.dtype ? 1 : 2), recomputes: true };
   }
 
   /** The map that the units work on. */
@@ -155,6 +154,26 @@ function halves(whole: Tensor, dtype: DType): Halves {
   return whole.chunk(2, 1).map((half) => (half.dtype === dtype ? half.clone() : half.to(dtype))) as Halves;
 }
 
+/** Layers that are computed again from their input. They are the fields of another module, which names and trains them. */
+class Recomputed extends Module {
+  private readonly learned: readonly Parameter[];
+  private readonly run: (x: Tensor) => Tensor;
+
+  constructor(layers: readonly Module[], run: (x: Tensor) => Tensor) {
+    super();
+    this.learned = layers.flatMap((layer) => layer.parameters());
+    this.run = run;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return checkpoint(x, this.learned, this.run);
+  }
+
+  override cost(_x: Tensor, { numel }: Tensor): RecomputedCost {
+    return { kept: numel, recomputes: true };
+  }
+}
+
 export class RevNet extends Encoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
@@ -166,11 +185,13 @@ export class RevNet extends Encoder {
   readonly layer4: Stage;
   readonly bn: BatchNorm2d;
   private readonly maxpool: MaxPool2d | null;
+  private readonly start: Recomputed;
+  private readonly end: Recomputed;
 
   /** @param units in each of the four stages */
-  constructor(units: Four, { width, stem }: ModelOptions) {
+  constructor(units: Readonly<Four>, { width, stem }: ModelOptions) {
     super();
-    const { conv, pool, strides } = stems[stem];
+    const { conv, pool, strides } = resnetStems[stem];
     const first = 8 * Math.max(1, Math.round(32 * width)); // 256, as in ResNet-50: halves of 128, 32 within the bottleneck
     const [a, b, c, d] = [first, 2 * first, 4 * first, 8 * first] as const;
     this.conv1 = new Conv2d(3, a, conv[0], { stride: conv[1], padding: (conv[0] - 1) / 2 });
@@ -182,25 +203,25 @@ export class RevNet extends Encoder {
     this.bn = new BatchNorm2d(d);
     this.featureDims = { stem: a, layer1: a, layer2: b, layer3: c, layer4: d };
     this.outDim = d;
-    // As ResNet's: one place is left in the last stage, and batch norm averages over the batch.
-    this.minImageSize = conv[1] * (pool ? 2 : 1) * strides.reduce((product, stride) => product * stride, 1);
+    this.minImageSize = smallestImage(resnetStems[stem]);
+    this.start = new Recomputed([this.conv1], (images) => {
+      const first = this.conv1.forward(images);
+      return this.maxpool?.forward(first) ?? first;
+    });
+    this.end = new Recomputed([this.bn], (x) => this.bn.forward(x).relu_());
   }
 
   override features(images: Tensor): Record<string, Tensor> {
-    const stem = checkpoint(images, this.conv1.parameters(), (x) => {
-      const first = this.conv1.forward(x);
-      return this.maxpool?.forward(first) ?? first;
-    });
+    const stem = this.start.forward(images);
     const layer1 = this.layer1.forward(stem);
     const layer2 = this.layer2.forward(layer1);
     const layer3 = this.layer3.forward(layer2);
-    const last = this.layer4.forward(layer3);
-    const layer4 = checkpoint(last, this.bn.parameters(), (x) => this.bn.forward(x).relu_());
+    const layer4 = this.end.forward(this.layer4.forward(layer3));
     return { stem, layer1, layer2, layer3, layer4 };
   }
 }
 
-const entry = (title: string, units: Four): ModelEntry => ({
+const entry = (title: string, units: Readonly<Four>): ModelEntry => ({
   title,
   paper: "https://arxiv.org/abs/1707.04585",
   stems: ["imagenet", "cifar", "patch"],

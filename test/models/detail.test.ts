@@ -5,6 +5,8 @@ import { describeModel, trainingSpeed } from "../../src/models/detail.ts";
 import { createEncoder } from "../../src/models/index.ts";
 import { randn } from "../../src/torch/ops.ts";
 import { memory, scope } from "../../src/torch/scope.ts";
+import { tape } from "../../src/torch/tape.ts";
+import { Tensor } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -48,6 +50,30 @@ describe("activations", () => {
     });
     encoder.dispose();
     expect(activationBytes / bytes).toBeCloseTo(1, 2);
+  });
+
+  describe.each(["imagenet", "cifar", "patch"] as const)("of a RevNet, %s stem,", (stem) => {
+    const cost = (model: string) => describeModel({ model, width: 0.125, stem });
+
+    test("are what its segments keep", () => {
+      const encoder = createEncoder({ model: "revnet26", width: 0.125, stem });
+      const bytes = scope(() => {
+        encoder.forward(randn([1, 3, 64, 64]));
+        // What a segment starts from is the images, or what another gave.
+        const kept = tape.flatMap(({ needs: [, ...kept] }) => kept).filter((owner) => owner instanceof Tensor);
+        return kept.reduce((sum, { numel }) => sum + 4 * numel, 0);
+      });
+      encoder.dispose();
+      expect(cost("revnet26").activationBytes).toBe(bytes);
+    });
+
+    test("are no more in a deeper one, and more in a deeper ResNet", () => {
+      const [shallow, deep] = [cost("revnet26"), cost("revnet104")];
+      expect(Math.abs(deep.activationBytes / shallow.activationBytes - 1)).toBeLessThan(0.1);
+      expect(deep.multiplyAdds / shallow.multiplyAdds).toBeGreaterThan(1.3);
+      expect(cost("resnet34").activationBytes / cost("resnet10").activationBytes).toBeGreaterThan(1.3);
+      expect(cost("resnet101v2").activationBytes / cost("resnet50v2").activationBytes).toBeGreaterThan(1.3);
+    });
   });
 
   test("four times as many for images twice as large", () => {
