@@ -1,4 +1,6 @@
 """The networks of the fixtures must be those of torchvision and, where it is installed, of timm: same names, same output."""
+import sys
+
 import torch
 import torchvision
 
@@ -9,6 +11,7 @@ try:
     import timm
 except ImportError:
     timm = None
+    print("timm is not installed: ResNet v2 and vision transformers are not compared with it", file=sys.stderr)
 
 # How unlike timm may be: it may fuse or reorder sums.
 TOLERANCE = 1e-4
