@@ -4,6 +4,8 @@ from torch import nn
 
 from golden_parts.stages import finish
 
+STEMS = {"imagenet": (11, 4, 2), "cifar": (5, 1, 2), "patch": (11, 2, 2)}  # kernel, stride, padding
+
 
 class ConvBlock(nn.Module):
     def __init__(self, inputs, outputs, *layout):
@@ -16,10 +18,10 @@ class ConvBlock(nn.Module):
 
 
 class AlexNet(nn.Module):
-    def __init__(self, width=1.0, classes=4):
+    def __init__(self, width=1.0, stem="imagenet", classes=4):
         super().__init__()
         a, b, c, d = (int(channels * width) for channels in (64, 192, 384, 256))
-        self.conv1 = ConvBlock(3, a, 11, 4, 2)
+        self.conv1 = ConvBlock(3, a, *STEMS[stem])
         self.conv2 = ConvBlock(a, b, 5, 1, 2)
         self.conv3 = ConvBlock(b, c, 3, 1, 1)
         self.conv4 = ConvBlock(c, d, 3, 1, 1)

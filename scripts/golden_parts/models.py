@@ -7,6 +7,7 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from golden_parts.alexnet import AlexNet
 from golden_parts.preactivation import ResNetV2
+from golden_parts.revnet import STEMS
 from golden_parts.stages import finish
 from golden_parts.vit import WIDTHS, VisionTransformer
 
@@ -17,20 +18,23 @@ DEPTHS = {
 
 
 class ResNet(torchvision.models.ResNet):
-    """torchvision's, with every width multiplied; at width 1 it is torchvision's own."""
+    """torchvision's, with every width multiplied; at width 1 and with the stem of ImageNet it is torchvision's own."""
 
-    def __init__(self, depths, block=BasicBlock, width=1.0, classes=4):
-        self.width = width
+    def __init__(self, depths, block=BasicBlock, width=1.0, stem="imagenet", classes=4):
+        kernel, stride, pool, strides = STEMS[stem]
+        self.width, self.strides = width, dict(zip((64, 128, 256, 512), strides))
         super().__init__(block, list(depths), num_classes=classes)
         channels = int(64 * width)
-        self.conv1 = nn.Conv2d(3, channels, 7, 2, 3, bias=False)
+        self.conv1 = nn.Conv2d(3, channels, kernel, stride, kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.fc = nn.Linear(8 * channels * block.expansion, classes)
+        if not pool:
+            self.maxpool = nn.Identity()
 
-    def _make_layer(self, block, planes, *arguments, **options):
+    def _make_layer(self, block, planes, blocks, **_):
         if planes == 64:
             self.inplanes = int(64 * self.width)
-        return super()._make_layer(block, int(planes * self.width), *arguments, **options)
+        return super()._make_layer(block, int(planes * self.width), blocks, self.strides[planes])
 
     def stages_of(self, x):
         """Named intermediates in order; all but the last two are (B, C, H, W)."""
@@ -100,11 +104,11 @@ class VGG(nn.Module):
 
 
 NIN = {f"nin{blocks}": blocks for blocks in (3, 4, 5)}
-# Every name with its constructor, which takes the width.
+# Every name with its constructor, which takes the width, and the stem where there are several.
 MODELS = {
-    **{name: lambda width, d=depths, b=Bottleneck if int(name[6:]) >= 50 else BasicBlock: ResNet(d, b, width)
+    **{name: lambda *options, d=depths, b=Bottleneck if int(name[6:]) >= 50 else BasicBlock: ResNet(d, b, *options)
        for name, depths in DEPTHS.items()},
-    **{f"{name}v2": lambda width, d=depths, b=int(name[6:]) < 50: ResNetV2(d, b, width) for name, depths in DEPTHS.items()},
+    **{f"{name}v2": lambda *options, d=depths, b=int(name[6:]) < 50: ResNetV2(d, b, *options) for name, depths in DEPTHS.items()},
     **{name: lambda width, blocks=blocks: NetworkInNetwork(blocks, width) for name, blocks in NIN.items()},
     "alexnet": AlexNet,
     **{f"vgg{layers}": lambda width, letter=letter: VGG(letter, width) for layers, letter in ((11, "A"), (16, "D"), (19, "E"))},
@@ -113,5 +117,5 @@ MODELS = {
 }
 
 
-def build(name, width=1.0):
-    return MODELS[name](width)
+def build(name, width=1.0, *stem):
+    return MODELS[name](width, *stem)

@@ -1,5 +1,6 @@
 """Forward passes of the networks; some of them small enough to keep gradients as well, two of them with their weights."""
 import hashlib
+import itertools
 
 import torch
 
@@ -10,11 +11,14 @@ from golden_parts.models import MODELS, build
 # Images, pixels; the longest prefix counts. Deep networks get more places to average over: with few, batch norm in training
 # makes a difference of 1e-4 from rounding alone.
 INPUTS = {"resnet": (2, 64), "resnet50": (4, 96), "resnet50v2": (4, 96), "nin": (2, 32), "alexnet": (4, 128), "vgg": (4, 64), "vit": (2, 64)}
+SMALL = (4, 40)  # for the stems that keep small images large
 FULL_WIDTH = ("resnet10", "resnet18", "resnet34", "nin3", "nin4", "nin5")
 WITH_WEIGHTS = ("resnet10", "nin4")
 # With their names and shapes as a digest, and fewer numbers.
 FULL_WIDTH_BRIEF = ("resnet50", "resnet50v2", "alexnet", "vgg16", "vit-tiny-16")
 WITH_GRADIENTS = ("resnet50", "resnet10v2", "resnet50v2", "alexnet", "vgg11", "vit-tiny-16")
+WITH_STEMS = ("resnet10", "resnet10v2", "alexnet")  # with gradients as well
+OTHER_STEMS = ("cifar", "patch")
 FIRST, FEW = 8, 2  # values kept of each stage; in brief
 
 
@@ -34,6 +38,10 @@ def write(out):
     for name in WITH_GRADIENTS:
         label = f"{name}-width-0.125"
         index[label] = brief({**describe(name, 0.125, stored, label), **backward(*small(name))})
+    for name, stem in itertools.product(WITH_STEMS, OTHER_STEMS):
+        label = f"{name}-{stem}-width-0.125"
+        entry = {**describe(name, 0.125, stored, label, stem), **backward(*small(name, stem))}
+        index[label] = brief({**entry, "stem": stem})
     out.tensors("networks.safetensors", stored)
     out.json("networks.json", {"formula": check_values(), "networks": index})
     revnets = {name: digest(revnet.RevNet(units, 1.0, "imagenet")) for name, (units, *_) in revnet.CASES.items()}
@@ -65,15 +73,17 @@ def digest(model):
     return {"parameters": parameters, "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
 
 
-def inputs(name):
+def inputs(name, stem="imagenet"):
+    if stem != "imagenet":
+        return pictures("images", *SMALL)
     count, size = INPUTS[max((prefix for prefix in INPUTS if name.startswith(prefix)), key=len)]
     return pictures("images", count, size)
 
 
-def describe(name, width, stored, label=None):
+def describe(name, width, stored, label=None, *stem):
     """Each stage of a model filled by the formula: shape, mean, mean of squares, first values."""
-    model, entry = fill(build(name, width)), {"model": name, "width": width}
-    images = inputs(name)
+    model, entry = fill(build(name, width, *stem)), {"model": name, "width": width}
+    images = inputs(name, *stem)
     entry["images"] = {"name": "images", "shape": list(images.shape)}
     entry["parameters"] = {key: list(tensor.shape) for key, tensor in model.state_dict().items() if tensor.dim() > 0}
     for mode in ("eval", "train"):
@@ -92,8 +102,8 @@ def describe(name, width, stored, label=None):
     return entry
 
 
-def small(name):
-    return fill(build(name, 0.125)), inputs(name)
+def small(name, *stem):
+    return fill(build(name, 0.125, *stem)), inputs(name, *stem)
 
 
 def backward(model, images):

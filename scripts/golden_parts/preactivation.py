@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from golden_parts.revnet import STEMS
 from golden_parts.stages import finish
 
 
@@ -51,16 +52,16 @@ class Stage(nn.Module):
 
 
 class ResNetV2(nn.Module):
-    def __init__(self, depths, basic, width=1.0, classes=4):
+    def __init__(self, depths, basic, width=1.0, stem="imagenet", classes=4):
         super().__init__()
-        self.width = width
+        kernel, stride, pool, strides = STEMS[stem]
         channels = [int(c * width) for c in (64, 128, 256, 512)]
         outputs = [c * (1 if basic else 4) for c in channels]
         self.stem = nn.Sequential()
-        self.stem.add_module("conv", nn.Conv2d(3, channels[0], 7, 2, 3, bias=False))
-        self.stem.add_module("pool", nn.MaxPool2d(3, 2, 1))
+        self.stem.add_module("conv", nn.Conv2d(3, channels[0], kernel, stride, kernel // 2, bias=False))
+        self.stem.add_module("pool", nn.MaxPool2d(3, 2, 1) if pool else nn.Identity())
         self.stages = nn.Sequential(*[
-            Stage(outputs[i - 1] if i else channels[0], channels[i], depths[i], 2 if i else 1, basic) for i in range(4)])
+            Stage(outputs[i - 1] if i else channels[0], channels[i], depths[i], strides[i], basic) for i in range(4)])
         self.norm = nn.BatchNorm2d(outputs[3])
         self.fc = nn.Linear(outputs[3], classes)
 

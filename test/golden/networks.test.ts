@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { createEncoder, models } from "../../src/models/index.ts";
-import type { Encoder } from "../../src/models/model.ts";
+import type { Encoder, Stem } from "../../src/models/model.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { Linear } from "../../src/torch/nn/layers.ts";
 import { fromTypedArray } from "../../src/torch/ops.ts";
@@ -23,6 +23,7 @@ interface Stage {
 interface Case {
   model: string;
   width: number;
+  stem?: Stem;
   images: { name: string; shape: [number, number, number, number] };
   parameters?: Record<string, number[]>;
   eval: Record<string, Stage>;
@@ -41,8 +42,8 @@ const TOLERANCE = 1e-4;
 expectNoLeak();
 
 /** The encoder, and PyTorch's classifier on top of it as a head of its own. */
-function build({ model, width }: Case) {
-  const encoder = createEncoder({ model, width });
+function build({ model, width, stem }: Case) {
+  const encoder = createEncoder({ model, width, stem });
   const fc = new Linear(encoder.outDim, 4);
   const state = new Map([
     ...encoder.state(),
