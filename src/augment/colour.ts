@@ -1,6 +1,6 @@
 /** Colours of normalised images (B, 3, H, W), changed by matrices. */
 import { type RandomGenerator, uniform } from "../random.ts";
-import { fromTypedArray, randn } from "../torch/ops.ts";
+import { cat, fromTypedArray, randn } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { fromUnit, mixChannels, type Triple, toUnit } from "./normalise.ts";
 
@@ -29,11 +29,13 @@ export function projectColours(images: Tensor): Tensor {
   ]);
 }
 
-/** For each image with that probability the grey one. */
-export function randomGrey(images: Tensor, probability: number, random: RandomGenerator): Tensor {
+/** For each image with that probability the grey one; of several views, one of all images after the other, the same images'. */
+export function randomGrey(images: Tensor, probability: number, random: RandomGenerator, views = 1): Tensor {
   if (probability === 0) return images;
-  const chosen = Float32Array.from({ length: images.size(0) }, () => (uniform(random, 0, 1) < probability ? 1 : 0));
-  const grey = fromTypedArray(chosen, [chosen.length, 1, 1, 1]).to(images.device);
+  const count = images.size(0) / views;
+  const chosen = Float32Array.from({ length: count }, () => (uniform(random, 0, 1) < probability ? 1 : 0));
+  const once = fromTypedArray(chosen, [count, 1, 1, 1]).to(images.device);
+  const grey = cat(Array.from({ length: views }, () => once));
   return images.add(toGrey(images).sub(images).mul(grey));
 }
 

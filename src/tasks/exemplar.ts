@@ -5,18 +5,20 @@
  * Dosovitskiy, Springenberg, Riedmiller & Brox, NIPS 2014, https://arxiv.org/abs/1406.6909
  * `triplet`: the copies of an image lie near each other, without classes, so that any number of images will do. Kolesnikov, Zhai
  * & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005
+ *
+ * Departures: triplets see changes of contrast and colour too (`contrast`): without them the mean colour tells the copies of a
+ * small network's photos apart; patches are half as wide as the image, not a third: few photos are as crowded as STL-10's.
  */
 import { z } from "zod";
-import { toGrey } from "../augment/colour.ts";
+import { randomGrey } from "../augment/colour.ts";
 import { ColourAxes, changeHsv, scaleAxes } from "../augment/contrast.ts";
 import { randomPatches } from "../augment/geometry.ts";
 import { seedPlaces } from "../augment/seeds.ts";
 import { UsageError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
-import { uniform } from "../random.ts";
 import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
 import { Sequential } from "../torch/nn/module.ts";
-import { cat, crossEntropy, fromTypedArray, integers } from "../torch/ops.ts";
+import { cat, crossEntropy, integers } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { type Batch, defineTask, type TaskImages, type TaskInstance } from "./task.ts";
 import { semiHardTriplets, squaredDistances } from "./triplets.ts";
@@ -64,13 +66,10 @@ function triplets(encoder: Encoder, options: Options, { sample }: TaskImages): T
   const axes = new ColourAxes(sample);
   const fc = new Linear(encoder.outDim, embedding);
 
-  /** Crops (copies · B, 3, S, S): all copies of some images become grey, and each is changed by itself. */
-  function seen(crops: Tensor, { indices, random }: Batch): Tensor {
-    const chosen = Float32Array.from(indices, () => (uniform(random, 0, 1) < grey ? 1 : 0));
-    const flags = Float32Array.from({ length: crops.size(0) }, (_, i) => chosen[i % chosen.length] ?? 0);
-    const isGrey = fromTypedArray(flags, [flags.length, 1, 1, 1]).to(crops.device);
-    const shown = crops.add(toGrey(crops).sub(crops).mul(isGrey));
-    return (contrast ? changeHsv(scaleAxes(shown, axes, random), random) : shown).contiguous("channels_last");
+  /** Crops (copies · B, 3, S, S): each is changed by itself, and then all copies of some images become grey. */
+  function seen(crops: Tensor, { random }: Batch): Tensor {
+    const changed = contrast ? changeHsv(scaleAxes(crops, axes, random), random) : crops;
+    return randomGrey(changed, grey, random, copies).contiguous("channels_last");
   }
   const distances = (crops: Tensor) => squaredDistances(fc.forward(encoder.forward(crops)));
 
@@ -129,6 +128,7 @@ function surrogateClasses(
     copies,
     views: 0,
     limit: count,
+    answersNameImages: true,
     step(whole, batch) {
       const logits = answer(distorted(whole, batch, copies)); // (copies · B, classes)
       const all = Array.from({ length: copies }, () => Array.from(batch.indices)).flat();

@@ -3,7 +3,8 @@
  * Donahue, Darrell & Efros, CVPR 2016 ("context encoders"), https://arxiv.org/abs/1604.07379
  *
  * The reconstruction loss alone, without the adversarial one that makes pictures sharper. Departures: the decoder upsamples
- * and convolves instead of deconvolving; the last feature map is the bottleneck, without a channel-wise layer of its own.
+ * and convolves instead of deconvolving; the last feature map is the bottleneck, without a channel-wise layer of its own; the
+ * pixels at the blank's border do not count ten times.
  */
 import { z } from "zod";
 import { featureShapes } from "../models/model.ts";
@@ -22,15 +23,16 @@ export const inpainting = defineTask({
     region: z
       .enum(["centre", "blocks"])
       .default("centre")
-      .describe("what is blanked: the middle quarter of the area, or small blocks anywhere, up to a quarter"),
+      .describe("what is blanked: the middle quarter of the area, or small blocks anywhere until a quarter is covered"),
   }),
   create(encoder, { region }, { size, sample }) {
     const [channels, side] = Object.values(featureShapes(encoder, size)).at(-1) as [number, number, number];
     const decoder = new Decoder(channels, 3, Math.ceil(Math.log2(size / side)));
     const mask = region === "centre" ? centre : blocks;
     // What painting everything in the mean colour costs.
-    const spread = sample
-      .sub(sample.mean([0, 2, 3], true))
+    const blanked = region === "centre" ? middle(sample) : sample;
+    const spread = blanked
+      .sub(blanked.mean([0, 2, 3], true))
       .pow(2)
       .mean()
       .item();
@@ -69,12 +71,23 @@ export const inpainting = defineTask({
   },
 });
 
-/** (B, 1, S, S): the middle square of half the side. */
+/** The middle square of half the side: where it begins, and its side. */
+function middleOf(size: number): [from: number, side: number] {
+  const from = Math.floor(size / 4);
+  return [from, Math.floor((3 * size) / 4) - from];
+}
+
+/** (B, C, S, S) to the pixels of the middle square. */
+function middle(images: Tensor): Tensor {
+  const [from, side] = middleOf(images.size(2));
+  return images.narrow(2, from, side).narrow(3, from, side);
+}
+
+/** (B, 1, S, S): the middle square. */
 function centre(images: Tensor): Tensor {
-  const size = images.size(2);
-  const [from, to] = [Math.floor(size / 4), Math.floor((3 * size) / 4)];
+  const [from, side] = middleOf(images.size(2));
   return drawn(images, images.size(0), (fill) => {
-    for (let i = 0; i < images.size(0); i++) fill(i, from, from, to - from);
+    for (let i = 0; i < images.size(0); i++) fill(i, from, from, side);
   });
 }
 

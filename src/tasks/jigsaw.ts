@@ -46,13 +46,13 @@ export const jigsaw = defineTask({
     const cell = Math.floor(size / 3);
     const room = cell - channelShift;
     const side = options.tile ?? wholeSteps(Math.min(Math.floor((cell * 64) / 75), room), encoder);
-    if (side > room) {
+    if (side > room || room < 1) {
       throw new UsageError(
-        `A third of ${size} pixels has room for tiles of ${room}${channelShift ? " with that channelShift" : ""}; tile is ${side}. ` +
-          "Lower it, or raise --image-size.",
+        `A third of ${size} pixels has room for tiles of ${Math.max(0, room)}${channelShift ? " with that channelShift" : ""}` +
+          `${options.tile ? `; tile is ${side}. Lower it` : ". Lower that"}, or raise --image-size.`,
       );
     }
-    requirePatchSide(side, encoder, size);
+    requirePatchSide(side, encoder, size, options.tile !== undefined);
     const permutations = distantPermutations(count, options.permutationSeed);
     const embed = new Sequential(new Linear(encoder.outDim, options.embedding), new ReLU());
     const head = new Sequential(

@@ -39,8 +39,11 @@ export function wholeSteps(side: number, { sizeStep }: Encoder): number {
   return side < sizeStep ? side : side - (side % sizeStep);
 }
 
-/** @throws UsageError when the encoder cannot take patches of that side */
-export function requirePatchSide(side: number, encoder: Encoder, imageSize: number): void {
+/**
+ * @param given whether the user named the side
+ * @throws UsageError when the encoder cannot take patches of that side
+ */
+export function requirePatchSide(side: number, encoder: Encoder, imageSize: number, given: boolean): void {
   const fitting = wholeSteps(side, encoder);
   if (side >= encoder.minImageSize && side === fitting) return;
   if (side >= encoder.minImageSize) {
@@ -48,10 +51,11 @@ export function requirePatchSide(side: number, encoder: Encoder, imageSize: numb
       `This encoder needs patches whose side is a multiple of ${encoder.sizeStep} pixels, ${fitting} for one; they have ${side}.`,
     );
   }
-  const needed = Math.ceil((encoder.minImageSize * imageSize) / side);
+  const images = Math.ceil((encoder.minImageSize * imageSize) / Math.max(1, side));
+  const remedy = given ? "Ask for larger ones" : `Use --image-size ${images} or more`;
   throw new UsageError(
-    `Images of ${imageSize} pixels give patches of ${side}, and this encoder needs ${encoder.minImageSize}. ` +
-      `Use --image-size ${needed} or more, or an encoder that keeps small images large (--stem patch, or cifar).`,
+    `Images of ${imageSize} pixels are cut into patches of ${side}, and this encoder needs ${encoder.minImageSize}. ` +
+      `${remedy}, or take an encoder that keeps small images large (--stem patch, or cifar).`,
   );
 }
 
@@ -63,12 +67,22 @@ export interface PatchGrid {
   jitter: number;
 }
 
-/** Doersch's proportions for images of `size`, where nothing else is asked for. @throws UsageError when it does not fit */
-export function patchGrid(size: number, patch?: number, gap?: number, jitter?: number): PatchGrid {
-  const side = patch ?? Math.floor(size / 4);
-  const moves = jitter ?? Math.round((7 / 96) * side);
+/** Of Doersch's patches, gaps and jitter, and what they need: 3 · 96 + 2 · 48 + 2 · 7. */
+const PAPER = { side: 96, gap: 48, jitter: 7, extent: 398 };
+
+/** Side of Doersch's patches in an image of `size`; up to a quarter of it, in whole steps, where the encoder needs that. */
+export function patchSide(size: number, encoder: Encoder): number {
+  const side = Math.floor((PAPER.side / PAPER.extent) * size);
+  const fits = side >= encoder.minImageSize && side % encoder.sizeStep === 0;
+  return fits ? side : wholeSteps(Math.floor(size / 4), encoder);
+}
+
+/** Doersch's proportions, where nothing else is asked for. @throws UsageError when it does not fit into images of `size` */
+export function patchGrid(size: number, side: number, gap?: number, jitter?: number): PatchGrid {
+  const moves = jitter ?? Math.round((PAPER.jitter / PAPER.side) * side);
   const room = Math.max(0, Math.floor((size - 3 * side - 2 * moves) / 2));
-  const grid = { side, gap: gap ?? Math.min(Math.floor(side / 2), room), jitter: moves };
+  const apart = Math.floor((PAPER.gap / PAPER.side) * side);
+  const grid = { side, gap: gap ?? Math.min(apart, room), jitter: moves };
   if (gridExtent(grid) <= size) return grid;
   throw new UsageError(
     `3 patches of ${side} pixels, 2 gaps of ${grid.gap} and a jitter of ${moves} need ${gridExtent(grid)} pixels; ` +

@@ -13,7 +13,7 @@ import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
 import { Sequential } from "../torch/nn/module.ts";
 import { arange, cat, crossEntropy, zeros } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { cutPatches, gridPlaces, normalisePatches, patchGrid, requirePatchSide, wholeSteps } from "./patches.ts";
+import { cutPatches, gridPlaces, normalisePatches, patchGrid, patchSide, requirePatchSide } from "./patches.ts";
 import { defineTask } from "./task.ts";
 
 const NEIGHBOURS = ["↖", "↑", "↗", "←", "→", "↙", "↓", "↘"];
@@ -30,8 +30,8 @@ export const relativePatch = defineTask({
     blur: "smaller patches (patch=…), or smaller crops (--min-area)",
   },
   options: z.strictObject({
-    patch: z.int().positive().optional().describe("side of a patch in pixels; default: a quarter of the image"),
-    gap: z.int().min(0).optional().describe("pixels between patches; default: half a patch (the paper's 48 to 96)"),
+    patch: z.int().positive().optional().describe("side of a patch in pixels; default: the paper's 96 of 398"),
+    gap: z.int().min(0).optional().describe("pixels between patches; default: half a patch (the paper's 48 of 96)"),
     jitter: z.int().min(0).optional().describe("pixels each patch moves by at most; default: 7/96 of a patch"),
     colour: z
       .enum(["drop", "project", "keep"])
@@ -40,8 +40,8 @@ export const relativePatch = defineTask({
     hidden: z.int().positive().default(512).describe("width of the head's hidden layer"),
   }),
   create(encoder, { patch, gap, jitter, colour, hidden }, { size }) {
-    const grid = patchGrid(size, patch ?? wholeSteps(Math.floor(size / 4), encoder), gap, jitter);
-    requirePatchSide(grid.side, encoder, size);
+    const grid = patchGrid(size, patch ?? patchSide(size, encoder), gap, jitter);
+    requirePatchSide(grid.side, encoder, size, patch !== undefined);
     const head = new Sequential(
       new Linear(2 * encoder.outDim, hidden),
       new BatchNorm2d(hidden),

@@ -7,6 +7,7 @@ import {
   gridPlaces,
   normalisePatches,
   patchGrid,
+  patchSide,
   requirePatchSide,
   wholeSteps,
 } from "../../src/tasks/patches.ts";
@@ -50,12 +51,19 @@ test("a normalised patch has no brightness and no tint left; a flat one stays fi
 
 describe("the grid", () => {
   test("has the paper's proportions at its size", () => {
-    expect(patchGrid(400, 96)).toEqual({ side: 96, gap: 48, jitter: 7 });
-    expect(patchGrid(64)).toEqual({ side: 16, gap: 7, jitter: 1 });
+    const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "patch" });
+    const grid = (size: number) => patchGrid(size, patchSide(size, encoder));
+    for (const size of [398, 400]) expect(grid(size)).toEqual({ side: 96, gap: 48, jitter: 7 });
+    expect(grid(64)).toEqual({ side: 15, gap: 7, jitter: 1 });
+    expect(patchSide(32, encoder)).toBe(8); // 7 would be too small for it
+    encoder.dispose();
+    const transformer = createEncoder({ model: "vit-tiny-8", width: 0.125 });
+    expect([64, 96, 100].map((size) => patchSide(size, transformer))).toEqual([16, 24, 24]);
+    transformer.dispose();
   });
 
   test.each([32, 64, 96, 225])("stays inside images of %i pixels, and its patches apart", (size) => {
-    const grid = patchGrid(size);
+    const grid = patchGrid(size, Math.floor(size / 4));
     const random = randomAt(0);
     for (let i = 0; i < 200; i++) {
       const places = gridPlaces(grid, size, random);
@@ -80,14 +88,17 @@ test("tiles too large for a third of the image are refused", () => {
   const create = (options: object) =>
     scope(() => jigsaw.create(encoder, jigsaw.options.parse(options), noiseImages(48)));
   expect(() => create({ tile: 17 })).toThrow(/has room for tiles of 16; tile is 17/);
-  expect(() => create({ tile: 16, channelShift: 1 })).toThrow(/room for tiles of 15 with that channelShift/);
+  expect(() => create({ tile: 16, channelShift: 1 })).toThrow(
+    /room for tiles of 15 with that channelShift; tile is 16/,
+  );
+  expect(() => create({ channelShift: 30 })).toThrow(/room for tiles of 0 with that channelShift. Lower that/);
   encoder.dispose();
 });
 
 test("patches are made of whole steps of the encoder's by default, and refused where they are not", () => {
   const encoder = createEncoder({ model: "vit-tiny-8", width: 0.125 });
   expect([25, 24, 7].map((side) => wholeSteps(side, encoder))).toEqual([24, 24, 7]);
-  expect(() => requirePatchSide(25, encoder, 100)).toThrow(/multiple of 8 pixels, 24 for one; they have 25/);
+  expect(() => requirePatchSide(25, encoder, 100, true)).toThrow(/multiple of 8 pixels, 24 for one; they have 25/);
   const { copies, modules } = scope(() => jigsaw.create(encoder, jigsaw.options.parse({}), noiseImages(64)));
   expect(copies).toBeCloseTo((9 * 16 ** 2) / 64 ** 2); // tiles of 17 otherwise
   for (const module of Object.values(modules)) module.dispose();
@@ -96,7 +107,8 @@ test("patches are made of whole steps of the encoder's by default, and refused w
 
 test("patches too small for the encoder are refused, with the image size that would do", () => {
   const encoder = createEncoder({ model: "resnet10", width: 0.125 });
-  expect(() => requirePatchSide(16, encoder, 64)).toThrow(/needs 32.*--image-size 128 or more.*--stem patch/);
-  expect(() => requirePatchSide(32, encoder, 128)).not.toThrow();
+  expect(() => requirePatchSide(16, encoder, 64, false)).toThrow(/needs 32.*--image-size 128 or more.*--stem patch/);
+  expect(() => requirePatchSide(16, encoder, 64, true)).toThrow(/needs 32\. Ask for larger ones, or .*--stem patch/);
+  expect(() => requirePatchSide(32, encoder, 128, false)).not.toThrow();
   encoder.dispose();
 });
