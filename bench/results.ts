@@ -5,16 +5,18 @@
  * untrained, and prints one table a set. A task whose interval touches zero is trained with two more seeds, and the three are
  * compared together. Runs stay in FOLDER: started again, it goes on where it was.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
 import { type Evaluation, evaluate } from "../src/evaluate/evaluate.ts";
 import type { Difference, ResultRow } from "../src/evaluate/result.ts";
 import { PIXELS } from "../src/evaluate/subjects.ts";
+import { parseOptions } from "../src/options.ts";
 import { tasks } from "../src/tasks/index.ts";
-import type { PretrainOptions } from "../src/train/options.ts";
-import { pretrain } from "../src/train/pretrain.ts";
-import { runFiles } from "../src/train/run.ts";
+import { type PretrainOptions, pretrainOptions } from "../src/train/options.ts";
+import { fillIn, pretrain } from "../src/train/pretrain.ts";
+import { readConfig, runFiles } from "../src/train/run.ts";
 
 type Settings = Omit<PretrainOptions, "images">;
 
@@ -57,20 +59,23 @@ async function evaluated(runs: string[], images: string, name: string, { threads
   const file = join(runs[0] as string, "evals", name, "result.json");
   if (existsSync(file)) {
     const found = JSON.parse(readFileSync(file, "utf8")) as Found & { options: { runs: string[] } };
-    if (String(found.options.runs) === String(runs)) return found;
-    rmSync(file); // of other tasks than those asked for now
+    const newer = (run: string) => statSync(runFiles(run).encoder).mtimeMs > statSync(file).mtimeMs;
+    if (String(found.options.runs) === String(runs) && !runs.some(newer)) return found;
+    rmSync(file); // of other runs than these
   }
   const options = { runs, images, name, protocol: ["linear"], labelsPerClass: [LABELS], draws: 5, threads };
   return evaluate(options, (what) => say(`${images}: ${what}`));
 }
 
-/** Trains a task on a set, if that was not done before. Gives the run's folder. */
+/** Trains a task on a set, if that was not done before with the same settings. Gives the run's folder. */
 async function trained(set: string, name: string, seed: number, { folder, minutes, threads }: Effort): Promise<string> {
   const out = join(folder, set, `${name}-${seed}`);
-  if (existsSync(runFiles(out).encoder)) return out;
+  const options = { minutes, threads, seed, ...settingsOf(set, name), images: set, out };
+  const wanted: unknown = JSON.parse(JSON.stringify(fillIn(parseOptions(pretrainOptions, options))));
+  if (existsSync(runFiles(out).encoder) && isDeepStrictEqual(readConfig(out), wanted)) return out;
   rmSync(out, { recursive: true, force: true });
   say(`${set}: training ${name}, seed ${seed}`);
-  await pretrain({ minutes, threads, seed, ...settingsOf(set, name), images: set, out });
+  await pretrain(options);
   return out;
 }
 
