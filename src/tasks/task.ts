@@ -54,6 +54,8 @@ export interface TaskInstance {
   readonly views?: number;
   /** Learns from so many of the images only, spread over the set. All unless told. */
   readonly limit?: number;
+  /** Its answers are numbers of images, and say nothing of others: what it learned shows on other crops of these only. */
+  readonly answersNameImages?: boolean;
   /** Images (views · B, 3, S, S), augmented and normalised, to a loss to minimise and readable measures: tensors of one number. */
   step(images: Tensor, batch: Batch): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> };
   /** What the network is shown of each of the B images, the right answer and its guess. */

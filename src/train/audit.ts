@@ -1,11 +1,13 @@
-/** Does a task leak its answer? Probes that see next to nothing are trained on it, and tested on other images. */
+/** Does a task leak its answer? Probes that see next to nothing are trained on it, and tested on what they have not seen. */
 import type { ImageSet } from "../data/images.ts";
 import { subset } from "../data/images.ts";
-import type { Shortcut, Task } from "../tasks/task.ts";
+import { UsageError } from "../errors.ts";
+import type { Encoder } from "../models/model.ts";
+import type { Shortcut, Task, TaskInstance } from "../tasks/task.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { manualSeed } from "../torch/random.ts";
 import { scope } from "../torch/scope.ts";
-import { readBatch, stepsPerEpoch, type TrainingImages, toViews } from "./batches.ts";
+import { batchIndices, imagesUsed, readBatch, stepsPerEpoch, type TrainingImages, toViews } from "./batches.ts";
 import { withCleanup } from "./cleanup.ts";
 import { type TrainingRun, train } from "./loop.ts";
 import type { TrainingConfig } from "./options.ts";
@@ -18,7 +20,10 @@ export interface AuditRow {
   /** What the probe sees. */
   view: string;
   metric: string;
-  /** On images that the probe was not trained on, with a 95 % interval over batches. */
+  /**
+   * On images that the probe was not trained on, or other crops where the task's answers name images; with a 95 % interval
+   * over batches.
+   */
   value: number;
   low: number;
   high: number;
@@ -33,19 +38,33 @@ export interface AuditRow {
 
 /** One image of so many is tested on. */
 const TESTED = 5;
+/** Two images on either side: what compares images needs more than one. */
+const LEAST = 2 * TESTED;
 const SUSPICIOUS = 1 / 20;
 /** At least so many, or their spread tells little. */
 const BATCHES = 30;
 
-/**
- * Trains a probe for each shortcut.
- * @param set images to train and test on
- * @param minutes of training, for each probe
- */
+interface Audited {
+  /** Images to train and test on. */
+  set: ImageSet;
+  task: Task;
+  config: TrainingConfig;
+  /** What the probes stand in for. */
+  encoder: Encoder;
+  /** Of training, for each probe. */
+  minutes: number;
+}
+
+/** Trains a probe for each shortcut. @throws UsageError for too few images */
 export async function audit(
-  { set, task, config, minutes }: { set: ImageSet; task: Task; config: TrainingConfig; minutes: number },
+  { set, task, config, encoder, minutes }: Audited,
   { onProbe, ...hooks }: DecodeHooks & { onProbe?(view: string): void } = {},
 ): Promise<AuditRow[]> {
+  if (set.length < LEAST) {
+    throw new UsageError(
+      `An audit needs ${LEAST} images at least, to train and to test on; there are ${set.length}. Give more, or leave it out.`,
+    );
+  }
   const rows = Array.from({ length: set.length }, (_, i) => i);
   const parts = [rows.filter((i) => i % TESTED !== 0), rows.filter((i) => i % TESTED === 0)];
   return withCleanup(async (cleanup) => {
@@ -59,16 +78,9 @@ export async function audit(
     for (const shortcut of Object.keys(views) as Shortcut[]) {
       if (hooks.signal?.aborted) break;
       onProbe?.(views[shortcut].title);
-      const batchSize = Math.min(config.batchSize, seen.store.length);
-      const own = {
-        ...config,
-        batchSize,
-        minutes,
-        epochs: undefined,
-        optimizer: "adamw",
-        learningRate: 0.001,
-      } as const;
-      const row = await probe(shortcut, own, { seen, unseen });
+      const own = { ...config, minutes, epochs: undefined, optimizer: "adamw", learningRate: 0.001 } as const;
+      manualSeed(config.seed);
+      const row = await probe(new Probe(shortcut, encoder), own, { seen, unseen });
       result.push(judge({ ...row, remedy: task.remedies?.[shortcut] }, shortcut === "border" ? result : []));
     }
     return result;
@@ -94,47 +106,69 @@ interface Parts {
 
 type Measured = Omit<AuditRow, "known" | "leaks" | "remedy">;
 
-/** Trains a probe, and tests it. */
-function probe(shortcut: Shortcut, config: TrainingConfig, { seen, unseen }: Parts): Promise<Measured> {
+/** Trains a probe, tests it and frees it. */
+function probe(encoder: Probe, config: TrainingConfig, { seen, unseen }: Parts): Promise<Measured> {
   return withCleanup(async (cleanup) => {
-    manualSeed(config.seed);
-    const encoder = new Probe(shortcut);
     cleanup.push(() => encoder.dispose());
     const compute = { device: "cpu", precision: "f32" } as const;
-    const { run, modules } = await prepareTraining({ config, compute, encoder, images: seen }, cleanup);
-    for await (const _ of train(run));
+    // How many images the task uses, and thus how large a batch can be, is known once it is made.
+    const prepared = await prepareTraining(
+      { config: { ...config, batchSize: 1 }, compute, encoder, images: seen },
+      cleanup,
+    );
+    const { run: made, modules } = prepared;
+    const run = { ...made, config: withinReach(config, seen, made.task) };
+    let trained = 0;
+    for await (const { step } of train(run)) trained = step;
     for (const module of Object.values(modules)) module.eval();
     const { metric, value: chance } = run.task.chance;
-    const { mean, margin } = interval(await testValues(run, unseen, metric));
+    const { mean, margin } = await test(run, run.task.answersNameImages ? seen : unseen, metric, trained);
+    const { shortcut } = encoder;
     const view = views[shortcut].title;
     return { shortcut, view, metric, value: mean, low: mean - margin, high: mean + margin, chance };
   });
 }
 
-/** The task's measure on each batch of images that were not trained on. */
-async function testValues(run: TrainingRun, images: TrainingImages, metric: string): Promise<number[]> {
-  const { length } = images.store;
-  const size = Math.max(1, Math.min(run.config.batchSize, Math.floor(length / BATCHES)));
+/** Batches no larger than the images that the task uses. */
+function withinReach(config: TrainingConfig, images: TrainingImages, task: TaskInstance): TrainingConfig {
+  return { ...config, batchSize: Math.min(config.batchSize, imagesUsed(images, task)) };
+}
+
+/**
+ * The task's measure on images: its mean over batches, and half of its 95 % interval.
+ * @param trained steps done: what is drawn at random in those that follow was not seen
+ */
+async function test(
+  run: TrainingRun,
+  images: TrainingImages,
+  metric: string,
+  trained: number,
+): Promise<{ mean: number; margin: number }> {
+  const used = imagesUsed(images, run.task);
+  const config = withinReach(run.config, images, run.task); // as large as in training: some measures compare images of a batch
+  const indicesAt = batchIndices(used, config);
   const values: number[] = [];
-  for (let step = 0; step < Math.max(BATCHES, stepsPerEpoch(length, size)); step++) {
-    const indices = Int32Array.from({ length: size }, (_, i) => (step * size + i) % length);
-    const raw = await readBatch(images, length, indices);
+  for (let i = 0; i < Math.max(BATCHES, stepsPerEpoch(used, config.batchSize)); i++) {
+    const raw = await readBatch(images, used, indicesAt(i));
     values.push(
       scope(() =>
         noGrad(() => {
-          manualSeed(step);
-          const { metrics } = run.task.step(...toViews(raw, images, run, step));
+          manualSeed(i);
+          const { metrics } = run.task.step(...toViews(raw, images, run, trained + i));
           return metrics[metric]?.item() ?? Number.NaN;
         }),
       ),
     );
   }
-  return values;
+  return interval(values, used / config.batchSize);
 }
 
-/** Mean and half of its 95 % interval, by the batches' standard error. */
-function interval(values: readonly number[]): { mean: number; margin: number } {
+/**
+ * Mean and half of its 95 % interval, by the batches' standard error.
+ * @param once batches in which each image comes once: those that come again are no further evidence
+ */
+function interval(values: readonly number[], once: number): { mean: number; margin: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length - 1);
-  return { mean, margin: 1.96 * Math.sqrt(variance / values.length) };
+  return { mean, margin: 1.96 * Math.sqrt(variance / Math.min(values.length, once)) };
 }

@@ -1,11 +1,15 @@
 /** `preview`: what a task shows the network, before an hour is spent on it; and whether it leaks its answer. */
+import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
-import { subset } from "../data/images.ts";
+import { type ImageSet, subset } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
+import { decodeSizeFor, openPixels, type PixelStore } from "../data/pixels.ts";
 import { imagesToLearnFrom } from "../data/splits.ts";
+import { SelfsightError, UsageError } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import { taskEntry } from "../tasks/index.ts";
 import { type AuditRow, audit } from "./audit.ts";
+import { type TrainingImages, trainingImages } from "./batches.ts";
 import { loadState, prefixed } from "./checkpoint.ts";
 import { withCleanup } from "./cleanup.ts";
 import { replaceFile } from "./log.ts";
@@ -36,7 +40,12 @@ const shared = pretrainOptions.pick({
 
 export const previewOptions = z.strictObject({
   ...shared.shape,
-  run: z.string().optional().describe("run folder: its task, model and settings, and its guesses"),
+  run: z
+    .string()
+    .optional()
+    .describe(
+      "run folder: its task, model and settings, and its guesses; only device, precision and threads may differ",
+    ),
   out: z.string().default("preview.png").describe("the picture; an older one is replaced"),
   count: z.int().min(1).max(256).default(16).describe("images to show"),
   audit: z
@@ -65,19 +74,21 @@ const [FOR_SHEET, FOR_AUDIT] = [256, 5000];
 
 /**
  * Writes a sheet of what the network sees, with the right answers and its guesses: those of a run, or of a network untrained.
- * @throws UsageError as `pretrain`
+ * @throws UsageError as `pretrain`, and for settings that are not those of the run
  */
 export function preview(options: PreviewOptions, hooks: PreviewHooks = {}): Promise<PreviewResult> {
   return withCleanup(async (cleanup) => {
     const { run: folder, out, count, audit: audited, minutes, ...given } = parseOptions(previewOptions, options);
-    const config: TrainingConfig =
-      folder === undefined ? settings(given) : { ...fillIn(readConfig(folder)), images: given.images };
+    const config = folder === undefined ? settings(given) : settingsOf(folder, options);
     const compute = await chooseCompute(config);
     const encoder = firstEncoder(config);
     cleanup.push(() => encoder.dispose());
     const collection = await openImages(config.images, { say: hooks.onDownload });
     const { set } = imagesToLearnFrom(collection, config.split);
-    const images = await decodeImages(spread(set, Math.max(FOR_SHEET, count)), config, hooks);
+    const images =
+      folder === undefined
+        ? await decodeImages(spread(set, Math.max(FOR_SHEET, count)), config, hooks)
+        : await imagesOf(folder, set, config, hooks);
     cleanup.push(() => images.store.close());
     const { run, modules } = await prepareTraining(
       { config: { ...config, batchSize: 1 }, compute, encoder, images },
@@ -89,7 +100,7 @@ export function preview(options: PreviewOptions, hooks: PreviewHooks = {}): Prom
     }
     replaceFile(out, await sampleSheet(run, count));
     const rows = audited
-      ? await audit({ set: spread(set, FOR_AUDIT), task: taskEntry(config.task), config, minutes }, hooks)
+      ? await audit({ set: spread(set, FOR_AUDIT), task: taskEntry(config.task), config, encoder, minutes }, hooks)
       : [];
     return { file: out, audit: rows };
   });
@@ -97,7 +108,77 @@ export function preview(options: PreviewOptions, hooks: PreviewHooks = {}): Prom
 
 const settings = (given: z.output<typeof shared>) => fillIn(parseOptions(pretrainOptions, given));
 
-function spread<Set extends Parameters<typeof subset>[0]>(set: Set, most: number) {
+/** What a run was made with; device, precision and threads as given. @throws UsageError for anything else that differs */
+function settingsOf(folder: string, options: PreviewOptions): TrainingConfig {
+  const { run: _, out, count, audit, minutes, images, device, precision, threads, taskOptions, ...others } = options;
+  const made = fillIn(readConfig(folder));
+  const differing = [...differences(others, made), ...differences(taskOptions ?? {}, made.taskOptions)];
+  if (differing.length) {
+    throw new UsageError(
+      `${folder} was made with other settings: ${differing.join("; ")}. Leave them out, or leave out --run.`,
+    );
+  }
+  return {
+    ...made,
+    images,
+    device: device ?? made.device,
+    precision: precision ?? made.precision,
+    threads: threads ?? made.threads,
+  };
+}
+
+function differences(given: object, made: object): string[] {
+  const before = new Map<string, unknown>(Object.entries(made));
+  const show = (value: unknown) => JSON.stringify(value) ?? "left open";
+  return Object.entries(given)
+    .filter(([key, value]) => value !== undefined && show(value) !== show(before.get(key)))
+    .map(([key, value]) => `${key} was ${show(before.get(key))}, is ${show(value)}`);
+}
+
+/**
+ * The images that a run learned from, under the same numbers: heads may have a place for each. Only those asked for are decoded.
+ * @throws SelfsightError from `get` for an image that can no longer be read
+ */
+async function imagesOf(
+  folder: string,
+  set: ImageSet,
+  { imageSize }: TrainingConfig,
+  { onDecode: onProgress, signal }: DecodeHooks,
+): Promise<TrainingImages> {
+  const size = await decodeSizeFor(set, imageSize);
+  const skipped = unreadIn(folder);
+  const source = Int32Array.from({ length: set.length }, (_, i) => i).filter((i) => !skipped.has(set.id(i)));
+  const store: PixelStore = {
+    length: source.length,
+    size,
+    source,
+    skipped: [],
+    async get(indices) {
+      const some = await openPixels(subset(subset(set, source), indices), { size, onProgress, signal });
+      try {
+        const [lost] = some.skipped;
+        if (!lost) return await some.get(Array.from(indices).map((_, i) => i));
+        throw new SelfsightError(
+          `${lost.id} cannot be read: ${lost.reason}. ${folder} learned from it: mend it, or train anew without it.`,
+        );
+      } finally {
+        await some.close();
+      }
+    },
+    close: async () => {},
+  };
+  return trainingImages(set, store);
+}
+
+/** Names of the images that a run could not read. */
+function unreadIn(folder: string): Set<string> {
+  const { skipped } = runFiles(folder);
+  if (!existsSync(skipped)) return new Set();
+  const list = JSON.parse(readFileSync(skipped, "utf8")) as { id: string }[];
+  return new Set(list.map(({ id }) => id));
+}
+
+function spread(set: ImageSet, most: number): ImageSet {
   const count = Math.min(most, set.length);
   return subset(
     set,

@@ -53,16 +53,21 @@ export const views = {
   },
 } satisfies Readonly<Record<Shortcut, View>>;
 
-/** A view, and a small network behind it. */
+/** A view, and a small network behind it. Tasks cut for it the patches that they would cut for the encoder it stands in for. */
 export class Probe extends Encoder {
   override readonly featureDims = { probe: OUT };
   override readonly outDim = OUT;
-  override readonly minImageSize = BORDER;
+  override readonly minImageSize: number;
+  override readonly sizeStep: number;
+  readonly shortcut: Shortcut;
   private readonly view: View;
   private readonly layers: Sequential;
 
-  constructor(shortcut: Shortcut) {
+  constructor(shortcut: Shortcut, { minImageSize, sizeStep }: Pick<Encoder, "minImageSize" | "sizeStep">) {
     super();
+    this.minImageSize = Math.max(BORDER, minImageSize);
+    this.sizeStep = sizeStep;
+    this.shortcut = shortcut;
     this.view = views[shortcut];
     this.layers = new Sequential(
       new Linear(this.view.inputs, HIDDEN),

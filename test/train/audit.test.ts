@@ -1,0 +1,199 @@
+/** Probes that find a task's shortcuts. */
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { UsageError } from "../../src/errors.ts";
+import { createEncoder } from "../../src/models/index.ts";
+import { uniform } from "../../src/random.ts";
+import { auditTable } from "../../src/report/audit.ts";
+import { registerTask, taskEntry } from "../../src/tasks/index.ts";
+import { defineTask } from "../../src/tasks/task.ts";
+import { Linear } from "../../src/torch/nn/layers.ts";
+import { cat, crossEntropy, integers, randn, tensor } from "../../src/torch/ops.ts";
+import { scope } from "../../src/torch/scope.ts";
+import type { AuditRow } from "../../src/train/audit.ts";
+import { type PreviewOptions, preview } from "../../src/train/preview.ts";
+import { Probe } from "../../src/train/probes.ts";
+import { noiseImages } from "../batch.ts";
+import { makePictures, scratch } from "../images.ts";
+import { expectNoLeak } from "../live.ts";
+import { smallRun } from "../small-run.ts";
+
+const folder = scratch();
+const images = join(folder, "pictures");
+const { batchSize: _, ...small } = smallRun;
+
+expectNoLeak();
+beforeAll(() => makePictures(images, { count: 100, classes: ["a", "b"] }));
+
+async function audited(options: Partial<PreviewOptions>): Promise<AuditRow[]> {
+  const always = { audit: true, minutes: 0.01, out: join(folder, "audit.png") };
+  return (await preview({ ...small, images, ...always, ...options })).audit;
+}
+
+/** Dashes at the upper edge: black or white first? Blurred they are grey. */
+const framed = defineTask({
+  title: "Dashes",
+  paper: "a test",
+  options: z.strictObject({}),
+  remedies: { border: "no dashes" },
+  create(encoder) {
+    const fc = new Linear(encoder.outDim, 2);
+    return {
+      modules: { fc },
+      chance: { metric: "accuracy", value: 1 / 2, loss: Math.log(2) },
+      copies: 1,
+      step(images, { random }) {
+        const answers = Array.from({ length: images.size(0) }, () => (uniform(random, 0, 1) < 0.5 ? 0 : 1));
+        const signs = tensor(answers.map((answer) => 2 * answer - 1)).reshape(-1, 1, 1, 1);
+        const dashes = tensor(Array.from({ length: 16 }, (_, x) => (-1) ** x)).reshape(1, 1, 1, 16);
+        const blank = images.mul(0);
+        const framed = cat([blank.narrow(2, 0, 1).add(signs.mul(dashes)), blank.narrow(2, 1, 15)], 2);
+        const target = integers(answers);
+        const logits = fc.forward(encoder.forward(framed));
+        return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
+      },
+      preview: (images) => [{ image: images.select(0, 0), answer: "", guess: null }],
+    };
+  },
+});
+
+test("the audit finds what a border tells, and says what to do", async () => {
+  registerTask("framed", framed);
+  const audit = await audited({ task: "framed", minutes: 0.02 });
+  expect(audit.map(({ shortcut }) => shortcut)).toEqual(["colour", "blur", "border"]);
+  for (const { low, value, high } of audit) {
+    expect(low).toBeLessThanOrEqual(value);
+    expect(high).toBeGreaterThanOrEqual(value);
+  }
+  const [colour, blur, border] = audit;
+  expect(Math.max(colour?.value ?? 1, blur?.value ?? 1)).toBeLessThan(0.8);
+  expect(border?.value).toBeGreaterThan(0.9);
+  expect(border).toMatchObject({ leaks: true, chance: 0.5, remedy: "no dashes" });
+});
+
+/** Which of three images? Its brightness tells. */
+const numbered = defineTask({
+  title: "Numbers",
+  paper: "a test",
+  options: z.strictObject({}),
+  create(encoder) {
+    const fc = new Linear(encoder.outDim, 3);
+    return {
+      modules: { fc },
+      chance: { metric: "accuracy", value: 1 / 3, loss: Math.log(3) },
+      copies: 1,
+      limit: 3,
+      answersNameImages: true,
+      step(images, { indices }) {
+        const target = integers(Array.from(indices));
+        const grey = images.mul(0).add(target.to("f32").reshape(-1, 1, 1, 1));
+        const logits = fc.forward(encoder.forward(grey));
+        return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
+      },
+      preview: (images) => [{ image: images.select(0, 0), answer: "", guess: null }],
+    };
+  },
+});
+
+describe("where answers name images", () => {
+  test("other crops of these are tested on", async () => {
+    registerTask("numbered", numbered);
+    const [colour] = await audited({ task: "numbered", minutes: 0.02 });
+    expect(colour).toMatchObject({ leaks: true, chance: 1 / 3 });
+    expect(colour?.value).toBeGreaterThan(0.8);
+  });
+
+  test("exemplar's classes are, and may be fewer than the images and than a batch", async () => {
+    const rows = await audited({ task: "exemplar", taskOptions: { loss: "softmax", classes: 10, copies: 2 } });
+    for (const { value, chance } of rows) {
+      expect(chance).toBe(0.1);
+      expect(value).toBeGreaterThan(0);
+    }
+  });
+});
+
+test("of few images all make one batch; of fewer there is no audit", async () => {
+  const few = await makePictures(join(folder, "few"), { count: 10 });
+  const rows = await audited({ images: few, task: "exemplar", taskOptions: { copies: 2 } });
+  expect(rows).toHaveLength(3);
+  for (const { value, low, high } of rows) {
+    expect(value).toBeGreaterThan(0);
+    expect(low).toBeLessThanOrEqual(value);
+    expect(high).toBeGreaterThanOrEqual(value);
+  }
+  const fewer = await makePictures(join(folder, "fewer"), { count: 9 });
+  const refused = audited({ images: fewer });
+  await expect(refused).rejects.toThrow(UsageError);
+  await expect(refused).rejects.toThrow(/needs 10 images at least.* there are 9/);
+});
+
+/** The task at work on a transformer with patches of 8 pixels, and on the probe that stands in for it. */
+function onBoth(task: string, size: number) {
+  const { create, options } = taskEntry(task);
+  const vit = createEncoder({ model: "vit-tiny-8", width: 1 / 3 });
+  const made = [vit, new Probe("colour", vit)].map((encoder) => {
+    const instance = scope(() => create(encoder, options.parse({}), noiseImages(size)));
+    for (const module of Object.values(instance.modules)) module.dispose();
+    encoder.dispose();
+    return instance;
+  });
+  return made as [(typeof made)[0], (typeof made)[0]];
+}
+
+test.each(["jigsaw", "relative-patch"])("%s: a probe sees patches as large as the encoder's", (task) => {
+  const [real, probe] = onBoth(task, 76);
+  expect(probe.copies).toBe(real.copies);
+});
+
+test("behind a probe, whose map has one place, dense predictions stay small", () => {
+  const probe = new Probe("colour", { minImageSize: 2, sizeStep: 1 });
+  const { create, options } = taskEntry("colorization");
+  const { modules } = scope(() => create(probe, options.parse({}), noiseImages(256)));
+  const count = Object.values(modules)
+    .flatMap((module) => module.parameters())
+    .reduce((sum, { numel }) => sum + numel, 0);
+  expect(count).toBeLessThan(2e6);
+  for (const module of [probe, ...Object.values(modules)]) module.dispose();
+});
+
+test("a probe sees its view and nothing else", () => {
+  scope(() => {
+    const [x, other] = [randn([2, 3, 12, 12]), randn([2, 3, 12, 12])];
+    const inside = x.clone();
+    inside
+      .narrow(2, 2, 8)
+      .narrow(3, 2, 8)
+      .copy_(other.narrow(2, 2, 8).narrow(3, 2, 8));
+    for (const [shortcut, same] of [
+      ["border", true],
+      ["colour", false],
+      ["blur", false],
+    ] as const) {
+      const probe = new Probe(shortcut, { minImageSize: 2, sizeStep: 1 });
+      probe.eval();
+      const [a, b] = [probe.forward(x), probe.forward(inside)];
+      expect(a.sub(b).abs().flatten().amax(0).item() === 0, shortcut).toBe(same);
+      probe.dispose();
+    }
+  });
+});
+
+test("the audit's table names the option that closes a leak", () => {
+  const row: AuditRow = {
+    shortcut: "border",
+    view: "a border",
+    metric: "accuracy",
+    value: 0.44,
+    low: 0.42,
+    high: 0.46,
+    chance: 0.125,
+    known: 0.27,
+    leaks: true,
+    remedy: "a larger gap",
+  };
+  expect(auditTable([row])).toMatch(
+    /! a border {2}accuracy 44.0 % .*chance 12.5 %, by less 27.0 %.*\n +→ a larger gap/,
+  );
+  expect(auditTable([{ ...row, leaks: false }])).toMatch(/^✓ a border/);
+});
