@@ -16,7 +16,7 @@ beforeAll(() => makePictures(images, { count: 24, classes: ["one", "two"] }));
 test("help names every command, and each command's flags come from its schema", async () => {
   const { code, stdout } = await selfsight(["--help"]);
   expect(code).toBe(0);
-  for (const command of ["setup", "doctor", "demo", "pretrain", "evaluate", "tasks", "models", "datasets"])
+  for (const command of ["setup", "doctor", "demo", "pretrain", "preview", "evaluate", "tasks", "models", "datasets"])
     expect(stdout).toContain(command);
   const help = await selfsight(["pretrain", "--help"]);
   expect(help.stdout).toMatch(/--image-size <number>\s+side of the network's input/);
@@ -73,6 +73,21 @@ test("pretrain and evaluate from end to end", async () => {
   expect(measured.stdout).toMatch(/layer4/);
   expect(measured.stdout).toMatch(/untrained/);
   expect(existsSync(join(out, "evals", "default", "result.json"))).toBe(true);
+});
+
+test("preview writes a picture, of a run too, and refuses settings that are not the run's", async () => {
+  const [file, run, ofRun] = [join(folder, "preview.png"), join(folder, "previewed"), join(folder, "of-run.png")];
+  const network = small.slice(0, -2); // without the batch size, which a preview has not
+  const drawn = await selfsight(["preview", images, "angles=2", ...network, "--count", "2", "--out", file]);
+  expect([drawn.code, drawn.stdout]).toEqual([0, `${file}\n`]);
+  expect(await sharp(file).metadata()).toMatchObject({ format: "png" });
+  await selfsight(["pretrain", images, "angles=2", ...small, "--epochs", "1", "--out", run]);
+  const again = await selfsight(["preview", images, "--run", run, "--threads", "1", "--out", ofRun]);
+  expect([again.code, existsSync(ofRun)]).toEqual([0, true]);
+  const other = await selfsight(["preview", images, "angles=4", "--run", run, "--task", "jigsaw"]);
+  expect(other.stderr).toMatch(/task was "rotation", is "jigsaw"; angles was 2, is 4\. Leave them out/);
+  expect(other.stderr).not.toMatch(/^\s+at /m);
+  expect(other.code).toBe(2);
 });
 
 describe("wrong usage ends with 2, a message and no stack", () => {
