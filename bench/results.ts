@@ -26,13 +26,9 @@ const entries: Record<string, Settings> = {
   supervised: { task: "supervised", split: "train" }, // the labels that the probe may draw from, and no others
 };
 
-/** Patches of photos are small: their networks halve them less often. Images of 32 pixels are halved late in any case. */
-const sets: Record<string, (task?: string) => Settings> = {
-  clothing: (task) => ({
-    imageSize: 64,
-    stem: ["relative-patch", "jigsaw"].includes(task ?? "") ? "patch" : "imagenet",
-  }),
-  cifar10: () => ({ imageSize: 32, stem: "cifar" }),
+const sets: Record<string, Settings> = {
+  clothing: { imageSize: 64 },
+  cifar10: { imageSize: 32, stem: "cifar" },
 };
 const MORE_SEEDS = [1, 2];
 const LABELS = 25;
@@ -70,7 +66,17 @@ async function evaluated(runs: string[], images: string, name: string, { threads
 /** Trains a task on a set, if that was not done before with the same settings. Gives the run's folder. */
 async function trained(set: string, name: string, seed: number, { folder, minutes, threads }: Effort): Promise<string> {
   const out = join(folder, set, `${name}-${seed}`);
-  const options = { minutes, threads, seed, ...settingsOf(set, name), images: set, out };
+  const options = {
+    minutes,
+    threads,
+    seed,
+    model: "resnet10",
+    width: 0.5,
+    ...entries[name],
+    ...sets[set],
+    images: set,
+    out,
+  };
   const wanted: unknown = JSON.parse(JSON.stringify(fillIn(parseOptions(pretrainOptions, options))));
   if (existsSync(runFiles(out).encoder) && isDeepStrictEqual(readConfig(out), wanted)) return out;
   rmSync(out, { recursive: true, force: true });
@@ -78,13 +84,6 @@ async function trained(set: string, name: string, seed: number, { folder, minute
   await pretrain(options);
   return out;
 }
-
-const settingsOf = (set: string, name: string): Settings => ({
-  model: "resnet10",
-  width: 0.5,
-  ...entries[name],
-  ...sets[set]?.(entries[name]?.task),
-});
 
 const isUntrained = ({ baseline }: Difference) => baseline.includes(", untrained");
 
@@ -113,7 +112,7 @@ async function measureSet(set: string, chosen: readonly string[], effort: Effort
   const found = await evaluated(runs, set, "results", effort);
   const all: Measured[] = [];
   for (const [i, name] of chosen.entries()) {
-    const { stem = "" } = settingsOf(set, name);
+    const { stem = "" } = readConfig(runs[i] as string);
     const first = lineOf(name, stem, runs[i] as string, found);
     all.push(first);
     if (first.difference.low > 0) continue;

@@ -2,7 +2,7 @@
 import { createEncoder } from "../src/models/index.ts";
 import { parseOptions } from "../src/options.ts";
 import { randomAt } from "../src/random.ts";
-import { taskEntry } from "../src/tasks/index.ts";
+import { taskEntry, tasks } from "../src/tasks/index.ts";
 import { cat, fromTypedArray, randn, resize } from "../src/torch/ops.ts";
 import type { Row } from "./rows.ts";
 import type { Context } from "./runner.ts";
@@ -11,21 +11,10 @@ import { compareSteps, type Training, type Variant } from "./steps.ts";
 const BATCH = 64;
 const SIZE = 64;
 const CLASSES = Array.from({ length: 10 }, (_, i) => String(i));
-/** Patches are small, and the stem keeps them large. */
-const stems = {
-  "relative-patch": "patch",
-  jigsaw: "patch",
-  exemplar: "imagenet",
-  colorization: "imagenet",
-  rotation: "imagenet",
-  inpainting: "imagenet",
-  supervised: "imagenet",
-} as const;
-type Name = keyof typeof stems;
 
 export async function taskStep(context: Context): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const name of Object.keys(stems) as Name[]) {
+  for (const name of Object.keys(tasks)) {
     context.say(`  ${name}`);
     const peer = { script: "task_step.py", args: ["--task", name] };
     const make = (variant: Variant) => training(name, variant);
@@ -34,9 +23,9 @@ export async function taskStep(context: Context): Promise<Row[]> {
   return rows;
 }
 
-function training(name: Name, { memoryFormat }: Variant): Training {
-  const encoder = createEncoder({ model: "resnet10", width: 0.5, stem: stems[name] });
-  const { options, create } = taskEntry(name);
+function training(name: string, { memoryFormat }: Variant): Training {
+  const { options, defaults, create } = taskEntry(name);
+  const encoder = createEncoder({ model: "resnet10", width: 0.5, stem: defaults?.stem });
   const spots = () => resize(randn([BATCH, 3, 8, 8]), SIZE, SIZE);
   const about = { size: SIZE, count: BATCH, classes: CLASSES, sample: spots() };
   const { modules, step, views = 1 } = create(encoder, parseOptions(options, {}), about);

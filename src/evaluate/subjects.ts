@@ -23,7 +23,7 @@ export interface Subject {
 /** Raw pixels, for whoever asks whether a network is needed at all. */
 export const PIXELS = "pixels 32×32";
 
-/** The trained encoder, and the same network with the very weights it began with, unless that is among the `others`. */
+/** The trained encoder, and the same network with the weights it was made with, unless that is among the `others`. */
 export function subjectsOf(folder: string, others: readonly Subject[]): Subject[] {
   const config = finishedConfig(folder);
   const recipe = JSON.stringify({ ...config, seed: 0, out: "" });

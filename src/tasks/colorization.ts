@@ -38,7 +38,8 @@ export const colorization = defineTask({
         "tell bins of colours apart, rare ones counting more; or the squared error of a and b (table 1: worse)",
       ),
     grid: z.number().min(5).max(40).default(10).describe("side of a bin of colours, in units of Lab's a and b"),
-    lambda: z.number().min(0).max(1).default(0.5).describe("0: only rare colours count, 1: all bins alike"),
+    // At 0 a colour that no image had would weigh without bound.
+    lambda: z.number().min(0.01).max(1).default(0.5).describe("near 0 rare colours count most, at 1 all bins alike"),
     temperature: z.number().gt(0).max(1).default(0.38).describe("of the annealed mean that is shown"),
   }),
   create(encoder, options, { size, sample }) {

@@ -21,7 +21,8 @@ import { defineTask } from "./task.ts";
 export const jigsaw = defineTask({
   title: "Jigsaw puzzles",
   paper: "https://arxiv.org/abs/1603.09246",
-  defaults: { flip: false, minArea: 0.3 }, // no mirror image, as in Kolesnikov et al.'s configuration
+  // No mirror image, and a stem that keeps tiles large, as in Kolesnikov et al.'s configuration.
+  defaults: { flip: false, minArea: 0.3, stem: "patch" },
   remedies: {
     border: "smaller tiles (tile=…): they lie farther apart, and edges do not go on from one to the next",
     colour: "more grey images (grey=…), or channelShift=2",

@@ -22,8 +22,9 @@ const CENTRE = 4;
 export const relativePatch = defineTask({
   title: "Relative patch location",
   paper: "https://arxiv.org/abs/1505.05192",
-  // As in Kolesnikov et al.'s configuration: no mirror image. Crops large enough that a patch shows something.
-  defaults: { flip: false, minArea: 0.3 },
+  // As in Kolesnikov et al.'s configuration: no mirror image, and a stem that keeps patches large. Crops large
+  // enough that a patch shows something.
+  defaults: { flip: false, minArea: 0.3, stem: "patch" },
   remedies: {
     border: "a larger gap, or more jitter (gap=…, jitter=…): edges that go on from patch to patch tell where it lies",
     colour: "colour=drop or colour=project",

@@ -1,6 +1,6 @@
 /** What a pretext task is. Shared code knows this and never a task by name. */
 import type { z } from "zod";
-import type { Encoder } from "../models/model.ts";
+import type { Encoder, Stem } from "../models/model.ts";
 import type { RandomGenerator } from "../random.ts";
 import type { Module } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -71,6 +71,8 @@ export interface TaskDefaults {
   readonly batchSize?: number;
   /** Peak, of SGD. */
   readonly learningRate?: number;
+  /** The encoder's first layers, where the architecture has such. */
+  readonly stem?: Stem;
 }
 
 type Create<Options extends z.ZodObject> = (

@@ -20,7 +20,10 @@ export const pretrainOptions = z.strictObject({
     .max(64)
     .default(0.5)
     .describe("multiplies every layer's channels; 1 is the architecture's own, 0.5 what a laptop trains in minutes"),
-  stem: z.enum(["imagenet", "cifar", "patch"]).optional().describe("first layers; default: the architecture's own"),
+  stem: z
+    .enum(["imagenet", "cifar", "patch"])
+    .optional()
+    .describe("first layers; default: the task's, or the architecture's own"),
   imageSize: z.int().min(4).max(1024).default(64).describe("side of the network's input, in pixels"),
   crop: z
     .enum(["auto", "resized", "shifted"])
@@ -68,5 +71,10 @@ export type PretrainConfig = z.output<typeof pretrainOptions>;
 /** What a run is trained with: nothing is left open. */
 export type TrainingConfig = PretrainConfig & { out: string } & Required<TaskDefaults>;
 
-/** What holds where neither the user nor the task says. */
-export const usual: Required<TaskDefaults> = { flip: true, minArea: 0.08, batchSize: 64, learningRate: 0.05 };
+/** What holds where neither the user nor the task says; the stem is the architecture's own. */
+export const usual: Required<Omit<TaskDefaults, "stem">> = {
+  flip: true,
+  minArea: 0.08,
+  batchSize: 64,
+  learningRate: 0.05,
+};

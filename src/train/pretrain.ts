@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { openImages } from "../data/open.ts";
 import { imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
+import { modelEntry } from "../models/index.ts";
+import type { Stem } from "../models/model.ts";
 import { parseOptions } from "../options.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { TaskInstance } from "../tasks/task.ts";
@@ -159,10 +161,12 @@ export function settle(options: PretrainOptions): TrainingConfig {
 /** What the user left open and the task or the names decide. @throws UsageError for an unknown task, and options it has not */
 export function fillIn(config: PretrainConfig): TrainingConfig {
   const { defaults, options } = taskEntry(config.task);
+  const { stems } = modelEntry(config.model);
   const own = { ...usual, ...defaults };
   return {
     ...config,
     taskOptions: parseOptions(options, config.taskOptions, `option of ${config.task}`),
+    stem: config.stem ?? stems.find((stem) => stem === defaults?.stem) ?? (stems[0] as Stem),
     flip: config.flip ?? own.flip,
     minArea: config.minArea ?? own.minArea,
     batchSize: config.batchSize ?? own.batchSize,

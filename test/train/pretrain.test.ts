@@ -8,7 +8,7 @@ import { memory } from "../../src/torch/scope.ts";
 import { readMetrics } from "../../src/train/log.ts";
 import type { StepRecord } from "../../src/train/loop.ts";
 import type { PretrainOptions } from "../../src/train/options.ts";
-import { type PretrainHooks, pretrain } from "../../src/train/pretrain.ts";
+import { type PretrainHooks, pretrain, settle } from "../../src/train/pretrain.ts";
 import { loadEncoder, readConfig, resumedOptions, runFiles } from "../../src/train/run.ts";
 import { selfsight } from "../cli/run.ts";
 import { makePictures, scratch } from "../images.ts";
@@ -302,3 +302,21 @@ async function stoppedAtOnce(name: string, options: Partial<PretrainOptions> = {
   await expect(pretrain({ ...small, ...options, out }, hooks)).rejects.toThrow(InterruptedError);
   return out;
 }
+
+describe("what nobody said", () => {
+  const settled = (options: Partial<PretrainOptions>) => settle({ images, out: join(folder, "unused"), ...options });
+
+  test("is the task's, or the usual", () => {
+    const usual = { flip: true, minArea: 0.08, batchSize: 64, learningRate: 0.05, stem: "imagenet" };
+    expect(settled({ task: "rotation" })).toMatchObject(usual);
+    expect(settled({ task: "inpainting" })).toMatchObject({ ...usual, minArea: 0.4, batchSize: 32, learningRate: 0.1 });
+    expect(settled({ task: "jigsaw" })).toMatchObject({ flip: false, minArea: 0.3, stem: "patch" });
+    expect(settled({ task: "jigsaw", model: "nin4" })).toMatchObject({ stem: "cifar" }); // it has no other
+    expect(settled({ task: "inpainting", optimizer: "adamw" })).toMatchObject({ learningRate: 0.001 });
+  });
+
+  test("is never put in the place of what was said", () => {
+    const said = { flip: true, minArea: 0.2, batchSize: 7, learningRate: 0.5, stem: "cifar" } as const;
+    for (const task of ["jigsaw", "inpainting", "colorization"]) expect(settled({ task, ...said })).toMatchObject(said);
+  });
+});
