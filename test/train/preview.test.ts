@@ -109,7 +109,9 @@ const witness = (shown: unknown[]) =>
 
 test("what cannot be is refused, and nothing is written", async () => {
   const out = join(folder, "none.png");
-  await expect(preview({ images, task: "jigsaw", imageSize: 32, out })).rejects.toThrow(/--image-size/);
+  await expect(preview({ images, task: "jigsaw", stem: "imagenet", imageSize: 32, out })).rejects.toThrow(
+    /--image-size/,
+  );
   await expect(preview({ images, run: folder, out })).rejects.toThrow(UsageError);
   expect(existsSync(out)).toBe(false);
 });
