@@ -29,14 +29,22 @@ export function projectColours(images: Tensor): Tensor {
   ]);
 }
 
-/** For each image with that probability the grey one; of several views, one of all images after the other, the same images'. */
-export function randomGrey(images: Tensor, probability: number, random: RandomGenerator, views = 1): Tensor {
+/**
+ * Each image with that probability changed, otherwise as it is. Of several views, one of all images after the other, the
+ * same images are changed in each.
+ */
+export function sometimes(
+  change: (images: Tensor) => Tensor,
+  images: Tensor,
+  { probability, views = 1 }: { probability: number; views?: number },
+  random: RandomGenerator,
+): Tensor {
   if (probability === 0) return images;
   const count = images.size(0) / views;
   const chosen = Float32Array.from({ length: count }, () => (uniform(random, 0, 1) < probability ? 1 : 0));
   const once = fromTypedArray(chosen, [count, 1, 1, 1]).to(images.device);
-  const grey = cat(Array.from({ length: views }, () => once));
-  return images.add(toGrey(images).sub(images).mul(grey));
+  const mask = cat(Array.from({ length: views }, () => once));
+  return images.add(change(images).sub(images).mul(mask));
 }
 
 /**

@@ -18,6 +18,7 @@ import { cat, resize, tensor } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { classReading, regressionReading } from "./colour-readings.ts";
 import { Hypercolumn } from "./hypercolumn.ts";
+import { paintedCells } from "./painted.ts";
 import { defineTask } from "./task.ts";
 
 /** Colours are predicted for each 4×4 pixels (56 for 224, as in the paper). */
@@ -38,6 +39,13 @@ export const colorization = defineTask({
         "tell bins of colours apart, rare ones counting more; or the squared error of a and b (table 1: worse)",
       ),
     grid: z.number().min(5).max(40).default(10).describe("side of a bin of colours, in units of Lab's a and b"),
+    neighbours: z.int().min(1).max(10).default(5).describe("bins that a colour is spread over (the code: 10)"),
+    leastColour: z
+      .number()
+      .min(0)
+      .max(100)
+      .default(0)
+      .describe("images without any a or b of at least this teach nothing (the code: 5)"),
     // At 0 a colour that no image had would weigh without bound.
     lambda: z.number().min(0.01).max(1).default(0.5).describe("near 0 rare colours count most, at 1 all bins alike"),
     temperature: z.number().gt(0).max(1).default(0.38).describe("of the annealed mean that is shown"),
@@ -62,6 +70,15 @@ export const colorization = defineTask({
       return head.predict(maps).to("f32").permute(0, 2, 3, 1).flatten(0, 2);
     }
 
+    /** Of colours (B · side², 2) those of colourful enough images: 1 or 0 (B · side²). */
+    function counts(truth: Tensor, batch: number): Tensor {
+      const most = truth.abs().reshape(batch, -1).amax([1]);
+      return most
+        .ge(options.leastColour)
+        .to("f32")
+        .repeatInterleave(side ** 2);
+    }
+
     return {
       modules: { head, ...(read.module && { bins: read.module }) },
       chance: { metric: "error", value: distance(known, tensor([middle])).item(), loss: read.chance },
@@ -72,7 +89,11 @@ export const colorization = defineTask({
         return exactly(images, () => {
           const truth = colours(lab, side);
           const shown = noGrad(() => read.colours(prediction.detach()));
-          return { loss: read.loss(prediction, truth), metrics: { error: distance(truth, shown) } };
+          const loss = read
+            .loss(prediction, truth)
+            .mul(counts(truth, images.size(0)))
+            .mean();
+          return { loss, metrics: { error: distance(truth, shown) } };
         });
       },
       preview(images) {
@@ -82,11 +103,7 @@ export const colorization = defineTask({
         return exactly(images, () => {
           const ab = read.colours(prediction).reshape(images.size(0), side, side, 2).permute(0, 3, 1, 2).contiguous();
           const painted = fromUnit(labToRgb(cat([lab.narrow(1, 0, 1), resize(ab, size, size)], 1)));
-          return Array.from({ length: images.size(0) }, (_, i) => {
-            const above = cat([grey.select(0, i), painted.select(0, i)], 2);
-            const below = cat([images.select(0, i), images.select(0, i).mul(0)], 2);
-            return { image: cat([above, below], 1), answer: "seen, painted; true", guess: null };
-          });
+          return paintedCells(grey, painted, images);
         });
       },
     };

@@ -12,7 +12,7 @@ export interface Reading {
   /** What the most frequent answers cost. */
   readonly chance: number;
   readonly module?: Module;
-  /** (N, outputs) and true colours (N, 2) to a number. */
+  /** (N, outputs) and true colours (N, 2) to what each place costs (N). */
   loss(prediction: Tensor, truth: Tensor): Tensor;
   /** (N, outputs) to colours (N, 2). */
   colours(prediction: Tensor): Tensor;
@@ -21,13 +21,14 @@ export interface Reading {
 /** What is counted once and moves to the network's device. */
 class Bins extends Module implements Plane {
   readonly grid: number;
+  readonly neighbours: number;
   readonly centres: Buffer;
   readonly near: Buffer;
   readonly weights: Buffer;
 
-  constructor({ grid, centres, near }: Plane, weights: Tensor) {
+  constructor({ grid, neighbours, centres, near }: Plane, weights: Tensor) {
     super();
-    this.grid = grid;
+    [this.grid, this.neighbours] = [grid, neighbours];
     [this.centres, this.near, this.weights] = [new Buffer(centres), new Buffer(near), new Buffer(weights)];
   }
 
@@ -39,28 +40,28 @@ class Bins extends Module implements Plane {
 /** Colours as bins, rare ones counting more than they come. */
 export function classReading(
   known: Tensor,
-  { grid, lambda, temperature }: { grid: number; lambda: number; temperature: number },
+  { grid, neighbours, lambda, temperature }: { grid: number; neighbours: number; lambda: number; temperature: number },
 ): Reading {
-  const plane = colourPlane(grid);
+  const plane = colourPlane(grid, neighbours);
   const soft = softEncode(known, plane);
   const prior = frequencies(soft, plane.centres.size(0));
   const bins = new Bins(plane, rebalance(prior, plane.centres, lambda));
   const guess = prior.clamp(1e-8).log().logSoftmax(0).expand(known.size(0), -1); // (N, Q)
   return {
     outputs: prior.size(0),
-    chance: binLoss(guess, soft, bins.weights).item(),
+    chance: binLoss(guess, soft, bins.weights).mean().item(),
     module: bins,
     loss: (logits, truth) => binLoss(logits.logSoftmax(1), softEncode(truth, bins), bins.weights),
     colours: (logits) => annealedMean(logits, bins.centres, temperature),
   };
 }
 
-/** Mean squared error of a and b, in units of their usual deviation (equation 1). */
+/** Squared error of a and b, in units of their usual deviation (equation 1). */
 export function regressionReading(known: Tensor): Reading {
-  const loss = (prediction: Tensor, truth: Tensor) => prediction.sub(truth.div(SCALE)).pow(2).sum(1).mean();
+  const loss = (prediction: Tensor, truth: Tensor) => prediction.sub(truth.div(SCALE)).pow(2).sum(1);
   return {
     outputs: 2,
-    chance: loss(known.mean(0, true).div(SCALE), known).item(),
+    chance: loss(known.mean(0, true).div(SCALE), known).mean().item(),
     loss,
     colours: (prediction) => prediction.mul(SCALE),
   };

@@ -10,7 +10,7 @@
  * small network's photos apart; patches are half as wide as the image, not a third: few photos are as crowded as STL-10's.
  */
 import { z } from "zod";
-import { randomGrey } from "../augment/colour.ts";
+import { sometimes, toGrey } from "../augment/colour.ts";
 import { ColourAxes, changeHsv, scaleAxes } from "../augment/contrast.ts";
 import { randomPatches } from "../augment/geometry.ts";
 import { seedPlaces } from "../augment/seeds.ts";
@@ -69,7 +69,7 @@ function triplets(encoder: Encoder, options: Options, { sample }: TaskImages): T
   /** Crops (copies · B, 3, S, S): each is changed by itself, and then all copies of some images become grey. */
   function seen(crops: Tensor, { random }: Batch): Tensor {
     const changed = contrast ? changeHsv(scaleAxes(crops, axes, random), random) : crops;
-    return randomGrey(changed, grey, random, copies).contiguous("channels_last");
+    return sometimes(toGrey, changed, { probability: grey, views: copies }, random).contiguous("channels_last");
   }
   const distances = (crops: Tensor) => squaredDistances(fc.forward(encoder.forward(crops)));
 

@@ -9,9 +9,10 @@
 import { z } from "zod";
 import { featureShapes } from "../models/model.ts";
 import { type RandomGenerator, uniform } from "../random.ts";
-import { cat, fromTypedArray, resize } from "../torch/ops.ts";
+import { fromTypedArray, resize } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { Decoder } from "./decoder.ts";
+import { paintedCells } from "./painted.ts";
 import { defineTask } from "./task.ts";
 
 export const inpainting = defineTask({
@@ -60,12 +61,7 @@ export const inpainting = defineTask({
         const holes = mask(images, random);
         const painted = images.add(paint(images, holes).sub(images).mul(holes));
         const seen = images.mul(holes.neg().add(1));
-        const blank = images.select(0, 0).mul(0);
-        return Array.from({ length: images.size(0) }, (_, i) => {
-          const above = cat([seen.select(0, i), painted.select(0, i)], 2);
-          const below = cat([images.select(0, i), blank], 2);
-          return { image: cat([above, below], 1), answer: "seen, painted; true", guess: null };
-        });
+        return paintedCells(seen, painted, images);
       },
     };
   },

@@ -7,7 +7,7 @@
  * layer of 4,096 behind AlexNet is as wide as `hidden`.
  */
 import { z } from "zod";
-import { randomGrey } from "../augment/colour.ts";
+import { projectColours, sometimes, toGrey } from "../augment/colour.ts";
 import { UsageError } from "../errors.ts";
 import { type RandomGenerator, uniform } from "../random.ts";
 import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
@@ -33,7 +33,14 @@ export const jigsaw = defineTask({
     permutationSeed: z.int().min(0).default(0).describe("chooses the first of them, from which the others follow"),
     orders: z.int().positive().default(8).describe("orders of each image in one step (the paper: 1)"),
     tile: z.int().positive().optional().describe("side of a tile in pixels; default: 64/75 of a third of the image"),
-    grey: z.number().min(0).max(1).default(0.3).describe("part of the images shown without colour"),
+    grey: z.number().min(0).max(1).default(0.3).describe("part of the images shown without colour (the code: 0.5)"),
+    project: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe("part of the others shown without green and magenta (the code: 0.5)"),
+    normalise: z.boolean().default(true).describe("each tile to mean 0 and deviation 1 (the code: no)"),
     channelShift: z
       .int()
       .min(0)
@@ -65,13 +72,15 @@ export const jigsaw = defineTask({
 
     /** Images (B, 3, S, S) to tiles in their right order (B·9, 3, side, side), each at a random place of its cell. */
     function tiles(images: Tensor, random: RandomGenerator): Tensor {
-      const visible = randomGrey(images, grey, random);
+      const projected = sometimes(projectColours, images, { probability: options.project }, random);
+      const visible = sometimes(toGrey, projected, { probability: grey }, random);
       const spare = cell - side - channelShift;
       const places = Array.from({ length: images.size(0) * TILES }, (_, i): [number, number] => {
         const [row, column] = [Math.floor((i % TILES) / 3), i % 3];
         return [row * cell + whole(random, spare), column * cell + whole(random, spare)];
       });
-      return normalisePatches(cut(visible, places, random)).contiguous("channels_last");
+      const pieces = cut(visible, places, random);
+      return (options.normalise ? normalisePatches(pieces) : pieces).contiguous("channels_last");
     }
 
     function cut(images: Tensor, places: readonly [number, number][], random: RandomGenerator): Tensor {

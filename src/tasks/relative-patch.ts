@@ -4,14 +4,15 @@
  *
  * The paper's sizes (patches of 96, gaps of 48, jitter 7) scale with the image: a grid of 3×3 patches fills it. Departures:
  * all 8 neighbours of a centre are asked for in one step, as in its code and Kolesnikov et al. 2019 do, so that 9 patches
- * pay for 8 pairs; the two hidden layers of 4,096 behind AlexNet are one, as wide as `hidden`.
+ * pay for 8 pairs; the two hidden layers of 4,096 behind AlexNet are one, as wide as `hidden`; patches are not made coarse (`pixelate`), for those of small images are already;
+ * they are normalised channel by channel.
  */
 import { z } from "zod";
-import { dropColours, projectColours } from "../augment/colour.ts";
-import type { RandomGenerator } from "../random.ts";
+import { dropColours, projectColours, sometimes } from "../augment/colour.ts";
+import { type RandomGenerator, uniform } from "../random.ts";
 import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
 import { Sequential } from "../torch/nn/module.ts";
-import { arange, cat, crossEntropy, zeros } from "../torch/ops.ts";
+import { arange, cat, crossEntropy, resize, zeros } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { cutPatches, gridPlaces, normalisePatches, patchGrid, patchSide, requirePatchSide } from "./patches.ts";
 import { defineTask } from "./task.ts";
@@ -38,9 +39,15 @@ export const relativePatch = defineTask({
       .enum(["drop", "project", "keep"])
       .default("drop")
       .describe("against lenses' colour fringes: drop two channels, project green-magenta away, or keep all (leaks)"),
+    pixelate: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe("part of the patches shown at a tenth of their pixels or more (the code: 0.33)"),
     hidden: z.int().positive().default(512).describe("width of the head's hidden layer"),
   }),
-  create(encoder, { patch, gap, jitter, colour, hidden }, { size }) {
+  create(encoder, { patch, gap, jitter, colour, pixelate, hidden }, { size }) {
     const grid = patchGrid(size, patch ?? patchSide(size, encoder), gap, jitter);
     requirePatchSide(grid.side, encoder, size, patch !== undefined);
     const head = new Sequential(
@@ -55,7 +62,8 @@ export const relativePatch = defineTask({
       const visible = colour === "project" ? projectColours(images) : images;
       const places = Array.from({ length: images.size(0) }, () => gridPlaces(grid, size, random)).flat();
       const cut = normalisePatches(cutPatches(visible, places, grid.side)); // (B·9, 3, side, side)
-      return (colour === "drop" ? dropColours(cut, random) : cut).contiguous("channels_last");
+      const coarse = sometimes((x) => pixelated(x, random), cut, { probability: pixelate }, random);
+      return (colour === "drop" ? dropColours(coarse, random) : coarse).contiguous("channels_last");
     }
 
     /** Patches (B·9, …) to logits (B, 8, 8): for each neighbour, which one it is. */
@@ -92,3 +100,10 @@ export const relativePatch = defineTask({
     };
   },
 });
+
+/** Patches (N, 3, s, s) shrunk to between 10/96 and 95/96 of their side and enlarged again, all alike. */
+function pixelated(patches: Tensor, random: RandomGenerator): Tensor {
+  const side = patches.size(2);
+  const small = Math.max(1, Math.round(uniform(random, 10 / 96, 95 / 96) * side));
+  return resize(resize(patches.contiguous(), small, small), side, side);
+}

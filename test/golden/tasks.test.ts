@@ -194,9 +194,14 @@ describe("colorization", () => {
   test("as classes: loss, gradient, annealed mean, and the loss of the most frequent answers", () => {
     const { count = 0, bins = 0, loss, chance } = golden["colorization"] ?? {};
     scope(() => {
-      const read = classReading(kept("colorization.known"), { grid: 10, lambda: 0.5, temperature: 0.38 });
+      const read = classReading(kept("colorization.known"), {
+        grid: 10,
+        neighbours: 5,
+        lambda: 0.5,
+        temperature: 0.38,
+      });
       const logits = fixed("colorization.logits", [count, bins], -3, 3).requiresGrad_();
-      const got = read.loss(logits, kept("colorization.truth"));
+      const got = read.loss(logits, kept("colorization.truth")).mean();
       got.backward();
       expectNumber(got.item(), loss);
       expectStored(logits.grad, "colorization.gradient");
@@ -214,7 +219,7 @@ describe("colorization", () => {
     scope(() => {
       const read = regressionReading(kept("colorization.known"));
       const guess = fixed("colorization.guess", [count, 2]).requiresGrad_();
-      const got = read.loss(guess, kept("colorization.truth"));
+      const got = read.loss(guess, kept("colorization.truth")).mean();
       got.backward();
       expectNumber(got.item(), regression);
       expectStored(guess.grad, "colorization.gradient.regression");

@@ -35,20 +35,26 @@ describe("bins of colours", () => {
     expect(gamutBins(10)).toEqual(theirs);
   });
 
-  test.each([5, 10, 40])("at a grid of %i a colour is spread over its five nearest of all bins", (grid) => {
+  test.each([
+    [5, 5],
+    [10, 5],
+    [10, 10],
+    [10, 1],
+    [40, 5],
+  ])("at a grid of %i a colour is spread over its %i nearest of all bins", (grid, neighbours) => {
     scope(() => {
-      const plane = colourPlane(grid);
+      const plane = colourPlane(grid, neighbours);
       const centres = gamutBins(grid);
       const rgb = cat([rand([1, 3, 30, 30]), rand([1, 3, 30, 30]).round()], 3); // with the corners of the gamut
       const lab = rgbToLab(rgb).narrow(1, 1, 2);
       const between = resize(lab, 20, 40); // means lie in hollows of the gamut, too
       const colours = [lab, between].flatMap((image) => pairs(image.permute(0, 2, 3, 1)));
       const { bins, parts } = softEncode(tensor(colours), plane);
-      const [found, share] = [pairs(bins, 5), pairs(parts, 5)];
+      const [found, share] = [pairs(bins, neighbours), pairs(parts, neighbours)];
       let worst = 0;
       for (const [i, [a = 0, b = 0]] of colours.entries()) {
         const squared = centres.map(([x, y]) => (x - a) ** 2 + (y - b) ** 2);
-        const least = [...squared].sort((x, y) => x - y).slice(0, 5);
+        const least = [...squared].sort((x, y) => x - y).slice(0, neighbours);
         const gauss = least.map((d) => Math.exp(-d / 50));
         const sum = gauss.reduce((total, value) => total + value, 0);
         for (const [k, d] of least.entries()) {
