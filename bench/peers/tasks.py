@@ -1,6 +1,6 @@
 """The pretext tasks' steps, as a PyTorch user writes them: vectorised, nothing imported but torch and torchvision.
 
-`make(name, images, classes)` gives a module whose `loss(images)` is the training loss of one step on normalised images (B, 3, S, S).
+`TASKS[name](images, classes)` is a module whose `loss(images)` is the training loss of a step on normalised images (B, 3, S, S).
 """
 import math
 
@@ -65,7 +65,7 @@ class Rotation(Task):
 
 class RelativePatch(Task):
     stem = "patch"
-    side, gap, jitter = 16, 7, 1
+    side, gap, jitter = 15, 7, 1
 
     def __init__(self, *_):
         super().__init__()
@@ -172,7 +172,9 @@ class Exemplar(Task):
         count = len(crops)
         images = count // self.copies
         grey = (torch.rand(images) < self.grey).repeat(self.copies).view(-1, 1, 1, 1)
-        seen = self.change(torch.where(grey, to_grey(crops), crops)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", enabled=False):
+            changed = self.change(crops)
+            seen = torch.where(grey, to_grey(changed), changed).contiguous(memory_format=torch.channels_last)
         embedded = self.head(self.encoder(seen))
         with torch.autocast("cpu", enabled=False):
             unit = functional.normalize(embedded.float())
@@ -206,7 +208,7 @@ def rgb_to_lab(rgb):
 class Colorization(Task):
     """Classes of colours, rebalanced, from the two deepest maps. The bins are 313 of those nearest to grey."""
 
-    bins, sigma = 313, 5
+    bins, sigma, half, places = 313, 5, 5, 44  # places: squares of half a bin's side, to look up which bins are near
 
     def __init__(self, images, *_):
         super().__init__()
@@ -214,6 +216,9 @@ class Colorization(Task):
         plane = torch.cartesian_prod(axis, axis)
         self.register_buffer("centres", plane[plane.norm(dim=1).argsort()[: self.bins]])
         self.register_buffer("weights", torch.ones(self.bins))
+        middles = (torch.arange(self.places) - (self.places - 1) / 2) * self.half
+        apart = torch.cdist(torch.cartesian_prod(middles, middles), self.centres)
+        self.register_buffer("near", apart.topk(16, 1, largest=False)[1])
         scales, inputs = (4, 8), self.encoder.channels[-2:]  # of maps 16 and 32 times smaller than the image
         self.laterals = nn.ModuleList(
             nn.Sequential(nn.Conv2d(channels, 64 * scale**2, 1, bias=False), nn.PixelShuffle(scale))
@@ -236,8 +241,11 @@ class Colorization(Task):
         with torch.autocast("cpu", enabled=False):
             colours = functional.interpolate(lab[:, 1:], (side, side), mode="bilinear", antialias=True)
             colours = colours.permute(0, 2, 3, 1).flatten(0, 2)
-            nearest, which = torch.cdist(colours, self.centres).topk(5, 1, largest=False)
-            parts = functional.softmax(-(nearest**2) / (2 * self.sigma**2), 1)
+            place = (colours / self.half + self.places / 2).clamp(0, self.places - 1).long()
+            compared = self.near[place[:, 0] * self.places + place[:, 1]]  # (N, 16)
+            squared, nearest = (self.centres[compared] - colours.unsqueeze(1)).square().sum(2).topk(5, 1, largest=False)
+            which = compared.gather(1, nearest)
+            parts = functional.softmax(-squared / (2 * self.sigma**2), 1)
             known = functional.log_softmax(logits, 1).gather(1, which)
             divergence = (parts * (parts.clamp(min=1e-8).log() - known)).sum(1)
             with torch.no_grad():  # what is shown to the user: the annealed mean's distance
