@@ -21,6 +21,16 @@ export function uniform(random: RandomGenerator, low: number, high: number): num
   return low + (high - low) * uniformFloat64(random);
 }
 
+/** A number in [low, high), even on a logarithmic scale. */
+export function logUniform(random: RandomGenerator, low: number, high: number): number {
+  return Math.exp(uniform(random, Math.log(low), Math.log(high)));
+}
+
+/** A whole number from low to high, either included. */
+export function whole(random: RandomGenerator, low: number, high: number): number {
+  return Math.floor(uniform(random, low, high + 1));
+}
+
 /** Puts the elements in random order (Fisher & Yates), in place. */
 export function shuffle<List extends { readonly length: number; [i: number]: unknown }>(
   list: List,

@@ -1,7 +1,8 @@
 /** Batches made up for tests: what the training loop would hand to a task. */
+import { Encoder } from "../src/models/model.ts";
 import { randomAt } from "../src/random.ts";
-import type { Batch, TaskImages, TaskInstance } from "../src/tasks/task.ts";
-import { cat, fromTypedArray, randn, resize } from "../src/torch/ops.ts";
+import type { Batch, Task, TaskImages, TaskInstance } from "../src/tasks/task.ts";
+import { adaptiveAvgPool2d, cat, fromTypedArray, randn, resize } from "../src/torch/ops.ts";
 import type { Tensor } from "../src/torch/tensor.ts";
 
 export const CLASSES = ["a", "b", "c"];
@@ -30,4 +31,34 @@ export function fixedBatch(count: number, place = 0): Batch {
     labels: fromTypedArray(labels, [count], "i32").to("i64"),
     random: randomAt(1, place),
   };
+}
+
+/**
+ * Keeps the images that it was shown last, and answers with the means of their quarters: top left, top right, bottom left,
+ * bottom right, channel by channel. No gradient passes.
+ */
+export class RecordingEncoder extends Encoder {
+  override readonly featureDims = { quarters: 12 };
+  override readonly outDim = 12;
+  override readonly minImageSize = 2;
+  shown: Tensor | undefined;
+
+  override features(images: Tensor): Record<string, Tensor> {
+    this.shown = images;
+    return { quarters: adaptiveAvgPool2d(images.detach(), 2).reshape(-1, 12, 1, 1) };
+  }
+}
+
+/** What a step shows the encoder of images (views · B, 3, S, S). Other random numbers for each `place`. */
+export function shownBy(task: Pick<Task, "options">, options: object, images: Tensor, place = 0): Tensor {
+  const encoder = new RecordingEncoder();
+  const { modules, step, views = 1 } = createWith(task, options, encoder, images.size(2));
+  step(images, fixedBatch(images.size(0) / views, place));
+  for (const module of Object.values(modules)) module.dispose();
+  return (encoder.shown as Tensor).contiguous();
+}
+
+/** A task at work on an encoder, about images of noise. */
+export function createWith(task: Pick<Task, "options">, options: object, encoder: Encoder, size: number): TaskInstance {
+  return (task as Task).create(encoder, task.options.parse(options), noiseImages(size));
 }

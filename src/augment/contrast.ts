@@ -2,7 +2,7 @@
  * The colour changes of Dosovitskiy et al. 2014 (section 3.1, https://arxiv.org/abs/1406.6909), each image's by itself. Factors
  * and powers are drawn evenly on a logarithmic scale, of which the paper gives the ends.
  */
-import { type RandomGenerator, uniform } from "../random.ts";
+import { logUniform, type RandomGenerator, uniform } from "../random.ts";
 import { Buffer, Module } from "../torch/nn/module.ts";
 import { fromTypedArray, linalgEigh } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
@@ -70,7 +70,3 @@ export function changeHsv(images: Tensor, random: RandomGenerator): Tensor {
   const turned = hue.add(column(() => uniform(random, -0.1, 0.1)));
   return fromUnit(hsvToRgb(turned, change(saturation), change(value)));
 }
-
-/** Even on a logarithmic scale. */
-export const logUniform = (random: RandomGenerator, low: number, high: number) =>
-  Math.exp(uniform(random, Math.log(low), Math.log(high)));

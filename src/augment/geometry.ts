@@ -1,6 +1,6 @@
 /** Random crops and flips of a whole batch by one affine grid: the same code on CPU and GPU. */
 
-import { type RandomGenerator, uniform } from "../random.ts";
+import { logUniform, type RandomGenerator, uniform, whole } from "../random.ts";
 import { affineGrid, gridSample, tensor } from "../torch/ops.ts";
 import type { Device, Tensor } from "../torch/tensor.ts";
 
@@ -26,7 +26,7 @@ export function randomResizedCrop(
 ): Tensor {
   const maps = Array.from({ length: images.size(0) }, () => {
     const area = uniform(random, minArea, 1);
-    const ratio = Math.exp(uniform(random, Math.log(3 / 4), Math.log(4 / 3)));
+    const ratio = logUniform(random, 3 / 4, 4 / 3);
     const [width, height] = [Math.min(1, Math.sqrt(area * ratio)), Math.min(1, Math.sqrt(area / ratio))];
     return window(width, height, uniform(random, -1, 1), uniform(random, -1, 1), flip && uniform(random, 0, 1) < 0.5);
   });
@@ -48,7 +48,7 @@ export function randomShift(
     // Whole pixels, so that nothing is resampled.
     const shift = (side: number) => {
       const range = side + 2 * padding - size;
-      return range > 0 ? (2 * Math.floor(uniform(random, 0, range + 1))) / range - 1 : 0;
+      return range > 0 ? (2 * whole(random, 0, range)) / range - 1 : 0;
     };
     const reach = (side: number) => (side + 2 * padding - size) / side;
     const [x, y] = [shift(width) * reach(width), shift(height) * reach(height)];
@@ -102,7 +102,7 @@ export function randomPatches(
 ): Tensor {
   const maps = centres.map(([x, y]): Affine => {
     const move = () => uniform(random, -MOVE, MOVE) * 2 * part;
-    const scale = part * Math.exp(uniform(random, Math.log(SCALE[0]), Math.log(SCALE[1])));
+    const scale = part * logUniform(random, ...SCALE);
     const angle = uniform(random, -TURN, TURN);
     const [cos, sin] = [scale * Math.cos(angle), scale * Math.sin(angle)];
     return [

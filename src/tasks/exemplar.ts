@@ -16,10 +16,10 @@ import { randomPatches } from "../augment/geometry.ts";
 import { seedPlaces } from "../augment/seeds.ts";
 import { UsageError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
-import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
-import { Sequential } from "../torch/nn/module.ts";
+import { Linear } from "../torch/nn/layers.ts";
 import { cat, crossEntropy, integers } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import { hiddenHead } from "./head.ts";
 import { type Batch, defineTask, type TaskImages, type TaskInstance } from "./task.ts";
 import { semiHardTriplets, squaredDistances } from "./triplets.ts";
 
@@ -106,12 +106,7 @@ function surrogateClasses(
 ): TaskInstance {
   const count = Math.min(classes, images.count);
   const axes = new ColourAxes(images.sample);
-  const head = new Sequential(
-    new Linear(encoder.outDim, hidden),
-    new BatchNorm2d(hidden),
-    new ReLU(),
-    new Linear(hidden, count),
-  );
+  const head = hiddenHead(encoder.outDim, hidden, count);
 
   /** Whole images (B, 3, D, D) to distorted copies of a patch of each (copies · B, 3, S, S). */
   function distorted(whole: Tensor, { indices, random }: Batch, copies: number): Tensor {

@@ -8,7 +8,7 @@
  */
 import { z } from "zod";
 import { featureShapes } from "../models/model.ts";
-import { type RandomGenerator, uniform } from "../random.ts";
+import { type RandomGenerator, uniform, whole } from "../random.ts";
 import { fromTypedArray, resize } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { Decoder } from "./decoder.ts";
@@ -95,7 +95,7 @@ function blocks(images: Tensor, random: RandomGenerator): Tensor {
       let covered = 0;
       while (covered < size ** 2 / 4) {
         const side = Math.max(1, Math.round(uniform(random, size / 8, size / 3)));
-        const corner = () => Math.floor(uniform(random, 0, size - side + 1));
+        const corner = () => whole(random, 0, size - side);
         covered += fill(i, corner(), corner(), side);
       }
     }

@@ -9,11 +9,12 @@
 import { z } from "zod";
 import { projectColours, sometimes, toGrey } from "../augment/colour.ts";
 import { UsageError } from "../errors.ts";
-import { type RandomGenerator, uniform } from "../random.ts";
-import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
+import { type RandomGenerator, whole } from "../random.ts";
+import { Linear, ReLU } from "../torch/nn/layers.ts";
 import { Sequential } from "../torch/nn/module.ts";
 import { cat, crossEntropy, fromTypedArray } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import { hiddenHead } from "./head.ts";
 import { cutPatches, normalisePatches, requirePatchSide, wholeSteps } from "./patches.ts";
 import { distantPermutations, TILES } from "./permutations.ts";
 import { defineTask } from "./task.ts";
@@ -63,12 +64,7 @@ export const jigsaw = defineTask({
     requirePatchSide(side, encoder, size, options.tile !== undefined);
     const permutations = distantPermutations(count, options.permutationSeed);
     const embed = new Sequential(new Linear(encoder.outDim, options.embedding), new ReLU());
-    const head = new Sequential(
-      new Linear(TILES * options.embedding, options.hidden),
-      new BatchNorm2d(options.hidden),
-      new ReLU(),
-      new Linear(options.hidden, count),
-    );
+    const head = hiddenHead(TILES * options.embedding, options.hidden, count);
 
     /** Images (B, 3, S, S) to tiles in their right order (B·9, 3, side, side), each at a random place of its cell. */
     function tiles(images: Tensor, random: RandomGenerator): Tensor {
@@ -77,7 +73,7 @@ export const jigsaw = defineTask({
       const spare = cell - side - channelShift;
       const places = Array.from({ length: images.size(0) * TILES }, (_, i): [number, number] => {
         const [row, column] = [Math.floor((i % TILES) / 3), i % 3];
-        return [row * cell + whole(random, spare), column * cell + whole(random, spare)];
+        return [row * cell + whole(random, 0, spare), column * cell + whole(random, 0, spare)];
       });
       const pieces = cut(visible, places, random);
       return (options.normalise ? normalisePatches(pieces) : pieces).contiguous("channels_last");
@@ -87,8 +83,8 @@ export const jigsaw = defineTask({
       if (channelShift === 0) return cutPatches(images, places, side);
       const channels = Array.from({ length: 3 }, (_, channel) => {
         const moved = places.map(([y, x]): [number, number] => [
-          y + whole(random, channelShift),
-          x + whole(random, channelShift),
+          y + whole(random, 0, channelShift),
+          x + whole(random, 0, channelShift),
         ]);
         return cutPatches(images.narrow(1, channel, 1), moved, side);
       });
@@ -109,7 +105,7 @@ export const jigsaw = defineTask({
     }
 
     const draw = (images: number, random: RandomGenerator) =>
-      Array.from({ length: images }, () => whole(random, count - 1));
+      Array.from({ length: images }, () => whole(random, 0, count - 1));
 
     return {
       modules: { embed, head },
@@ -134,8 +130,3 @@ export const jigsaw = defineTask({
     };
   },
 });
-
-/** A whole number from 0 to `most`. */
-function whole(random: RandomGenerator, most: number): number {
-  return Math.floor(uniform(random, 0, most + 1));
-}

@@ -1,7 +1,7 @@
 /** Cutting patches out of images, pixel by pixel: nothing is resampled. */
 import { UsageError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
-import { type RandomGenerator, uniform } from "../random.ts";
+import { type RandomGenerator, whole } from "../random.ts";
 import { fromTypedArray } from "../torch/ops.ts";
 import { call, type Tensor } from "../torch/tensor.ts";
 
@@ -95,12 +95,11 @@ const gridExtent = ({ side, gap, jitter }: PatchGrid) => 3 * side + 2 * gap + 2 
 /** Top left corners [y, x] of the 9 patches, row by row: the grid anywhere in the image, each patch jittered. */
 export function gridPlaces(grid: PatchGrid, size: number, random: RandomGenerator): [y: number, x: number][] {
   const { side, gap, jitter } = grid;
-  const whole = (low: number, high: number) => Math.floor(uniform(random, low, high + 1));
   const spare = size - gridExtent(grid);
-  const [top, left] = [whole(0, spare), whole(0, spare)];
+  const [top, left] = [whole(random, 0, spare), whole(random, 0, spare)];
   const step = side + gap;
   return Array.from({ length: 9 }, (_, i) => [
-    top + jitter + Math.floor(i / 3) * step + whole(-jitter, jitter),
-    left + jitter + (i % 3) * step + whole(-jitter, jitter),
+    top + jitter + Math.floor(i / 3) * step + whole(random, -jitter, jitter),
+    left + jitter + (i % 3) * step + whole(random, -jitter, jitter),
   ]);
 }

@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { randomAt, uniform } from "../random.ts";
+import { randomAt, whole } from "../random.ts";
 import { cacheDir } from "../setup/paths.ts";
 
 export const TILES = 9;
@@ -68,7 +68,7 @@ function choose(count: number, seed: number): Uint8Array[] {
   // seen[place][value]: chosen permutations with that value there. Their sum over a candidate's places is what it shares.
   const seen = new Int32Array(TILES * TILES);
   const chosen: Uint8Array[] = [];
-  let next = Math.floor(uniform(randomAt(seed), 0, ALL));
+  let next = whole(randomAt(seed), 0, ALL - 1);
   while (true) {
     taken[next] = 1;
     chosen.push(at(next));

@@ -10,10 +10,9 @@
 import { z } from "zod";
 import { dropColours, projectColours, sometimes } from "../augment/colour.ts";
 import { type RandomGenerator, uniform } from "../random.ts";
-import { BatchNorm2d, Linear, ReLU } from "../torch/nn/layers.ts";
-import { Sequential } from "../torch/nn/module.ts";
 import { arange, cat, crossEntropy, resize, zeros } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import { hiddenHead } from "./head.ts";
 import { cutPatches, gridPlaces, normalisePatches, patchGrid, patchSide, requirePatchSide } from "./patches.ts";
 import { defineTask } from "./task.ts";
 
@@ -50,12 +49,7 @@ export const relativePatch = defineTask({
   create(encoder, { patch, gap, jitter, colour, pixelate, hidden }, { size }) {
     const grid = patchGrid(size, patch ?? patchSide(size, encoder), gap, jitter);
     requirePatchSide(grid.side, encoder, size, patch !== undefined);
-    const head = new Sequential(
-      new Linear(2 * encoder.outDim, hidden),
-      new BatchNorm2d(hidden),
-      new ReLU(),
-      new Linear(hidden, NEIGHBOURS.length),
-    );
+    const head = hiddenHead(2 * encoder.outDim, hidden, NEIGHBOURS.length);
 
     /** Images (B, 3, S, S) to the patches as the network sees them (B, 9, 3, side, side). */
     function patches(images: Tensor, random: RandomGenerator): Tensor {

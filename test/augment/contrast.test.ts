@@ -1,9 +1,9 @@
 /** The colour changes of exemplar, against slow code that goes pixel by pixel. */
 import { describe, expect, test } from "vitest";
-import { ColourAxes, changeHsv, logUniform, scaleAxes } from "../../src/augment/contrast.ts";
+import { ColourAxes, changeHsv, scaleAxes } from "../../src/augment/contrast.ts";
 import { hsvToRgb, rgbToHsv } from "../../src/augment/hsv.ts";
 import { toUnit } from "../../src/augment/normalise.ts";
-import { randomAt } from "../../src/random.ts";
+import { logUniform, randomAt } from "../../src/random.ts";
 import { arange, cat, fromTypedArray, rand, randn } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";

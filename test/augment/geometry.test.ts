@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import { randomResizedCrop, randomShift, rotateInCircle } from "../../src/augment/geometry.ts";
+import { randomAt } from "../../src/random.ts";
+import { arange, ones, zeros } from "../../src/torch/ops.ts";
+import { scope } from "../../src/torch/scope.ts";
+import type { Tensor } from "../../src/torch/tensor.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+const SIZE = 32;
+
+/** (count, 3, size, size): pixels of the value `right` · column + `down` · row. */
+const slope = (count: number, size: number, right: number, down: number) => {
+  const along = arange(size, { dtype: "f32" });
+  return along
+    .mul(right)
+    .add(along.mul(down).unsqueeze(1))
+    .expand(count, 3, size, size)
+    .contiguous();
+};
+
+const largest = (x: Tensor) => x.abs().amax([0, 1, 2, 3]).item();
+
+describe("turns in a circle", () => {
+  test.each([0, 90, 180, 270])("by %i° are rot90's, up to half a pixel's resampling", (degrees) => {
+    scope(() => {
+      const images = slope(8, SIZE, 3, -5);
+      const middle = (x: Tensor) => x.narrow(2, 6, 20).narrow(3, 6, 20); // inside the circle
+      const apart = middle(rotateInCircle(images, degrees, randomAt(0))).sub(middle(images.rot90(degrees / 90, [2, 3])));
+      expect(largest(apart)).toBeLessThanOrEqual((3 + 5) / 2 + 1e-3);
+      expect(largest(apart)).toBeGreaterThan(0.1);
+    });
+  });
+
+  test.each([0, 45, 90, 135, 180, 225, 270, 315])("by %i° are counter-clockwise", (degrees) => {
+    scope(() => {
+      const images = zeros([4, 3, SIZE, SIZE]);
+      images.narrow(2, 14, 4).narrow(3, 24, 4).fill_(1); // a spot, 10 pixels to the right of the centre
+      const spots = rotateInCircle(images, degrees, randomAt(0)).select(1, 0);
+      const offset = arange(SIZE, { dtype: "f32" }).sub((SIZE - 1) / 2);
+      const mass = spots.sum([1, 2]);
+      const right = spots.sum(1).mul(offset).sum(1).div(mass).toArray();
+      const up = spots.sum(2).mul(offset.neg()).sum(1).div(mass).toArray();
+      const radians = (degrees * Math.PI) / 180;
+      for (const [i, x] of right.entries()) {
+        expect(Math.abs(x - 10 * Math.cos(radians))).toBeLessThan(0.8);
+        expect(Math.abs((up[i] ?? Number.NaN) - 10 * Math.sin(radians))).toBeLessThan(0.8);
+      }
+    });
+  });
+
+  test.each([0, 45])("by %i° leave nothing outside the inscribed circle, and all inside", (degrees) => {
+    scope(() => {
+      const turned = rotateInCircle(ones([2, 1, SIZE, SIZE]), degrees, randomAt(0)).select(0, 1).flatten().toArray();
+      for (const [i, value] of turned.entries()) {
+        const [y, x] = [Math.floor(i / SIZE) - 15.5, (i % SIZE) - 15.5];
+        if (Math.hypot(x, y) > 16) expect(value).toBe(0);
+        if (Math.hypot(x, y) < 15) expect(value).toBeCloseTo(1, 5);
+      }
+    });
+  });
+});
+
+describe("resized crops", () => {
+  test("are a quarter to all of the image, at most 4:3, anywhere, mirrored every other time", () => {
+    scope(() => {
+      const count = 300;
+      const crops = (right: number, down: number, flip: boolean) =>
+        randomResizedCrop(slope(count, 64, right, down), { size: 16, minArea: 0.25, flip }, randomAt(0)).select(1, 0);
+      // Of the pixels 4 from the edges, where no border is seen, what one step to the right, or down, goes on by.
+      const step = (dim: number, x: Tensor) =>
+        x.narrow(dim, 11, 1).sub(x.narrow(dim, 4, 1)).div(7).mean([1, 2]).mul(16 / 64).toArray();
+      const [widths, heights] = [step(2, crops(1, 0, true)), step(1, crops(0, 1, true))];
+      expect(widths.filter((width) => width < 0).length / count).toBeCloseTo(1 / 2, 0.7);
+      expect(step(2, crops(1, 0, false)).every((width) => width > 0)).toBe(true);
+      for (const [i, signed] of widths.entries()) {
+        const [width, height] = [Math.abs(signed), heights[i] ?? Number.NaN];
+        expect(width * height).toBeGreaterThan(0.25 * 0.95); // an edge that would be over the image's is cut off
+        expect(width * height).toBeLessThan(1.001);
+        expect(Math.max(width / height, height / width)).toBeLessThan(4 / 3 + 1e-3);
+      }
+    });
+  });
+});
+
+test("shifted crops are the images' own pixels, each row and column of them somewhere, and 0 beyond the edges", () => {
+  scope(() => {
+    const images = slope(200, 8, 1, 8).add(1); // 1 to 64: a pixel's value tells its place
+    const options = { size: 8, padding: 2, flip: false };
+    const shifted = randomShift(images, options, randomAt(0)).select(1, 0);
+    const starts = Array.from({ length: 200 }, (_, i) => {
+      const crop = shifted.select(0, i);
+      const at = Math.round(crop.select(0, 4).select(0, 4).item()) - 1;
+      const [dy, dx] = [Math.floor(at / 8) - 4, (at % 8) - 4];
+      for (const [k, value] of crop.contiguous().toArray().entries()) {
+        const [y, x] = [Math.floor(k / 8) + dy, (k % 8) + dx];
+        const inside = Math.min(x, y) >= 0 && Math.max(x, y) < 8;
+        expect(value).toBeCloseTo(inside ? 1 + x + 8 * y : 0, 2);
+      }
+      return `${dy} ${dx}`;
+    });
+    expect(new Set(starts).size).toBe(25); // -2 to 2 each way
+    const flipped = randomShift(images, { ...options, padding: 0, flip: true }, randomAt(0)).select(1, 0);
+    const mirrored = flipped.select(1, 0).select(1, 0).toArray().map(Math.round); // top left: 1 or 8
+    expect(new Set(mirrored)).toEqual(new Set([1, 8]));
+  });
+});
