@@ -13,11 +13,7 @@ const SIZE = 32;
 /** (count, 3, size, size): pixels of the value `right` · column + `down` · row. */
 const slope = (count: number, size: number, right: number, down: number) => {
   const along = arange(size, { dtype: "f32" });
-  return along
-    .mul(right)
-    .add(along.mul(down).unsqueeze(1))
-    .expand(count, 3, size, size)
-    .contiguous();
+  return along.mul(right).add(along.mul(down).unsqueeze(1)).expand(count, 3, size, size).contiguous();
 };
 
 const largest = (x: Tensor) => x.abs().amax([0, 1, 2, 3]).item();
@@ -27,7 +23,9 @@ describe("turns in a circle", () => {
     scope(() => {
       const images = slope(8, SIZE, 3, -5);
       const middle = (x: Tensor) => x.narrow(2, 6, 20).narrow(3, 6, 20); // inside the circle
-      const apart = middle(rotateInCircle(images, degrees, randomAt(0))).sub(middle(images.rot90(degrees / 90, [2, 3])));
+      const apart = middle(rotateInCircle(images, degrees, randomAt(0))).sub(
+        middle(images.rot90(degrees / 90, [2, 3])),
+      );
       expect(largest(apart)).toBeLessThanOrEqual((3 + 5) / 2 + 1e-3);
       expect(largest(apart)).toBeGreaterThan(0.1);
     });
@@ -52,7 +50,10 @@ describe("turns in a circle", () => {
 
   test.each([0, 45])("by %i° leave nothing outside the inscribed circle, and all inside", (degrees) => {
     scope(() => {
-      const turned = rotateInCircle(ones([2, 1, SIZE, SIZE]), degrees, randomAt(0)).select(0, 1).flatten().toArray();
+      const turned = rotateInCircle(ones([2, 1, SIZE, SIZE]), degrees, randomAt(0))
+        .select(0, 1)
+        .flatten()
+        .toArray();
       for (const [i, value] of turned.entries()) {
         const [y, x] = [Math.floor(i / SIZE) - 15.5, (i % SIZE) - 15.5];
         if (Math.hypot(x, y) > 16) expect(value).toBe(0);
@@ -62,25 +63,51 @@ describe("turns in a circle", () => {
   });
 });
 
-describe("resized crops", () => {
-  test("are a quarter to all of the image, at most 4:3, anywhere, mirrored every other time", () => {
-    scope(() => {
-      const count = 300;
-      const crops = (right: number, down: number, flip: boolean) =>
-        randomResizedCrop(slope(count, 64, right, down), { size: 16, minArea: 0.25, flip }, randomAt(0)).select(1, 0);
-      // Of the pixels 4 from the edges, where no border is seen, what one step to the right, or down, goes on by.
-      const step = (dim: number, x: Tensor) =>
-        x.narrow(dim, 11, 1).sub(x.narrow(dim, 4, 1)).div(7).mean([1, 2]).mul(16 / 64).toArray();
-      const [widths, heights] = [step(2, crops(1, 0, true)), step(1, crops(0, 1, true))];
-      expect(widths.filter((width) => width < 0).length / count).toBeCloseTo(1 / 2, 0.7);
-      expect(step(2, crops(1, 0, false)).every((width) => width > 0)).toBe(true);
-      for (const [i, signed] of widths.entries()) {
-        const [width, height] = [Math.abs(signed), heights[i] ?? Number.NaN];
-        expect(width * height).toBeGreaterThan(0.25 * 0.95); // an edge that would be over the image's is cut off
-        expect(width * height).toBeLessThan(1.001);
-        expect(Math.max(width / height, height / width)).toBeLessThan(4 / 3 + 1e-3);
-      }
-    });
+test("resized crops cover the least area to all of it, at most 4:3, anywhere inside; every other is mirrored", () => {
+  scope(() => {
+    const count = 300;
+    /** Where crops lie from left to right, or from top to bottom: sides and middles as parts of the image's. */
+    const extents = (down: boolean, flip: boolean) => {
+      const images = down ? slope(count, 64, 0, 1) : slope(count, 64, 1, 0);
+      const crops = randomResizedCrop(images, { size: 16, minArea: 0.25, flip }, randomAt(0)).select(1, 0);
+      const at = (i: number) =>
+        crops
+          .narrow(down ? 1 : 2, i, 1)
+          .mean([1, 2])
+          .add(0.5)
+          .div(64); // the middle of pixel i
+      const [low, high] = [at(4), at(11)]; // where nothing beyond the edges is mixed in
+      return {
+        sides: high
+          .sub(low)
+          .mul(16 / 7)
+          .toArray(),
+        middles: low.add(high).div(2).toArray(),
+      };
+    };
+    const [across, downwards] = [extents(false, true), extents(true, true)];
+    const mirrored = across.sides.filter((side) => side < 0).length / count;
+    expect(Math.abs(mirrored - 1 / 2)).toBeLessThan(0.1);
+    expect(extents(false, false).sides.every((side) => side > 0)).toBe(true);
+    const widths = across.sides.map(Math.abs);
+    const areas = widths.map((width, i) => width * (downwards.sides[i] ?? Number.NaN));
+    expect(Math.min(...areas)).toBeGreaterThan(0.25 - 1e-3);
+    expect(Math.min(...areas)).toBeLessThan(0.28);
+    expect(Math.max(...areas)).toBeGreaterThan(0.9);
+    const ratios = widths.map((width, i) => width / (downwards.sides[i] ?? Number.NaN));
+    expect(Math.max(...ratios)).toBeLessThan(4 / 3 + 1e-3);
+    expect(Math.min(...ratios)).toBeGreaterThan(3 / 4 - 1e-3);
+    for (const [sides, middles] of [
+      [widths, across.middles],
+      [downwards.sides, downwards.middles],
+    ] as const) {
+      const starts = middles.map((middle, i) => middle - (sides[i] ?? 0) / 2);
+      const ends = middles.map((middle, i) => middle + (sides[i] ?? 0) / 2);
+      expect(Math.min(...starts)).toBeGreaterThan(-1e-3);
+      expect(Math.max(...ends)).toBeLessThan(1 + 1e-3);
+      expect(Math.max(...starts)).toBeGreaterThan(0.3);
+      expect(Math.min(...ends)).toBeLessThan(0.7);
+    }
   });
 });
 

@@ -20,7 +20,12 @@ test.each([
     images.narrow(2, 0, 4).narrow(3, 0, 4).add_(5); // the top left is bright
     const shown = shownBy(rotation, options, images).chunk(turns.length);
     for (const [i, turn] of turns.entries()) {
-      expect(shown[i]?.toArray()).toEqual(images.rot90(turn / 90, [2, 3]).contiguous().toArray());
+      expect(shown[i]?.toArray()).toEqual(
+        images
+          .rot90(turn / 90, [2, 3])
+          .contiguous()
+          .toArray(),
+      );
     }
     // Counter-clockwise the top left goes to the bottom left, of the encoder's first four numbers the third.
     const task = createWith(rotation, options, new RecordingEncoder(), 8);
@@ -43,7 +48,13 @@ test("of 8 turns each is an eighth, and cut to a circle", () => {
     const shown = shownBy(rotation, { angles: 8 }, images);
     expect(shown.size(0)).toBe(16);
     const spot = (i: number) => {
-      const place = shown.select(0, 2 * i).select(0, 0).flatten().unsqueeze(0).argmax(1).item();
+      const place = shown
+        .select(0, 2 * i)
+        .select(0, 0)
+        .flatten()
+        .unsqueeze(0)
+        .argmax(1)
+        .item();
       return Math.atan2(15.5 - Math.floor(place / 32), (place % 32) - 15.5) / (Math.PI / 4);
     };
     for (let i = 0; i < 8; i++) expect(Math.abs(((spot(i) - i + 12) % 8) - 4)).toBeLessThan(0.5);
