@@ -1,6 +1,7 @@
 /** Which copies come from the same image: triplets against slow code, and patches where there is something to see. */
 import { describe, expect, test } from "vitest";
 import { randomPatches } from "../../src/augment/geometry.ts";
+import { toUnit } from "../../src/augment/normalise.ts";
 import { seedPlaces } from "../../src/augment/seeds.ts";
 import { createEncoder } from "../../src/models/index.ts";
 import { randomAt } from "../../src/random.ts";
@@ -9,7 +10,7 @@ import { semiHardTriplets, squaredDistances } from "../../src/tasks/triplets.ts"
 import { arange, cat, randn, zeros } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
-import { fixedBatch, noiseImages } from "../batch.ts";
+import { fixedBatch, noiseImages, shownBy } from "../batch.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -130,6 +131,25 @@ describe("seed patches", () => {
       const spread = patches.select(1, 0).mean([1, 2]);
       expect(spread.sub(39.5).abs().amax(0).item()).toBeLessThan(0.2 * 16 + 0.5);
     });
+  });
+});
+
+test("triplets: with grey=1 nothing that is shown has a colour, though colours were changed before", () => {
+  scope(() => {
+    const crops = randn([1, 3, 16, 16]).expand(8, 3, 16, 16).contiguous(); // 2 copies of 4 images, all alike
+    const colour = (grey: number) => {
+      const rgb = toUnit(shownBy(exemplar, { copies: 2, grey, contrast: true }, crops));
+      const deviation = rgb
+        .sub(rgb.mean([1], true))
+        .abs()
+        .amax([1, 2, 3])
+        .toArray();
+      return { least: Math.min(...deviation), most: Math.max(...deviation), rgb };
+    };
+    expect(colour(0).least).toBeGreaterThan(0.1);
+    const { most, rgb } = colour(1);
+    expect(most).toBeLessThan(1e-5);
+    expect(rgb.std([0], { correction: 0 }).mean().item()).toBeGreaterThan(0.02); // each changed by itself
   });
 });
 
