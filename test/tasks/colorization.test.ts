@@ -3,12 +3,17 @@ import { rgbToLab } from "../../src/augment/lab.ts";
 import { fromUnit, toUnit } from "../../src/augment/normalise.ts";
 import { createEncoder } from "../../src/models/index.ts";
 import { colorization, lightness } from "../../src/tasks/colorization.ts";
-import { annealedMean, colourPlane, rebalance, softEncode } from "../../src/tasks/colour-bins.ts";
+import { annealedMean, binLoss, colourPlane, frequencies, rebalance, softEncode } from "../../src/tasks/colour-bins.ts";
 import { gamutBins } from "../../src/tasks/gamut.ts";
-import { cat, rand, resize, tensor } from "../../src/torch/ops.ts";
+import type { TaskInstance } from "../../src/tasks/task.ts";
+import { noGrad } from "../../src/torch/autograd.ts";
+import { cat, rand, randn, resize, tensor } from "../../src/torch/ops.ts";
+import { decayGroups } from "../../src/torch/optim/groups.ts";
+import { SGD } from "../../src/torch/optim/sgd.ts";
+import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
-import { noiseImages } from "../batch.ts";
+import { createWith, fixedBatch, noiseImages, RecordingEncoder, shownBy } from "../batch.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -112,15 +117,163 @@ describe("what the encoder sees", () => {
     });
   });
 
-  test("is a grey image as any other: afterwards the encoder takes RGB as it is", () => {
-    const encoder = createEncoder({ model: "resnet10", width: 0.125 }).eval();
+  test("is grey: three equal channels, of the image's lightness", () => {
     scope(() => {
-      const grey = fromUnit(rand([2, 1, 32, 32]).expand(2, 3, 32, 32));
-      expect(largest(encoder.forward(lightness(grey)).sub(encoder.forward(grey)).reshape(2, -1, 1, 1))).toBeLessThan(
-        1e-3,
-      );
+      const images = noiseImages(32).sample;
+      const shown = shownBy(colorization, {}, images);
+      expect(largest(shown.sub(lightness(images)))).toBeLessThan(1e-4);
+      const rgb = toUnit(shown);
+      expect(largest(rgb.sub(rgb.mean([1], true)))).toBeLessThan(1e-5);
+    });
+  });
+
+  test("teaches kernels that take RGB as it is: of colours that change no mean of the channels nothing reaches it", () => {
+    manualSeed(1);
+    const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
+    scope(() => {
+      const light = rand([8, 1, 6, 6]).mul(0.6).add(0.2);
+      const images = fromUnit(resize(light.add(rand([8, 3, 6, 6]).sub(0.5).mul(0.1)), 32, 32)); // colours as pale as photos'
+      const kernels = encoder.parameters()[0] as Tensor; // (outputs, 3, k, k)
+      const length = (x: Tensor) => x.pow(2).sum().sqrt().item();
+      const apart = () => length(kernels.sub(kernels.mean([1], true))) / length(kernels);
+      /** How far the features of the images are from those of others, by how far they are from each other. */
+      const from = (others: Tensor) => {
+        encoder.eval();
+        const [ours, theirs] = noGrad(() => [encoder.forward(images), encoder.forward(others)] as const);
+        encoder.train();
+        return length(ours.sub(theirs)) / length(theirs.sub(theirs.mean([0], true)));
+      };
+      const [grey, means] = [lightness(images), images.mean([1], true).expand(...images.shape)];
+      const untouched = { grey: from(grey), means: from(means) };
+      expect(apart()).toBeGreaterThan(0.5);
+      expect(untouched.means).toBeGreaterThan(0.5);
+
+      const task = createWith(colorization, {}, encoder, 32);
+      expect(apart()).toBeLessThan(1e-6);
+      expect(from(means)).toBeLessThan(1e-3);
+      expect(from(grey)).toBeLessThan(0.6 * untouched.grey); // lightness is not the mean of the channels
+      const modules = [encoder, ...Object.values(task.modules)];
+      const parameters = modules.flatMap((module) => module.namedParameters());
+      const optimizer = new SGD(decayGroups(parameters, 1e-4), { momentum: 0.9, nesterov: false });
+      const before = kernels.clone();
+      for (let step = 0; step < 5; step++) {
+        scope(() => task.step(images, fixedBatch(8, step)).loss.backward());
+        optimizer.step(0.05);
+        optimizer.zeroGrad();
+      }
+      expect(length(kernels.sub(before)) / length(before)).toBeGreaterThan(1e-3);
+      expect(apart()).toBeLessThan(0.02);
+      expect(from(means)).toBeLessThan(0.1 * untouched.means);
+      optimizer.dispose();
+      for (const module of Object.values(task.modules)) module.dispose();
     });
     encoder.dispose();
+  });
+});
+
+describe("a step", () => {
+  const SIZE = 16;
+  const [PLACES, SIDE] = [16, 4];
+
+  /** A task on an encoder without parameters, whose head gives the same numbers everywhere: those of its bias. */
+  function withBias(options: object, bias: (outputs: number) => Tensor) {
+    const images = noiseImages(SIZE);
+    const chosen = colorization.options.parse(options);
+    const task: TaskInstance = colorization.create(new RecordingEncoder(), chosen, images);
+    const [weight, free] = task.modules["head"]?.parameters().slice(-2) ?? [];
+    noGrad(() => {
+      weight?.zero_();
+      free?.copy_(bias(free.numel));
+    });
+    const dispose = () => {
+      for (const module of Object.values(task.modules)) module.dispose();
+    };
+    return { task, sample: images.sample, dispose };
+  }
+
+  /** a and b of images at each place (B · 16, 2). */
+  const coloursOf = (images: Tensor) =>
+    resize(rgbToLab(toUnit(images)).narrow(1, 1, 2).contiguous(), SIDE, SIDE)
+      .permute(0, 2, 3, 1)
+      .reshape(-1, 2);
+
+  test("loss=regression costs the squared error of a and b, in twenties", () => {
+    scope(() => {
+      const { task, dispose } = withBias({ loss: "regression" }, () => tensor([0.5, -1]));
+      const images = noiseImages(SIZE).sample;
+      const { loss, metrics } = task.step(images, fixedBatch(16));
+      const wrong = coloursOf(images).sub(tensor([10, -20]));
+      expect(loss.item()).toBeCloseTo(wrong.div(20).pow(2).sum(1).mean().item(), 3);
+      expect(metrics["error"]?.item()).toBeCloseTo(wrong.pow(2).sum(1).sqrt().mean().item(), 2);
+      expect(Object.keys(task.modules)).toEqual(["head"]);
+      dispose();
+    });
+  });
+
+  test("loss=classes costs what the slow way gives: as many neighbours as asked for, rare colours counting more", () => {
+    scope(() => {
+      const images = noiseImages(SIZE).sample;
+      const losses = [5, 10].map((neighbours) => {
+        let logits: Tensor | undefined;
+        const { task, sample, dispose } = withBias({ neighbours }, (outputs) => {
+          manualSeed(2);
+          logits = randn([outputs]);
+          return logits;
+        });
+        const got = task.step(images, fixedBatch(16)).loss.item();
+        const plane = colourPlane(10, neighbours);
+        const known = softEncode(coloursOf(sample), plane);
+        const weights = rebalance(frequencies(known, plane.centres.size(0)), plane.centres, 0.5);
+        const all = (logits as Tensor).logSoftmax(0).expand(16 * PLACES, plane.centres.size(0));
+        expect(got).toBeCloseTo(
+          binLoss(all, softEncode(coloursOf(images), plane), weights)
+            .mean()
+            .item(),
+          3,
+        );
+        dispose();
+        return got;
+      });
+      expect(Math.abs((losses[0] ?? 0) - (losses[1] ?? 0))).toBeGreaterThan(0.01);
+    });
+  });
+
+  test.each(["classes", "regression"])("loss=%s: with leastColour=5 images of less colour teach nothing", (loss) => {
+    scope(() => {
+      const pale = (a: number) =>
+        fromUnit(
+          rand([1, 1, SIZE, SIZE])
+            .mul(0.2)
+            .add(0.4)
+            .add(tensor([[[a]], [[0]], [[0]]])),
+        );
+      const colourful = noiseImages(SIZE).sample.narrow(0, 0, 1);
+      const [one, other] = [pale(0.01), pale(0.02)];
+      expect(
+        coloursOf(cat([one, other]))
+          .abs()
+          .amax([0, 1])
+          .item(),
+      ).toBeLessThan(5);
+      const gradient = (leastColour: number, images: Tensor) => {
+        manualSeed(3);
+        const encoder = new RecordingEncoder();
+        const task = createWith(colorization, { loss, leastColour, grid: 20 }, encoder, SIZE);
+        const head = task.modules["head"]?.eval(); // batch norm would let images change each other
+        task.step(images, fixedBatch(images.size(0))).loss.backward();
+        const gradients = (head?.parameters() ?? []).map(({ grad }) => (grad as Tensor).flatten().clone());
+        for (const module of Object.values(task.modules)) module.dispose();
+        return cat(gradients);
+      };
+      const apart = (a: Tensor, b: Tensor) => a.sub(b).pow(2).sum().sqrt().item();
+      const alone = gradient(5, colourful);
+      expect(apart(alone, alone.mul(0))).toBeGreaterThan(1e-2);
+      const half = gradient(5, cat([colourful, one]));
+      expect(apart(half.mul(2), alone)).toBeLessThan(1e-4);
+      expect(apart(half, gradient(5, cat([colourful, other])))).toBeLessThan(1e-4);
+      expect(apart(gradient(0, cat([colourful, one])), gradient(0, cat([colourful, other])))).toBeGreaterThan(1e-3);
+      expect(apart(gradient(5, cat([one, other])), alone.mul(0))).toBe(0);
+    });
   });
 });
 
