@@ -47,9 +47,10 @@ async function drawCell(
     .toBuffer();
   const outer = side + 2 * FRAME;
   const text = (below ? caption : "").replace(/[<&>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const fontSize = Math.min(13, Math.floor((1.7 * outer) / Math.max(1, caption.length))); // a letter is 0.55 wide
   const label = `<svg xmlns="http://www.w3.org/2000/svg" width="${outer}" height="${outer + below}">
     <rect width="${outer}" height="${outer}" fill="${colour}"/>
-    <text x="${outer / 2}" y="${outer + below - 4}" font-family="sans-serif" font-size="13" text-anchor="middle" fill="#222">${text}</text></svg>`;
+    <text x="${outer / 2}" y="${outer + below - 4}" font-family="sans-serif" font-size="${fontSize}" text-anchor="middle" fill="#222">${text}</text></svg>`;
   return sharp(Buffer.from(label))
     .composite([{ input: picture, left: FRAME, top: FRAME }])
     .png()
