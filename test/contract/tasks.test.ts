@@ -6,6 +6,7 @@ import type { ModelEntry, Stem } from "../../src/models/model.ts";
 import { tasks } from "../../src/tasks/index.ts";
 import type { Task, TaskInstance } from "../../src/tasks/task.ts";
 import { autocast, noGrad } from "../../src/torch/autograd.ts";
+import { randn } from "../../src/torch/ops.ts";
 import { AdamW } from "../../src/torch/optim/adamw.ts";
 import { decayGroups } from "../../src/torch/optim/groups.ts";
 import { manualSeed } from "../../src/torch/random.ts";
@@ -68,11 +69,24 @@ describe.each(pairs)("%s on %s", (task, model) => {
       expect(Number.isFinite(loss.item())).toBe(true);
       expect(loss.item()).toBeLessThan(3 * instance.chance.loss + 1);
       expect(Object.keys(metrics)).toContain(instance.chance.metric);
-      for (const [name, parameter] of parameters) {
-        const { grad } = parameter;
+      const steepest = parameters.map(([name, { grad }]) => {
         expect(grad, `gradient of ${name}`).not.toBeNull();
-        expect(Number.isFinite(grad?.abs().sum().item()), `gradient of ${name}`).toBe(true);
+        return grad?.abs().flatten().amax(0).item() ?? Number.NaN;
+      });
+      expect(steepest.every(Number.isFinite)).toBe(true);
+      const rounding = 1e-6 * Math.max(...steepest);
+      const flat = parameters.filter((_, i) => (steepest[i] ?? 0) <= rounding);
+      const lossNow = () => {
+        manualSeed(2);
+        return noGrad(() => instance.step(noiseViews(instance, size, 4), fixedBatch(4)).loss.item());
+      };
+      const before = lossNow();
+      // A batch norm takes away again whatever such a bias adds.
+      for (const [name, parameter] of flat) {
+        expect(name).toMatch(/bias$/);
+        noGrad(() => parameter.add_(randn(parameter.shape)));
       }
+      expect(Math.abs(lossNow() / before - 1), `effect of ${flat.map(([name]) => name)}`).toBeLessThan(1e-4);
     });
     dispose();
   });
