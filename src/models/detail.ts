@@ -1,12 +1,12 @@
 /** What a network costs: its parameters, arithmetic, memory, and how fast it trains here. */
 import { autocast, noGrad } from "../torch/autograd.ts";
 import { synchronize } from "../torch/device.ts";
-import type { Cost, Module } from "../torch/nn/module.ts";
+import type { Module } from "../torch/nn/module.ts";
 import { randn, zeros } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Device, Tensor } from "../torch/tensor.ts";
 import { createEncoder, type EncoderSpec } from "./index.ts";
-import { type Encoder, type RecomputedCost, requireImageSize } from "./model.ts";
+import { type Encoder, requireImageSize } from "./model.ts";
 
 export interface DetailOptions extends EncoderSpec {
   /** Side of the images in pixels. 64 unless told. */
@@ -77,7 +77,7 @@ function costOfImage(encoder: Encoder, size: number): { multiplyAdds: number; ke
     module.forward = (x: Tensor) => {
       const before = total.kept;
       const y = forward.call(module, x);
-      const { multiplyAdds = 0, kept = 0, recomputes }: Cost & Partial<RecomputedCost> = module.cost(x, y);
+      const { multiplyAdds = 0, kept = 0, recomputes } = module.cost(x, y);
       total.multiplyAdds += multiplyAdds;
       total.kept = kept + (recomputes ? before : total.kept);
       return y;

@@ -1,7 +1,7 @@
 /** What every architecture offers, so that training, probes and pictures need not know which one they hold. */
 import { UsageError } from "../errors.ts";
 import { noGrad } from "../torch/autograd.ts";
-import { type Cost, Module } from "../torch/nn/module.ts";
+import { Module } from "../torch/nn/module.ts";
 import { zeros } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -25,11 +25,6 @@ export abstract class Encoder extends Module {
     const maps = Object.values(this.features(images));
     return (maps.at(-1) as Tensor).mean([2, 3]);
   }
-}
-
-/** The cost of a part that frees what its layers compute and computes it again on the way back: `kept` is all that stays. */
-export interface RecomputedCost extends Cost {
-  readonly recomputes: true;
 }
 
 /** @throws UsageError when the encoder, called `name`, cannot take square images of `size` pixels */

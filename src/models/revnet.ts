@@ -13,12 +13,12 @@
  */
 import { autocastType, gradMode } from "../torch/autograd.ts";
 import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
-import { Module, type Parameter, Sequential } from "../torch/nn/module.ts";
+import { type Cost, Module, type Parameter, Sequential } from "../torch/nn/module.ts";
 import { avgPool2d, cat, pad } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import { checkpoint, segment } from "../torch/segment.ts";
 import type { DType, Tensor } from "../torch/tensor.ts";
-import { Encoder, type ModelEntry, type ModelOptions, type RecomputedCost } from "./model.ts";
+import { Encoder, type ModelEntry, type ModelOptions } from "./model.ts";
 import { type Four, resnetStems, smallestImage } from "./resnet.ts";
 
 type Halves = [Tensor, Tensor];
@@ -85,7 +85,7 @@ export class Stage extends Sequential {
   }
 
   /** The output, and in f32 as many numbers that round it off. */
-  override cost(_x: Tensor, y: Tensor): RecomputedCost {
+  override cost(_x: Tensor, y: Tensor): Cost {
     return { kept: y.numel * (sumType(y) === y.dtype ? 1 : 2), recomputes: true };
   }
 
@@ -169,7 +169,7 @@ class Recomputed extends Module {
     return checkpoint(x, this.learned, this.run);
   }
 
-  override cost(_x: Tensor, { numel }: Tensor): RecomputedCost {
+  override cost(_x: Tensor, { numel }: Tensor): Cost {
     return { kept: numel, recomputes: true };
   }
 }

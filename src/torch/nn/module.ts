@@ -35,6 +35,8 @@ export interface Cost {
   multiplyAdds?: number;
   /** Numbers that are kept until the way back. */
   kept?: number;
+  /** What the modules below keep is freed, and computed again on the way back. */
+  recomputes?: boolean;
 }
 
 /** A network or a part of one. Sub-modules, arrays of them, parameters and buffers are plain fields. */
