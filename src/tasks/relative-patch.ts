@@ -4,8 +4,8 @@
  *
  * The paper's sizes (patches of 96, gaps of 48, jitter 7) scale with the image: a grid of 3×3 patches fills it. Departures:
  * all 8 neighbours of a centre are asked for in one step, as in its code and Kolesnikov et al. 2019 do, so that 9 patches
- * pay for 8 pairs; the two hidden layers of 4,096 behind AlexNet are one, as wide as `hidden`; patches are not made coarse (`pixelate`), for those of small images are already;
- * they are normalised channel by channel.
+ * pay for 8 pairs; the two hidden layers of 4,096 behind AlexNet are one, as wide as `hidden`; patches are not made coarse
+ * (`pixelate`), for those of small images are already; they are normalised channel by channel.
  */
 import { z } from "zod";
 import { dropColours, projectColours, sometimes } from "../augment/colour.ts";
