@@ -4,9 +4,9 @@
  *
  * The encoder sees the lightness as a grey image of three equal channels, normalised like any other image, and begins with
  * first kernels that weigh the three alike: afterwards it takes RGB images as it is, and of their colours little more than the
- * mean of the three channels, which is near the lightness, reaches it. Departures: colours are predicted from the two deepest feature maps (a hypercolumn, Larsson et al. 2016,
- * https://arxiv.org/abs/1603.06668) instead of a network of dilated convolutions, so that any encoder will do; how frequent the
- * bins are is counted on the user's own images, not on ImageNet.
+ * mean of the three channels, which is near the lightness, reaches it. Departures: colours are predicted from the two deepest
+ * feature maps (a hypercolumn, Larsson et al. 2016, https://arxiv.org/abs/1603.06668) instead of a network of dilated
+ * convolutions, so that any encoder will do; how frequent the bins are is counted on the user's own images, not on ImageNet.
  */
 import { z } from "zod";
 import { labToRgb, lightnessToGrey, rgbToLab } from "../augment/lab.ts";
