@@ -52,6 +52,7 @@ type Options = z.infer<typeof options>;
 export const exemplar = defineTask({
   title: "Exemplar",
   paper: "https://arxiv.org/abs/1406.6909",
+  defaults: { batchSize: 16 }, // eight copies of each make 128: with 64 images a step, steps are few and slow
   options,
   create(encoder, chosen: Options, images) {
     if (images.count < 2) {
