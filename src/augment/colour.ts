@@ -1,15 +1,22 @@
 /** Colours of normalised images (B, 3, H, W), changed by matrices. */
 import { type RandomGenerator, uniform, whole } from "../random.ts";
-import { cat, fromTypedArray, randn } from "../torch/ops.ts";
+import { cat, fromTypedArray, randn, tensor, where } from "../torch/ops.ts";
+import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { fromUnit, mixChannels, type Triple, toUnit } from "./normalise.ts";
+import { MEAN, mixChannels, STD, type Triple } from "./normalise.ts";
 
 /** ITU-R 601 luma, as PIL's "L". */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
-/** Multiplies the colours (0 to 1) of normalised images by a matrix. */
+/** Multiplies the colours (0 to 1) of normalised images by a matrix, in one pass. */
 function mix(images: Tensor, matrix: readonly Triple[]): Tensor {
-  return fromUnit(mixChannels(toUnit(images), matrix));
+  const normalised = matrix.map(
+    (row, i) => row.map((part, k) => (part * STD[k as 0]) / STD[i as 0]) as unknown as Triple,
+  );
+  const shift = matrix.map(([r, g, b], i) => [
+    [(r * MEAN[0] + g * MEAN[1] + b * MEAN[2] - MEAN[i as 0]) / STD[i as 0]],
+  ]);
+  return mixChannels(images, normalised).add(tensor(shift, { device: images.device }));
 }
 
 /** Grey images of three equal channels (before normalising). */
@@ -42,9 +49,11 @@ export function sometimes(
   if (probability === 0) return images;
   const count = images.size(0) / views;
   const chosen = Float32Array.from({ length: count }, () => (uniform(random, 0, 1) < probability ? 1 : 0));
-  const once = fromTypedArray(chosen, [count, 1, 1, 1]).to(images.device);
-  const mask = cat(Array.from({ length: views }, () => once));
-  return images.add(change(images).sub(images).mul(mask));
+  return scope(() => {
+    const once = fromTypedArray(chosen, [count, 1, 1, 1]).to(images.device);
+    const mask = cat(Array.from({ length: views }, () => once)).eq(1);
+    return where(mask, change(images), images);
+  });
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { logUniform, type RandomGenerator, uniform } from "../random.ts";
 import { Buffer, Module } from "../torch/nn/module.ts";
-import { fromTypedArray, linalgEigh } from "../torch/ops.ts";
+import { cat, fromTypedArray, linalgEigh } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { hsvToRgb, rgbToHsv } from "./hsv.ts";
@@ -31,6 +31,20 @@ export class ColourAxes extends Module {
   override forward(colours: Tensor): Tensor {
     return colours.sub(this.mean).matmul(this.axes);
   }
+}
+
+/** Images whose changes fit into a processor's cache. */
+const PART = 16;
+
+/** Both contrasts and the colour of normalised images (B, 3, H, W), a few at a time: temporaries stay near the processor. */
+export function changeColours(images: Tensor, colours: ColourAxes, random: RandomGenerator): Tensor {
+  const parts = Array.from({ length: Math.ceil(images.size(0) / PART) }, (_, i) =>
+    scope(() => {
+      const part = images.narrow(0, i * PART, Math.min(PART, images.size(0) - i * PART));
+      return changeHsv(scaleAxes(part, colours, random), random);
+    }),
+  );
+  return cat(parts);
 }
 
 /** Contrast 1: the pixels' parts along each principal component times 0.5 to 2. */
@@ -60,13 +74,14 @@ export function scaleAxes(images: Tensor, colours: ColourAxes, random: RandomGen
 export function changeHsv(images: Tensor, random: RandomGenerator): Tensor {
   const column = (draw: () => number) =>
     fromTypedArray(Float32Array.from({ length: images.size(0) }, draw), [images.size(0), 1, 1, 1]).to(images.device);
-  const change = (x: Tensor) => {
-    const power = column(() => logUniform(random, 0.25, 4));
-    const factor = column(() => logUniform(random, 0.7, 1.4));
-    const shift = column(() => uniform(random, -0.1, 0.1));
-    return x.clamp(1e-6).log().mul(power).exp().mul(factor).add(shift).clamp(0, 1);
-  };
-  const [hue, saturation, value] = rgbToHsv(toUnit(images).clamp(0, 1));
+  const change = (x: Tensor) =>
+    scope(() => {
+      const power = column(() => logUniform(random, 0.25, 4));
+      const factor = column(() => logUniform(random, 0.7, 1.4));
+      const shift = column(() => uniform(random, -0.1, 0.1));
+      return x.clamp(1e-6).log().mul(power).exp().mul(factor).add(shift).clamp(0, 1);
+    });
+  const [hue, saturation, value] = scope(() => rgbToHsv(toUnit(images).clamp(0, 1)));
   const turned = hue.add(column(() => uniform(random, -0.1, 0.1)));
   return fromUnit(hsvToRgb(turned, change(saturation), change(value)));
 }

@@ -3,6 +3,7 @@
  * -100 to 100. IEC 61966-2-1 for sRGB, CIE 15 for Lab.
  */
 import { tensor, where } from "../torch/ops.ts";
+import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { mixChannels, type Triple } from "./normalise.ts";
 
@@ -24,20 +25,22 @@ const SLOPE = (29 / 6) ** 2 / 3;
 
 /** (B, 3, H, W) sRGB of 0 to 1 to Lab. */
 export function rgbToLab(rgb: Tensor): Tensor {
-  const linear = where(rgb.lt(0.04045), rgb.div(12.92), rgb.clamp(0).add(0.055).div(1.055).pow(2.4));
-  const xyz = mixChannels(
-    linear,
-    RGB_TO_XYZ.map(([r, g, b]): Triple => {
-      const white = r + g + b;
-      return [r / white, g / white, b / white];
-    }),
-  );
-  const f = where(xyz.lt(EPSILON), xyz.mul(SLOPE).add(4 / 29), xyz.clamp(EPSILON).pow(1 / 3));
-  return mixChannels(f, [
-    [0, 116, 0],
-    [500, -500, 0],
-    [0, 200, -200],
-  ]).sub(tensor([[[16]], [[0]], [[0]]], { device: rgb.device }));
+  return scope(() => {
+    const linear = scope(() => where(rgb.lt(0.04045), rgb.div(12.92), rgb.clamp(0).add(0.055).div(1.055).pow(2.4)));
+    const xyz = mixChannels(
+      linear,
+      RGB_TO_XYZ.map(([r, g, b]): Triple => {
+        const white = r + g + b;
+        return [r / white, g / white, b / white];
+      }),
+    );
+    const f = scope(() => where(xyz.lt(EPSILON), xyz.mul(SLOPE).add(4 / 29), xyz.clamp(EPSILON).pow(1 / 3)));
+    return mixChannels(f, [
+      [0, 116, 0],
+      [500, -500, 0],
+      [0, 200, -200],
+    ]).sub(tensor([[[16]], [[0]], [[0]]], { device: rgb.device }));
+  });
 }
 
 /** Lightness L (B, 1, H, W) to grey sRGB (B, 3, H, W) of it. */

@@ -1,5 +1,6 @@
 /** Between pixels and the network's input. */
 import { cat, fromTypedArray, tensor } from "../torch/ops.ts";
+import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
 /** Channel means and deviations of ImageNet, in units of 0 to 1: what torchvision's and timm's encoders expect. */
@@ -33,11 +34,13 @@ export function fromUnit(rgb: Tensor): Tensor {
  * rounded to 8 bits by autocast, and a reduction over channels that lie side by side takes four times as long.
  */
 export function mixChannels(x: Tensor, matrix: readonly Triple[]): Tensor {
-  const [r, g, b] = [x.narrow(1, 0, 1), x.narrow(1, 1, 1), x.narrow(1, 2, 1)];
-  return cat(
-    matrix.map(([fromR, fromG, fromB]) => r.mul(fromR).add(g, { alpha: fromG }).add(b, { alpha: fromB })),
-    1,
-  );
+  return scope(() => {
+    const [r, g, b] = [x.narrow(1, 0, 1), x.narrow(1, 1, 1), x.narrow(1, 2, 1)];
+    const rows = matrix.map(([fromR, fromG, fromB]) =>
+      scope(() => r.mul(fromR).add(g, { alpha: fromG }).add(b, { alpha: fromB })),
+    );
+    return cat(rows, 1);
+  });
 }
 
 export type Triple = readonly [number, number, number];

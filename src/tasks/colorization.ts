@@ -15,6 +15,7 @@ import { UsageError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
 import { cat, resize, tensor } from "../torch/ops.ts";
+import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { classReading, regressionReading } from "./colour-readings.ts";
 import { Hypercolumn } from "./hypercolumn.ts";
@@ -88,12 +89,9 @@ export const colorization = defineTask({
         const prediction = predict(greyOf(lab));
         return exactly(images, () => {
           const truth = colours(lab, side);
-          const shown = noGrad(() => read.colours(prediction.detach()));
-          const loss = read
-            .loss(prediction, truth)
-            .mul(counts(truth, images.size(0)))
-            .mean();
-          return { loss, metrics: { error: distance(truth, shown) } };
+          const error = scope(() => noGrad(() => distance(truth, read.colours(prediction.detach()))));
+          const each = read.loss(prediction, truth).mul(counts(truth, images.size(0)));
+          return { loss: each.mean(), metrics: { error } };
         });
       },
       preview(images) {
@@ -124,12 +122,12 @@ const exactly = <T>({ device }: Tensor, body: () => T): T => autocast(device, "f
 
 /** Normalised images (B, 3, H, W) to Lab. */
 function toLab(images: Tensor): Tensor {
-  return exactly(images, () => rgbToLab(toUnit(images)));
+  return exactly(images, () => scope(() => rgbToLab(toUnit(images))));
 }
 
 /** Grey images (B, 3, H, W), normalised, of the same lightness as Lab's. */
 function greyOf(lab: Tensor): Tensor {
-  return exactly(lab, () => fromUnit(lightnessToGrey(lab.narrow(1, 0, 1))));
+  return exactly(lab, () => scope(() => fromUnit(lightnessToGrey(lab.narrow(1, 0, 1)))));
 }
 
 /** Images (B, 3, H, W) without their colours: grey of the same lightness. */

@@ -11,7 +11,7 @@
  */
 import { z } from "zod";
 import { sometimes, toGrey } from "../augment/colour.ts";
-import { ColourAxes, changeHsv, scaleAxes } from "../augment/contrast.ts";
+import { ColourAxes, changeColours } from "../augment/contrast.ts";
 import { randomPatches } from "../augment/geometry.ts";
 import { seedPlaces } from "../augment/seeds.ts";
 import { UsageError } from "../errors.ts";
@@ -69,7 +69,7 @@ function triplets(encoder: Encoder, options: Options, { sample }: TaskImages): T
 
   /** Crops (copies · B, 3, S, S): each is changed by itself, and then all copies of some images become grey. */
   function seen(crops: Tensor, { random }: Batch): Tensor {
-    const changed = contrast ? changeHsv(scaleAxes(crops, axes, random), random) : crops;
+    const changed = contrast ? changeColours(crops, axes, random) : crops;
     return sometimes(toGrey, changed, { probability: grey, views: copies }, random).contiguous("channels_last");
   }
   const distances = (crops: Tensor) => squaredDistances(fc.forward(encoder.forward(crops)));
@@ -114,7 +114,7 @@ function surrogateClasses(
     const places = seedPlaces(whole, patch, indices);
     const options = { part: patch, size: images.size };
     const patches = cat(Array.from({ length: copies }, () => randomPatches(whole, places, options, random)));
-    return changeHsv(scaleAxes(patches, axes, random), random).contiguous("channels_last");
+    return changeColours(patches, axes, random).contiguous("channels_last");
   }
   const answer = (patches: Tensor) => head.forward(encoder.forward(patches));
 

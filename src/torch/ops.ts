@@ -144,6 +144,10 @@ export const attention = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
         .softmax(3)
         .matmul(v);
 export const dropout = tensorOperator("aten::dropout") as (x: Tensor, probability: number, training: boolean) => Tensor;
+/** The larger of two numbers, element by element. */
+export const maximum = tensorOperator("aten::maximum") as (a: Tensor, b: Tensor) => Tensor;
+/** The smaller of two numbers, element by element. */
+export const minimum = tensorOperator("aten::minimum") as (a: Tensor, b: Tensor) => Tensor;
 export const floor = tensorOperator("aten::floor") as (x: Tensor) => Tensor;
 /** Eigenvalues (N), ascending, and eigenvectors, the columns of (N, N), of a symmetric matrix. */
 export const linalgEigh = (x: Tensor): [values: Tensor, vectors: Tensor] => {
