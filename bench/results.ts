@@ -94,7 +94,7 @@ function lineOf(label: string, stem: string, run: string, { rows, differences }:
 }
 
 /** All seeds of a task together: the mean of each layer, and one interval. */
-function togetherOf(label: string, stem: string, runs: readonly string[], { rows, differences }: Found): Measured {
+function togetherOf(label: string, runs: readonly string[], { rows, differences }: Found): Measured {
   const difference = differences.findLast(isUntrained) as Difference;
   const own = rows.filter(({ encoder }) => runs.map((run) => basename(run)).includes(encoder));
   const layers = [...new Set(own.map(({ layer }) => layer))].map((layer) => {
@@ -102,7 +102,7 @@ function togetherOf(label: string, stem: string, runs: readonly string[], { rows
     const value = same.reduce((sum, row) => sum + row.value, 0) / same.length;
     return { ...same[0], encoder: difference.encoder, value };
   });
-  return { name: label, stem, rows: layers, difference };
+  return { name: label, stem: "", rows: layers, difference };
 }
 
 /** Every task once; those whose interval touches zero with more seeds. */
@@ -120,7 +120,7 @@ async function measureSet(set: string, chosen: readonly string[], effort: Effort
     for (const seed of MORE_SEEDS) seeds.push(await trained(set, name, seed, effort));
     const more = await evaluated(seeds, set, "seeds", effort);
     all.push(...MORE_SEEDS.map((seed, j) => lineOf(`${name}, seed ${seed}`, "", seeds[j + 1] as string, more)));
-    all.push(togetherOf(`${name}, ${seeds.length} seeds together`, "", seeds, more));
+    all.push(togetherOf(`${name}, ${seeds.length} seeds together`, seeds, more));
   }
   return all;
 }

@@ -36,11 +36,16 @@ export class ColourAxes extends Module {
 /** Images whose changes fit into a processor's cache. */
 const PART = 16;
 
-/** Both contrasts and the colour of normalised images (B, 3, H, W), a few at a time: temporaries stay near the processor. */
+/**
+ * Both contrasts and the colour of normalised images (B, 3, H, W). On a CPU a few at a time, so that temporaries stay in its
+ * cache; a GPU would wait for each of the parts.
+ */
 export function changeColours(images: Tensor, colours: ColourAxes, random: RandomGenerator): Tensor {
-  const parts = Array.from({ length: Math.ceil(images.size(0) / PART) }, (_, i) =>
+  const count = images.size(0);
+  const size = images.device === "cpu" ? PART : count;
+  const parts = Array.from({ length: Math.ceil(count / size) }, (_, i) =>
     scope(() => {
-      const part = images.narrow(0, i * PART, Math.min(PART, images.size(0) - i * PART));
+      const part = images.narrow(0, i * size, Math.min(size, count - i * size));
       return changeHsv(scaleAxes(part, colours, random), random);
     }),
   );

@@ -9,17 +9,12 @@ export function rgbToHsv(rgb: Tensor): [hue: Tensor, saturation: Tensor, value: 
   const value = maximum(maximum(r, g), b);
   const range = value.sub(minimum(minimum(r, g), b));
   const sixth = range.clamp(1e-8).mul(6).pow(-1);
-  const [green, blue] = [
-    b
-      .sub(r)
+  const from = (third: number, x: Tensor, y: Tensor) =>
+    x
+      .sub(y)
       .mul(sixth)
-      .add(1 / 3),
-    r
-      .sub(g)
-      .mul(sixth)
-      .add(2 / 3),
-  ]; // hues near those two
-  const hue = where(value.eq(r), g.sub(b).mul(sixth), where(value.eq(g), green, blue));
+      .add(third / 3);
+  const hue = where(value.eq(r), g.sub(b).mul(sixth), where(value.eq(g), from(1, b, r), from(2, r, g)));
   return [wrap(hue), range.div(value.clamp(1e-8)), value];
 }
 

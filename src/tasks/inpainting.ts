@@ -18,7 +18,7 @@ import { defineTask } from "./task.ts";
 export const inpainting = defineTask({
   title: "Inpainting (context encoder)",
   paper: "https://arxiv.org/abs/1604.07379",
-  // What lies around a part of a small crop is more of the same. Many small steps teach more in an hour: docs/RESULTS.md.
+  // What lies around a part of a small crop is more of the same. In few minutes many small steps teach more: docs/RESULTS.md.
   defaults: { minArea: 0.4, batchSize: 32, learningRate: 0.1 },
   options: z.strictObject({
     region: z

@@ -7,10 +7,11 @@ import { createEncoder } from "../../src/models/index.ts";
 import { uniform } from "../../src/random.ts";
 import { auditTable } from "../../src/report/audit.ts";
 import { registerTask, taskEntry } from "../../src/tasks/index.ts";
-import { defineTask } from "../../src/tasks/task.ts";
+import { type Batch, defineTask, type Task, type TaskInstance } from "../../src/tasks/task.ts";
 import { Linear } from "../../src/torch/nn/layers.ts";
 import { cat, crossEntropy, integers, randn, tensor } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
+import type { Tensor } from "../../src/torch/tensor.ts";
 import type { AuditRow } from "../../src/train/audit.ts";
 import { type PreviewOptions, preview } from "../../src/train/preview.ts";
 import { Probe } from "../../src/train/probes.ts";
@@ -31,32 +32,45 @@ async function audited(options: Partial<PreviewOptions>): Promise<AuditRow[]> {
   return (await preview({ ...small, images, ...always, ...options })).audit;
 }
 
+type Question = (images: Tensor, batch: Batch) => { shown: Tensor; target: Tensor };
+
+/** A question with two answers: what is shown of the images, and what is right. */
+function twoAnswers(ask: Question, { remedies = {}, ...declared }: Partial<Task & TaskInstance> = {}) {
+  return defineTask({
+    title: "Two answers",
+    paper: "a test",
+    options: z.strictObject({}),
+    remedies,
+    create(encoder) {
+      const fc = new Linear(encoder.outDim, 2);
+      return {
+        ...declared,
+        modules: { fc },
+        chance: { metric: "accuracy", value: 1 / 2, loss: Math.log(2) },
+        copies: 1,
+        step(images, batch) {
+          const { shown, target } = ask(images, batch);
+          const logits = fc.forward(encoder.forward(shown));
+          return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
+        },
+        preview: (images) => [{ image: images.select(0, 0), answer: "", guess: null }],
+      };
+    },
+  });
+}
+
 /** Dashes at the upper edge: black or white first? Blurred they are grey. */
-const framed = defineTask({
-  title: "Dashes",
-  paper: "a test",
-  options: z.strictObject({}),
-  remedies: { border: "no dashes" },
-  create(encoder) {
-    const fc = new Linear(encoder.outDim, 2);
-    return {
-      modules: { fc },
-      chance: { metric: "accuracy", value: 1 / 2, loss: Math.log(2) },
-      copies: 1,
-      step(images, { random }) {
-        const answers = Array.from({ length: images.size(0) }, () => (uniform(random, 0, 1) < 0.5 ? 0 : 1));
-        const signs = tensor(answers.map((answer) => 2 * answer - 1)).reshape(-1, 1, 1, 1);
-        const dashes = tensor(Array.from({ length: 16 }, (_, x) => (-1) ** x)).reshape(1, 1, 1, 16);
-        const blank = images.mul(0);
-        const framed = cat([blank.narrow(2, 0, 1).add(signs.mul(dashes)), blank.narrow(2, 1, 15)], 2);
-        const target = integers(answers);
-        const logits = fc.forward(encoder.forward(framed));
-        return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
-      },
-      preview: (images) => [{ image: images.select(0, 0), answer: "", guess: null }],
-    };
+const framed = twoAnswers(
+  (images, { random }) => {
+    const answers = Array.from({ length: images.size(0) }, () => (uniform(random, 0, 1) < 0.5 ? 0 : 1));
+    const signs = tensor(answers.map((answer) => 2 * answer - 1)).reshape(-1, 1, 1, 1);
+    const dashes = tensor(Array.from({ length: 16 }, (_, x) => (-1) ** x)).reshape(1, 1, 1, 16);
+    const blank = images.mul(0);
+    const shown = cat([blank.narrow(2, 0, 1).add(signs.mul(dashes)), blank.narrow(2, 1, 15)], 2);
+    return { shown, target: integers(answers) };
   },
-});
+  { remedies: { border: "no dashes" } },
+);
 
 test("the audit finds what a border tells, and says what to do", async () => {
   registerTask("framed", framed);
@@ -73,28 +87,13 @@ test("the audit finds what a border tells, and says what to do", async () => {
 });
 
 /** Which of two images? Its brightness tells. */
-const numbered = defineTask({
-  title: "Numbers",
-  paper: "a test",
-  options: z.strictObject({}),
-  create(encoder) {
-    const fc = new Linear(encoder.outDim, 2);
-    return {
-      modules: { fc },
-      chance: { metric: "accuracy", value: 1 / 2, loss: Math.log(2) },
-      copies: 1,
-      limit: 2,
-      answersNameImages: true,
-      step(images, { indices }) {
-        const target = integers(Array.from(indices));
-        const grey = images.mul(0).add(target.to("f32").reshape(-1, 1, 1, 1));
-        const logits = fc.forward(encoder.forward(grey));
-        return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
-      },
-      preview: (images) => [{ image: images.select(0, 0), answer: "", guess: null }],
-    };
+const numbered = twoAnswers(
+  (images, { indices }) => {
+    const target = integers(Array.from(indices));
+    return { shown: images.mul(0).add(target.to("f32").reshape(-1, 1, 1, 1)), target };
   },
-});
+  { limit: 2, answersNameImages: true },
+);
 
 describe("where answers name images", () => {
   test("other crops of these are tested on", async () => {
