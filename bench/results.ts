@@ -60,7 +60,7 @@ async function evaluated(runs: string[], images: string, name: string, { threads
     rmSync(file); // of other runs than these
   }
   const options = { runs, images, name, protocol: ["linear"], labelsPerClass: [LABELS], draws: 5, threads };
-  return evaluate(options, (what) => say(`${images}: ${what}`));
+  return evaluate(options, { onProgress: (what) => say(`${images}: ${what}`) });
 }
 
 /** Trains a task on a set, if that was not done before with the same settings. Gives the run's folder. */

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { type EvaluateOptions, type Evaluation, evaluate, evaluateOptions } from "../evaluate/evaluate.ts";
+import { type Evaluation, evaluate } from "../evaluate/evaluate.ts";
+import { type EvaluateOptions, evaluateOptions } from "../evaluate/options.ts";
 import { resultTable } from "../report/table.ts";
 import { verdict } from "../report/verdict.ts";
 import { addFlags } from "./flags.ts";
@@ -19,8 +20,10 @@ export function addEvaluate(program: Command): void {
 /** Evaluates with progress on stderr and the table on stdout. */
 export async function runEvaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { isTTY } = process.stderr;
-  const result = await evaluate(options, (what) => process.stderr.write(isTTY ? `\r\x1b[K${what}` : `${what}\n`));
+  const onProgress = (what: string) => process.stderr.write(isTTY ? `\r\x1b[K${what}` : `${what}\n`);
+  const result = await evaluate(options, { onProgress });
   if (isTTY) process.stderr.write("\r\x1b[K");
+  for (const note of result.notes) process.stderr.write(`${note}\n`);
   process.stdout.write(`${resultTable(result.rows, process.stdout, result.differences)}\n`);
   return result;
 }

@@ -27,15 +27,12 @@ export function runPretrain(options: Parameters<typeof pretrain>[0]) {
     const result = await pretrain(options, {
       signal,
       onDownload: (line) => process.stderr.write(`${line}\n`),
+      onRead: (done, total) => working.show(`reading images: ${done} of ${total}`),
       onDecode: (done, total) => working.show(`decoding images: ${done} of ${total}`),
-      onStart({ folder, images, skipped, heldBack, task, compute }) {
+      onStart({ folder, images, notes, task, compute }) {
         working.end();
-        const notes = [
-          skipped && `${skipped} skipped: see skipped.json`,
-          heldBack && `${heldBack} more left for evaluate to test on; --split all takes them too`,
-        ].filter(Boolean);
-        const where = `${compute.device}, ${compute.precision}, into ${folder}`;
-        process.stderr.write(`${images} images${notes.length ? ` (${notes.join("; ")})` : ""}, ${where}\n`);
+        for (const note of notes) process.stderr.write(`${note}\n`);
+        process.stderr.write(`${images} images, ${compute.device}, ${compute.precision}, into ${folder}\n`);
         progress = progressLine({ chance: task.chance });
       },
       onStep: (record) => progress?.step(record),

@@ -20,6 +20,7 @@ export function addPreview(program: Command): void {
           {
             signal,
             onDownload: (line) => process.stderr.write(`${line}\n`),
+            onRead: (done, total) => working.show(`reading images: ${done} of ${total}`),
             onDecode: (done, total) => working.show(`decoding images: ${done} of ${total}`),
             onProbe: (view) => process.stderr.write(`training a probe that sees only ${view}\n`),
           },

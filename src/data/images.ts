@@ -24,6 +24,8 @@ export interface ImageSet {
 
 export interface ImageCollection {
   readonly name: string;
+  /** What the user should know about these images (what was left out, say), a sentence each. */
+  readonly notes?: readonly string[];
   /** By name: train, validation, test, unlabelled; or just all. */
   readonly splits: Readonly<Record<string, ImageSet>>;
 }

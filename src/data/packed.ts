@@ -6,6 +6,13 @@ import { onDisk, SelfsightError } from "../errors.ts";
 /** Why an image is not in the file, by its position in the set. */
 export type Skipped = ReadonlyMap<number, string>;
 
+/** What became of a set's images. */
+export interface Decoded {
+  skipped: Skipped;
+  /** By position in the set; empty for a skipped one. */
+  digests: readonly string[];
+}
+
 /** Puts an image where it belongs. Several may be on their way at once. */
 export type Put = (i: number, image: Uint8Array) => void | Promise<void>;
 
@@ -23,17 +30,21 @@ export interface PackedShape {
 export async function openPacked(
   file: string,
   shape: PackedShape,
-  fill: (put: Put) => Promise<Skipped>,
-): Promise<{ handle: FileHandle; skipped: Skipped }> {
-  const skipped = (await readSkipped(file, shape)) ?? (await pack(file, shape, fill));
-  return { handle: await open(file, "r"), skipped };
+  fill: (put: Put) => Promise<Decoded>,
+): Promise<Decoded & { handle: FileHandle }> {
+  const decoded = (await readList(file, shape)) ?? (await pack(file, shape, fill));
+  return { handle: await open(file, "r"), ...decoded };
 }
 
-/** The list of what was skipped is written last: where it is, the packed file is complete. */
-async function readSkipped(file: string, { count, bytes }: PackedShape): Promise<Skipped | undefined> {
+/** The list is written last: where it is, the packed file is complete. */
+async function readList(file: string, { count, bytes }: PackedShape): Promise<Decoded | undefined> {
   try {
     if ((await stat(file)).size !== count * bytes) return undefined;
-    return new Map(JSON.parse(await readFile(listOf(file), "utf8")) as [number, string][]);
+    const { skipped, digests } = JSON.parse(await readFile(listOf(file), "utf8")) as {
+      skipped: [number, string][];
+      digests: string[];
+    };
+    return { skipped: new Map(skipped), digests };
   } catch {
     return undefined;
   }
@@ -46,23 +57,23 @@ function listOf(file: string): string {
 async function pack(
   file: string,
   { count, bytes }: PackedShape,
-  fill: (put: Put) => Promise<Skipped>,
-): Promise<Skipped> {
+  fill: (put: Put) => Promise<Decoded>,
+): Promise<Decoded> {
   const part = `${file}.${process.pid}.part`;
   try {
     await mkdir(dirname(file), { recursive: true });
     const handle = await open(part, "w");
-    let skipped: Skipped;
+    let decoded: Decoded;
     try {
-      skipped = await fill((i, image) => writeAll(handle, image, i * bytes));
+      decoded = await fill((i, image) => writeAll(handle, image, i * bytes));
       await handle.truncate(count * bytes);
       await handle.sync();
     } finally {
       await handle.close();
     }
     await rename(part, file);
-    await writeFile(listOf(file), JSON.stringify([...skipped]));
-    return skipped;
+    await writeFile(listOf(file), JSON.stringify({ ...decoded, skipped: [...decoded.skipped] }));
+    return decoded;
   } catch (error) {
     await rm(part, { force: true });
     if (isDiskFull(error)) throw diskFull(file, count * bytes, error);

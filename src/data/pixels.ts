@@ -9,8 +9,9 @@ import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
 import { randomAt, shuffle } from "../random.ts";
 import { cacheDir } from "../setup/paths.ts";
 import { decodeImage, imageSize } from "./decode.ts";
+import { imageDigest } from "./digest.ts";
 import { hash, type ImageSet } from "./images.ts";
-import { openPacked, type Put, readAll, type Skipped } from "./packed.ts";
+import { type Decoded, openPacked, type Put, readAll, type Skipped } from "./packed.ts";
 
 export interface PixelStore {
   /** Images that could be decoded. */
@@ -24,6 +25,12 @@ export interface PixelStore {
   /** B × size × size × 3 bytes, RGB. @throws UsageError for an index that is not below `length` */
   get(indices: ArrayLike<number>): Promise<Uint8Array>;
   close(): Promise<void>;
+}
+
+/** A set that was read as a whole. */
+export interface DecodedStore extends PixelStore {
+  /** What tells each stored image from others, by its content: see `imageDigest`. */
+  readonly digests: readonly string[];
 }
 
 export interface PixelOptions {
@@ -41,33 +48,34 @@ export interface PixelOptions {
 /** More than this part of unreadable images is no accident. */
 const TOLERATED = 0.05;
 
-/** To be counted up when images come to decode to other bytes: what older versions left in the cache is not used then. */
-const DECODER = 2;
+/** Bump when decoding changes: what an older version left in the cache is then not used. */
+const DECODER = 3;
 
 /**
  * Decodes a set on all cores.
  * @throws SelfsightError when more than 5 % of the images cannot be decoded, or the cache's disk is full;
  *   InterruptedError when the signal aborts
  */
-export async function openPixels(set: ImageSet, options: PixelOptions): Promise<PixelStore> {
+export async function openPixels(set: ImageSet, options: PixelOptions): Promise<DecodedStore> {
   const { size, memoryLimitBytes = process.availableMemory() / 4, cache = join(cacheDir(), "pixels") } = options;
   const bytes = size * size * 3;
   const total = set.length * bytes;
   const fill = (put: Put) => decodeAll(set, options, put);
   if (total <= Math.min(memoryLimitBytes, constants.MAX_LENGTH)) {
     const pixels = new Uint8Array(total);
-    const skipped = await fill((i, image) => pixels.set(image, i * bytes));
+    const decoded = await fill((i, image) => pixels.set(image, i * bytes));
     const read: Read = (target, position) => target.set(pixels.subarray(position, position + target.length));
-    return { ...createStore({ set, size, skipped }, read), close: async () => {} };
+    return { ...createStore({ set, size, ...decoded }, read), close: async () => {} };
   }
   const file = join(cache, `${hash([set.fingerprint, String(size), String(DECODER)])}.rgb`);
-  const { handle, skipped } = await openPacked(file, { count: set.length, bytes }, fill);
+  const { handle, ...decoded } = await openPacked(file, { count: set.length, bytes }, fill);
   const read: Read = (target, position) => readAll(handle, target, position);
-  return { ...createStore({ set, size, skipped }, read), close: () => handle.close() };
+  return { ...createStore({ set, size, ...decoded }, read), close: () => handle.close() };
 }
 
-async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptions, put: Put): Promise<Skipped> {
+async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptions, put: Put): Promise<Decoded> {
   const skipped = new Map<number, string>();
+  const digests = new Array<string>(set.length).fill("");
   let next = 0;
   let done = 0;
   const worker = async () => {
@@ -75,9 +83,12 @@ async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptio
     while (next < set.length) {
       if (signal?.aborted) throw new InterruptedError("Interrupted while the images were decoded.");
       const i = next++;
-      const reason = await decodeOne(set, i, size, image);
-      if (reason === undefined) await put(i, image);
-      else skipped.set(i, reason);
+      const result = await decodeOne(set, i, size, image);
+      if ("reason" in result) skipped.set(i, result.reason);
+      else {
+        digests[i] = result.digest;
+        await put(i, image);
+      }
       onProgress?.(++done, set.length);
     }
   };
@@ -92,16 +103,22 @@ async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptio
   if (failed) throw failed.reason;
   const sorted = new Map([...skipped].sort(([a], [b]) => a - b)); // in whatever order they were done
   if (skipped.size > TOLERATED * set.length) throw tooMany(set, sorted);
-  return sorted;
+  return { skipped: sorted, digests };
 }
 
-/** Decodes an image into `into`, or tells the reason why that cannot be. */
-async function decodeOne(set: ImageSet, i: number, size: number, into: Uint8Array): Promise<string | undefined> {
+/** Decodes an image into `into`, or says why it cannot. */
+async function decodeOne(
+  set: ImageSet,
+  i: number,
+  size: number,
+  into: Uint8Array,
+): Promise<{ digest: string } | { reason: string }> {
   try {
-    await decodeImage(await set.read(i), size, into);
-    return undefined;
+    const image = await set.read(i);
+    await decodeImage(image, size, into);
+    return { digest: imageDigest(image) };
   } catch (error) {
-    return (error as Error).message;
+    return { reason: (error as Error).message };
   }
 }
 
@@ -117,15 +134,16 @@ function tooMany(set: ImageSet, skipped: Skipped): SelfsightError {
 type Read = (target: Uint8Array, position: number) => void | Promise<void>;
 
 function createStore(
-  { set, size, skipped }: { set: ImageSet; size: number; skipped: Skipped },
+  { set, size, skipped, digests }: Decoded & { set: ImageSet; size: number },
   read: Read,
-): Omit<PixelStore, "close"> {
+): Omit<DecodedStore, "close"> {
   const bytes = size * size * 3;
   const source = Int32Array.from({ length: set.length }, (_, i) => i).filter((i) => !skipped.has(i));
   return {
     length: source.length,
     size,
     source,
+    digests: Array.from(source, (i) => digests[i] as string),
     skipped: [...skipped].map(([i, reason]) => ({ id: set.id(i), reason })),
     async get(indices) {
       const positions = Array.from(indices, (index) => {

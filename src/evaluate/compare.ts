@@ -1,6 +1,6 @@
 /** Every trained encoder against its baselines. */
 import type { Difference, ResultRow } from "./result.ts";
-import { pairedBootstrap } from "./statistics.ts";
+import { bootstrapMean, holm, pairedBootstrap, signFlipTest } from "./statistics.ts";
 import type { Subject } from "./subjects.ts";
 
 /** A row, and what it was computed from. */
@@ -12,11 +12,20 @@ export interface Measured {
   heldOut: number;
 }
 
+/** What is the same for all comparisons of an evaluation. */
+export interface Common {
+  seed: number;
+  /** Accuracy of guessing. */
+  chance: number;
+  /** Test images that a run has seen, by its name. */
+  seen: ReadonlyMap<string, number | undefined>;
+}
+
 /**
  * For each protocol and number of labels: each encoder's layer that was best on held-out labels, against each baseline's. Behind
  * them, runs of one recipe together against their baselines together: whether the recipe helps, and not one training of it.
  */
-export function compare(measured: readonly Measured[], subjects: readonly Subject[], seed: number): Difference[] {
+export function compare(measured: readonly Measured[], subjects: readonly Subject[], common: Common): Difference[] {
   const best = new Map<string, Measured>();
   for (const one of measured) {
     const before = best.get(keyOf(one.row, one.row.encoder));
@@ -27,24 +36,49 @@ export function compare(measured: readonly Measured[], subjects: readonly Subjec
   const alike = recipes.map((recipe) => trained.filter((one) => one.recipe === recipe));
   const groups = [...trained.map((one) => [one]), ...alike.filter(({ length }) => length > 1)];
   const conditions = new Map(measured.map(({ row }) => [keyOf(row, ""), row]));
-  return groups.flatMap((group) =>
+  const differences = groups.flatMap((group) =>
     [...conditions.values()].flatMap((condition) => {
       const found = (names: readonly string[]) => names.map((name) => best.get(keyOf(condition, name)) as Measured);
       const ours = found(group.map(({ name }) => name));
       return (group[0] as Subject).baselines.map((_, i) =>
-        differenceOf(ours, found(group.map(({ baselines }) => baselines[i] as string)), seed),
+        differenceOf(ours, found(group.map(({ baselines }) => baselines[i] as string)), common),
       );
     }),
   );
+  const adjusted = holm(differences.map(({ p }) => p));
+  return differences.map((one, i) => ({ ...one, p: adjusted[i] as number, comparisons: differences.length }));
 }
 
 /** As many trainings as baselines, pair by pair. */
-function differenceOf(ours: readonly Measured[], theirs: readonly Measured[], seed: number): Difference {
+function differenceOf(
+  ours: readonly Measured[],
+  theirs: readonly Measured[],
+  { seed, chance, seen }: Common,
+): Omit<Difference, "comparisons"> {
   const { layer: _, value: __, ...shared } = (ours[0] as Measured).row;
   const [a, b] = [together(ours), together(theirs)];
-  const bounds = pairedBootstrap(a.correct, b.correct, { seed, trainings: ours.length });
-  const against = { baseline: b.name, baselineLayer: b.layer, baselineValue: b.value };
-  return { ...shared, encoder: a.name, layer: a.layer, value: a.value, ...against, ...bounds, draws: a.correct.length };
+  const options = { seed, trainings: ours.length };
+  const bounds = pairedBootstrap(a.correct, b.correct, options);
+  const p = signFlipTest(a.correct, b.correct, { seed });
+  return {
+    ...shared,
+    encoder: a.name,
+    layer: a.layer,
+    value: a.value,
+    valueLow: bootstrapMean(a.correct, options).low,
+    baseline: b.name,
+    baselineLayer: b.layer,
+    baselineValue: b.value,
+    ...bounds,
+    p,
+    chance,
+    draws: a.correct.length,
+    seen: mostSeen(ours.map(({ row }) => seen.get(row.encoder))),
+  };
+}
+
+function mostSeen(counts: readonly (number | undefined)[]): number | null {
+  return counts.includes(undefined) ? null : Math.max(...(counts as number[]));
 }
 
 function together(several: readonly Measured[]) {

@@ -4,8 +4,10 @@
  */
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { PixelStore } from "../data/pixels.ts";
+import { SelfsightError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
+import { allFinite, firstNotFinite } from "../torch/nn/finite.ts";
 import { adaptiveAvgPool2d, cat, resize } from "../torch/ops.ts";
 import { keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -23,17 +25,48 @@ function pool(maps: Tensor): Tensor {
   return adaptiveAvgPool2d(maps, grid).flatten(1);
 }
 
+/** Layers whose features are the same for every image, but for rounding. */
+export function constantLayers(layers: LayerFeatures): string[] {
+  return Object.entries(layers).flatMap(([layer, features]) => (isConstant(features) ? [layer] : []));
+}
+
+function isConstant(features: Tensor): boolean {
+  return scope(() => {
+    const spread = features
+      .sub(features.narrow(0, 0, 1))
+      .abs()
+      .amax([])
+      .item();
+    return features.size(0) > 1 && spread <= 1e-6 * features.abs().amax([]).item();
+  });
+}
+
 /**
  * Pooled features of every layer of an encoder, in evaluation mode.
  * @param store images of the encoder's input size
+ * @throws SelfsightError for features that are not finite
  */
 export function encoderFeatures(encoder: Encoder, store: PixelStore, compute: Compute): Promise<LayerFeatures> {
   encoder.eval();
   return collect(store, (pixels) => {
     const images = normalise(pixels.to(compute.device)).contiguous("channels_last");
     const maps = autocast(compute.device, compute.precision, () => encoder.features(images));
-    return Object.fromEntries(Object.entries(maps).map(([layer, map]) => [layer, pool(map.to("f32"))]));
+    return Object.fromEntries(
+      Object.entries(maps).map(([layer, map]) => {
+        const features = pool(map.to("f32"));
+        if (!allFinite(features)) throw notFinite(encoder, layer, compute);
+        return [layer, features];
+      }),
+    );
   });
+}
+
+function notFinite(encoder: Encoder, layer: string, { precision }: Compute): SelfsightError {
+  const weight = firstNotFinite(encoder);
+  const cause = weight
+    ? `its weight ${weight} holds NaN or infinity. The training went wrong, or the file is damaged: train anew`
+    : `the images overflow it${precision === "bf16" ? "; try --precision f32" : ": its weights are too large. Train anew with a lower learning rate"}`;
+  return new SelfsightError(`The encoder's layer ${layer} gives values that are not finite: ${cause}.`);
 }
 
 /** The pixels themselves at 32×32: the baseline that any network has to beat. */

@@ -4,6 +4,8 @@
  * https://arxiv.org/abs/1805.08974, choose it so too), then everything is fitted again on all of them.
  */
 import { z } from "zod";
+import { SelfsightError } from "../errors.ts";
+import { allFinite } from "../torch/nn/finite.ts";
 import { integers } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -33,7 +35,12 @@ export const linear = defineProtocol({
         const best = scores.reduce((a, b, i) => (b.loss < (scores[a]?.loss ?? Number.POSITIVE_INFINITY) ? i : a), 0);
         heldOut.push(scores[best]?.accuracy ?? Number.NaN);
         const final = path(take(train, rows), penalties.slice(0, best + 1)).at(-1) as LinearModel;
-        return marks(logits(final, test.features).argmax(1), test.labels);
+        const answers = logits(final, test.features);
+        if (!allFinite(answers))
+          throw new SelfsightError(
+            "The linear probe did not converge: its answers are not finite. Give larger penalties.",
+          );
+        return marks(answers.argmax(1), test.labels);
       }),
     );
     return [{ name: "linear", correct, heldOut: mean(heldOut) }];

@@ -37,6 +37,16 @@ export interface Difference {
   /** 95 % interval. */
   low: number;
   high: number;
+  /** How likely chance alone gives such a difference, corrected for all comparisons of this evaluation (Holm). */
+  p: number;
+  /** How many comparisons that are. */
+  comparisons: number;
+  /** Accuracy of guessing. */
+  chance: number;
+  /** Lower end of the encoder's own 95 % interval. */
+  valueLow: number;
   n: number;
   draws: number;
+  /** Test images that pre-training has seen, without their labels; null where nobody knows. */
+  seen: number | null;
 }

@@ -7,10 +7,31 @@ export type Outcome = "helped" | "did not help" | "cannot tell";
 /** Gains below this are not worth the training: 2 points. */
 const WORTHWHILE = 0.02;
 
-/** Helped when the whole interval is above zero; no help when it leaves no room for a gain worth having. */
-export function outcome({ low, high }: Pick<Difference, "low" | "high">): Outcome {
-  if (low > 0) return "helped";
+/** One comparison in twenty would be called a gain by chance, if p were allowed to be this large. */
+const SIGNIFICANT = 0.05;
+
+/**
+ * Helped when the whole interval is above zero, chance is an unlikely explanation even among all comparisons that were
+ * made, and the encoder is not just better than a baseline that does worse than guessing. No help when the interval
+ * leaves no room for a gain worth having.
+ */
+export function outcome(difference: Difference): Outcome {
+  const { low, high } = difference;
+  if (low > 0) return doubts(difference).length ? "cannot tell" : "helped";
   return high < WORTHWHILE ? "did not help" : "cannot tell";
+}
+
+/** Why a difference whose interval is above zero may still be luck. */
+function doubts({ p, comparisons, baseline, baselineValue, chance, valueLow, n }: Difference): string[] {
+  return [
+    p >= SIGNIFICANT &&
+      (comparisons > 1
+        ? `among ${comparisons} comparisons on ${count(n, "test image")}, luck alone often gives one like it`
+        : `luck alone often gives as much on ${count(n, "test image")}`),
+    baselineValue < chance &&
+      valueLow <= chance &&
+      `${baseline} did worse than guessing (${percent(chance)}), and the encoder is not clearly better than that`,
+  ].filter((doubt) => doubt !== false);
 }
 
 /** What a paired difference says: whether it helped, by how much, what was compared and with how many labels. */
@@ -23,17 +44,28 @@ export function verdict(difference: Difference): string {
     labelCount(labelsPerClass),
     count(n, "test image"),
     count(draws, "draw of labels", "draws of labels"),
+    ...seenImages(difference),
   ];
   return `${opening(difference)} (${circumstances.join("; ")}).`;
 }
 
-function opening({ encoder, baseline, metric, difference, low, high }: Difference): string {
-  const by = `${points(Math.abs(difference)).replace("+", "")} of ${metric}`;
-  switch (outcome({ low, high })) {
+/** Learning from test images without their labels can be right (all that is to be sorted is there), but must be said. */
+function seenImages({ seen, n }: Difference): string[] {
+  if (seen === null) return ["which test images pre-training saw is not known"];
+  return seen ? [`pre-training saw ${seen} of the ${count(n, "test image")}, without their labels`] : [];
+}
+
+function opening(difference: Difference): string {
+  const { encoder, baseline, metric, low, high } = difference;
+  const by = `${points(Math.abs(difference.difference)).replace("+", "")} of ${metric}`;
+  switch (outcome(difference)) {
     case "helped":
       return `It helped: ${encoder} is ${by} above ${baseline}`;
-    case "cannot tell":
-      return `Cannot tell yet: ${encoder} is ${by} ${difference < 0 ? "below" : "above"} ${baseline}, which chance alone could give; more test images or draws of labels would narrow it`;
+    case "cannot tell": {
+      const where = `${encoder} is ${by} ${difference.difference < 0 ? "below" : "above"} ${baseline}`;
+      const why = low > 0 ? doubts(difference).join("; and ") : "which chance alone could give";
+      return `Cannot tell yet: ${where}${low > 0 ? ", but " : ", "}${why}; more test images or draws of labels would narrow it`;
+    }
     case "did not help":
       return high < 0
         ? `It did not help: ${encoder} is ${by} below ${baseline}`

@@ -12,11 +12,12 @@ export const supervised = defineTask({
   options: z.strictObject({
     labelSmoothing: z.number().min(0).lt(1).default(0).describe("part of the target spread over all classes"),
   }),
+  usesLabels: true,
   create(encoder, { labelSmoothing }, { classes }) {
     if (!classes || classes.length < 2) {
       throw new UsageError(
-        "The task supervised needs images that are all labelled, of two classes or more: one sub-folder a class, or " +
-          "--split with the labelled parts only. The other tasks need no labels.",
+        "The task supervised needs labelled images of at least two classes: one sub-folder for each class, or a file " +
+          "with labels. The other tasks need no labels.",
       );
     }
     const fc = new Linear(encoder.outDim, classes.length);

@@ -11,7 +11,7 @@ export interface TaskImages {
   readonly size: number;
   /** How many there are. */
   readonly count: number;
-  /** Class names, where all images are labelled. */
+  /** Class names, for a task that uses labels. */
   readonly classes: readonly string[] | null;
   /** Some of them (n, 3, D, D), spread over the set, whole and normalised; freed after `create`. */
   readonly sample: Tensor;
@@ -21,7 +21,7 @@ export interface TaskImages {
 export interface Batch {
   /** Which images of the set these are, 0 to `count` - 1: (B). */
   readonly indices: ArrayLike<number>;
-  /** (B) i64; null unless all images are labelled. */
+  /** (B) i64, for a task that uses labels; null for every other. */
   readonly labels: Tensor | null;
   /** Follows from the run's seed and the step's number: the only source of chance beside libtorch's generator. */
   readonly random: RandomGenerator;
@@ -86,6 +86,11 @@ export interface Task<Options extends z.ZodObject = z.ZodObject, Make extends Cr
   readonly paper: string;
   /** Declared once: defaults, ranges and descriptions; flags, help and files derive from it. */
   readonly options: Options;
+  /**
+   * Learns from the images' labels: it is given labelled images only, and the run notes that it has seen their labels.
+   * Every other task is given no labels, whatever images it learns from.
+   */
+  readonly usesLabels?: boolean;
   /** What training takes where the user does not say. */
   readonly defaults?: TaskDefaults;
   /** Which option closes a leak of the answer through such a view. */

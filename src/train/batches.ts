@@ -1,5 +1,4 @@
 /** From stored images to what a task is given: bytes, then crops on the device with what is known of them. */
-import { createHash } from "node:crypto";
 import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { ImageSet } from "../data/images.ts";
@@ -14,11 +13,10 @@ import type { Compute } from "./precision.ts";
 /** Images to train on. */
 export interface TrainingImages {
   readonly store: PixelStore;
-  /** The label of each stored image; null unless all have one. */
+  /** The label of each stored image, for a task that uses labels. */
   readonly labels: Int32Array | null;
+  /** Names of the classes, for such a task. */
   readonly classes: readonly string[] | null;
-  /** Tells these images from others: their number and a digest of their names. */
-  readonly identity: string;
 }
 
 /** A batch as it was read. */
@@ -33,16 +31,10 @@ export interface RawBatch {
 const [VIEWS, TASK] = [1, 3];
 const SAMPLE = 256;
 
-export function trainingImages(set: ImageSet, store: PixelStore): TrainingImages {
-  const labels = Int32Array.from(store.source, (i) => set.label(i));
-  const labelled = set.classes && !labels.includes(-1);
-  const names = store.source.reduce((digest, i) => digest.update(set.id(i)).update("\n"), createHash("sha256"));
-  return {
-    store,
-    labels: labelled ? labels : null,
-    classes: labelled ? set.classes : null,
-    identity: `${store.length} ${names.digest("hex").slice(0, 32)}`,
-  };
+/** @param usesLabels whether the task may see the labels */
+export function trainingImages(set: ImageSet, store: PixelStore, usesLabels: boolean): TrainingImages {
+  if (!usesLabels || !set.classes) return { store, labels: null, classes: null };
+  return { store, labels: Int32Array.from(store.source, (i) => set.label(i)), classes: set.classes };
 }
 
 /** How many images the task learns from. */
@@ -72,7 +64,8 @@ export async function readBatch({ store }: TrainingImages, used: number, indices
   return { pixels: await store.get(indices.map((i) => spread(i, used, store.length))), indices };
 }
 
-const spread = (i: number, used: number, length: number) => Math.floor((i * length) / used);
+/** Where the i-th of the `used` images stands among all `length` of them: they are spread evenly. */
+export const spread = (i: number, used: number, length: number) => Math.floor((i * length) / used);
 
 /** Up to 256 images from all over the set (n, 3, D, D), whole and normalised, with what else a task may want to know. */
 export async function describeImages(

@@ -1,7 +1,7 @@
 /** Everything that training needs, made from its configuration; nothing is written. */
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { ImageSet } from "../data/images.ts";
-import { decodeSizeFor, openPixels } from "../data/pixels.ts";
+import { type DecodedStore, decodeSizeFor, openPixels } from "../data/pixels.ts";
 import { UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import { type Encoder, requireImageSize } from "../models/model.ts";
@@ -21,6 +21,8 @@ import type { PretrainConfig, TrainingConfig } from "./options.ts";
 import type { Compute } from "./precision.ts";
 
 export interface DecodeHooks {
+  /** Images are read, to know one from another by its content. */
+  onRead?(done: number, total: number): void;
   onDecode?(done: number, total: number): void;
   /** Aborting stops the decoding. */
   signal?: AbortSignal;
@@ -29,12 +31,15 @@ export interface DecodeHooks {
 /** Decodes a set at the size that its crops are cut from. */
 export async function decodeImages(
   set: ImageSet,
-  { imageSize }: Pick<TrainingConfig, "imageSize">,
+  { imageSize, task }: Pick<TrainingConfig, "imageSize" | "task">,
   { onDecode: onProgress, signal }: DecodeHooks = {},
-): Promise<TrainingImages> {
+): Promise<TrainingImages & { store: DecodedStore }> {
   const size = await decodeSizeFor(set, imageSize);
-  return trainingImages(set, await openPixels(set, { size, onProgress, signal }));
+  const store = await openPixels(set, { size, onProgress, signal });
+  return { ...trainingImages(set, store, usesLabels(task)), store };
 }
+
+export const usesLabels = (task: string): boolean => taskEntry(task).usesLabels ?? false;
 
 /** The encoder that a run begins with. @throws UsageError for one that cannot take the images */
 export function firstEncoder(config: TrainingConfig): Encoder {

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openImages } from "../data/open.ts";
-import { imagesToLearnFrom } from "../data/splits.ts";
+import { type ImagesToLearnFrom, imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { modelEntry } from "../models/index.ts";
 import type { Stem } from "../models/model.ts";
@@ -12,12 +12,13 @@ import type { TaskInstance } from "../tasks/task.ts";
 import { imagesUsed } from "./batches.ts";
 import { withCleanup } from "./cleanup.ts";
 import { environment } from "./environment.ts";
+import { identityOf, learnedImages, writeLearned } from "./learned.ts";
 import { openLog, type RunLog, replaceFile, writeJson } from "./log.ts";
 import { budgetOf, type Position, progressAt, type StepRecord, type TrainingRun, train } from "./loop.ts";
 import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig, usual } from "./options.ts";
 import { resumeFrom, savePosition } from "./position.ts";
 import { chooseCompute } from "./precision.ts";
-import { type DecodeHooks, decodeImages, firstEncoder, prepareTraining } from "./prepare.ts";
+import { type DecodeHooks, decodeImages, firstEncoder, prepareTraining, usesLabels } from "./prepare.ts";
 import { checkRunFolder, claimRunFolder, defaultRunFolder, resumedOptions, runFiles, saveEncoder } from "./run.ts";
 import { sampleSheet } from "./samples.ts";
 
@@ -38,9 +39,8 @@ export interface PretrainHooks extends DecodeHooks {
   onStart?(run: {
     folder: string;
     images: number;
-    skipped: number;
-    /** Labelled images left out, because `evaluate` tests on them. */
-    heldBack: number;
+    /** What was left out and why, in sentences. */
+    notes: readonly string[];
     task: TaskInstance;
     compute: TrainingRun["compute"];
   }): void;
@@ -57,10 +57,9 @@ export interface PretrainHooks extends DecodeHooks {
 export function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): Promise<PretrainResult> {
   return withCleanup(async (cleanup) => {
     const session = await prepare(settle(options), hooks, cleanup);
-    const { folder, run, heldBack, log } = session;
+    const { folder, run, notes, log } = session;
     const { task, compute, images, start, config } = run;
-    const skipped = images.store.skipped.length;
-    hooks.onStart?.({ folder, images: imagesUsed(images, task), skipped, heldBack, task, compute });
+    hooks.onStart?.({ folder, images: imagesUsed(images, task), notes, task, compute });
     const last = isOver(run) ? undefined : await follow(session, hooks);
     const { step, seconds } = last ?? start;
     saveEncoder(folder, run.encoder, config);
@@ -76,7 +75,7 @@ export function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): P
 interface Session {
   folder: string;
   run: TrainingRun;
-  heldBack: number;
+  notes: readonly string[];
   log: RunLog;
   save(position: Position): void;
   status(state: "training" | "done" | "interrupted" | "failed", last?: StepRecord): void;
@@ -87,19 +86,23 @@ async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: ((
   const compute = await chooseCompute(config);
   const encoder = firstEncoder(config);
   cleanup.push(() => encoder.dispose());
-  const { set, heldBack } = imagesToLearnFrom(await openImages(config.images, { say: hooks.onDownload }), config.split);
-  const images = await decodeImages(set, config, hooks);
+  const collection = await openImages(config.images, { say: hooks.onDownload });
+  const labelled = usesLabels(config.task);
+  const chosen = await imagesToLearnFrom(collection, { split: config.split, labelled }, hooks);
+  const images = await decodeImages(chosen.set, config, hooks);
   cleanup.push(() => images.store.close());
   const prepared = await prepareTraining({ config, compute, encoder, images }, cleanup);
   const { out: folder } = config;
   const files = runFiles(folder);
-  const saved = { modules: prepared.modules, optimizer: prepared.run.optimizer, images: images.identity };
+  const learned = learnedImages(chosen.set, images, imagesUsed(images, prepared.run.task));
+  const saved = { modules: prepared.modules, optimizer: prepared.run.optimizer, images: identityOf(learned) };
   const start: Position = config.resume ? resumeFrom(files.checkpoint, saved) : { step: 0, seconds: 0 };
   const run: TrainingRun = { ...prepared.run, start };
   if (isOver(run) && existsSync(files.encoder)) {
     throw new UsageError(`${folder} is finished already. More --epochs or --minutes would go on with it.`);
   }
   claimRunFolder(folder, config);
+  writeLearned(folder, learned);
   const { skipped } = images.store;
   if (skipped.length) writeJson(files.skipped, skipped);
   writeJson(files.environment, environment(compute));
@@ -108,11 +111,22 @@ async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: ((
   return {
     folder,
     run,
-    heldBack,
+    notes: [...(collection.notes ?? []), ...leftOut(chosen, skipped.length)],
     log,
     save: (position) => savePosition(files.checkpoint, saved, position),
     status: (state, last) => writeJson(files.status, { state, chance: run.task.chance, ...(last ?? start) }),
   };
+}
+
+/** What the run does not learn from, one sentence for each reason. */
+function leftOut({ heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: number): string[] {
+  const parts = unused.join("+");
+  return [
+    skipped && `${skipped} images cannot be read: skipped.json in the run folder lists them.`,
+    heldBack && `${heldBack} images are left for evaluate to test on; --split all takes them too.`,
+    unlabelled && `${unlabelled} images have no label, and this task learns from labels: they are left out.`,
+    parts && `Not used: ${parts}. --split names the parts to learn from.`,
+  ].filter((note) => typeof note === "string" && note !== "") as string[];
 }
 
 const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;

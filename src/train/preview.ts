@@ -15,7 +15,7 @@ import { withCleanup } from "./cleanup.ts";
 import { replaceFile } from "./log.ts";
 import { pretrainOptions, type TrainingConfig } from "./options.ts";
 import { chooseCompute } from "./precision.ts";
-import { type DecodeHooks, decodeImages, firstEncoder, prepareTraining } from "./prepare.ts";
+import { type DecodeHooks, decodeImages, firstEncoder, prepareTraining, usesLabels } from "./prepare.ts";
 import { fillIn } from "./pretrain.ts";
 import { readConfig, runFiles } from "./run.ts";
 import { sampleSheet } from "./samples.ts";
@@ -84,7 +84,11 @@ export function preview(options: PreviewOptions, hooks: PreviewHooks = {}): Prom
     const encoder = firstEncoder(config);
     cleanup.push(() => encoder.dispose());
     const collection = await openImages(config.images, { say: hooks.onDownload });
-    const { set } = imagesToLearnFrom(collection, config.split);
+    const { set } = await imagesToLearnFrom(
+      collection,
+      { split: config.split, labelled: usesLabels(config.task) },
+      hooks,
+    );
     const images =
       folder === undefined
         ? await decodeImages(spread(set, Math.max(FOR_SHEET, count)), config, hooks)
@@ -142,7 +146,7 @@ function differences(given: object, made: object): string[] {
 async function imagesOf(
   folder: string,
   set: ImageSet,
-  { imageSize }: TrainingConfig,
+  { imageSize, task }: TrainingConfig,
   { onDecode: onProgress, signal }: DecodeHooks,
 ): Promise<TrainingImages> {
   const size = await decodeSizeFor(set, imageSize);
@@ -167,7 +171,7 @@ async function imagesOf(
     },
     close: async () => {},
   };
-  return trainingImages(set, store);
+  return trainingImages(set, store, usesLabels(task));
 }
 
 /** Names of the images that a run could not read. */

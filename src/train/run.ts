@@ -7,6 +7,7 @@ import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import type { Encoder } from "../models/model.ts";
 import { parseOptions } from "../options.ts";
+import { firstNotFinite } from "../torch/nn/finite.ts";
 import { loadState, saveState } from "./checkpoint.ts";
 import { replaceFile, writeJson } from "./log.ts";
 import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig } from "./options.ts";
@@ -21,6 +22,7 @@ export const runFiles = (folder: string) => ({
   encoderConfig: join(folder, "config.json"),
   samples: join(folder, "samples"),
   skipped: join(folder, "skipped.json"),
+  learned: join(folder, "learned.jsonl"),
 });
 
 /** Where a run goes when nothing else is said: runs/<images>-<task>-<model>. */
@@ -90,9 +92,20 @@ export function readConfig(folder: string): PretrainConfig {
   }
 }
 
+/** @throws SelfsightError for weights that are NaN or infinite: nothing made from them means anything */
+function requireFinite(encoder: Encoder, what: string): void {
+  const weight = firstNotFinite(encoder);
+  if (weight === undefined) return;
+  throw new SelfsightError(
+    `${what}: its weight ${weight} holds NaN or infinity. The training went wrong, or the file is damaged. Train anew, ` +
+      "with a lower --learning-rate if it happens again.",
+  );
+}
+
 /** Writes the encoder as PyTorch users expect it: torchvision's names without a head, and timm's config beside it. */
 export function saveEncoder(folder: string, encoder: Encoder, config: PretrainConfig): void {
   const files = runFiles(folder);
+  requireFinite(encoder, `The encoder of ${folder} is not saved`);
   saveState(files.encoder, encoder.state());
   const { imageSize, model, width, stem } = config;
   const description = {
@@ -124,6 +137,12 @@ export function finishedConfig(folder: string): PretrainConfig {
 export function loadEncoder(folder: string): { encoder: Encoder; config: PretrainConfig } {
   const config = finishedConfig(folder);
   const encoder = createEncoder(config);
-  loadState(runFiles(folder).encoder, encoder.state());
-  return { encoder, config };
+  try {
+    loadState(runFiles(folder).encoder, encoder.state());
+    requireFinite(encoder, `The encoder of ${folder} cannot be used`);
+    return { encoder, config };
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
 }

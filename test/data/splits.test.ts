@@ -1,5 +1,6 @@
 /** What one command keeps back, no other uses. */
 import { describe, expect, test } from "vitest";
+import type { ImageSet } from "../../src/data/images.ts";
 import { imagesToLearnFrom, labelledParts } from "../../src/data/splits.ts";
 import { UsageError } from "../../src/errors.ts";
 import { fakeSet, ids, labels } from "./fake-set.ts";
@@ -12,56 +13,101 @@ const tests = fakeSet("test", { labels: [0, -1, 1], classes });
 const pets = { name: "pets", splits: { train, unlabelled, validation, test: tests } };
 
 describe("a collection with splits", () => {
-  test("is learned from without labels but for validation and test", () => {
-    const { set, heldBack } = imagesToLearnFrom(pets);
-    expect([ids(set), heldBack]).toEqual([[...ids(train), ...ids(unlabelled)], 0]);
-    expect(ids(imagesToLearnFrom(pets, "test").set)).toEqual(ids(tests));
+  test("is learned from without labels but for validation and test", async () => {
+    const { set, heldBack, unused } = await imagesToLearnFrom(pets);
+    expect([ids(set), heldBack, unused]).toEqual([[...ids(train), ...ids(unlabelled)], 0, []]);
+    expect(ids((await imagesToLearnFrom(pets, { split: "test" })).set)).toEqual(ids(tests));
   });
 
-  test("is tested on validation and test, but for images without a label", () => {
-    const parts = labelledParts(pets, {});
+  test("gives a task that learns from labels the labelled images, and says how many it left out", async () => {
+    const { set, unlabelled: left } = await imagesToLearnFrom(pets, { labelled: true });
+    expect([ids(set), left]).toEqual([ids(train), 2]);
+    await expect(imagesToLearnFrom(pets, { split: "unlabelled", labelled: true })).rejects.toThrow(/has no labels/);
+  });
+
+  test("names the parts that are not used", async () => {
+    const splits = { ...pets.splits, siteA: fakeSet("siteA", { labels: [0], classes }) };
+    expect((await imagesToLearnFrom({ name: "pets", splits })).unused).toEqual(["siteA"]);
+  });
+
+  test("is tested on validation and test, but for images without a label", async () => {
+    const parts = await labelledParts(pets, {});
     expect(ids(parts.train)).toEqual(ids(train));
     expect(ids(parts.test)).toEqual(["validation#0", "test#0", "test#2"]);
     expect(parts.classes).toEqual(classes);
   });
 
-  test("is never tested on what it is learned from", () => {
-    expect(ids(labelledParts(pets, { trainSplit: "validation" }).test)).toEqual(["test#0", "test#2"]);
-    expect(() => labelledParts(pets, { testSplit: "train" })).toThrow(/train cannot be both/);
-    expect(() => labelledParts(pets, { trainSplit: "train+test", testSplit: "validation+test" })).toThrow(
+  test("is never tested on what it is learned from", async () => {
+    expect(ids((await labelledParts(pets, { trainSplit: "validation" })).test)).toEqual(["test#0", "test#2"]);
+    await expect(labelledParts(pets, { testSplit: "train" })).rejects.toThrow(/train cannot be both/);
+    await expect(labelledParts(pets, { trainSplit: "train+test", testSplit: "validation+test" })).rejects.toThrow(
       /^test cannot/,
     );
   });
 
-  test("without labels in a part is refused", () => {
+  test("without labels in a part is refused", async () => {
     for (const names of [{ testSplit: "unlabelled" }, { trainSplit: "unlabelled" }])
-      expect(() => labelledParts(pets, names)).toThrow(/unlabelled has no labels to measure by/);
-    expect(() => labelledParts(pets, { trainSplit: "tarin" })).toThrow(UsageError);
+      await expect(labelledParts(pets, names)).rejects.toThrow(/unlabelled has no labels to measure/);
+    await expect(labelledParts(pets, { trainSplit: "tarin" })).rejects.toThrow(UsageError);
   });
 });
 
-describe("a labelled set without splits", () => {
-  const all = fakeSet("all", { labels: Array.from({ length: 30 }, (_, i) => (i % 3) - 1), classes });
-  const collection = { name: "photos", splits: { all } };
-  const parts = labelledParts(collection, {});
+describe("a labelled set without parts", () => {
+  /** Photos by what they show: the same name, the same content. */
+  const photos = (names: readonly string[], label = (i: number) => i % 2) => {
+    const all: ImageSet = {
+      ...fakeSet("all", { labels: names.map((_, i) => label(i)), classes }),
+      id: (i) => names[i] as string,
+      read: async (i) => ({ encoded: Buffer.from((names[i] as string).replace(/ .*/, "")) }),
+    };
+    return { name: "photos", splits: { all } };
+  };
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `photo${i}`);
 
-  test("keeps the same 30 % of the labelled images back, whoever asks", () => {
-    const { set, heldBack } = imagesToLearnFrom(collection);
-    expect([parts.train.length, parts.test.length, heldBack]).toEqual([14, 6, 6]);
-    expect(new Set([...labels(parts.train), ...labels(parts.test)])).toEqual(new Set([0, 1]));
-    expect(ids(set).filter((id) => ids(parts.test).includes(id))).toEqual([]);
-    expect(set.length).toBe(24); // those without a label are learned from
+  test("keeps about 30 % of the labelled images back, the same ones whoever asks", async () => {
+    const collection = photos(names(300), (i) => (i % 3) - 1);
+    const { train, test: tests } = await labelledParts(collection, {});
+    const { set, heldBack } = await imagesToLearnFrom(collection);
+    expect(train.length + tests.length).toBe(200);
+    expect(tests.length).toBeGreaterThan(40);
+    expect(tests.length).toBeLessThan(80);
+    expect(heldBack).toBe(tests.length);
+    expect(ids(set).filter((id) => ids(tests).includes(id))).toEqual([]);
+    expect(set.length).toBe(300 - tests.length); // those without a label are learned from
+    expect(new Set([...labels(train), ...labels(tests)])).toEqual(new Set([0, 1]));
   });
 
-  test("is learned from whole when that is said", () => {
-    expect(imagesToLearnFrom(collection, "all")).toMatchObject({ set: { length: 30 }, heldBack: 0 });
+  test("keeps each image on its side when others come, go or change places", async () => {
+    const sideOf = async (list: string[]) => {
+      const { test: tests } = await labelledParts(photos(list), {});
+      return new Map(list.map((name) => [name, ids(tests).includes(name)]));
+    };
+    const before = await sideOf(names(60));
+    const after = await sideOf([...names(90).reverse()].filter((_, i) => i % 7 !== 0));
+    for (const [name, side] of after) if (before.has(name)) expect([name, side]).toEqual([name, before.get(name)]);
   });
 
-  test("is learned from whole when there are too few labels, or none", () => {
-    for (const few of [fakeSet("few", { labels: [0, 1], classes }), unlabelled])
-      expect(imagesToLearnFrom({ name: "few", splits: { all: few } })).toMatchObject({
-        set: { length: 2 },
-        heldBack: 0,
-      });
+  test("has copies of an image on one side, also where they have no label", async () => {
+    const twice = [...names(60), ...names(60).map((name) => `${name} again`)];
+    const { train, test: tests } = await labelledParts(photos(twice), {});
+    const content = (set: ImageSet) => new Set(ids(set).map((id) => id.replace(" again", "")));
+    expect([...content(train)].filter((one) => content(tests).has(one))).toEqual([]);
+    const { set } = await imagesToLearnFrom(photos(twice, (i) => (i < 60 ? i % 2 : -1)));
+    expect([...content(set)].filter((one) => content(tests).has(one))).toEqual([]);
+  });
+
+  test("is learned from whole when that is said", async () => {
+    expect(await imagesToLearnFrom(photos(names(30)), { split: "all" })).toMatchObject({
+      set: { length: 30 },
+      heldBack: 0,
+    });
+  });
+
+  test("cannot be tested on when there are too few labels", async () => {
+    await expect(labelledParts(photos(names(1)), {})).rejects.toThrow(UsageError);
+    expect(await imagesToLearnFrom({ name: "few", splits: { all: unlabelled } })).toMatchObject({
+      set: { length: 2 },
+      heldBack: 0,
+    });
   });
 });

@@ -12,6 +12,8 @@ function measured(encoder: string, layer: string, right: number, heldOut = right
   return { row: { ...row, ...bounds } as Measured["row"], correct: [marks, marks, marks], heldOut };
 }
 
+const common = { seed: 0, chance: 0.1, seen: new Map([["a", 7]]) };
+
 const subject = (name: string, recipe?: string): Subject[] => [
   { name, imageSize: 32, baselines: [`${name}, untrained`], ...(recipe && { recipe }), features: async () => ({}) },
   { name: `${name}, untrained`, imageSize: 32, baselines: [], features: async () => ({}) },
@@ -19,10 +21,11 @@ const subject = (name: string, recipe?: string): Subject[] => [
 
 test("each encoder speaks by the layer that was best on held-out labels, not by the one that tested best", () => {
   const rows = [measured("a", "early", 50, 0.7), measured("a", "late", 60, 0.6), measured("a, untrained", "early", 40)];
-  const [difference, ...others] = compare(rows, subject("a"), 0);
+  const [difference, ...others] = compare(rows, subject("a"), common);
   expect(others).toEqual([]);
   expect(difference).toMatchObject({ encoder: "a", layer: "early", baseline: "a, untrained", baselineLayer: "early" });
   expect(difference?.difference).toBeCloseTo(0.1);
+  expect(difference).toMatchObject({ seen: 7, chance: 0.1, comparisons: 1 });
 });
 
 test("runs of one recipe are compared together too, each with its own baseline; others are not", () => {
@@ -32,8 +35,9 @@ test("runs of one recipe are compared together too, each with its own baseline; 
     measured(`${name}, untrained`, "early", 40),
   ]);
   const subjects = [...subject("a", "one"), ...subject("b", "one"), ...subject("other", "another")];
-  const differences = compare(rows, subjects, 0);
+  const differences = compare(rows, subjects, common);
   expect(differences.map(({ encoder }) => encoder)).toEqual(["a", "b", "other", "a and 1 more"]);
+  expect(differences.map(({ seen }) => seen)).toEqual([7, null, null, null]);
   const together = differences[3];
   expect(together).toMatchObject({ baseline: "a, untrained and 1 more", layer: "late", draws: 6, n: IMAGES });
   expect(together?.value).toBeCloseTo(0.55);
@@ -46,7 +50,7 @@ test("how much trainings differ widens the interval of all together, however man
       measured(`run-${i}`, "late", right),
       measured(`run-${i}, untrained`, "early", 40),
     ]);
-    return compare(rows, [...subject("run-0", "one"), ...subject("run-1", "one")], 0).at(-1);
+    return compare(rows, [...subject("run-0", "one"), ...subject("run-1", "one")], common).at(-1);
   };
   const [steady, lucky] = [pair(50, 50), pair(42, 58)];
   expect(lucky?.difference).toBeCloseTo(steady?.difference ?? Number.NaN);

@@ -90,7 +90,7 @@ test("runs that began with the same weights share one untrained network", async 
 });
 
 test.each([
-  ["images without labels", () => ({ images: join(images, "train", "red") }), /no labels to measure by/],
+  ["images without labels", () => ({ images: join(images, "train", "red") }), /no labels to measure/],
   ["a folder that is no run", () => ({ runs: [images] }), /not a run folder/],
   ["an unknown protocol", () => ({ protocol: ["linaer"] }), /Unknown protocol "linaer".*Did you mean "linear"/],
   ["an unknown option", () => ({ label: 3 }), /unknown option "label"/],

@@ -31,8 +31,13 @@ export function difference(changes: Partial<Difference> = {}): Difference {
     difference: 0.15,
     low: 0.1,
     high: 0.2,
+    p: 0.001,
+    comparisons: 6,
+    chance: 0.1,
+    valueLow: 0.37,
     n: 700,
     draws: 5,
+    seen: 0,
     ...changes,
   };
 }

@@ -11,7 +11,7 @@ it.each([
   ["about zero, with room for a gain", -0.02, 0.06, "cannot tell"],
   ["touching zero", 0, 0.06, "cannot tell"],
 ])("an interval %s: %d to %d", (_, low, high, expected) => {
-  expect(outcome({ low, high })).toBe(expected);
+  expect(outcome(difference({ low, high }))).toBe(expected);
 });
 
 it("says that it helped, by how much, and what was compared with how many labels", () => {
@@ -42,4 +42,27 @@ it("says that it cannot tell, in both directions", () => {
     /^Cannot tell yet: demo is 2\.0 points of accuracy above demo, untrained.*more test images or draws/,
   );
   expect(verdict(difference({ difference: -0.02, low: -0.06, high: 0.02 }))).toMatch(/^Cannot tell yet: .* below /);
+});
+
+it("does not call a gain what luck often gives among so many comparisons", () => {
+  const lucky = difference({ difference: 0.389, low: 0.01, high: 0.6, p: 0.2, comparisons: 4, n: 18 });
+  expect(outcome(lucky)).toBe("cannot tell");
+  expect(verdict(lucky)).toMatch(
+    /^Cannot tell yet: demo is 38\.9 points .* above .*, but among 4 comparisons on 18 test images, luck alone often/,
+  );
+});
+
+it("does not call it a gain to be better than a baseline that does worse than guessing", () => {
+  const unlucky = { value: 0.55, valueLow: 0.45, baselineValue: 0.3, chance: 0.5 };
+  expect(outcome(difference(unlucky))).toBe("cannot tell");
+  expect(verdict(difference(unlucky))).toMatch(/demo, untrained did worse than guessing \(50\.0 %\)/);
+  expect(outcome(difference({ ...unlucky, valueLow: 0.51 }))).toBe("helped");
+});
+
+it("says how many test images pre-training saw, or that nobody knows", () => {
+  expect(verdict(difference())).not.toMatch(/saw/);
+  expect(verdict(difference({ seen: 120 }))).toMatch(
+    /pre-training saw 120 of the 700 test images, without their labels/,
+  );
+  expect(verdict(difference({ seen: null }))).toMatch(/which test images pre-training saw is not known/);
 });

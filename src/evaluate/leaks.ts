@@ -1,0 +1,103 @@
+/**
+ * Nothing is tested on what was learned from. Images count as the same where their content is the same, whatever they
+ * are called and wherever they lie.
+ */
+import { digestsOf, type ReadHooks } from "../data/digest.ts";
+import { type ImageSet, subset } from "../data/images.ts";
+import { UsageError } from "../errors.ts";
+import type { LearnedImage } from "../train/learned.ts";
+
+/** A run, and the images it learned from by digest; undefined where its folder does not say. */
+export interface Learner {
+  name: string;
+  learned: ReadonlyMap<string, LearnedImage> | undefined;
+  /** Whether its task learns from labels. */
+  usesLabels: boolean;
+}
+
+export interface Parts {
+  train: ImageSet;
+  test: ImageSet;
+}
+
+export interface FairParts extends Parts {
+  /** How many of the test images each run has seen, without their labels. Undefined where nobody knows. */
+  seen: ReadonlyMap<string, number | undefined>;
+  /** What was left out and why, in sentences. */
+  notes: string[];
+}
+
+/**
+ * Takes from the training labels what is tested on, and deals with test images whose labels a run has learned.
+ * @throws UsageError for such test images, unless they are to be left out; and where nothing is left to test on
+ */
+export async function fairParts(
+  { train, test }: Parts,
+  learners: readonly Learner[],
+  seenLabels: "refuse" | "leave-out",
+  hooks: ReadHooks = {},
+): Promise<FairParts> {
+  const [trainDigests, testDigests] = [await digestsOf(train, hooks), await digestsOf(test, hooks)];
+  const notes: string[] = [];
+  for (const learner of learners) refuseUnknown(learner, notes);
+
+  const learnedLabel = (i: number) =>
+    learners.find(({ learned }) => learned?.get(testDigests[i] as string)?.label !== undefined);
+  const spoilt = rowsOf(test, (i) => learnedLabel(i) !== undefined);
+  if (spoilt.length) {
+    const names = new Set(Array.from(spoilt, (i) => learnedLabel(i)?.name));
+    if (seenLabels === "refuse") throw seenWithLabels([...names].join(", "), test, spoilt);
+    notes.push(
+      `${spoilt.length} of ${test.length} test images are left out: ${[...names].join(", ")} learned their labels.`,
+    );
+  }
+  const kept = rowsOf(test, (i) => learnedLabel(i) === undefined);
+  if (!kept.length) throw new UsageError(`No test image is left: the runs learned the labels of all ${test.length}.`);
+
+  const tested = new Set(Array.from(kept, (i) => testDigests[i] as string));
+  const fit = rowsOf(train, (i) => trainDigests[i] === "" || !tested.has(trainDigests[i] as string));
+  if (fit.length < train.length) {
+    const copies = train.length - fit.length;
+    notes.push(`${copies} training images are copies of test images: their labels are not learned from.`);
+  }
+  if (!fit.length)
+    throw new UsageError(`${train.name} holds only copies of the test images: nothing is left to learn from.`);
+  if (tested.size < kept.length)
+    notes.push(`${kept.length - tested.size} test images are copies of other test images, and count each time.`);
+
+  const seen = new Map(
+    learners.map(({ name, learned }) => [
+      name,
+      learned && Array.from(kept).filter((i) => learned.has(testDigests[i] as string)).length,
+    ]),
+  );
+  return { train: some(train, fit), test: some(test, kept), seen, notes };
+}
+
+function refuseUnknown({ name, learned, usesLabels }: Learner, notes: string[]): void {
+  if (learned) return;
+  if (usesLabels) {
+    throw new UsageError(
+      `${name} learned from labels, but its folder has no learned.jsonl that says which images: it may have learned the ` +
+        "answers. Train it anew with this version.",
+    );
+  }
+  notes.push(`${name} has no learned.jsonl: nobody knows which of the test images its pre-training saw.`);
+}
+
+function seenWithLabels(runs: string, test: ImageSet, spoilt: Int32Array): UsageError {
+  const some = Array.from(spoilt.slice(0, 3), (i) => test.id(i)).join(", ");
+  return new UsageError(
+    `${runs} learned the labels of ${spoilt.length} of the ${test.length} test images (${some}${spoilt.length > 3 ? ", …" : ""}): ` +
+      "testing on them would only show what it remembers. Train it without them, name other test images with --test-split, " +
+      "or leave them out of the test with --seen-labels leave-out.",
+  );
+}
+
+function some(set: ImageSet, rows: Int32Array): ImageSet {
+  return rows.length === set.length ? set : subset(set, rows);
+}
+
+function rowsOf(set: ImageSet, wanted: (i: number) => boolean): Int32Array {
+  return Int32Array.from({ length: set.length }, (_, i) => i).filter(wanted);
+}

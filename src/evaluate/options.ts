@@ -1,0 +1,54 @@
+/** The options of `evaluate`. */
+import { z } from "zod";
+import { protocols } from "./index.ts";
+
+export const evaluateOptions = z.strictObject({
+  runs: z.array(z.string().min(1)).min(1).describe("run folders of pretrain"),
+  images: z
+    .string()
+    .min(1)
+    .describe("labelled images: class folders, file of a known format, or a known data set's name"),
+  protocol: z
+    .array(z.string())
+    .min(1)
+    .default(["knn", "linear"])
+    .describe(`ways of measuring: ${Object.keys(protocols).join(", ")}`),
+  protocolOptions: z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .default({})
+    .describe('their own options, as JSON: {"linear":{"maxIterations":50}}'),
+  labelsPerClass: z
+    .array(z.union([z.int().min(2), z.literal("all")]))
+    .min(1)
+    .default([5, 25, "all"])
+    .describe("numbers of training labels a class, at least 2: some are held out to choose by"),
+  draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
+  trainSplit: z
+    .string()
+    .optional()
+    .describe(
+      "part whose labels are learned from, joined by +; default: train, or what there is but validation and test",
+    ),
+  testSplit: z
+    .string()
+    .optional()
+    .describe("part to test on, joined by +; default: validation+test, or what there is of it, or 30 % kept back"),
+  seenLabels: z
+    .enum(["refuse", "leave-out"])
+    .default("refuse")
+    .describe("what to do with test images whose labels a run has learned: refuse to measure, or leave them out"),
+  seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the draws and the bootstrap"),
+  device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
+  precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
+  threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .optional()
+    .describe(
+      "results go to evals/<name>/ in the first run's folder; default: the first free of default, default-2, …",
+    ),
+});
+/** What a caller gives: everything but the runs and the images has a default. */
+export type EvaluateOptions = z.input<typeof evaluateOptions>;
+export type EvaluateConfig = z.output<typeof evaluateOptions>;

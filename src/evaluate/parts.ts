@@ -1,0 +1,88 @@
+/** The images of an evaluation, decoded once for each size that an encoder asks for. */
+import type { ReadHooks } from "../data/digest.ts";
+import type { ImageSet } from "../data/images.ts";
+import { openPixels, type PixelStore } from "../data/pixels.ts";
+import { byClass } from "./draws.ts";
+import type { Parts } from "./leaks.ts";
+
+/** Decoded images and their labels. */
+export interface Part {
+  store: PixelStore;
+  /** (N), by position in the store. */
+  labels: Int32Array;
+}
+
+export interface DecodedParts {
+  train: Part;
+  test: Part;
+}
+
+/** Decodes both parts at the sizes asked for; `close` frees them all. */
+export function decodedParts(
+  sets: Parts,
+  hooks: ReadHooks & { onProgress?: ((what: string) => void) | undefined } = {},
+) {
+  const opened = new Map<number, Promise<DecodedParts>>();
+  const stores: PixelStore[] = [];
+  const decode = async (set: ImageSet, size: number): Promise<Part> => {
+    hooks.onProgress?.(`decoding ${set.length} images of ${set.name}`);
+    const store = await openPixels(set, { size, signal: hooks.signal });
+    stores.push(store);
+    return { store, labels: Int32Array.from(store.source, (i) => set.label(i)) };
+  };
+  const both = async (size: number) => ({ train: await decode(sets.train, size), test: await decode(sets.test, size) });
+  return {
+    open(size: number) {
+      const parts = opened.get(size) ?? both(size);
+      opened.set(size, parts);
+      return parts;
+    },
+    close: () => Promise.all(stores.map((store) => store.close())),
+  };
+}
+
+/** What could not be read, and which classes cannot be measured, in sentences. */
+export function partNotes({ train, test }: DecodedParts, classes: readonly string[]): string[] {
+  const unread = (
+    [
+      ["training", train],
+      ["test", test],
+    ] as const
+  ).flatMap(([name, { store }]) => {
+    const { skipped, length } = store;
+    const [first] = skipped;
+    if (!first) return [];
+    return [
+      `${skipped.length} of ${length + skipped.length} ${name} images cannot be read: ${first.id} (${first.reason})${skipped.length > 1 ? ", …" : ""}.`,
+    ];
+  });
+  const [learned, tested] = [byClass(train.labels), byClass(test.labels)];
+  const sizes = classes.map((name, label) => ({
+    name,
+    train: learned[label]?.length ?? 0,
+    test: tested[label]?.length ?? 0,
+  }));
+  return [
+    ...unread,
+    ...classNote(
+      sizes.filter((one) => one.test && !one.train),
+      "has test images but no training labels: every answer there is wrong",
+      "have test images but no training labels: every answer there is wrong",
+    ),
+    ...classNote(
+      sizes.filter((one) => one.train && !one.test),
+      "has training labels but no test images",
+      "have training labels but no test images",
+    ),
+  ];
+}
+
+function classNote(classes: readonly { name: string }[], one: string, several: string): string[] {
+  if (!classes.length) return [];
+  const names = classes
+    .slice(0, 5)
+    .map(({ name }) => name)
+    .join(", ");
+  const more = classes.length > 5 ? ` and ${classes.length - 5} more` : "";
+  return [classes.length === 1 ? `Class ${names} ${one}.` : `Classes ${names}${more} ${several}.`];
+}

@@ -1,0 +1,15 @@
+/** Weights that training has ruined. */
+import { scope } from "../scope.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Module } from "./module.ts";
+
+/** Whether every element is a number: no NaN, no infinity. */
+export function allFinite(tensor: Tensor): boolean {
+  return scope(() => Number.isFinite(tensor.to("f32").abs().amax([]).item()));
+}
+
+/** The name of the first parameter or buffer that holds NaN or infinity. */
+export function firstNotFinite(module: Module): string | undefined {
+  for (const [name, tensor] of module.state()) if (!tensor.shape.includes(0) && !allFinite(tensor)) return name;
+  return undefined;
+}

@@ -1,0 +1,213 @@
+/** What would make a result worthless is refused, or said beside it. */
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { compare, type Measured } from "../../src/evaluate/compare.ts";
+import { evaluate } from "../../src/evaluate/evaluate.ts";
+import { holm, signFlipTest } from "../../src/evaluate/statistics.ts";
+import { randomAt, uniform } from "../../src/random.ts";
+import { outcome } from "../../src/report/verdict.ts";
+import { noGrad } from "../../src/torch/autograd.ts";
+import { tensor } from "../../src/torch/ops.ts";
+import { memory, scope } from "../../src/torch/scope.ts";
+import { saveState } from "../../src/train/checkpoint.ts";
+import { pretrain } from "../../src/train/pretrain.ts";
+import { loadEncoder, runFiles, saveEncoder } from "../../src/train/run.ts";
+import { makePictures, scratch } from "../images.ts";
+import { expectNoLeak } from "../live.ts";
+import { smallRun } from "../small-run.ts";
+
+const folder = scratch();
+const images = join(folder, "pictures");
+const run = join(folder, "run");
+const classes = ["blue", "green", "red"];
+const quick = { protocol: ["knn"], labelsPerClass: [2], draws: 1 } satisfies Partial<Parameters<typeof evaluate>[0]>;
+
+expectNoLeak();
+
+beforeAll(async () => {
+  await makePictures(join(images, "train"), { count: 10, classes });
+  await makePictures(join(images, "test"), { count: 5, classes, seed: 1 });
+  await pretrain({ ...smallRun, images, epochs: 0.5, out: run });
+});
+
+/** A copy of the run whose encoder's tensors are changed. */
+function changedRun(name: string, change: (weights: Map<string, number[]>) => void): string {
+  const copy = join(folder, name);
+  cpSync(run, copy, { recursive: true });
+  const { encoder } = loadEncoder(run);
+  scope(() => {
+    const state = encoder.state();
+    const weights = new Map([...state].map(([key, value]) => [key, value.toArray()]));
+    change(weights);
+    const changed = [...weights].map(
+      ([key, values]) => [key, tensor(values).reshape(...(state.get(key)?.shape ?? []))] as const,
+    );
+    saveState(runFiles(copy).encoder, new Map(changed));
+  });
+  encoder.dispose();
+  return copy;
+}
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY])(
+  "an encoder with a weight of %d is refused, and the weight named",
+  async (bad) => {
+    const broken = changedRun(`weights-${bad}`, (weights) => weights.get("layer2.0.conv1.weight")?.splice(5, 1, bad));
+    const before = memory().tensors;
+    await expect(evaluate({ runs: [broken], images, ...quick })).rejects.toThrow(
+      /weight layer2\.0\.conv1\.weight holds NaN or infinity/,
+    );
+    expect(memory().tensors).toBe(before);
+    const { encoder, config } = loadEncoder(run);
+    noGrad(() => encoder.state().get("layer1.0.bn1.weight")?.fill_(bad));
+    expect(() => saveEncoder(join(folder, "none"), encoder, config)).toThrow(/layer1\.0\.bn1\.weight holds NaN/);
+    encoder.dispose();
+  },
+);
+
+test("weights so large that features overflow are refused, and the layer named", async () => {
+  const broken = changedRun("overflow", (weights) => {
+    for (const name of ["layer1.0.bn2.weight", "layer2.0.bn2.weight"])
+      weights.set(name, weights.get(name)?.map(() => 1e38) ?? []);
+  });
+  await expect(evaluate({ runs: [broken], images, ...quick })).rejects.toThrow(
+    /layer layer[12] gives values that are not finite/,
+  );
+});
+
+test("an encoder that gives every image the same features is measured, and that is said", async () => {
+  const dead = changedRun("dead", (weights) => {
+    for (const [name, values] of weights)
+      if (name.endsWith(".weight"))
+        weights.set(
+          name,
+          values.map(() => 0),
+        );
+  });
+  const { notes } = await evaluate({ runs: [dead], images, ...quick });
+  expect(notes).toContainEqual(
+    expect.stringMatching(/^dead gives the same features for every test image at stem, layer1, /),
+  );
+});
+
+test("one training counts once, however often and by whatever path it is named", async () => {
+  const [copy, link] = [join(folder, "copy"), join(folder, "link")];
+  cpSync(run, copy, { recursive: true });
+  symlinkSync(run, link);
+  for (const again of [run, `${run}/`, join(run, "..", "run"), copy, link]) {
+    await expect(evaluate({ runs: [run, again], images, ...quick })).rejects.toThrow(
+      /the same weights as run.*Name each once/,
+    );
+  }
+});
+
+test("test images whose labels were learned are refused, or left out when that is asked for", async () => {
+  const all = join(folder, "all");
+  await pretrain({ ...smallRun, images, task: "supervised", split: "train+test", epochs: 0.5, out: all });
+  await expect(evaluate({ runs: [all], images, ...quick })).rejects.toThrow(
+    /all learned the labels of 15 of the 15 test images/,
+  );
+  await expect(evaluate({ runs: [all], images, ...quick, seenLabels: "leave-out" })).rejects.toThrow(
+    /No test image is left/,
+  );
+
+  const some = join(folder, "some");
+  const mixed = join(folder, "mixed");
+  cpSync(images, mixed, { recursive: true });
+  cpSync(join(images, "train", "red", "0003.png"), join(mixed, "test", "red", "copied.png"));
+  await pretrain({ ...smallRun, images: mixed, task: "supervised", epochs: 0.5, out: some });
+  await expect(evaluate({ runs: [some], images: mixed, ...quick })).rejects.toThrow(
+    /1 of the 16 test images.*copied\.png/,
+  );
+  const { notes, differences } = await evaluate({ runs: [some], images: mixed, ...quick, seenLabels: "leave-out" });
+  expect(notes).toContain("1 of 16 test images are left out: some learned their labels.");
+  expect(differences[0]).toMatchObject({ n: 15, seen: 0 });
+});
+
+test("a run of an older version, which kept no list of its images, is measured with a warning", async () => {
+  const old = join(folder, "old");
+  cpSync(run, old, { recursive: true });
+  rmSync(runFiles(old).learned);
+  const { notes, differences } = await evaluate({ runs: [old], images, ...quick });
+  expect(notes).toContainEqual(expect.stringMatching(/old has no learned\.jsonl/));
+  expect(differences[0]?.seen).toBeNull();
+  writeFileSync(runFiles(old).learned, '{"digest":"ab');
+  await expect(evaluate({ runs: [old], images, ...quick })).rejects.toThrow(/learned\.jsonl is damaged/);
+  rmSync(runFiles(old).learned);
+  const config = readFileSync(runFiles(old).config, "utf8");
+  writeFileSync(runFiles(old).config, config.replace("task: rotation", "task: supervised"));
+  await expect(evaluate({ runs: [old], images, ...quick })).rejects.toThrow(
+    /old learned from labels, but its folder has no/,
+  );
+});
+
+test("images that cannot be read, and classes that cannot be measured, are said", async () => {
+  const odd = join(folder, "odd");
+  cpSync(images, odd, { recursive: true });
+  for (const label of classes) await makePictures(join(odd, "train"), { count: 40, classes: [label], seed: 4 });
+  writeFileSync(join(odd, "train", "red", "broken.png"), "no picture");
+  await makePictures(join(odd, "test", "violet"), { count: 2, seed: 5 });
+  await makePictures(join(odd, "train", "yellow"), { count: 2, seed: 6 });
+  const { notes, file } = await evaluate({ runs: [run], images: odd, ...quick });
+  expect(notes).toContainEqual(
+    expect.stringMatching(/^1 of \d+ training images cannot be read: .*broken\.png \(it is no image/),
+  );
+  expect(notes).toContain("Class violet has test images but no training labels: every answer there is wrong.");
+  expect(notes).toContain("Class yellow has training labels but no test images.");
+  expect((JSON.parse(readFileSync(file, "utf8")) as { notes: string[] }).notes).toEqual(notes);
+});
+
+test("supervised takes the labelled images, and no other task is given a label", async () => {
+  const partly = join(folder, "partly");
+  cpSync(images, partly, { recursive: true });
+  mkdirSync(join(partly, "unlabelled"));
+  await makePictures(join(partly, "unlabelled"), { count: 8 });
+  const told: string[] = [];
+  const counts: number[] = [];
+  for (const task of ["supervised", "rotation"]) {
+    await pretrain(
+      { ...smallRun, images: partly, task, epochs: 0.5, out: join(folder, `partly-${task}`) },
+      {
+        onStart({ notes, images: count }) {
+          told.push(...notes);
+          counts.push(count);
+        },
+      },
+    );
+  }
+  expect(counts).toEqual([30, 38]);
+  expect(told).toEqual(["8 images have no label, and this task learns from labels: they are left out."]);
+});
+
+/** Answers to a test set by coin flips: draws × images. */
+const guesses = (seed: number, images_: number, rate: number) => {
+  const random = randomAt(seed);
+  return [Uint8Array.from({ length: images_ }, () => (uniform(random, 0, 1) < rate ? 1 : 0))];
+};
+
+test("on noise, one evaluation in twenty at most says that something helped: 18 test images, six comparisons", () => {
+  let lucky = 0;
+  const evaluations = 150;
+  for (let seed = 0; seed < evaluations; seed++) {
+    const measured = ["knn-20", "knn-200", "linear"].flatMap((protocol, i) =>
+      ["run", "untrained", "pixels"].map((encoder, j): Measured => {
+        const correct = guesses(1000 * seed + 10 * i + j, 18, 0.5);
+        const value = (correct[0] as Uint8Array).reduce((sum, one) => sum + one, 0) / 18;
+        const shared = { encoder, protocol, layer: "l", labelsPerClass: "all" as const, metric: "accuracy" };
+        return { row: { ...shared, value, low: 0, high: 1, n: 18, draws: 1 }, correct, heldOut: 0 };
+      }),
+    );
+    const subject = { name: "run", imageSize: 32, baselines: ["untrained", "pixels"], features: async () => ({}) };
+    const differences = compare(measured, [subject], { seed, chance: 0.5, seen: new Map() });
+    if (differences.some((one) => outcome(one) === "helped")) lucky++;
+  }
+  expect(lucky).toBeLessThanOrEqual(0.05 * evaluations);
+});
+
+test("the randomization test is exact where it can be counted, and Holm's correction is the textbook's", () => {
+  const [a, b] = [[Uint8Array.of(1, 1, 1, 1, 1)], [Uint8Array.of(0, 0, 0, 0, 0)]];
+  expect(signFlipTest(a, b, { flips: 20_000 })).toBeCloseTo(2 / 32, 2); // all signs alike, to either side
+  expect(signFlipTest(a, a)).toBe(1);
+  expect(holm([0.01, 0.04, 0.03, 0.005])).toEqual([0.03, 0.06, 0.06, 0.02]);
+  expect(holm([])).toEqual([]);
+});
