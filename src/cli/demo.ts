@@ -1,58 +1,166 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { ImageCollection } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
-import { SelfsightError } from "../errors.ts";
+import { imagesToLearnFrom, labelledParts } from "../data/splits.ts";
+import { SelfsightError, UsageError } from "../errors.ts";
+import { evaluate } from "../evaluate/evaluate.ts";
+import { neighbourSheet } from "../evaluate/neighbours.ts";
+import type { Difference } from "../evaluate/result.ts";
 import { writeReport } from "../report/html.ts";
+import { plainResult } from "../report/plain.ts";
 import { runReport } from "../report/run.ts";
-import { verdict } from "../report/verdict.ts";
-import { runEvaluate } from "./evaluate.ts";
+import { replaceFile } from "../train/log.ts";
+import type { PretrainOptions } from "../train/options.ts";
 import { runPretrain } from "./pretrain.ts";
+import { untilInterrupted } from "./signals.ts";
+import { workingLine } from "./working.ts";
 
-/** Labels a class that the verdict is about. */
+/** Labels a class that the result is about. */
 const LABELS = 25;
+/** Decoding, measuring and the report take about this long on two cores. */
+const OTHER_MINUTES = 1.5;
+
+interface Subject {
+  images: string;
+  collection: ImageCollection;
+  /** What is learned from, as the user reads it: "photos of clothes". */
+  what: string;
+  /** Why the comparison is fair, where that needs words of its own. */
+  fair?: string;
+  recipe: Partial<PretrainOptions>;
+}
 
 export function addDemo(program: Command): void {
   program
     .command("demo")
-    .description("the main job in minutes: pre-train on photos of clothes without labels, and see how much that helps")
+    .description("the main job in minutes: pre-train without labels, and see how much that helps")
+    .option("--images <place>", "your own folder of images; default: photos of clothes, or emoji without a network")
     .option("--minutes <number>", "of training (default: 2)", Number)
-    .action(async ({ minutes = 2 }: { minutes?: number }) => {
-      const images = await demoImages();
+    .option("--seed <number>", "of everything that is random (default: 0)", Number)
+    .action(async ({ images, minutes = 2, seed = 0 }: { images?: string; minutes?: number; seed?: number }) => {
+      const subject = images === undefined ? await builtIn() : await own(images);
       const out = freeFolder("runs/demo");
-      process.stdout.write(
-        `1/3 Pre-training for ${minutes} minutes on ${images}: the network learns to tell how far each picture was turned. No labels.\n`,
-      );
-      await runPretrain({ images, minutes, out });
-      process.stdout.write(`2/3 Measuring: what can be told from its features with ${LABELS} labels a class?\n`);
-      const evaluation = await runEvaluate({
-        runs: [out],
-        images,
-        protocol: ["linear", "knn"],
-        labelsPerClass: [LABELS],
-      });
-      const difference = evaluation.differences.find(
-        ({ protocol, baseline }) => protocol === "linear" && baseline.includes("untrained"),
-      );
-      if (!difference) throw new SelfsightError("The evaluation gave no comparison with the untrained network.");
-      const report = join(out, "report.html");
-      writeReport(report, runReport(out, evaluation, difference));
-      process.stdout.write(
-        `3/3 ${verdict(difference)}\n    ${report} has the curve, what the network saw, and all numbers.\n`,
-      );
+      const labels = await labelsPerClass(subject.collection);
+      say(opening(subject, minutes, typeof labels === "number"));
+      await runPretrain({ ...subject.recipe, images: subject.images, minutes, seed, out });
+      if (typeof labels === "number") await measure(subject, labels, out);
+      else await showNeighbours(subject, labels, out);
+      say(closing(images));
     });
 }
 
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
 /** Photos of clothes; where they cannot be had, emoji. */
-async function demoImages(): Promise<string> {
+async function builtIn(): Promise<Subject> {
   try {
-    await openImages("clothing");
-    return "clothing";
+    const collection = await openImages("clothing", { say: (line) => process.stderr.write(`${line}\n`) });
+    return { images: "clothing", collection, what: "photos of clothes", recipe: {} };
   } catch (error) {
     if (!(error instanceof SelfsightError)) throw error;
-    process.stdout.write(`${error.message}\nGoing on with the emoji set, which is installed already.\n`);
-    return "emoji";
+    say("The photos of clothes cannot be downloaded here, so emoji take their place. They are installed already.");
+    return { images: "emoji", collection: await openImages("emoji"), ...emoji };
   }
+}
+
+const emoji = {
+  what: "emoji by four designers",
+  fair: "The emoji it is tested on are none of those it learned from: not even by another designer.",
+  recipe: {},
+} satisfies Partial<Subject>;
+
+async function own(images: string): Promise<Subject> {
+  const collection = await openImages(images);
+  for (const note of collection.notes ?? []) say(note);
+  return { images, collection, what: `images of ${images}`, recipe: {} };
+}
+
+/** How many labels a class there are to measure with, at most {@link LABELS}; or the reason why there are not enough. */
+async function labelsPerClass(collection: ImageCollection): Promise<number | string> {
+  try {
+    const { train, classes } = await labelledParts(collection, {});
+    const sizes = classes.map(() => 0);
+    for (let i = 0; i < train.length; i++) sizes[train.label(i)] = (sizes[train.label(i)] ?? 0) + 1;
+    const median = sizes.sort((a, b) => a - b)[sizes.length >> 1] ?? 0;
+    return median >= 2 ? Math.min(LABELS, median) : "Its classes have too few images to measure by.";
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+}
+
+function opening({ collection, what, fair }: Subject, minutes: number, labelled: boolean): string {
+  const images = Object.values(collection.splits).reduce((sum, set) => sum + set.length, 0);
+  const lines = [
+    `This takes about ${Math.ceil(minutes + OTHER_MINUTES)} minutes. A small network looks at ${images.toLocaleString("en-US")} ${what}, without any label, for ${minutes}`,
+    `of them. Then ${labelled ? "a few labels show what its features are good for, beside the same network untrained" : "you see which of them look alike to it"}.`,
+    ...(labelled && fair ? [fair] : []),
+  ];
+  return `${lines.join("\n")}\n\n1. Pre-training`;
+}
+
+async function measure({ images }: Subject, labels: number, out: string): Promise<void> {
+  say(`\n2. Measuring, with ${labels} labels for each class`);
+  const working = workingLine();
+  const evaluation = await untilInterrupted((signal) =>
+    evaluate(
+      {
+        runs: [out],
+        images,
+        protocol: ["linear", "knn"],
+        protocolOptions: { knn: { neighbours: [{ k: 20, temperature: 0.07 }] } },
+        labelsPerClass: [labels],
+      },
+      { signal, onProgress: (what) => working.show(what) },
+    ).finally(() => working.end()),
+  );
+  for (const note of evaluation.notes) say(note);
+  const find = (protocol: string, kind: Difference["baselineKind"]) => {
+    const found = evaluation.differences.find((one) => one.protocol === protocol && one.baselineKind === kind);
+    if (!found) throw new SelfsightError(`The evaluation has no comparison by ${protocol} with ${kind}.`);
+    return found;
+  };
+  const difference = find("linear", "untrained");
+  const told = plainResult({
+    untrained: difference,
+    pixels: find("linear", "pixels"),
+    neighbours: find("knn-20", "untrained"),
+  });
+  const report = join(out, "report.html");
+  writeReport(report, runReport(out, { result: { evaluation, difference } }));
+  say(`\n3. The result\n${told.join("\n")}\nThe curve, what the network saw and all numbers: ${report}`);
+}
+
+async function showNeighbours({ collection }: Subject, reason: string, out: string): Promise<void> {
+  say("\n2. Looking for images that are alike");
+  const { set } = await imagesToLearnFrom(collection);
+  const neighbours = await neighbourSheet(out, set);
+  const picture = join(out, "neighbours.png");
+  replaceFile(picture, neighbours);
+  const report = join(out, "report.html");
+  const headline = "Pre-trained without labels. Whether that helped, only labels can tell.";
+  writeReport(report, runReport(out, { headline, neighbours }));
+  say(
+    `\n3. The result\nThese images look alike to it, row by row: ${picture}\nThe curve and what it saw: ${report}\n` +
+      `Whether that helped, only labels can tell. ${reason}`,
+  );
+}
+
+/** Three commands to go on with. */
+function closing(images: string | undefined): string {
+  const place = images ?? "path/to/photos";
+  return [
+    "\nNext, on your own images:",
+    images === undefined
+      ? `  npm run demo -- --images ${place}`
+      : `  npx selfsight preview ${place} --task jigsaw          (a picture of another task)`,
+    `  npx selfsight pretrain ${place} --minutes 30 --out runs/mine`,
+    `  npx selfsight evaluate runs/mine ${images ?? "path/to/labelled/photos"}`,
+  ].join("\n");
 }
 
 function freeFolder(wanted: string): string {

@@ -49,6 +49,15 @@ export function subset(set: ImageSet, indices: ArrayLike<number>, name = set.nam
   };
 }
 
+/** At most so many images, from all over the set. */
+export function spreadOver(set: ImageSet, most: number): ImageSet {
+  if (set.length <= most) return set;
+  return subset(
+    set,
+    Int32Array.from({ length: most }, (_, i) => Math.floor((i * set.length) / most)),
+  );
+}
+
 /** Several sets as one. Labels are kept where all labelled parts have the same classes. */
 export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => set.name).join("+")): ImageSet {
   const starts: number[] = [];

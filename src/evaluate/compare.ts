@@ -1,7 +1,7 @@
 /** Every trained encoder against its baselines. */
 import type { Difference, ResultRow } from "./result.ts";
 import { bootstrapMean, holm, pairedBootstrap, signFlipTest } from "./statistics.ts";
-import type { Subject } from "./subjects.ts";
+import type { Subject, SubjectKind } from "./subjects.ts";
 
 /** A row, and what it was computed from. */
 export interface Measured {
@@ -35,14 +35,16 @@ export function compare(measured: readonly Measured[], subjects: readonly Subjec
   const recipes = [...new Set(trained.map(({ recipe }) => recipe))].filter((recipe) => recipe !== undefined);
   const alike = recipes.map((recipe) => trained.filter((one) => one.recipe === recipe));
   const groups = [...trained.map((one) => [one]), ...alike.filter(({ length }) => length > 1)];
+  const kinds = new Map(subjects.map(({ name, kind }) => [name, kind]));
   const conditions = new Map(measured.map(({ row }) => [keyOf(row, ""), row]));
   const differences = groups.flatMap((group) =>
     [...conditions.values()].flatMap((condition) => {
       const found = (names: readonly string[]) => names.map((name) => best.get(keyOf(condition, name)) as Measured);
       const ours = found(group.map(({ name }) => name));
-      return (group[0] as Subject).baselines.map((_, i) =>
-        differenceOf(ours, found(group.map(({ baselines }) => baselines[i] as string)), common),
-      );
+      return (group[0] as Subject).baselines.map((first, i) => ({
+        ...differenceOf(ours, found(group.map(({ baselines }) => baselines[i] as string)), common),
+        baselineKind: kinds.get(first) as SubjectKind,
+      }));
     }),
   );
   const adjusted = holm(differences.map(({ p }) => p));
@@ -54,7 +56,7 @@ function differenceOf(
   ours: readonly Measured[],
   theirs: readonly Measured[],
   { seed, chance, seen }: Common,
-): Omit<Difference, "comparisons"> {
+): Omit<Difference, "comparisons" | "baselineKind"> {
   const { layer: _, value: __, ...shared } = (ours[0] as Measured).row;
   const [a, b] = [together(ours), together(theirs)];
   const options = { seed, trainings: ours.length };

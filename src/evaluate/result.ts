@@ -1,4 +1,5 @@
 /** What `evals/<name>/result.json` holds. */
+import type { SubjectKind } from "./subjects.ts";
 
 /** One measurement: an encoder, a layer, a protocol, a number of labels. */
 export interface ResultRow {
@@ -24,6 +25,7 @@ export interface ResultRow {
 export interface Difference {
   encoder: string;
   baseline: string;
+  baselineKind: SubjectKind;
   protocol: string;
   /** Best layer of each, chosen on held-out training labels. */
   layer: string;

@@ -13,8 +13,12 @@ import { finishedConfig, loadEncoder, runFiles } from "../train/run.ts";
 import { encoderFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
 import type { Learner } from "./leaks.ts";
 
+/** What stands behind a measured set of features. */
+export type SubjectKind = "pre-trained" | "untrained" | "pixels";
+
 export interface Subject {
   name: string;
+  kind: SubjectKind;
   /** Side of the images it takes, in pixels. */
   imageSize: number;
   /** What it is compared with: the name of another subject. */
@@ -66,8 +70,9 @@ export function subjectsOf(folder: string, others: readonly Subject[]): Subject[
     manualSeed(seed);
     return createEncoder(config);
   };
-  const trained = {
+  const trained: Subject = {
     name,
+    kind: "pre-trained",
     imageSize,
     baselines: [untrained, PIXELS],
     recipe,
@@ -75,7 +80,8 @@ export function subjectsOf(folder: string, others: readonly Subject[]): Subject[
     learner: { name, learned: readLearned(folder), usesLabels: learnsLabels(config.task) },
     features: encode(() => loadEncoder(folder).encoder),
   };
-  return known ? [trained] : [trained, { name: untrained, imageSize, baselines: [], start, features: encode(initial) }];
+  if (known) return [trained];
+  return [trained, { name: untrained, kind: "untrained", imageSize, baselines: [], start, features: encode(initial) }];
 }
 
 /** A task that is not registered here may well have used labels. */
@@ -88,7 +94,7 @@ function learnsLabels(task: string): boolean {
 }
 
 export function pixelSubject(imageSize: number): Subject {
-  return { name: PIXELS, imageSize: Math.max(32, imageSize), baselines: [], features: pixelFeatures };
+  return { name: PIXELS, kind: "pixels", imageSize: Math.max(32, imageSize), baselines: [], features: pixelFeatures };
 }
 
 function unique(name: string, taken: ReadonlySet<string>): string {

@@ -16,6 +16,10 @@ export interface Report {
   curves: readonly Curve[];
   /** A PNG of what the network saw. */
   samples?: Uint8Array;
+  /** A PNG of images that look alike to the encoder, one row each. */
+  neighbours?: Uint8Array;
+  /** What a reader should know before the numbers, a sentence each. */
+  notes?: readonly string[];
   rows: readonly ResultRow[];
   differences: readonly Difference[];
   /** What the verdict is about: its table is unfolded. */
@@ -36,6 +40,8 @@ export function reportHtml({
   facts,
   curves,
   samples,
+  neighbours,
+  notes = [],
   rows,
   differences,
   headline,
@@ -47,6 +53,9 @@ export function reportHtml({
     ),
     curves.length && section("How training went", `<div class="curves">${curves.map(curveChart).join("\n")}</div>`),
     samples && section("What the network saw", samplesFigure(samples)),
+    neighbours && section("What looks alike to it", neighboursFigure(neighbours)),
+    notes.length &&
+      section("Before the numbers", `<ul>${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("\n")}</ul>`),
     differences.length && section("Was it worth it?", differenceTable(differences)),
     rows.length && section("All results", resultTables(rows, differences, headline)),
     rows.length && section("How to read this", `<p>${howToRead}</p>`),
@@ -88,6 +97,12 @@ function verdictParagraph(verdict: string, outcome: Outcome | undefined): string
   const small = details ? `<small>${escapeHtml(details)}</small>` : "";
   const end = details ? "." : "";
   return `<p class="verdict ${outcome?.replaceAll(" ", "-") ?? ""}">${escapeHtml(sentence)}${end}${small}</p>`;
+}
+
+function neighboursFigure(png: Uint8Array): string {
+  const data = Buffer.from(png).toString("base64");
+  return `<figure class="samples"><img alt="Rows of images: one, and those most alike to it" src="data:image/png;base64,${data}"></figure>
+<p class="note">Each row begins with one image. Beside it are those whose features are nearest, with their similarity (1 is the same).</p>`;
 }
 
 function samplesFigure(png: Uint8Array): string {

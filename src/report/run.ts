@@ -15,8 +15,17 @@ import { outcome, verdict } from "./verdict.ts";
 /** Points of a curve: neighbouring steps are averaged, so that it can be read. */
 const POINTS = 100;
 
-/** @param headline the difference that the verdict is about */
-export function runReport(folder: string, evaluation: Evaluation, headline: Difference): Report {
+/** What a report shows beside what the run folder holds. */
+export interface RunReport {
+  /** One or a few sentences at the top; with a result, its verdict unless told. */
+  headline?: string;
+  /** Without labels there is no result. */
+  result?: { evaluation: Evaluation; difference: Difference };
+  /** A PNG of images that look alike to the encoder. */
+  neighbours?: Uint8Array;
+}
+
+export function runReport(folder: string, { headline = "", result, neighbours }: RunReport): Report {
   const config = readConfig(folder);
   const files = runFiles(folder);
   const environment = JSON.parse(readFileSync(files.environment, "utf8")) as Environment;
@@ -28,9 +37,8 @@ export function runReport(folder: string, evaluation: Evaluation, headline: Diff
   const samples = join(files.samples, "last.png");
   return {
     title: `${taskEntry(config.task).title} on ${config.images}`,
-    verdict: verdict(headline),
-    outcome: outcome(headline),
-    headline,
+    verdict: result ? verdict(result.difference) : headline,
+    ...(result && { outcome: outcome(result.difference), headline: result.difference }),
     facts: [
       ["Images", config.images],
       ["Task", `${taskEntry(config.task).title} (${taskEntry(config.task).paper})`],
@@ -51,8 +59,10 @@ export function runReport(folder: string, evaluation: Evaluation, headline: Diff
       { name: chance.metric, unit: "", points: curve(records, chance.metric), chance: chance.value },
     ],
     ...(existsSync(samples) && { samples: readFileSync(samples) }),
-    rows: evaluation.rows,
-    differences: evaluation.differences,
+    ...(neighbours && { neighbours }),
+    notes: result?.evaluation.notes ?? [],
+    rows: result?.evaluation.rows ?? [],
+    differences: result?.evaluation.differences ?? [],
   };
 }
 

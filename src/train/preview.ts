@@ -1,7 +1,7 @@
 /** `preview`: what a task shows the network, before an hour is spent on it; and whether it leaks its answer. */
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
-import { type ImageSet, subset } from "../data/images.ts";
+import { type ImageSet, spreadOver, subset } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { decodeSizeFor, openPixels, type PixelStore } from "../data/pixels.ts";
 import { imagesToLearnFrom } from "../data/splits.ts";
@@ -91,7 +91,7 @@ export function preview(options: PreviewOptions, hooks: PreviewHooks = {}): Prom
     );
     const images =
       folder === undefined
-        ? await decodeImages(spread(set, Math.max(FOR_SHEET, count)), config, hooks)
+        ? await decodeImages(spreadOver(set, Math.max(FOR_SHEET, count)), config, hooks)
         : await imagesOf(folder, set, config, hooks);
     cleanup.push(() => images.store.close());
     const { run, modules } = await prepareTraining(
@@ -104,7 +104,7 @@ export function preview(options: PreviewOptions, hooks: PreviewHooks = {}): Prom
     }
     replaceFile(out, await sampleSheet(run, count));
     const rows = audited
-      ? await audit({ set: spread(set, FOR_AUDIT), task: taskEntry(config.task), config, encoder, minutes }, hooks)
+      ? await audit({ set: spreadOver(set, FOR_AUDIT), task: taskEntry(config.task), config, encoder, minutes }, hooks)
       : [];
     return { file: out, audit: rows };
   });
@@ -180,12 +180,4 @@ function unreadIn(folder: string): Set<string> {
   if (!existsSync(skipped)) return new Set();
   const list = JSON.parse(readFileSync(skipped, "utf8")) as { id: string }[];
   return new Set(list.map(({ id }) => id));
-}
-
-function spread(set: ImageSet, most: number): ImageSet {
-  const count = Math.min(most, set.length);
-  return subset(
-    set,
-    Int32Array.from({ length: count }, (_, i) => Math.floor((i * set.length) / count)),
-  );
 }

@@ -15,15 +15,28 @@ function measured(encoder: string, layer: string, right: number, heldOut = right
 const common = { seed: 0, chance: 0.1, seen: new Map([["a", 7]]) };
 
 const subject = (name: string, recipe?: string): Subject[] => [
-  { name, imageSize: 32, baselines: [`${name}, untrained`], ...(recipe && { recipe }), features: async () => ({}) },
-  { name: `${name}, untrained`, imageSize: 32, baselines: [], features: async () => ({}) },
+  {
+    name,
+    kind: "pre-trained",
+    imageSize: 32,
+    baselines: [`${name}, untrained`],
+    ...(recipe && { recipe }),
+    features: async () => ({}),
+  },
+  { name: `${name}, untrained`, kind: "untrained", imageSize: 32, baselines: [], features: async () => ({}) },
 ];
 
 test("each encoder speaks by the layer that was best on held-out labels, not by the one that tested best", () => {
   const rows = [measured("a", "early", 50, 0.7), measured("a", "late", 60, 0.6), measured("a, untrained", "early", 40)];
   const [difference, ...others] = compare(rows, subject("a"), common);
   expect(others).toEqual([]);
-  expect(difference).toMatchObject({ encoder: "a", layer: "early", baseline: "a, untrained", baselineLayer: "early" });
+  expect(difference).toMatchObject({
+    encoder: "a",
+    layer: "early",
+    baseline: "a, untrained",
+    baselineKind: "untrained",
+    baselineLayer: "early",
+  });
   expect(difference?.difference).toBeCloseTo(0.1);
   expect(difference).toMatchObject({ seen: 7, chance: 0.1, comparisons: 1 });
 });

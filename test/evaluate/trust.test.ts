@@ -5,6 +5,7 @@ import { beforeAll, expect, test } from "vitest";
 import { compare, type Measured } from "../../src/evaluate/compare.ts";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
 import { holm, signFlipTest } from "../../src/evaluate/statistics.ts";
+import type { Subject } from "../../src/evaluate/subjects.ts";
 import { randomAt, uniform } from "../../src/random.ts";
 import { outcome } from "../../src/report/verdict.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
@@ -197,8 +198,20 @@ test("on noise, one evaluation in twenty at most says that something helped: 18 
         return { row: { ...shared, value, low: 0, high: 1, n: 18, draws: 1 }, correct, heldOut: 0 };
       }),
     );
-    const subject = { name: "run", imageSize: 32, baselines: ["untrained", "pixels"], features: async () => ({}) };
-    const differences = compare(measured, [subject], { seed, chance: 0.5, seen: new Map() });
+    const features = async () => ({});
+    const subject = (name: string, kind: Subject["kind"], baselines: string[] = []): Subject => ({
+      name,
+      kind,
+      imageSize: 32,
+      baselines,
+      features,
+    });
+    const subjects = [
+      subject("run", "pre-trained", ["untrained", "pixels"]),
+      subject("untrained", "untrained"),
+      subject("pixels", "pixels"),
+    ];
+    const differences = compare(measured, subjects, { seed, chance: 0.5, seen: new Map() });
     if (differences.some((one) => outcome(one) === "helped")) lucky++;
   }
   expect(lucky).toBeLessThanOrEqual(0.05 * evaluations);

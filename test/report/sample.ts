@@ -21,6 +21,7 @@ export function difference(changes: Partial<Difference> = {}): Difference {
   return {
     encoder: "demo",
     baseline: "demo, untrained",
+    baselineKind: "untrained",
     protocol: "linear",
     layer: "layer1",
     baselineLayer: "layer1",

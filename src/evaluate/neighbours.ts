@@ -1,0 +1,71 @@
+/** Which images look alike to an encoder: a picture that needs no labels. */
+import { type ImageSet, spreadOver } from "../data/images.ts";
+import { openPixels } from "../data/pixels.ts";
+import { contactSheet, type SheetCell } from "../data/sheet.ts";
+import { UsageError } from "../errors.ts";
+import { normalize } from "../torch/ops.ts";
+import { dispose, scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { chooseCompute } from "../train/precision.ts";
+import { loadEncoder } from "../train/run.ts";
+import { encoderFeatures } from "./features.ts";
+
+export interface NeighbourOptions {
+  /** Images to show, each in a row of its own with those nearest to it. */
+  rows?: number;
+  /** Neighbours of each. */
+  count?: number;
+  threads?: number | undefined;
+}
+
+/** Images that are searched, spread over the set. */
+const SEARCHED = 5000;
+
+/**
+ * A PNG: in each row an image, then the images whose features are nearest to its own by cosine similarity, at the deepest
+ * layer. Copies of the same file are not shown.
+ * @throws UsageError for fewer than two different images
+ */
+export async function neighbourSheet(
+  run: string,
+  set: ImageSet,
+  { rows = 8, count = 6, threads }: NeighbourOptions = {},
+): Promise<Uint8Array> {
+  const compute = await chooseCompute({ device: "auto", precision: "auto", threads });
+  const { encoder, config } = loadEncoder(run);
+  const store = await openPixels(spreadOver(set, SEARCHED), { size: config.imageSize });
+  try {
+    if (new Set(store.digests).size < 2) throw new UsageError("Neighbours need at least two different images.");
+    encoder.to({ device: compute.device, memoryFormat: "channels_last" });
+    const layers = await encoderFeatures(encoder, store, compute);
+    const shown = Array.from({ length: Math.min(rows, store.length) }, (_, i) =>
+      Math.floor((i * store.length) / Math.min(rows, store.length)),
+    );
+    const nearest = scope(() => {
+      const features = normalize(Object.values(layers).at(-1) as Tensor); // (N, D), length 1
+      return shown.map((i) => features.matmul(features.select(0, i)).toArray());
+    });
+    dispose(...Object.values(layers));
+    const cells: SheetCell[] = [];
+    for (const [row, i] of shown.entries()) {
+      const similar = nearestTo(i, nearest[row] as number[], store.digests).slice(0, count);
+      for (const { at, similarity } of [{ at: i, similarity: undefined }, ...similar]) {
+        const caption = similarity === undefined ? "this image" : similarity.toFixed(2);
+        cells.push({ pixels: await store.get([at]), width: store.size, height: store.size, caption });
+      }
+    }
+    return await contactSheet(cells, 1 + Math.min(count, new Set(store.digests).size - 1));
+  } finally {
+    encoder.dispose();
+    await store.close();
+  }
+}
+
+/** The other images by falling similarity, each content once. */
+function nearestTo(own: number, similarities: readonly number[], digests: readonly string[]) {
+  const seen = new Set([digests[own]]);
+  return similarities
+    .map((similarity, at) => ({ at, similarity }))
+    .sort((a, b) => b.similarity - a.similarity)
+    .filter(({ at }) => !seen.has(digests[at]) && seen.add(digests[at]));
+}

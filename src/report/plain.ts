@@ -1,0 +1,51 @@
+/** A result told to someone who sees such numbers for the first time. */
+import type { Difference } from "../evaluate/result.ts";
+import { percent, points, signed } from "./format.ts";
+import { outcome } from "./verdict.ts";
+
+export interface PlainResult {
+  /** The pre-trained encoder by the probe: against the same network untrained, and against raw pixels. */
+  untrained: Difference;
+  pixels: Difference;
+  /** Against the untrained network by nearest neighbours. */
+  neighbours: Difference;
+}
+
+/** A few sentences: how many images each gets right, whether pre-training helped, and whether neighbours disagree. */
+export function plainResult({ untrained, pixels, neighbours }: PlainResult): string[] {
+  const { value, baselineValue, chance, n, seen } = untrained;
+  const right = [
+    `Pre-trained: ${percent(value)} of ${n.toLocaleString("en-US")} test images right.`,
+    `The same network untrained: ${percent(baselineValue)}.`,
+    `Raw pixels: ${percent(pixels.baselineValue)}.`,
+    `Guessing: ${percent(chance)}.`,
+  ];
+  const other = disagreement(untrained, neighbours);
+  return [right.join(" "), conclusion(untrained), ...(other ? [other] : []), ...(seen ? [seenSentence(seen, n)] : [])];
+}
+
+function conclusion(difference: Difference): string {
+  const { low, high } = difference;
+  const range = `with other test images and other labels it would be ${signed(low)} to ${points(high)} (95 % interval)`;
+  switch (outcome(difference)) {
+    case "helped":
+      return `Pre-training helped: ${points(difference.difference)}; ${range}.`;
+    case "did not help":
+      return `Pre-training did not help here: ${points(difference.difference)}; ${range}.`;
+    case "cannot tell":
+      return `Whether pre-training helped cannot be told yet: ${points(difference.difference)}, but ${range}. More minutes, or more test images, would tell.`;
+  }
+}
+
+/** Nearest neighbours learn nothing from the labels: where they say otherwise than the probe, the reader should know. */
+function disagreement(probe: Difference, neighbours: Difference): string | undefined {
+  const [ours, theirs] = [outcome(probe), outcome(neighbours)];
+  if (ours === theirs) return undefined;
+  const verdicts = { helped: "it helped", "did not help": "it did not help", "cannot tell": "it cannot be told" };
+  const { value, baselineValue, low, high } = neighbours;
+  return `Nearest neighbours, without any classifier, say that ${verdicts[theirs]}: ${percent(value)} against ${percent(baselineValue)} (difference ${signed(low)} to ${points(high)}).`;
+}
+
+function seenSentence(seen: number, n: number): string {
+  return `Pre-training saw ${seen.toLocaleString("en-US")} of the ${n.toLocaleString("en-US")} test images, without their labels.`;
+}
