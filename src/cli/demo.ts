@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { ImageCollection } from "../data/images.ts";
-import { openImages } from "../data/open.ts";
-import { imagesToLearnFrom, labelledParts } from "../data/splits.ts";
-import { SelfsightError, UsageError } from "../errors.ts";
+import { imagesToLearnFrom } from "../data/splits.ts";
+import { SelfsightError } from "../errors.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import { neighbourSheet } from "../evaluate/neighbours.ts";
 import type { Difference } from "../evaluate/result.ts";
@@ -12,25 +10,13 @@ import { writeReport } from "../report/html.ts";
 import { plainResult } from "../report/plain.ts";
 import { runReport } from "../report/run.ts";
 import { replaceFile } from "../train/log.ts";
-import type { PretrainOptions } from "../train/options.ts";
+import { builtInImages, type DemoImages, labelsPerClass, ownImages } from "./demo-images.ts";
 import { runPretrain } from "./pretrain.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
 
-/** Labels a class that the result is about. */
-const LABELS = 25;
 /** Decoding, measuring and the report take about this long on two cores. */
 const OTHER_MINUTES = 1.5;
-
-interface Subject {
-  images: string;
-  collection: ImageCollection;
-  /** What is learned from, as the user reads it: "photos of clothes". */
-  what: string;
-  /** Why the comparison is fair, where that needs words of its own. */
-  fair?: string;
-  recipe: Partial<PretrainOptions>;
-}
 
 export function addDemo(program: Command): void {
   program
@@ -40,7 +26,7 @@ export function addDemo(program: Command): void {
     .option("--minutes <number>", "of training (default: 2)", Number)
     .option("--seed <number>", "of everything that is random (default: 0)", Number)
     .action(async ({ images, minutes = 2, seed = 0 }: { images?: string; minutes?: number; seed?: number }) => {
-      const subject = images === undefined ? await builtIn() : await own(images);
+      const subject = images === undefined ? await builtInImages(say) : await ownImages(images);
       const out = freeFolder("runs/demo");
       const labels = await labelsPerClass(subject.collection);
       say(opening(subject, minutes, typeof labels === "number"));
@@ -55,45 +41,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Photos of clothes; where they cannot be had, emoji. */
-async function builtIn(): Promise<Subject> {
-  try {
-    const collection = await openImages("clothing", { say: (line) => process.stderr.write(`${line}\n`) });
-    return { images: "clothing", collection, what: "photos of clothes", recipe: {} };
-  } catch (error) {
-    if (!(error instanceof SelfsightError)) throw error;
-    say("The photos of clothes cannot be downloaded here, so emoji take their place. They are installed already.");
-    return { images: "emoji", collection: await openImages("emoji"), ...emoji };
-  }
-}
-
-const emoji = {
-  what: "emoji by four designers",
-  fair: "The emoji it is tested on are none of those it learned from: not even by another designer.",
-  recipe: {},
-} satisfies Partial<Subject>;
-
-async function own(images: string): Promise<Subject> {
-  const collection = await openImages(images);
-  for (const note of collection.notes ?? []) say(note);
-  return { images, collection, what: `images of ${images}`, recipe: {} };
-}
-
-/** How many labels a class there are to measure with, at most {@link LABELS}; or the reason why there are not enough. */
-async function labelsPerClass(collection: ImageCollection): Promise<number | string> {
-  try {
-    const { train, classes } = await labelledParts(collection, {});
-    const sizes = classes.map(() => 0);
-    for (let i = 0; i < train.length; i++) sizes[train.label(i)] = (sizes[train.label(i)] ?? 0) + 1;
-    const median = sizes.sort((a, b) => a - b)[sizes.length >> 1] ?? 0;
-    return median >= 2 ? Math.min(LABELS, median) : "Its classes have too few images to measure by.";
-  } catch (error) {
-    if (error instanceof UsageError) return error.message;
-    throw error;
-  }
-}
-
-function opening({ collection, what, fair }: Subject, minutes: number, labelled: boolean): string {
+function opening({ collection, what, fair }: DemoImages, minutes: number, labelled: boolean): string {
   const images = Object.values(collection.splits).reduce((sum, set) => sum + set.length, 0);
   const lines = [
     `This takes about ${Math.ceil(minutes + OTHER_MINUTES)} minutes. A small network looks at ${images.toLocaleString("en-US")} ${what}, without any label, for ${minutes}`,
@@ -103,7 +51,7 @@ function opening({ collection, what, fair }: Subject, minutes: number, labelled:
   return `${lines.join("\n")}\n\n1. Pre-training`;
 }
 
-async function measure({ images }: Subject, labels: number, out: string): Promise<void> {
+async function measure({ images }: DemoImages, labels: number, out: string): Promise<void> {
   say(`\n2. Measuring, with ${labels} labels for each class`);
   const working = workingLine();
   const evaluation = await untilInterrupted((signal) =>
@@ -135,7 +83,7 @@ async function measure({ images }: Subject, labels: number, out: string): Promis
   say(`\n3. The result\n${told.join("\n")}\nThe curve, what the network saw and all numbers: ${report}`);
 }
 
-async function showNeighbours({ collection }: Subject, reason: string, out: string): Promise<void> {
+async function showNeighbours({ collection }: DemoImages, reason: string, out: string): Promise<void> {
   say("\n2. Looking for images that are alike");
   const { set } = await imagesToLearnFrom(collection);
   const neighbours = await neighbourSheet(out, set);

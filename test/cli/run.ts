@@ -14,9 +14,10 @@ export interface Finished {
 /** Starts `selfsight …`; `watch` is called every few milliseconds while it runs. */
 export function selfsight(
   words: readonly string[],
-  { env = {}, watch }: { env?: Record<string, string>; watch?: (child: ChildProcess) => void } = {},
+  { env = {}, cwd, watch }: { env?: Record<string, string>; cwd?: string; watch?: (child: ChildProcess) => void } = {},
 ): Promise<Finished> {
-  const child = spawn(process.execPath, ["--import", "tsx", main, ...words], { env: { ...process.env, ...env } });
+  const tsx = import.meta.resolve("tsx"); // from here, wherever the command runs
+  const child = spawn(process.execPath, ["--import", tsx, main, ...words], { env: { ...process.env, ...env }, cwd });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;

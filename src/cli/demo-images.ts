@@ -1,0 +1,55 @@
+/** What the demo shows: photos of clothes, emoji where those cannot be had, or the user's own images. */
+import type { ImageCollection } from "../data/images.ts";
+import { openImages } from "../data/open.ts";
+import { labelledParts } from "../data/splits.ts";
+import { SelfsightError, UsageError } from "../errors.ts";
+import type { PretrainOptions } from "../train/options.ts";
+
+/** Labels for each class that the result is about, where there are so many. */
+const LABELS = 25;
+
+export interface DemoImages {
+  images: string;
+  collection: ImageCollection;
+  /** What is learned from, as the user reads it: "photos of clothes". */
+  what: string;
+  /** Why the comparison is fair, where that needs words of its own. */
+  fair?: string;
+  recipe: Partial<PretrainOptions>;
+}
+
+/** Photos of clothes; where they cannot be had, emoji. */
+export async function builtInImages(say: (line: string) => void, open = openImages): Promise<DemoImages> {
+  try {
+    return { images: "clothing", collection: await open("clothing", { say }), what: "photos of clothes", recipe: {} };
+  } catch (error) {
+    if (!(error instanceof SelfsightError)) throw error;
+    say("The photos of clothes cannot be downloaded here, so emoji take their place. They are installed already.");
+    return { images: "emoji", collection: await open("emoji"), ...emoji };
+  }
+}
+
+const emoji = {
+  what: "emoji by four designers",
+  fair: "The emoji it is tested on are none of those it learned from: not even by another designer.",
+  recipe: {},
+} satisfies Partial<DemoImages>;
+
+export async function ownImages(images: string): Promise<DemoImages> {
+  const collection = await openImages(images);
+  return { images, collection, what: `images of ${images}`, recipe: {} };
+}
+
+/** How many labels a class there are to measure with, at most {@link LABELS}; or the reason why there are not enough. */
+export async function labelsPerClass(collection: ImageCollection): Promise<number | string> {
+  try {
+    const { train, classes } = await labelledParts(collection, {});
+    const sizes = classes.map(() => 0);
+    for (let i = 0; i < train.length; i++) sizes[train.label(i)] = (sizes[train.label(i)] ?? 0) + 1;
+    const median = sizes.sort((a, b) => a - b)[sizes.length >> 1] ?? 0;
+    return median >= 2 ? Math.min(LABELS, median) : "Its classes have too few images to measure by.";
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+/** The demo on a user's own images, and what it falls back to. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { builtInImages, labelsPerClass } from "../../src/cli/demo-images.ts";
+import { openImages } from "../../src/data/open.ts";
+import { SelfsightError } from "../../src/errors.ts";
+import { makePictures, scratch } from "../images.ts";
+import { selfsight } from "./run.ts";
+
+const folder = scratch();
+const labelled = join(folder, "labelled");
+const flat = join(folder, "flat");
+
+beforeAll(async () => {
+  await makePictures(labelled, { count: 60, classes: ["cat", "dog"] });
+  await makePictures(flat, { count: 80 });
+});
+
+test("without a network it goes on with emoji, in one calm line", async () => {
+  const said: string[] = [];
+  const offline: typeof openImages = async (place) => {
+    if (place === "clothing") throw new SelfsightError("The data set clothing cannot be fetched. ENOTFOUND codeload …");
+    return { name: place, splits: {} };
+  };
+  expect((await builtInImages((line) => said.push(line), offline)).images).toBe("emoji");
+  expect(said).toEqual([
+    "The photos of clothes cannot be downloaded here, so emoji take their place. They are installed already.",
+  ]);
+});
+
+test("labelled images of one's own: what will happen, the result in words, three commands to go on with", async () => {
+  const cwd = join(folder, "first");
+  mkdirSync(cwd);
+  const { code, stdout } = await selfsight(["demo", "--images", labelled, "--minutes", "0.02"], { cwd });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^This takes about 2 minutes\. A small network looks at 120 images of .*labelled, without any label/,
+  );
+  expect(stdout).toMatch(
+    /Pre-trained: \d+\.\d % of \d+ test images right\. The same network untrained: \d+\.\d %\. Raw pixels: .* Guessing: 50\.0 %\./,
+  );
+  expect(stdout).toMatch(
+    /Next, on your own images:\n.*selfsight preview .*\n.*selfsight pretrain .*\n.*selfsight evaluate runs\/mine/,
+  );
+  expect(readdirSync(join(cwd, "runs", "demo"))).toContain("report.html");
+}, 240_000);
+
+test("images without labels: a sheet of what looks alike", async () => {
+  const cwd = join(folder, "second");
+  mkdirSync(cwd);
+  const { code, stdout } = await selfsight(["demo", "--images", flat, "--minutes", "0.02"], { cwd });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/These images look alike to it, row by row: .*neighbours\.png/);
+  expect(stdout).toMatch(/only labels can tell\. .*one sub-folder for each class/);
+  expect(existsSync(join(cwd, "runs", "demo", "neighbours.png"))).toBe(true);
+  expect(readFileSync(join(cwd, "runs", "demo", "report.html"), "utf8")).toMatch(/What looks alike to it/);
+}, 240_000);
+
+test("measures with as many labels as most classes have, up to 25", async () => {
+  expect(await labelsPerClass(await openImages(labelled))).toBe(25);
+  const few = await makePictures(join(folder, "few"), { count: 20, classes: ["cat", "dog", "cow"] });
+  const labels = await labelsPerClass(await openImages(few));
+  expect(labels).toBeGreaterThan(5);
+  expect(labels).toBeLessThan(20);
+  renameSync(join(few, "cat"), join(folder, "only-cats"));
+  expect(await labelsPerClass(await openImages(flat))).toMatch(/has no labels/);
+});

@@ -1,0 +1,40 @@
+import { expect, it } from "vitest";
+import { plainResult } from "../../src/report/plain.ts";
+import { difference } from "./sample.ts";
+
+const pixels = difference({ baseline: "pixels", baselineKind: "pixels", baselineValue: 0.2 });
+
+it("names every accuracy, and says in words whether it helped", () => {
+  expect(plainResult({ untrained: difference(), pixels, neighbours: difference({ protocol: "knn-20" }) })).toEqual([
+    "Pre-trained: 40.0 % of 700 test images right. The same network untrained: 25.0 %. Raw pixels: 20.0 %. Guessing: 10.0 %.",
+    "Pre-training helped: +15.0 points; with other test images and other labels it would be +10.0 to +20.0 points (95 % interval).",
+  ]);
+});
+
+it("gives the nearest neighbours' answer where it differs", () => {
+  const neighbours = difference({
+    protocol: "knn-20",
+    value: 0.3,
+    baselineValue: 0.31,
+    difference: -0.01,
+    low: -0.03,
+    high: 0.01,
+  });
+  expect(plainResult({ untrained: difference(), pixels, neighbours }).at(-1)).toBe(
+    "Nearest neighbours, without any classifier, say that it did not help: 30.0 % against 31.0 % (difference −3.0 to +1.0 points).",
+  );
+});
+
+it("says when it did not help, when nobody can tell, and what pre-training saw of the test", () => {
+  const told = (changes: Parameters<typeof difference>[0]) => {
+    const one = difference(changes);
+    return plainResult({ untrained: one, pixels, neighbours: one }).slice(1);
+  };
+  expect(told({ difference: -0.08, low: -0.1, high: -0.06 })).toEqual([
+    expect.stringMatching(/^Pre-training did not help here: −8\.0 points/),
+  ]);
+  expect(told({ difference: 0.02, low: -0.02, high: 0.06 })[0]).toMatch(
+    /^Whether pre-training helped cannot be told yet: \+2\.0 points, but .* More minutes/,
+  );
+  expect(told({ seen: 120 }).at(-1)).toBe("Pre-training saw 120 of the 700 test images, without their labels.");
+});
