@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { datasets } from "../data/datasets.ts";
 import { tasks } from "../tasks/index.ts";
+import type { Task } from "../tasks/task.ts";
 
 export function addLists(program: Command): void {
   const list = (name: string, description: string, lines: () => string[]) =>
@@ -14,6 +15,7 @@ export function addLists(program: Command): void {
   list("tasks", "the pretext tasks, with their options and papers", () =>
     Object.entries(tasks).flatMap(([name, task]) => [
       `${name.padEnd(16)} ${task.title}  ${task.paper}`,
+      ...caveatLines(task as unknown as Task),
       ...optionLines(task.options),
     ]),
   );
@@ -22,6 +24,12 @@ export function addLists(program: Command): void {
       ([name, set]) => `${name.padEnd(16)} ${set.title}. Licence: ${set.licence}. ${set.source}`,
     ),
   );
+}
+
+/** What the task's encoder is not good for, by its default options. */
+function caveatLines({ caveat, options }: Task): string[] {
+  const text = caveat?.(options.parse({}));
+  return text ? [`  ! ${text}`] : [];
 }
 
 function optionLines(options: z.ZodObject): string[] {

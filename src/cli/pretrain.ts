@@ -40,6 +40,7 @@ export function runPretrain(options: Parameters<typeof pretrain>[0]) {
     process.stderr.write(
       `Done: ${result.steps} steps, ${result.images} images seen, ${duration(result.seconds * 1000)}. Encoder: ${result.folder}/encoder.safetensors\n`,
     );
+    if (result.caveat) process.stderr.write(`${result.caveat}\n`);
     return result;
   });
 }

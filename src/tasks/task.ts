@@ -93,6 +93,8 @@ export interface Task<Options extends z.ZodObject = z.ZodObject, Make extends Cr
   readonly usesLabels?: boolean;
   /** What training takes where the user does not say. */
   readonly defaults?: TaskDefaults;
+  /** What its encoder will not be good for, if anything: told in the list of tasks, and where a run begins and ends. */
+  readonly caveat?: (options: z.infer<Options>) => string | undefined;
   /** Which option closes a leak of the answer through such a view. */
   readonly remedies?: Readonly<Partial<Record<Shortcut, string>>>;
   /** @throws UsageError when these images cannot be learned from in this way */

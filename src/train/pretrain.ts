@@ -30,6 +30,8 @@ export interface PretrainResult {
   seconds: number;
   /** What the last step measured; undefined when all steps were done before, and only the encoder was missing. */
   last: StepRecord | undefined;
+  /** What the encoder is not good for, if anything. */
+  caveat: string | undefined;
 }
 
 /** Who is told how the run goes. All optional. */
@@ -62,12 +64,13 @@ export function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): P
     hooks.onStart?.({ folder, images: imagesUsed(images, task), notes, task, compute });
     const last = isOver(run) ? undefined : await follow(session, hooks);
     const { step, seconds } = last ?? start;
+    const caveat = taskEntry(config.task).caveat?.(config.taskOptions);
     saveEncoder(folder, run.encoder, config);
     const samples = await sampleSheet(run);
     replaceFile(join(runFiles(folder).samples, "last.png"), samples);
     log.image(step, "samples", samples);
     session.status("done", last);
-    return { folder, steps: step, images: step * config.batchSize, seconds, last };
+    return { folder, steps: step, images: step * config.batchSize, seconds, last, caveat };
   });
 }
 

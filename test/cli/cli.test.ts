@@ -55,7 +55,7 @@ test("models --detail says what each costs, or why it does not take such images"
 test("pretrain and evaluate from end to end", async () => {
   const out = join(folder, "run");
   const trained = await selfsight(["pretrain", images, "angles=2", ...small, "--epochs", "1", "--out", out]);
-  expect(trained.stderr).toMatch(/34 images \(14 more left for evaluate to test on; --split all .*\), cpu, \w+, into/);
+  expect(trained.stderr).toMatch(/^\d+ images are left for evaluate to test on; --split all .*\n\d+ images, cpu, \w+, into/m);
   expect(trained.stderr).toMatch(/accuracy .* \(chance 50\.0 %\)/);
   expect(trained.code).toBe(0);
   const measured = await selfsight([
