@@ -1,68 +1,110 @@
-/** CIFAR-10's binary version: records of a label byte and 3 × 32 × 32 bytes, red plane first. www.cs.toronto.edu/~kriz/cifar.html */
+/**
+ * The binary versions of CIFAR-10 and CIFAR-100: records of one or two label bytes and 3 × 32 × 32 bytes, red plane first.
+ * www.cs.toronto.edu/~kriz/cifar.html
+ */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { concatenate, hash, type ImageCollection, type ImageSet } from "./images.ts";
+import { realPath } from "./names.ts";
 
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
-const RECORD = 1 + 3 * PLANE;
-const CLASSES = 10;
+const PIXELS = 3 * PLANE;
 
-export function isCifar(file: string): boolean {
-  return /^(data_batch_\d|test_batch)\.bin$/.test(basename(file));
+interface Format {
+  name: string;
+  /** Label bytes before the pixels; the last one counts. */
+  labels: number;
+  classes: number;
+  train: RegExp;
+  test: RegExp;
+  /** Lists the names of the classes. */
+  names: string;
 }
 
-/** The batches, with the names of the classes from batches.meta.txt where that lies beside them. */
+const formats: readonly Format[] = [
+  {
+    name: "CIFAR-10",
+    labels: 1,
+    classes: 10,
+    train: /^data_batch_\d\.bin$/,
+    test: /^test_batch\.bin$/,
+    names: "batches.meta.txt",
+  },
+  // A coarse label of 20, and a fine one of 100.
+  {
+    name: "CIFAR-100",
+    labels: 2,
+    classes: 100,
+    train: /^train\.bin$/,
+    test: /^test\.bin$/,
+    names: "fine_label_names.txt",
+  },
+];
+
+const formatOf = (file: string) =>
+  formats.find(({ train, test }) => train.test(basename(file)) || test.test(basename(file)));
+
+export function isCifar(file: string): boolean {
+  return formatOf(file) !== undefined;
+}
+
+/** The batches of one of the two, with the names of the classes from the list that lies beside them. */
 export function openCifar(name: string, files: readonly string[]): ImageCollection {
-  const classes = classNames(dirname(files[0] ?? ""));
-  const [train, test] = ["data_batch", "test_batch"].map((prefix) =>
-    files.filter((file) => basename(file).startsWith(prefix)).map((file) => batchSet(file, classes)),
-  );
+  const format = formatOf(files[0] ?? "") as Format;
+  const classes = classNames(dirname(files[0] ?? ""), format);
+  const sets = (part: RegExp) =>
+    files.filter((file) => part.test(basename(file))).map((file) => batchSet(file, format, classes));
+  const [train, test] = [sets(format.train), sets(format.test)];
   return {
     name,
     splits: {
-      ...(train?.length && { train: concatenate(train, "train") }),
-      ...(test?.length && { test: concatenate(test, "test") }),
+      ...(train.length && { train: concatenate(train, "train") }),
+      ...(test.length && { test: concatenate(test, "test") }),
     },
   };
 }
 
-function classNames(folder: string): string[] {
-  const file = join(folder, "batches.meta.txt");
-  const numbers = Array.from({ length: CLASSES }, (_, i) => String(i));
+function classNames(folder: string, { names: list, classes }: Format): string[] {
+  const file = join(folder, list);
+  const numbers = Array.from({ length: classes }, (_, i) => String(i));
   if (!existsSync(file)) return numbers;
   const names = readFileSync(file, "utf8").trim().split(/\s+/);
   return numbers.map((number, i) => names[i] ?? number);
 }
 
-function batchSet(file: string, classes: readonly string[]): ImageSet {
+function batchSet(file: string, format: Format, classes: readonly string[]): ImageSet {
   const bytes = readFileSync(file);
-  if (!bytes.length || bytes.length % RECORD)
+  const record = format.labels + PIXELS;
+  if (!bytes.length || bytes.length % record)
     throw new UsageError(
-      `${file} is no CIFAR-10 file, or cut short: ${bytes.length} bytes are no multiple of ${RECORD}.`,
+      `${file} is no ${format.name} file, or cut short: ${bytes.length} bytes are no multiple of ${record}.`,
     );
-  const wrong = Array.from({ length: bytes.length / RECORD }, (_, i) => bytes[i * RECORD] as number).find(
-    (label) => label >= CLASSES,
-  );
-  if (wrong !== undefined)
-    throw new UsageError(`${file} is no CIFAR-10 file: it has a label ${wrong}, expected 0 to 9.`);
+  const labelOf = (i: number) => bytes[i * record + format.labels - 1] ?? -1;
+  const length = bytes.length / record;
+  for (let i = 0; i < length; i++) {
+    if (labelOf(i) >= format.classes)
+      throw new UsageError(
+        `${file} is no ${format.name} file: it has a label ${labelOf(i)}, expected 0 to ${format.classes - 1}.`,
+      );
+  }
   const { size, mtimeMs } = statSync(file);
   return {
     name: basename(file),
-    length: bytes.length / RECORD,
+    length,
     classes,
-    label: (i) => bytes[i * RECORD] ?? -1,
+    label: labelOf,
     id: (i) => `${basename(file)}#${i}`,
     group: (i) => i,
     read: async (i) => {
-      const planes = bytes.subarray(i * RECORD + 1, (i + 1) * RECORD);
-      const pixels = new Uint8Array(3 * PLANE);
+      const planes = bytes.subarray(i * record + format.labels, (i + 1) * record);
+      const pixels = new Uint8Array(PIXELS);
       for (let k = 0; k < PLANE; k++) {
         for (let channel = 0; channel < 3; channel++) pixels[3 * k + channel] = planes[channel * PLANE + k] as number;
       }
       return { pixels, width: SIDE, height: SIDE };
     },
-    fingerprint: hash([file, String(size), String(mtimeMs)]),
+    fingerprint: hash([realPath(file), String(size), String(mtimeMs)]),
   };
 }

@@ -1,250 +1,131 @@
-/**
- * Folders of image files: flat, nested, or a sub-folder a class. Names are packed in one buffer, so that a million files
- * cost little more than their names.
- */
-import { createHash } from "node:crypto";
-import { type Dirent, opendirSync, realpathSync, type Stats, statSync } from "node:fs";
+/** Folders of image files: flat, nested, a sub-folder a class, in parts or not. */
 import { readFile } from "node:fs/promises";
-import { basename, extname, join, sep } from "node:path";
+import { basename, extname, join, resolve, sep } from "node:path";
 import { UsageError } from "../errors.ts";
+import { type Arrangement, arrange, type Place } from "./classes.ts";
 import { hash, type ImageCollection, type ImageSet } from "./images.ts";
-
-const EXTENSIONS = /\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|svg|ppm|pgm|pnm)$/i;
-
-/** Names that sub-folders with a split's images go by. */
-const splitNames = new Map([
-  ["train", "train"],
-  ["training", "train"],
-  ["val", "validation"],
-  ["valid", "validation"],
-  ["validation", "validation"],
-  ["test", "test"],
-  ["testing", "test"],
-  ["unlabelled", "unlabelled"],
-  ["unlabeled", "unlabelled"],
-]);
+import type { LeftOut } from "./left-out.ts";
+import { labelsFromFiles } from "./metadata.ts";
+import { diskPath, isForeign, plural, realPath, shown, some } from "./names.ts";
+import type { Folder, Scan } from "./scan.ts";
 
 /**
- * Opens a folder. Sub-folders named after splits become splits; sub-folders that hold images become classes.
- * @throws UsageError when it is empty, holds no images or cannot be read
+ * The images of a folder that was walked through. Sub-folders become parts and classes, as layout.ts says; where there are
+ * no classes, Hugging Face's metadata files may name them.
+ * @throws UsageError when there are no images
  */
-export function openFolder(folder: string): ImageCollection {
-  const name = basename(folder) || folder;
-  const listings = splitFolders(folder).map(([split, path]) => listImages(folder, split, path));
-  const classes = sharedClasses(listings);
-  return {
-    name,
-    splits: Object.fromEntries(listings.map((listing) => [listing.split, folderSet(folder, listing, classes)])),
-  };
-}
-
-/**
- * Splits and their sub-folders, or all in the folder itself. One sub-folder "train" among others is no split: it may
- * well be the class of the trains.
- */
-function splitFolders(folder: string): [split: string, path: string][] {
-  const children: string[] = [];
-  for (const entry of entriesOf(folder)) if (!isHidden(entry) && isFolder(folder, entry)) children.push(entry.name);
-  const splits = [...splitNames].flatMap(([name, split]) =>
-    children.filter((child) => child.toLowerCase() === name).map((child): [string, string] => [split, child]),
-  );
-  if (!splits.length || (splits.length === 1 && children.length > 1)) return [["all", ""]];
-  refuseStrays(folder, splits);
-  for (const [i, [split, path]] of splits.entries()) {
-    const earlier = splits.slice(0, i).find(([other]) => other === split)?.[1];
-    if (earlier) throw new UsageError(`${folder}: "${earlier}" and "${path}" are the same split. Merge or rename one.`);
-  }
-  return splits;
-}
-
-/** Images beside the splits would be left out without a word. */
-function refuseStrays(folder: string, splits: readonly [split: string, path: string][]): void {
-  const paths = splits.map(([, path]) => path);
-  for (const entry of entriesOf(folder)) {
-    if (isHidden(entry) || paths.includes(entry.name)) continue;
-    const stray = isFolder(folder, entry) ? holdsImages(join(folder, entry.name)) : isImage(entry.name);
-    if (stray) {
-      throw new UsageError(
-        `${folder}: "${entry.name}" is in none of the splits ${paths.join(", ")}. Move it into one, or elsewhere.`,
-      );
-    }
-  }
-}
-
-/** Whether there is an image in a folder or just below. */
-function holdsImages(folder: string, depth = 1): boolean {
-  for (const entry of entriesOf(folder)) {
-    if (isHidden(entry)) continue;
-    if (isFolder(folder, entry) ? depth > 0 && holdsImages(join(folder, entry.name), depth - 1) : isImage(entry.name))
-      return true;
-  }
-  return false;
-}
-
-const isImage = (name: string) => EXTENSIONS.test(name);
-
-/** File names packed end to end, and the folder that each is in. */
-export class FileTable {
-  private names = Buffer.alloc(1 << 12);
-  private used = 0;
-  private offsets = new Uint32Array(1 << 8);
-  private folderOf = new Uint32Array(1 << 8);
-  readonly folders: string[] = [];
-  length = 0;
-
-  /** Files of one folder must follow one another. */
-  add(folder: string, name: string): void {
-    if (this.folders.at(-1) !== folder) this.folders.push(folder);
-    const bytes = Buffer.byteLength(name);
-    if (this.used + bytes > this.names.length)
-      this.names = Buffer.concat([this.names], 2 * (this.names.length + bytes));
-    if (this.length + 1 >= this.offsets.length) {
-      this.offsets = grown(this.offsets);
-      this.folderOf = grown(this.folderOf);
-    }
-    this.names.write(name, this.used);
-    this.used += bytes;
-    this.folderOf[this.length] = this.folders.length - 1;
-    this.offsets[++this.length] = this.used;
-  }
-
-  /** The path, with its folder. */
-  path(i: number): string {
-    if (!(i >= 0 && i < this.length)) throw new RangeError(`image ${i} of ${this.length}`);
-    const folder = this.folders[this.folderIndex(i)] ?? "";
-    return join(folder, this.names.toString("utf8", this.offsets[i], this.offsets[i + 1]));
-  }
-
-  /** Where the folder of file i stands in `folders`. */
-  folderIndex(i: number): number {
-    return this.folderOf[i] ?? -1;
-  }
-}
-
-function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(2 * array.length);
-  larger.set(array);
-  return larger;
-}
-
-interface Listing {
-  split: string;
-  /** The split's sub-folder of the collection. */
-  path: string;
-  table: FileTable;
-  /** Of all names, sizes and dates. */
-  digest: string;
-}
-
-function folderSet(root: string, listing: Listing, classes: readonly string[] | undefined): ImageSet {
-  const { split, path, table, digest } = listing;
-  const labelled = classes && isLabelled(listing);
-  const numbers = new Map(classes?.map((name, i) => [name, i]));
-  const labels = table.folders.map((folder) => (labelled ? numbers.get(classOf(folder)) : undefined));
-  return {
-    name: split,
-    length: table.length,
-    ...(labelled && { classes }),
-    label: (i) => labels[table.folderIndex(i)] ?? -1,
-    id: (i) => join(path, table.path(i)),
-    group: (i) => i,
-    read: async (i) => ({ encoded: await readFile(join(root, path, table.path(i))) }),
-    fingerprint: hash([root, path, digest]),
-  };
-}
-
-/** The uppermost sub-folder, or "". */
-function classOf(folder: string): string {
-  return folder.split(sep, 1)[0] ?? "";
-}
-
-/** Whether every image lies in a sub-folder. */
-function isLabelled({ split, table }: Listing): boolean {
-  return split !== "unlabelled" && !table.folders.includes("");
-}
-
-/** The classes of all splits together: one that a split lacks must not shift the numbers of the others. */
-function sharedClasses(listings: readonly Listing[]): string[] | undefined {
-  const names = new Set(listings.filter(isLabelled).flatMap(({ table }) => table.folders.map(classOf)));
-  return names.size < 2 ? undefined : [...names].sort();
-}
-
-/** Depth first in order of names, so that a listing is the same on every machine. */
-function listImages(root: string, split: string, path: string): Listing {
-  const table = new FileTable();
-  const digest = createHash("sha256");
-  const others = new Set<string>();
-  const visit = (relative: string, ancestors: readonly string[]): void => {
-    const folder = join(root, path, relative);
-    const real = readable(folder, () => realpathSync(folder));
-    if (ancestors.includes(real)) return; // a link back up
-    const folders: string[] = [];
-    const files: string[] = [];
-    for (const entry of entriesOf(folder)) {
-      if (isHidden(entry)) continue;
-      if (isFolder(folder, entry)) folders.push(entry.name);
-      else if (isImage(entry.name)) files.push(entry.name);
-      else others.add(extname(entry.name) || entry.name);
-    }
-    for (const name of files.sort()) {
-      const stats = statIfThere(join(folder, name));
-      if (!stats?.isFile()) continue;
-      table.add(relative, name);
-      digest.update(`${join(relative, name)} ${stats.size} ${stats.mtimeMs}\n`);
-    }
-    for (const name of folders.sort()) visit(join(relative, name), [...ancestors, real]);
-  };
-  visit("", []);
-  if (!table.length) throw noImages(join(root, path), others);
-  return { split, path, table, digest: digest.digest("hex") };
-}
-
-function noImages(folder: string, others: ReadonlySet<string>): UsageError {
-  const found = others.size ? `only ${[...others].slice(0, 5).join(", ")}` : "it is empty";
-  return new UsageError(
-    `${folder} holds no images, nor do its sub-folders: ${found}. Expected jpg, png, webp, bmp, gif, tiff, avif or svg files.`,
-  );
-}
-
-function isHidden(entry: Dirent): boolean {
-  return entry.name.startsWith(".");
-}
-
-/** Links are followed. */
-function isFolder(parent: string, entry: Dirent): boolean {
-  if (!entry.isSymbolicLink()) return entry.isDirectory();
-  return statIfThere(join(parent, entry.name))?.isDirectory() ?? false;
-}
-
-/** Undefined for a link to nowhere, or to itself. */
-function statIfThere(path: string): Stats | undefined {
-  return readable(path, () => {
-    try {
-      return statSync(path);
-    } catch (error) {
-      if (["ENOENT", "ELOOP"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
-      throw error;
-    }
+export async function openFolder(scan: Scan): Promise<ImageCollection> {
+  const { root, images, tree, leftOut } = scan;
+  if (!images.length) throw noImages(shown(root), leftOut);
+  const arrangement = arrange(tree);
+  const rows = rowsByPart(scan, arrangement);
+  const listed = await labelsFromFiles(scan, arrangement.classes !== undefined);
+  const notes = [...arrangement.notes, ...listed.notes, ...strays(scan, arrangement), ...leftOut.sentences()];
+  const labels: Labels = listed.labels ?? labelsOfFolders(scan, arrangement);
+  const sets = arrangement.parts.flatMap((part) => {
+    const chosen = rows.get(part);
+    return chosen ? [partSet(scan, arrangement, { part, rows: chosen, labels })] : [];
   });
+  return {
+    name: basename(resolve(root)) || root,
+    splits: Object.fromEntries(sets.map((set) => [set.name, set])),
+    ...(notes.length && { notes }),
+  };
 }
 
-/**
- * What a folder holds, one after another: a list of a million entries would take more memory than all that is kept.
- * @throws UsageError when it cannot be read
- */
-export function* entriesOf(folder: string): Generator<Dirent> {
-  const open = readable(folder, () => opendirSync(folder, { bufferSize: 1024 }));
-  try {
-    for (let entry = open.readSync(); entry; entry = open.readSync()) yield entry;
-  } finally {
-    open.closeSync();
-  }
+interface Labels {
+  classes: readonly string[] | undefined;
+  /** Of an image of the whole folder; -1 for none. */
+  of: (row: number) => number;
 }
 
-function readable<Result>(path: string, read: () => Result): Result {
-  try {
-    return read();
-  } catch (cause) {
-    throw new UsageError(`${path} cannot be read: ${(cause as Error).message}. Check its permissions.`, { cause });
+function labelsOfFolders({ images }: Scan, { classes, places }: Arrangement): Labels {
+  const byFolder = images.folders.map((path) => places.get(path)?.label ?? -1);
+  return { classes, of: (row) => byFolder[images.folderIndex(row)] ?? -1 };
+}
+
+/** Numbers of images, in the order that they were found. */
+function rowsByPart({ images }: Scan, { places, parts }: Arrangement): Map<string, Uint32Array> {
+  const partOf = images.folders.map((path) => parts.indexOf(places.get(path)?.part ?? ""));
+  const counts = parts.map(() => 0);
+  for (let i = 0; i < images.length; i++) count(counts, partOf[images.folderIndex(i)] ?? -1);
+  const rows = counts.map((length) => new Uint32Array(length));
+  const used = counts.map(() => 0);
+  for (let i = 0; i < images.length; i++) {
+    const part = partOf[images.folderIndex(i)] ?? -1;
+    const into = rows[part];
+    if (into) into[count(used, part)] = i;
   }
+  return new Map(parts.flatMap((part, i) => (rows[i]?.length ? [[part, rows[i]]] : [])));
+}
+
+/** @returns what it was before */
+function count(counts: number[], at: number): number {
+  const before = counts[at] ?? 0;
+  if (at >= 0) counts[at] = before + 1;
+  return before;
+}
+
+function partSet(
+  { root, images, digests }: Scan,
+  { places }: Arrangement,
+  { part, rows, labels }: { part: string; rows: Uint32Array; labels: Labels },
+): ImageSet {
+  const at = (i: number) => {
+    const row = rows[i];
+    if (row === undefined) throw new RangeError(`image ${i} of ${rows.length}`);
+    return row;
+  };
+  const placeOf = (i: number): Place | undefined => places.get(images.folders[images.folderIndex(at(i))] ?? "");
+  const used = new Set<number>();
+  for (const row of rows) used.add(images.folderIndex(row));
+  const contents = [...used].map((folder) => `${images.folders[folder]} ${digests[folder]}`);
+  return {
+    name: part,
+    length: rows.length,
+    ...(labels.classes && rows.some((row) => labels.of(row) >= 0) && { classes: labels.classes }),
+    label: (i) => labels.of(at(i)),
+    id: (i) => shown(images.path(at(i))),
+    group: (i) => placeOf(i)?.group ?? i,
+    read: async (i) => ({ encoded: await readFile(diskPath(join(root, images.path(at(i))))) }),
+    fingerprint: hash([realPath(root), ...contents]),
+  };
+}
+
+/** Images that are in no part, or are no images of the set. */
+function strays({ images }: Scan, { places, masks }: Arrangement): string[] {
+  const inside = (path: string, { path: folder }: Folder) => path === folder || path.startsWith(folder + sep);
+  const kinds = images.folders.map((path) =>
+    places.has(path) ? undefined : masks.some((mask) => inside(path, mask)) ? "mask" : "stray",
+  );
+  const found = { mask: [] as string[], stray: [] as string[] };
+  const counts = { mask: 0, stray: 0 };
+  for (let i = 0; i < images.length; i++) {
+    const kind = kinds[images.folderIndex(i)];
+    if (kind && ++counts[kind] <= 3) found[kind].push(images.path(i));
+  }
+  const said = (kind: "mask" | "stray", what: string) => {
+    if (!counts[kind]) return [];
+    return [
+      `${plural(counts[kind], "image")} ${what} ${counts[kind] === 1 ? "was" : "were"} left out: ${some(found[kind], counts[kind])}.`,
+    ];
+  };
+  return [...said("stray", "beside the class folders or parts"), ...said("mask", "of masks or annotations")];
+}
+
+function noImages(folder: string, leftOut: LeftOut): UsageError {
+  const others = leftOut.of("other").names.map((name) => (isForeign(name) ? shown(name) : extname(name) || name));
+  const found = others.length ? `only ${[...new Set(others)].join(", ")}` : "it is empty";
+  const more = leftOut.sentences().filter((sentence) => !sentence.includes("no image"));
+  return new UsageError(
+    `${folder} holds no images, nor do its sub-folders: ${more.length ? more.join(" ") : `${found}.`} ${hint(others)}` +
+      `Expected jpg, png, webp, bmp, gif, tiff, avif or svg files.`,
+  );
+}
+
+/** What people have instead of images. */
+function hint(endings: readonly string[]): string {
+  if (endings.some((ending) => /^\.(zip|tar|t?gz|7z|rar|xz)$/i.test(ending))) return "Unpack archives first. ";
+  if (endings.includes(".arrow")) return 'Write Arrow files as Parquet first, by "to_parquet". ';
+  return "";
 }

@@ -3,54 +3,78 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { UsageError } from "../errors.ts";
-import { hash, type ImageCollection, type ImageSet, numberedClasses } from "./images.ts";
+import { hash, type ImageCollection, type ImageSet } from "./images.ts";
+import { columnOf, nameLabels } from "./labels.ts";
+import { realPath } from "./names.ts";
+import { partName } from "./parts.ts";
 
 export function isIdx(file: string): boolean {
-  return /idx[13]-ubyte(\.gz)?$/.test(file);
+  return /idx[13]-ubyte(\.gz)?$/i.test(file);
 }
 
 /**
  * Images (…-images-idx3-ubyte) with the labels of the same name beside them (…-labels-idx1-ubyte), where there are any.
- * What is called `t10k` or `test` is the test split.
+ * What is called `t10k` or `test` is the test part.
  * @param classes names of the classes, which the format only numbers
  */
 export function openIdx(name: string, files: readonly string[], classes?: readonly string[]): ImageCollection {
-  const images = files.filter((file) => basename(file).includes("idx3"));
+  const images = unpackedOnce(files.filter((file) => /idx3/i.test(basename(file))));
   if (!images.length)
     throw new UsageError(`${name}: expected a file of images (…-images-idx3-ubyte), got only labels.`);
-  const parts = images.map((file) => ({ file, split: splitOf(file), labels: readLabels(file) }));
+  const parts = images.map((file) => ({
+    file,
+    split: splitOf(file),
+    images: readIdx(file, 3),
+    labels: readLabels(file),
+  }));
   for (const [i, { file, split }] of parts.entries()) {
     const earlier = parts.slice(0, i).find((part) => part.split === split);
-    if (earlier)
-      throw new UsageError(`${earlier.file} and ${file} would both be the split ${split}. Name one of them.`);
+    if (earlier) throw new UsageError(`${earlier.file} and ${file} would both be the part ${split}. Name one of them.`);
   }
-  // Of all parts together, so that a number means the same in each.
-  const numbers = numberedClasses(parts.flatMap(({ labels }) => (labels ? [labels.data.reduce(max, 0)] : [])));
-  const named = numbers.map((number, i) => classes?.[i] ?? number);
+  const found = nameLabels(
+    parts.map(({ file, labels }) => ({ file, column: labels && columnOf(labels.data), names: labels && classes })),
+  );
   return {
     name,
-    splits: Object.fromEntries(parts.map(({ file, split, labels }) => [split, idxSet(file, split, labels, named)])),
+    splits: Object.fromEntries(
+      parts.map((part, k) => [part.split, idxSet(part, found.labels[k], found.classes)] as const),
+    ),
+    ...(found.notes.length && { notes: found.notes }),
   };
 }
 
-const max = (a: number, b: number) => Math.max(a, b);
-
-function splitOf(file: string): "train" | "test" {
-  return /t10k|test/.test(basename(file)) ? "test" : "train";
+/** Of a file that lies there both packed and unpacked, as torchvision leaves it, only the unpacked one. */
+function unpackedOnce(files: readonly string[]): string[] {
+  return files.filter((file) => !files.includes(file.replace(/\.gz$/i, "")) || !/\.gz$/i.test(file));
 }
 
-function idxSet(file: string, name: string, labels: IdxArray | undefined, classes: readonly string[]): ImageSet {
-  const images = readIdx(file, 3);
+function splitOf(file: string): string {
+  const name = basename(file).replace(/idx3-ubyte(\.gz)?$/i, "");
+  return /t10k/i.test(name) ? "test" : (partName(name)?.part ?? "train");
+}
+
+interface Part {
+  file: string;
+  split: string;
+  images: IdxArray & { data: Uint8Array };
+  labels: IdxArray | undefined;
+}
+
+function idxSet(
+  { file, split, images, labels: stored }: Part,
+  labels: Int32Array | undefined,
+  classes: readonly string[] | undefined,
+): ImageSet {
   const [count = 0, height = 0, width = 0] = images.shape;
-  if (labels && labels.shape[0] !== count) {
-    throw new UsageError(`${labels.file} has ${labels.shape[0]} labels for the ${count} images of ${file}.`);
+  if (stored && stored.shape[0] !== count) {
+    throw new UsageError(`${stored.file} has ${stored.shape[0]} labels for the ${count} images of ${file}.`);
   }
   const { size, mtimeMs } = statSync(file);
   return {
-    name,
+    name: split,
     length: count,
-    ...(labels && { classes }),
-    label: (i) => labels?.data[i] ?? -1,
+    ...(labels && classes && { classes }),
+    label: (i) => labels?.[i] ?? -1,
     id: (i) => `${basename(file)}#${i}`,
     group: (i) => i,
     read: async (i) => {
@@ -59,7 +83,7 @@ function idxSet(file: string, name: string, labels: IdxArray | undefined, classe
       for (let k = 0; k < pixels.length; k++) pixels[k] = grey[Math.floor(k / 3)] as number;
       return { pixels, width, height };
     },
-    fingerprint: hash([file, String(size), String(mtimeMs)]),
+    fingerprint: hash([realPath(file), String(size), String(mtimeMs)]),
   };
 }
 
@@ -67,32 +91,50 @@ interface IdxArray {
   file: string;
   /** Sizes, the outermost first. */
   shape: number[];
-  data: Uint8Array;
+  data: Uint8Array | Int32Array;
 }
 
+/** Packed or not, whatever the images are. */
 function readLabels(images: string): IdxArray | undefined {
-  const file = join(dirname(images), basename(images).replace("idx3", "idx1").replace("images", "labels"));
-  return existsSync(file) ? readIdx(file, 1) : undefined;
+  const name = basename(images)
+    .replace(/idx3/i, "idx1")
+    .replace(/images/i, "labels");
+  const bare = join(dirname(images), name.replace(/\.gz$/i, ""));
+  const file = [join(dirname(images), name), bare, `${bare}.gz`].find((path) => existsSync(path));
+  return file === undefined ? undefined : readIdx(file, 1);
 }
 
+/** Whole numbers by the format's third byte: bytes, of sign or not, and two and four bytes, the highest first. */
+const types: Readonly<Record<number, { bytes: number; read: (from: Buffer, at: number) => number }>> = {
+  8: { bytes: 1, read: (from, at) => from.readUInt8(at) },
+  9: { bytes: 1, read: (from, at) => from.readInt8(at) },
+  11: { bytes: 2, read: (from, at) => from.readInt16BE(at) },
+  12: { bytes: 4, read: (from, at) => from.readInt32BE(at) },
+};
+
+/** Images are of unsigned bytes; labels may be of any whole numbers. */
+function readIdx(file: string, dimensions: 1): IdxArray;
+function readIdx(file: string, dimensions: 3): IdxArray & { data: Uint8Array };
 function readIdx(file: string, dimensions: number): IdxArray {
   const bytes = readBytes(file);
-  // 0, 0, type (8 = unsigned byte), number of dimensions, then their sizes.
-  if (bytes.length < 4 + 4 * dimensions || bytes.readUInt32BE(0) !== 0x800 + dimensions) {
-    throw new UsageError(`${file} is no IDX file of ${dimensions} dimension(s) of unsigned bytes.`);
+  const type = bytes.length >= 4 + 4 * dimensions && bytes.readUInt16BE(0) === 0 ? types[bytes[2] ?? 0] : undefined;
+  if (!type || bytes[3] !== dimensions || (dimensions > 1 && bytes[2] !== 8)) {
+    const of = dimensions > 1 ? "unsigned bytes" : "whole numbers";
+    throw new UsageError(`${file} is no IDX file of ${dimensions} dimension(s) of ${of}.`);
   }
   const shape = Array.from({ length: dimensions }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
   const data = bytes.subarray(4 + 4 * dimensions);
-  const expected = shape.reduce((product, size) => product * size, 1);
+  const expected = shape.reduce((product, size) => product * size, 1) * type.bytes;
   if (data.length !== expected)
     throw new UsageError(`${file} holds ${data.length} bytes of data where its header promises ${expected}.`);
-  return { file, shape, data };
+  if (dimensions > 1) return { file, shape, data };
+  return { file, shape, data: Int32Array.from({ length: shape[0] ?? 0 }, (_, i) => type.read(data, i * type.bytes)) };
 }
 
 function readBytes(file: string): Buffer {
   try {
     const raw = readFileSync(file);
-    return file.endsWith(".gz") ? gunzipSync(raw) : raw;
+    return /\.gz$/i.test(file) ? gunzipSync(raw) : raw;
   } catch (cause) {
     throw new UsageError(`${file} cannot be read: ${(cause as Error).message}. If it was cut short, get it again.`, {
       cause,

@@ -24,10 +24,10 @@ export interface ImageSet {
 
 export interface ImageCollection {
   readonly name: string;
-  /** What the user should know about these images (what was left out, say), a sentence each. */
-  readonly notes?: readonly string[];
-  /** By name: train, validation, test, unlabelled; or just all. */
+  /** By name: train, validation, test, unlabelled, or what the folders are called; or just all. */
   readonly splits: Readonly<Record<string, ImageSet>>;
+  /** What its owner should know, one sentence each: what was left out, and how names were understood. */
+  readonly notes?: readonly string[];
 }
 
 /** Some images of a set, in the order of `indices`. */
@@ -142,13 +142,6 @@ function groupsByLabel(set: ImageSet): number[][][] {
     else byLabel.set(label, [members]);
   }
   return [...byLabel].sort(([a], [b]) => a - b).map(([, list]) => list);
-}
-
-/** Names for classes that are only numbered, from the largest label. */
-export function numberedClasses(labels: Iterable<number>): string[] {
-  let largest = -1;
-  for (const label of labels) largest = Math.max(largest, label);
-  return Array.from({ length: largest + 1 }, (_, i) => String(i));
 }
 
 /** 128 bits, in hexadecimal. */

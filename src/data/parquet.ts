@@ -1,185 +1,187 @@
 /**
- * Images in Hugging Face's Parquet: a column `image` or `img` of { bytes, path }, a column `label`, class names in the
- * `huggingface` metadata. Two row groups of a file are held at a time. https://huggingface.co/docs/hub/datasets-image
+ * Images in Hugging Face's Parquet, in all the layouts of the Hub: shards beside one another, in a folder for each part, or
+ * as its automatic conversion names them. https://huggingface.co/docs/hub/datasets-image
  */
 import { statSync } from "node:fs";
-import { basename } from "node:path";
-import {
-  type AsyncBuffer,
-  asyncBufferFromFile,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-} from "hyparquet";
-import { compressors } from "hyparquet-compressors";
-import { SelfsightError, UsageError } from "../errors.ts";
-import { concatenate, hash, type ImageCollection, type ImageSet, numberedClasses } from "./images.ts";
+import { basename, dirname, join } from "node:path";
+import { UsageError } from "../errors.ts";
+import { concatenate, hash, type ImageCollection, type ImageSet } from "./images.ts";
+import { nameLabels } from "./labels.ts";
+import { diskPath, realPath, shown, some } from "./names.ts";
+import { openParquetFile, type ParquetFile } from "./parquet-file.ts";
+import { inPartOrder, plainPart } from "./parts.ts";
 
 export function isParquet(file: string): boolean {
-  return file.endsWith(".parquet");
+  return /\.(parquet|parq|pq)$/i.test(file);
+}
+
+/** Parquet files below a folder, of which some hold images. */
+export interface ParquetCollection {
+  /** How many images they hold. */
+  images: number;
+  open(): Promise<ImageCollection>;
 }
 
 /**
- * Files named train-00000-of-00005.parquet are shards of a split; others are splits of their own name.
- * @throws UsageError for a file that is damaged or has no images, and for a missing shard
+ * Looks into the files, without reading an image.
+ * @param paths below `root`
+ * @returns undefined when none of them holds images, and `needed` is false
+ * @throws UsageError for a file that is damaged, for a missing shard, and for several sets in one folder
  */
-export async function openParquet(name: string, paths: readonly string[]): Promise<ImageCollection> {
-  const asked = paths.some((path) => basename(path) === name); // one file, named by the user
-  if (!asked) requireAllShards(paths);
-  const files = await Promise.all([...paths].sort().map(openFile));
-  const classes = sharedClasses(files);
-  const splits = new Map<string, ImageSet[]>();
-  for (const file of files) splits.set(file.split, [...(splits.get(file.split) ?? []), fileSet(file, classes)]);
-  return { name, splits: Object.fromEntries([...splits].map(([split, sets]) => [split, concatenate(sets, split)])) };
-}
-
-/** Named by a file's metadata, else numbered; the same for all files, so that a number means the same in each. */
-function sharedClasses(files: readonly ParquetImages[]): readonly string[] | undefined {
-  if (!files.some((file) => file.labels)) return undefined;
-  const numbered = numberedClasses(files.map(({ labels }) => labels?.reduce((a, b) => Math.max(a, b), -1) ?? -1));
-  const { path, classes: named = numbered } = files.find((file) => file.classes) ?? {};
-  if (numbered.length <= named.length) return named;
-  throw new UsageError(`There is a label ${numbered.length - 1}, but ${path} names ${named.length} classes only.`);
-}
-
-const shardName = /^(.*?)-(\d{5})-of-(\d{5})/;
-
-function splitOf(path: string): string {
-  const stem = shardName.exec(basename(path))?.[1] ?? basename(path, ".parquet");
-  return ["val", "valid"].includes(stem) ? "validation" : stem;
-}
-
-/** A set of which a part was not downloaded must not pass for the whole. */
-function requireAllShards(paths: readonly string[]): void {
-  const names = paths.map((path) => basename(path));
-  for (const name of names) {
-    const [, split = "", , count = "0"] = shardName.exec(name) ?? [];
-    for (let i = 0; i < Number(count); i++) {
-      const shard = `${split}-${String(i).padStart(5, "0")}-of-${count}`;
-      if (!names.some((other) => other.startsWith(shard)))
-        throw new UsageError(`${shard}.parquet is missing beside ${name}. Get it, or name the files one by one.`);
-    }
+export async function findParquet(
+  root: string,
+  paths: readonly string[],
+  { name, needed }: { name: string; needed: boolean },
+): Promise<ParquetCollection | undefined> {
+  const asked = paths.length === 1 && basename(paths[0] ?? "") === name; // one file, named by the user
+  const files = await Promise.all(
+    [...paths].sort().map(async (path) => ({ ...describe(path), file: await openParquetFile(join(root, path)) })),
+  );
+  const order = inPartOrder(new Set(files.map(({ part }) => part))); // names of classes are taken from the first
+  const found = files.filter(({ file }) => file.images).sort((a, b) => order.indexOf(a.part) - order.indexOf(b.part));
+  const others = files.filter(({ file }) => !file.images);
+  if (!found.length) {
+    const [first] = others;
+    if (!needed || !first) return undefined;
+    throw new UsageError(
+      `${shown(first.file.path)} has no images: expected a column "image" or "img" of { bytes, path }, got ${first.file.columns.join(", ")}.`,
+    );
   }
+  if (!asked) requireAllShards(found);
+  refuseSeveralSets(root, found);
+  const images = found.reduce((sum, { file }) => sum + file.rows, 0);
+  return { images, open: () => openFound(name, found, others) };
 }
 
-interface ParquetImages {
+interface Described {
+  /** Below the root. */
   path: string;
-  split: string;
-  metadata: FileMetaData;
-  groups: RowGroups;
-  /** By row; -1 for none. */
-  labels: Int32Array | undefined;
-  classes: string[] | undefined;
+  part: string;
+  /** The folder, without that of the part: the set that the file is of. */
+  set: string;
 }
 
-async function openFile(path: string): Promise<ParquetImages> {
-  try {
-    const buffer = await asyncBufferFromFile(path);
-    const metadata = await parquetMetadataAsync(buffer);
-    const columns = parquetSchema(metadata).children;
-    const find = (names: readonly string[]) => columns.find(({ element }) => names.includes(element.name));
-    const image = find(["image", "img"]);
-    if (!image?.children.some(({ element }) => element.name === "bytes")) {
-      const there = columns.map(({ element }) => element.name).join(", ");
+interface Found extends Described {
+  file: ParquetFile;
+}
+
+const SHARD = /^(?:(.*?)[-_.])?(\d{5})-of-(\d{5})(.*)$/;
+/** Names that only count files: 0000, part-0, data_12, part-00000-9f1c.c000.snappy. */
+const COUNTED =
+  /^((part|data|shard|file|chunk|block|batch|rows?|images?|dataset)?[-_.]?\d*)([-_.]c?[0-9a-f-]{3,})*(\.snappy|\.gz|\.zstd)?$/i;
+
+/** `train-00000-of-00002.parquet`, `train/0000.parquet`, `default/partial-train/0000.parquet`, `data/test.parquet`. */
+function describe(path: string): Described {
+  const stem = basename(path).replace(/\.[^.]+$/, "");
+  const own = SHARD.exec(stem)?.[1] ?? (SHARD.test(stem) ? "" : stem);
+  const folders = dirname(path) === "." ? [] : dirname(path).split(/[\\/]/);
+  if (own && !COUNTED.test(own)) return { path, part: plainPart(own) ?? own, set: folders.join("/") };
+  const at = folders.findLastIndex((folder) => plainPart(folder));
+  const last = folders.at(-1);
+  if (at >= 0) return { path, part: plainPart(folders[at] ?? "") ?? "", set: folders.toSpliced(at, 1).join("/") };
+  if (last === undefined || last === "data" || last === "default")
+    return { path, part: "train", set: folders.join("/") };
+  return { path, part: last, set: folders.slice(0, -1).join("/") };
+}
+
+/** A set of which a part was not downloaded must not pass for the whole, nor one of which parts are there twice. */
+function requireAllShards(files: readonly Found[]): void {
+  const series = new Map<string, { count: number; files: (string | undefined)[] }>();
+  for (const { path } of files) {
+    const [, own = "", number = "", count = ""] = SHARD.exec(basename(path)) ?? [];
+    if (!count) continue;
+    const key = join(dirname(path), own);
+    const shards = series.get(key) ?? { count: Number(count), files: [] };
+    series.set(key, shards);
+    const twin = shards.files[Number(number)];
+    if (twin !== undefined || shards.count !== Number(count)) {
+      const other = twin ?? shards.files.find((file) => file !== undefined);
       throw new UsageError(
-        `${path} has no images: expected a column "image" or "img" of { bytes, path }, got ${there}.`,
+        `${shown(other ?? "")} and ${shown(path)} are of two versions of one set. Remove the files of one of them.`,
       );
     }
-    const label = find(["label", "fine_label", "coarse_label", "labels"])?.element.name;
-    return {
-      path,
-      split: splitOf(path),
-      metadata,
-      groups: new RowGroups(buffer, metadata, image.element.name),
-      labels: label === undefined ? undefined : await readLabels(path, { buffer, metadata }, label),
-      classes: label === undefined ? undefined : classNames(metadata, label),
-    };
-  } catch (cause) {
-    if (cause instanceof UsageError) throw cause;
-    throw new UsageError(`${path} is no sound Parquet file: ${(cause as Error).message}. Get it again.`, { cause });
+    shards.files[Number(number)] = path;
+  }
+  for (const [key, { count, files: shards }] of series) {
+    for (let i = 0; i < count; i++) {
+      if (shards[i] !== undefined) continue;
+      const missing = `${basename(key)}-${String(i).padStart(5, "0")}-of-${String(count).padStart(5, "0")}`;
+      const there = shards.find((file) => file !== undefined) ?? "";
+      throw new UsageError(
+        `${missing}.parquet is missing beside ${basename(there)}. Get it, or name the files one by one.`,
+      );
+    }
   }
 }
 
-function fileSet({ path, groups, metadata, labels }: ParquetImages, classes: readonly string[] | undefined): ImageSet {
-  const { size, mtimeMs } = statSync(path);
+/** `small/train.parquet` and `large/train.parquet` are two sets, and may hold the same images. */
+function refuseSeveralSets(root: string, files: readonly Found[]): void {
+  const sets = new Map<string, Set<string>>();
+  for (const { part, set } of files) sets.set(part, (sets.get(part) ?? new Set()).add(set));
+  const several = [...sets].find(([, found]) => found.size > 1);
+  if (!several) return;
+  const [part, found] = several;
+  const names = [...found].map((set) => set || ".");
+  throw new UsageError(
+    `${shown(root)} holds several sets with a part ${part}: in ${some(names)}. Name one of them: ${shown(join(root, names[0] ?? ""))}.`,
+  );
+}
+
+async function openFound(name: string, found: readonly Found[], others: readonly Found[]): Promise<ImageCollection> {
+  const files = found.map(({ file }) => file);
+  const column = labelColumn(files);
+  const labelFiles = await Promise.all(
+    files.map(async (file) => {
+      const has = column !== undefined && file.columns.includes(column);
+      return {
+        file: shown(file.path),
+        column: has ? await file.labels(column) : undefined,
+        names: has ? file.names(column) : undefined,
+      };
+    }),
+  );
+  const { classes, labels, notes } = nameLabels(labelFiles);
+  if (others.length) notes.push(`Parquet files without images were left out: ${some(others.map(({ path }) => path))}.`);
+  const sets = new Map<string, ImageSet[]>();
+  for (const [k, { part, path, file }] of found.entries()) {
+    const set = fileSet({ file, path, labels: labels[k], classes });
+    sets.set(part, [...(sets.get(part) ?? []), set]);
+  }
   return {
-    name: basename(path),
-    length: Number(metadata.num_rows),
-    ...(labels && classes && { classes }),
-    label: (i) => labels?.[i] ?? -1,
-    id: (i) => `${basename(path)}#${i}`,
-    group: (i) => i,
-    read: async (i) => ({ encoded: await groups.bytes(i) }),
-    fingerprint: hash([path, String(size), String(mtimeMs)]),
+    name,
+    splits: Object.fromEntries([...sets].map(([part, list]) => [part.replaceAll("+", "_"), concatenate(list, part)])),
+    ...(notes.length && { notes }),
   };
 }
 
-/** Reads row groups as they are asked for, and keeps the last two: images are read in order, by several workers. */
-class RowGroups {
-  private readonly starts: number[] = [];
-  private readonly cached = new Map<number, Promise<(Uint8Array | undefined)[]>>();
-  private readonly buffer: AsyncBuffer;
-  private readonly metadata: FileMetaData;
-  private readonly column: string;
-
-  constructor(buffer: AsyncBuffer, metadata: FileMetaData, column: string) {
-    this.buffer = buffer;
-    this.metadata = metadata;
-    this.column = column;
-    let start = 0;
-    for (const group of metadata.row_groups) {
-      this.starts.push(start);
-      start += Number(group.num_rows);
-    }
-    this.starts.push(start);
-  }
-
-  async bytes(row: number): Promise<Uint8Array> {
-    const group = this.starts.findLastIndex((start) => start <= row);
-    const images = await this.read(group);
-    const bytes = images[row - (this.starts[group] ?? 0)];
-    if (!bytes) throw new SelfsightError("the row has no image");
-    return bytes;
-  }
-
-  private read(group: number): Promise<(Uint8Array | undefined)[]> {
-    let images = this.cached.get(group);
-    if (!images) {
-      images = this.decode(group);
-      this.cached.set(group, images);
-      for (const old of this.cached.keys()) if (this.cached.size > 2) this.cached.delete(old);
-    }
-    return images;
-  }
-
-  private async decode(group: number): Promise<(Uint8Array | undefined)[]> {
-    const { buffer: file, metadata, column } = this;
-    const [rowStart = 0, rowEnd = 0] = this.starts.slice(group, group + 2);
-    const columns = [column];
-    const rows = await parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd, utf8: false });
-    return rows.map((row) => (row[column] as { bytes?: Uint8Array } | null)?.bytes ?? undefined);
-  }
+/** The likeliest that most files have: fine and coarse labels must not be mixed. */
+function labelColumn(files: readonly ParquetFile[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const { labelColumns } of files) for (const name of labelColumns) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const most = Math.max(0, ...counts.values());
+  return files.flatMap(({ labelColumns }) => labelColumns).find((name) => counts.get(name) === most);
 }
 
-async function readLabels(
-  path: string,
-  { buffer, metadata }: { buffer: AsyncBuffer; metadata: FileMetaData },
-  column: string,
-): Promise<Int32Array> {
-  const rows = await parquetReadObjects({ file: buffer, metadata, compressors, columns: [column] });
-  return Int32Array.from(rows, (row) => {
-    const label = row[column];
-    if (label === null || label === undefined) return -1;
-    if (typeof label === "bigint" || Number.isInteger(label)) return Number(label);
-    throw new UsageError(`${path}: the column "${column}" must hold numbers of classes, got ${JSON.stringify(label)}.`);
-  });
-}
-
-/** From the description of the columns that the library `datasets` leaves in the file. */
-function classNames(metadata: FileMetaData, column: string): string[] | undefined {
-  const text = metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value;
-  if (!text) return undefined;
-  const { info } = JSON.parse(text) as { info?: { features?: Record<string, { names?: string[] }> } };
-  return info?.features?.[column]?.names;
+function fileSet({
+  file,
+  path,
+  labels,
+  classes,
+}: {
+  file: ParquetFile;
+  path: string;
+  labels: Int32Array | undefined;
+  classes: readonly string[] | undefined;
+}): ImageSet {
+  const { size, mtimeMs } = statSync(diskPath(file.path));
+  return {
+    name: basename(path),
+    length: file.rows,
+    ...(classes && labels?.some((label) => label >= 0) && { classes }),
+    label: (i) => labels?.[i] ?? -1,
+    id: (i) => `${shown(path)}#${i}`,
+    group: (i) => i,
+    read: async (i) => ({ encoded: (await file.images?.bytes(i)) as Uint8Array }),
+    fingerprint: hash([realPath(file.path), String(size), String(mtimeMs)]),
+  };
 }

@@ -1,5 +1,6 @@
 /** Contact sheets: small pictures in a grid, with captions. */
 import sharp from "sharp";
+import { markSheet } from "./sheet-mark.ts";
 
 export interface SheetCell {
   /** height × width × 3 bytes, RGB. */
@@ -14,7 +15,10 @@ export interface SheetCell {
 const FRAME = 4;
 const CAPTION = 18;
 
-/** A PNG of all cells, `columns` in a row, each `side` pixels wide. Without captions on a machine that has no font. */
+/**
+ * A PNG of all cells, `columns` in a row, each `side` pixels wide. Without captions on a machine that has no font. It is
+ * marked as ours, so that it is not taken for one of the images when it is written among them.
+ */
 export async function contactSheet(cells: readonly SheetCell[], columns: number, side = 112): Promise<Buffer> {
   const captioned = cells.some((cell) => cell.caption) && (await hasFont());
   const below = captioned ? CAPTION : 0;
@@ -29,10 +33,8 @@ export async function contactSheet(cells: readonly SheetCell[], columns: number,
   );
   const width = Math.min(columns, cells.length) * boxWidth + FRAME;
   const height = rows * boxHeight + FRAME;
-  return sharp({ create: { width, height, channels: 3, background: "white" } })
-    .composite(layers)
-    .png()
-    .toBuffer();
+  const sheet = sharp({ create: { width, height, channels: 3, background: "white" } }).composite(layers);
+  return markSheet(await sheet.png().toBuffer());
 }
 
 async function drawCell(

@@ -1,156 +1,198 @@
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { FileTable, openFolder } from "../../src/data/folder.ts";
-import type { ImageSet } from "../../src/data/images.ts";
+import { FileTable } from "../../src/data/file-table.ts";
+import { openImages } from "../../src/data/open.ts";
 import { UsageError } from "../../src/errors.ts";
 import { scratch } from "../images.ts";
+import { idsOf, labelsOf, makeTree, summary } from "./trees.ts";
 
 const root = scratch();
-
-/** A new folder with these files; each holds its own path. */
-function folderOf(...paths: string[]): string {
-  const folder = mkdtempSync(join(root, "f-"));
-  for (const path of paths) {
-    mkdirSync(join(folder, path, ".."), { recursive: true });
-    writeFileSync(join(folder, path), path);
-  }
-  return folder;
-}
-
-const positions = (set: ImageSet | undefined) => Array.from({ length: set?.length ?? 0 }, (_, i) => i);
-const ids = (set: ImageSet | undefined) => positions(set).map((i) => set?.id(i));
-const labels = (set: ImageSet | undefined) => positions(set).map((i) => set?.label(i));
+const folderOf = (...paths: string[]) => makeTree(root, paths);
+const openTree = (...paths: string[]) => openImages(folderOf(...paths));
 
 describe("a folder's structure", () => {
   it("flat: images of any usual ending in order of names, without labels", async () => {
-    const { splits } = openFolder(folderOf("b.PNG", "a.jpeg", "c.webp", "notes.txt", ".hidden.png"));
+    const { splits } = await openTree("b.PNG", "a.jpeg", "c.webp", "notes.txt", ".hidden.png");
     expect(Object.keys(splits)).toEqual(["all"]);
-    expect(ids(splits["all"])).toEqual(["a.jpeg", "b.PNG", "c.webp"]);
-    expect(labels(splits["all"])).toEqual([-1, -1, -1]);
+    expect(idsOf(splits["all"])).toEqual(["a.jpeg", "b.PNG", "c.webp"]);
+    expect(labelsOf(splits["all"])).toEqual([-1, -1, -1]);
     expect(splits["all"]?.classes).toBeUndefined();
     expect(await splits["all"]?.read(1)).toEqual({ encoded: Buffer.from("b.PNG") });
+    expect(() => splits["all"]?.id(3)).toThrow(RangeError);
   });
 
-  it("a sub-folder a class, however deep the images lie", () => {
-    const { all } = openFolder(folderOf("dog/x/2.png", "cat/1.png", "dog/1.png", "dog/x/y/0.png")).splits;
+  it("a sub-folder a class, however deep the images lie", async () => {
+    const { all } = (await openTree("dog/x/2.png", "cat/1.png", "dog/1.png", "dog/x/y/0.png")).splits;
     expect(all?.classes).toEqual(["cat", "dog"]);
-    expect(ids(all)).toEqual(["cat/1.png", "dog/1.png", "dog/x/2.png", "dog/x/y/0.png"]);
-    expect(labels(all)).toEqual([0, 1, 1, 1]);
+    expect(idsOf(all)).toEqual(["cat/1.png", "dog/1.png", "dog/x/2.png", "dog/x/y/0.png"]);
+    expect(labelsOf(all)).toEqual([0, 1, 1, 1]);
   });
 
-  it("no classes where images lie beside the sub-folders, or where there is one sub-folder only", () => {
-    for (const folder of [folderOf("1.png", "cat/1.png", "dog/1.png"), folderOf("cat/1.png", "cat/2.png")]) {
-      expect(openFolder(folder).splits["all"]?.classes).toBeUndefined();
+  it("no classes where there is one sub-folder only: all images are kept", async () => {
+    for (const paths of [
+      ["cat/1.png", "cat/2.png"],
+      ["1.png", "cat/1.png", "cat/2.png"],
+    ]) {
+      const { splits, notes } = await openTree(...paths);
+      expect([splits["all"]?.length, splits["all"]?.classes, notes]).toEqual([paths.length, undefined, undefined]);
     }
   });
 
-  it("images beside the splits are refused, not left out", () => {
-    const splits = ["train/a/1.png", "test/a/2.png"];
-    expect(() => openFolder(folderOf(...splits, "extra/b/3.png"))).toThrow(
-      /"extra" is in none of the splits train, test/,
-    );
-    expect(() => openFolder(folderOf(...splits, "4.png"))).toThrow(/"4.png" is in none/);
-    expect(Object.keys(openFolder(folderOf(...splits, "docs/readme.md", "notes.txt")).splits)).toEqual([
-      "train",
-      "test",
-    ]);
-  });
-
-  it("an empty sub-folder is no class", () => {
-    expect(openFolder(folderOf("a/1.png", "b/1.png", "c/readme.md")).splits["all"]?.classes).toEqual(["a", "b"]);
-  });
-
-  it("sub-folders named after splits, with the classes of all", () => {
-    const { splits } = openFolder(
-      folderOf("train/b/1.png", "train/a/1.png", "val/c/1.png", "val/b/1.png", "unlabeled/x/1.png", "labels/names.txt"),
+  it("parts with the classes of all", async () => {
+    const { splits } = await openTree(
+      ...["train/b/1.png", "train/a/1.png", "val/c/1.png", "val/b/1.png", "unlabeled/x/1.png", "labels/names.txt"],
     );
     expect(Object.keys(splits)).toEqual(["train", "validation", "unlabelled"]);
     expect(splits["train"]?.classes).toEqual(["a", "b", "c"]);
     expect(splits["validation"]?.classes).toEqual(["a", "b", "c"]);
-    expect(labels(splits["validation"])).toEqual([1, 2]);
+    expect(labelsOf(splits["validation"])).toEqual([1, 2]);
     expect(splits["unlabelled"]?.classes).toBeUndefined();
-    expect(ids(splits["train"])).toEqual(["train/a/1.png", "train/b/1.png"]);
+    expect(idsOf(splits["train"])).toEqual(["train/a/1.png", "train/b/1.png"]);
   });
 
-  it("a class may be called train", () => {
-    const { splits } = openFolder(folderOf("bus/1.png", "train/1.png", "tram/1.png"));
-    expect(splits["all"]?.classes).toEqual(["bus", "train", "tram"]);
+  it("a folder's name does not depend on how its path is written", async () => {
+    const folder = folderOf("1.png");
+    for (const path of [folder, `${folder}/`, join(folder, ".")])
+      expect((await openImages(path)).name).toBe(folder.split("/").at(-1));
+  });
+});
+
+describe("what lies beside classes and parts is set aside and named", () => {
+  it("a picture beside class folders", async () => {
+    const cats = Array.from({ length: 10 }, (_, i) => `cat/${i}.png`);
+    const { splits, notes } = await openTree("contact.png", ...cats, "dog/1.png");
+    expect([splits["all"]?.classes, splits["all"]?.length]).toEqual([["cat", "dog"], 11]);
+    expect(notes).toEqual(["1 image beside the class folders or parts was left out: contact.png."]);
   });
 
-  it("two names for one split are refused", () => {
-    expect(() => openFolder(folderOf("val/1.png", "validation/1.png"))).toThrow(
-      '"val" and "validation" are the same split',
+  it("more of them are kept without a label, and most of them are no strays", async () => {
+    const some = await openTree("1.png", "2.png", "cat/1.png", "cat/2.png", "dog/1.png");
+    expect(summary(some)).toEqual({
+      all: { "1.png": undefined, "2.png": undefined, "cat/1.png": "cat", "cat/2.png": "cat", "dog/1.png": "dog" },
+    });
+    expect(some.notes).toEqual(["2 images beside the class folders of all have no label."]);
+    const most = await openTree("1.png", "2.png", "3.png", "cat/1.png", "dog/1.png");
+    expect([most.splits["all"]?.length, most.splits["all"]?.classes]).toEqual([5, undefined]);
+    expect(most.notes?.[0]).toMatch(/^The images have no labels: 3 of 5 lie beside its sub-folders/);
+  });
+
+  it("images and folders beside parts are not used, not even those of a sub-folder", async () => {
+    const { splits, notes } = await openTree(
+      ...["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png", "more/c/3.png", "4.png", "docs/readme.md"],
+    );
+    expect(Object.values(splits).flatMap(idsOf)).toEqual([
+      "train/a/1.png",
+      "train/b/1.png",
+      "test/a/1.png",
+      "test/b/1.png",
+    ]);
+    expect(notes).toEqual([
+      "1 folder without images was left out: docs.",
+      "2 images beside the class folders or parts were left out: 4.png, more/c/3.png.",
+      "1 file that is no image was left out: readme.md.",
+    ]);
+  });
+
+  it("folders without images, also within parts", async () => {
+    const { splits, notes } = await openTree("train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/readme.md");
+    expect(splits["train"]?.classes).toEqual(["a", "b"]);
+    expect(notes?.[0]).toBe("1 folder without images was left out: test/c.");
+  });
+
+  it("an empty part for tests; an empty one for training is refused", async () => {
+    const { splits, notes } = await openTree("train/a/1.png", "train/b/1.png", "test/readme.md");
+    expect([Object.keys(splits), notes?.[0]]).toEqual([["train"], "1 folder without images was left out: test."]);
+    await expect(openTree("train/readme.md", "test/a/1.png")).rejects.toThrow(/train holds no images.*in test/);
+  });
+
+  it("masks beside images", async () => {
+    const { splits, notes } = await openTree(
+      ...["images/train/1.png", "images/test/2.png", "masks/train/1.png", "masks/test/2.png"],
+    );
+    expect(Object.values(splits).flatMap(idsOf)).toEqual(["images/train/1.png", "images/test/2.png"]);
+    expect(notes?.[0]).toMatch(
+      /^2 images of masks or annotations were left out: masks\/test\/2.png, masks\/train\/1.png/,
     );
   });
 });
 
 describe("links", () => {
-  it("are followed, to files and to folders", () => {
+  it("are followed, to files and to folders", async () => {
     const folder = folderOf("cat/1.png");
     symlinkSync(folderOf("1.png", "2.png"), join(folder, "dog"));
     symlinkSync(join(folder, "cat", "1.png"), join(folder, "cat", "2.png"));
-    expect(ids(openFolder(folder).splits["all"])).toEqual(["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"]);
+    expect(idsOf((await openImages(folder)).splits["all"])).toEqual([
+      ...["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"],
+    ]);
   });
 
-  it("back up, to themselves or to nowhere do no harm", () => {
+  it("back up, to themselves or to nowhere do no harm, and the last are counted", async () => {
     const folder = folderOf("cat/1.png");
     symlinkSync(folder, join(folder, "cat", "up"));
     symlinkSync(join(folder, "cat", "self.png"), join(folder, "cat", "self.png"));
     symlinkSync(join(folder, "gone.png"), join(folder, "cat", "gone.png"));
-    expect(ids(openFolder(folder).splits["all"])).toEqual(["cat/1.png"]);
+    const { splits, notes } = await openImages(folder);
+    expect(idsOf(splits["all"])).toEqual(["cat/1.png"]);
+    expect(notes).toEqual([expect.stringMatching(/^2 links that lead nowhere were left out: (self|gone).png, /)]);
   });
 });
 
 describe("the fingerprint", () => {
-  const print = (folder: string) => openFolder(folder).splits["all"]?.fingerprint;
+  const print = async (folder: string) => (await openImages(folder)).splits["all"]?.fingerprint;
 
-  it("stays while nothing changes, and changes with names, contents and dates", () => {
+  it("stays while nothing changes, and changes with names, contents and dates", async () => {
     const folder = folderOf("a.png", "b.png");
-    const prints = [print(folder)];
-    expect(print(folder)).toBe(prints[0]);
+    const prints = [await print(folder)];
+    expect(await print(folder)).toBe(prints[0]);
+    writeFileSync(join(folder, "notes.txt"), "no image");
+    expect(await print(folder)).toBe(prints[0]);
     renameSync(join(folder, "b.png"), join(folder, "c.png"));
-    prints.push(print(folder));
+    prints.push(await print(folder));
     writeFileSync(join(folder, "c.png"), "something longer");
-    prints.push(print(folder));
+    prints.push(await print(folder));
     utimesSync(join(folder, "c.png"), 1, 1);
-    prints.push(print(folder));
+    prints.push(await print(folder));
     copyFileSync(join(folder, "c.png"), join(folder, "d.png"));
-    prints.push(print(folder));
+    prints.push(await print(folder));
     expect(new Set(prints).size).toBe(5);
+  });
+
+  it("sets folders of equal files apart, and is the same by every path to one", async () => {
+    const twins = [folderOf("set/a.png"), folderOf("set/a.png")];
+    const before = process.cwd();
+    const prints: (string | undefined)[] = [];
+    for (const twin of twins) {
+      utimesSync(join(twin, "set", "a.png"), 1, 1);
+      process.chdir(twin);
+      try {
+        prints.push(await print("set"));
+      } finally {
+        process.chdir(before);
+      }
+    }
+    expect(prints[0]).not.toBe(prints[1]);
+    symlinkSync(join(twins[0] as string, "set"), join(root, "link"));
+    expect(await print(join(root, "link"))).toBe(prints[0]);
   });
 });
 
 describe("what holds no images", () => {
-  const refusal = (folder: string) => () => openFolder(folder);
-
-  it("empty", () => {
+  it("empty", async () => {
     const folder = folderOf();
-    expect(refusal(folder)).toThrow(UsageError);
-    expect(refusal(folder)).toThrow(`${folder} holds no images, nor do its sub-folders: it is empty.`);
+    await expect(openImages(folder)).rejects.toThrow(UsageError);
+    await expect(openImages(folder)).rejects.toThrow(`${folder} holds no images, nor do its sub-folders: it is empty.`);
   });
 
-  it("other files: says which", () => {
-    expect(refusal(folderOf("a.txt", "x/b.csv", "x/LICENSE"))).toThrow(
-      /only (\.txt|\.csv|LICENSE), .* Expected jpg, png/,
+  it("other files: says which, and what to do about them", async () => {
+    await expect(openTree("a.txt", "x/b.csv", "x/LICENSE")).rejects.toThrow(
+      /only \.txt, LICENSE, \.csv\. Expected jpg, png/,
     );
+    await expect(openTree("a.zip")).rejects.toThrow(/only .zip. Unpack archives first/);
+    await expect(openTree("train/data-00000-of-00001.arrow")).rejects.toThrow(/Arrow files as Parquet/);
   });
 
-  it("one split of several: says which", () => {
-    const folder = folderOf("train/1.png", "test/readme.md");
-    expect(refusal(folder)).toThrow(`${join(folder, "test")} holds no images`);
-  });
-
-  it("unreadable", () => {
+  it("unreadable", async () => {
     const folder = folderOf("1.png", "private/2.png");
     chmodSync(join(folder, "private"), 0o000);
     const asNobody = process.geteuid?.() === 0; // the administrator may read everything
@@ -158,19 +200,28 @@ describe("what holds no images", () => {
     chmodSync(folder, 0o755);
     if (asNobody) process.seteuid?.(65534);
     try {
-      expect(refusal(folder)).toThrow(UsageError);
-      expect(refusal(folder)).toThrow(/private cannot be read: EACCES.*permissions/);
+      await expect(openImages(folder)).rejects.toThrow(UsageError);
+      await expect(openImages(folder)).rejects.toThrow(/private cannot be read: EACCES.*permissions/);
     } finally {
       if (asNobody) process.seteuid?.(0);
       chmodSync(join(folder, "private"), 0o755);
     }
+  });
+
+  it("an empty folder within a folder of images does no harm", async () => {
+    const folder = folderOf("1.png");
+    mkdirSync(join(folder, "empty"));
+    expect((await openImages(folder)).splits["all"]?.length).toBe(1);
   });
 });
 
 describe("a table of files", () => {
   it("gives back what was added, over all growth and every script", () => {
     const table = new FileTable();
-    const paths = Array.from({ length: 3000 }, (_, i) => [`folder ${Math.floor(i / 700)}`, `${i} 図 é.png`] as const);
+    const paths = Array.from(
+      { length: 3000 },
+      (_, i) => [`folder ${Math.floor(i / 700)}`, `${i} 図 é \udce9.png`] as const,
+    );
     for (const [folder, name] of paths) table.add(folder, name);
     expect(Array.from({ length: table.length }, (_, i) => table.path(i))).toEqual(paths.map((path) => join(...path)));
     expect(table.folders).toHaveLength(5);

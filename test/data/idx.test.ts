@@ -37,8 +37,8 @@ describe("IDX files", () => {
     const { splits } = await openImages(folder);
     expect(Object.keys(splits).sort()).toEqual(["test", "train"]);
     const { train, test } = splits;
-    expect([train?.label(0), train?.label(1), test?.label(1)]).toEqual([3, 0, 1]);
-    expect(train?.classes).toEqual(["0", "1", "2", "3"]);
+    expect([train?.label(0), train?.label(1), test?.label(1)]).toEqual([2, 0, 1]);
+    expect(train?.classes).toEqual(["0", "1", "3"]);
     expect(test?.classes).toEqual(train?.classes); // though none of its labels is 3
     expect(test?.id(1)).toBe("t10k-images-idx3-ubyte.gz#1");
     const second = [60, 70, 80, 90, 100, 110].flatMap((grey) => [grey, grey, grey]);

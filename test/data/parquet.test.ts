@@ -1,62 +1,21 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, it } from "vitest";
 import type { ImageSet } from "../../src/data/images.ts";
 import { openImages } from "../../src/data/open.ts";
 import { UsageError } from "../../src/errors.ts";
 import { scratch } from "../images.ts";
+import { parquet, table } from "./parquet-files.ts";
+import { labelsOf, makeTree } from "./trees.ts";
 
 const root = scratch();
-
-interface Rows {
-  images: readonly (number[] | undefined)[];
-  labels?: readonly (number | string | undefined)[];
-  image?: string;
-  label?: string;
-  classes?: readonly string[];
-}
-
-/** A file as the library `datasets` writes it, two rows a group. */
-function parquet({ images, labels, image = "image", label = "label", classes }: Rows): Buffer {
-  const features = { [image]: { _type: "Image" }, [label]: { _type: "ClassLabel", names: classes } };
-  const text = labels?.some((value) => typeof value === "string");
-  const buffer = parquetWriteBuffer({
-    columnData: [
-      {
-        name: image,
-        data: images.map((bytes, i) => (bytes ? { bytes: Uint8Array.from(bytes), path: `${i}.png` } : undefined)),
-      },
-      ...(labels ? [{ name: label, data: [...labels] }] : []),
-    ],
-    schema: [
-      { name: "schema", num_children: labels ? 2 : 1 },
-      { name: image, num_children: 2, repetition_type: "OPTIONAL" },
-      { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
-      { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
-      ...(labels
-        ? [
-            {
-              name: label,
-              ...(text ? { type: "BYTE_ARRAY" as const, converted_type: "UTF8" as const } : { type: "INT32" as const }),
-              repetition_type: "OPTIONAL" as const,
-            },
-          ]
-        : []),
-    ],
-    rowGroupSize: 2,
-    ...(classes && { kvMetadata: [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }] }),
-  });
-  return Buffer.from(buffer);
-}
-
-function folderOf(files: Record<string, Buffer>): string {
-  const folder = mkdtempSync(join(root, "p-"));
-  for (const [file, bytes] of Object.entries(files)) writeFileSync(join(folder, file), bytes);
-  return folder;
-}
-
-const labelsOf = (set: ImageSet | undefined) => Array.from({ length: set?.length ?? 0 }, (_, i) => set?.label(i));
+const folderOf = (files: Record<string, Buffer>) => makeTree(root, files);
+const open = (files: Record<string, Buffer>) => openImages(folderOf(files));
+const images = (count: number) => Array.from({ length: count }, (_, i) => [i]);
+const labelled = (label: readonly unknown[], names?: readonly string[]) =>
+  parquet({ images: images(label.length), labels: { label }, ...(names && { classes: { label: names } }) });
+/** The class of each image, by its name. */
+const named = (set: ImageSet | undefined) => labelsOf(set).map((label) => set?.classes?.[label ?? -1]);
 
 async function bytesOf(set: ImageSet | undefined, i: number): Promise<number[]> {
   const image = await set?.read(i);
@@ -66,61 +25,49 @@ async function bytesOf(set: ImageSet | undefined, i: number): Promise<number[]> 
 
 describe("Parquet files", () => {
   it("are shards of splits, with the names of the classes", async () => {
-    const classes = ["cat", "dog", "fish"];
-    const { splits } = await openImages(
-      folderOf({
-        "train-00000-of-00002.parquet": parquet({
-          images: [[0], [1], [2], [3], [4]],
-          labels: [0, 1, 1, 0, 2],
-          classes,
-        }),
-        "train-00001-of-00002.parquet": parquet({ images: [[200, 201], [6]], labels: [1, undefined], classes }),
-        "valid.parquet": parquet({ images: [[7]], labels: [0], classes }),
+    const classes = { label: ["cat", "dog", "fish"] };
+    const { splits, notes } = await open({
+      "train-00000-of-00002.parquet": parquet({ images: images(5), labels: { label: [0, 1, 1, 0, 2] }, classes }),
+      "train-00001-of-00002.parquet": parquet({
+        images: [[200, 201], [6]],
+        labels: { label: [1, undefined] },
+        classes,
       }),
-    );
-    expect(Object.keys(splits)).toEqual(["train", "validation"]);
+      "valid.parquet": parquet({ images: [[7]], labels: { label: [0] }, classes }),
+    });
+    expect([Object.keys(splits), notes]).toEqual([["train", "validation"], undefined]);
     const { train, validation } = splits;
     expect([train?.name, train?.length, validation?.length]).toEqual(["train", 7, 1]);
-    expect(train?.classes).toEqual(classes);
+    expect(train?.classes).toEqual(classes.label);
     expect(labelsOf(train)).toEqual([0, 1, 1, 0, 2, 1, -1]);
     expect(train?.id(5)).toBe("train-00001-of-00002.parquet#0");
     expect(await bytesOf(train, 5)).toEqual([200, 201]);
   });
 
   it("are read in any order, by several at once", async () => {
-    const images = Array.from({ length: 11 }, (_, i) => [i, 255 - i]);
-    const { all } = (await openImages(folderOf({ "all.parquet": parquet({ images }) }))).splits;
+    const pixels = Array.from({ length: 11 }, (_, i) => [i, 255 - i]);
+    const { all } = (await open({ "all.parquet": parquet({ images: pixels }) })).splits;
     const order = [10, 0, 5, 1, 9, 0, 3, 10, 7, 2];
-    expect(await Promise.all(order.map((i) => bytesOf(all, i)))).toEqual(order.map((i) => images[i]));
-    for (const i of order) expect(await bytesOf(all, i)).toEqual(images[i]);
+    expect(await Promise.all(order.map((i) => bytesOf(all, i)))).toEqual(order.map((i) => pixels[i]));
+    for (const i of order) expect(await bytesOf(all, i)).toEqual(pixels[i]);
     expect(all?.classes).toBeUndefined();
-    expect(labelsOf(all)).toEqual(images.map(() => -1));
-  });
-
-  it("number their classes where nothing names them, the same in all files", async () => {
-    const { splits } = await openImages(
-      folderOf({
-        "train.parquet": parquet({ image: "img", label: "fine_label", images: [[1], [2]], labels: [0, 3] }),
-        "test.parquet": parquet({ image: "img", label: "fine_label", images: [[1]], labels: [1] }),
-      }),
-    );
-    for (const set of Object.values(splits)) expect(set.classes).toEqual(["0", "1", "2", "3"]);
-  });
-
-  it("one shard is opened by its own name, and refused as a folder's only one", async () => {
-    const name = "train-00001-of-00002.parquet";
-    const folder = folderOf({ [name]: parquet({ images: [[1]] }) });
-    expect((await openImages(join(folder, name))).splits["train"]?.length).toBe(1);
-    await expect(openImages(folder)).rejects.toThrow(/train-00000-of-00002.parquet is missing/);
+    expect(labelsOf(all)).toEqual(pixels.map(() => -1));
   });
 
   it("a row without an image is an error of that row alone", async () => {
-    const { all } = (await openImages(folderOf({ "all.parquet": parquet({ images: [[1], undefined, [3]] }) }))).splits;
+    const { all } = (await open({ "all.parquet": parquet({ images: [[1], undefined, [3]] }) })).splits;
     await expect(all?.read(1)).rejects.toThrow("the row has no image");
     expect(await bytesOf(all, 2)).toEqual([3]);
   });
 
-  const sound = parquet({ images: [[1], [2]], labels: [0, 1] });
+  it("may hold their images as bare bytes, or in a column of another name", async () => {
+    const bare = table({ image: [Uint8Array.of(1, 2), Uint8Array.of(3)], label: [0, 1] });
+    const other = parquet({ images: [[7]], image: "photograph" });
+    for (const [file, bytes] of [[bare, [1, 2]] as const, [other, [7]] as const])
+      expect(await bytesOf((await open({ "train.parquet": file })).splits["train"], 0)).toEqual(bytes);
+  });
+
+  const sound = labelled([0, 1]);
   it.each<[string, Record<string, Buffer>, RegExp]>([
     [
       "a missing shard",
@@ -128,26 +75,150 @@ describe("Parquet files", () => {
       /train-00001-of-00003.parquet is missing/,
     ],
     [
-      "no images",
-      { "all.parquet": parquet({ image: "text", images: [[1]], labels: [1] }) },
-      /has no images: expected a column "image" or "img".*got text, label/,
+      "two versions of a set",
+      { "train-00000-of-00001-0a.parquet": sound, "train-00000-of-00001-0b.parquet": sound },
+      /are of two versions of one set/,
     ],
     [
-      "labels that are words",
-      { "all.parquet": parquet({ images: [[1]], labels: ["cat"] }) },
-      /column "label" must hold numbers of classes, got "cat"/,
+      "two versions of different length",
+      { "train-00000-of-00001.parquet": sound, "train-00000-of-00002.parquet": sound },
+      /are of two versions of one set/,
     ],
     [
-      "a label without a name",
-      { "all.parquet": parquet({ images: [[1]], labels: [2], classes: ["a", "b"] }) },
-      /a label 2, but .*all.parquet names 2 classes/,
+      "several sets",
+      { "small/train/0000.parquet": sound, "large/train/0000.parquet": sound },
+      /several sets with a part train: in large, small. Name one of them: .*large/,
     ],
+    ["no images", { "all.parquet": table({ text: ["a"], label: [1] }) }, /has no images.*"image".*got text, label/],
     ["a file cut short", { "all.parquet": sound.subarray(0, -20) }, /is no sound Parquet file.*Get it again/],
     ["an empty file", { "all.parquet": Buffer.alloc(0) }, /is no sound Parquet file/],
     ["another format", { "all.parquet": readFileSync(import.meta.filename) }, /is no sound Parquet file/],
+    [
+      "a file left in Git LFS",
+      { "all.parquet": Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n") },
+      /only stands for a file in Git LFS. Get it with "git lfs pull"/,
+    ],
   ])("%s: one clear refusal", async (_, files, message) => {
-    const failure = openImages(folderOf(files));
+    const failure = open(files);
     await expect(failure).rejects.toThrow(UsageError);
     await expect(failure).rejects.toThrow(message);
+  });
+
+  it("one shard is opened by its own name, and refused as a folder's only one", async () => {
+    const name = "train-00001-of-00002.parquet";
+    const folder = folderOf({ [name]: sound });
+    expect((await openImages(join(folder, name))).splits["train"]?.length).toBe(2);
+    await expect(openImages(folder)).rejects.toThrow(/train-00000-of-00002.parquet is missing/);
+  });
+});
+
+describe("labels in Parquet files", () => {
+  it("are mapped by name, where files list the names in different orders", async () => {
+    const { splits } = await open({
+      "test-00000-of-00001.parquet": labelled([0, 1, 2], ["fish", "dog", "cat"]),
+      "train-00000-of-00002.parquet": labelled([0, 1, 1], ["cat", "dog"]),
+      "train-00001-of-00002.parquet": labelled([1, 0], ["dog", "cat"]),
+    });
+    expect(named(splits["train"])).toEqual(["cat", "dog", "dog", "cat", "dog"]);
+    expect(named(splits["test"])).toEqual(["fish", "dog", "cat"]);
+    expect(splits["train"]?.classes).toEqual(splits["test"]?.classes);
+  });
+
+  it("take the names of the other files where one has none", async () => {
+    const { splits, notes } = await open({
+      "test.parquet": labelled([1, 0]),
+      "train.parquet": labelled([0, 1], ["cat", "dog"]),
+    });
+    expect([named(splits["test"]), notes]).toEqual([["dog", "cat"], undefined]);
+  });
+
+  it("are numbered in order where nothing names them, the same in all files", async () => {
+    const { splits } = await open({ "train.parquet": labelled([7, 3]), "test.parquet": labelled([5n, 2000000000n]) });
+    for (const set of Object.values(splits)) expect(set.classes).toEqual(["3", "5", "7", "2000000000"]);
+    expect([named(splits["train"]), named(splits["test"])]).toEqual([
+      ["7", "3"],
+      ["5", "2000000000"],
+    ]);
+  });
+
+  it.each<[string, readonly unknown[], readonly unknown[]]>([
+    ["words", ["dog", "cat", null, "dog"], ["dog", "cat", undefined, "dog"]],
+    ["yes and no", [true, false, true], ["true", "false", "true"]],
+    ["whole numbers with a point", [1, 0.5 + 0.5, 3], ["1", "1", "3"]],
+    ["-1 for none", [-1, 0, 1], [undefined, "0", "1"]],
+  ])("may be %s", async (_, label, expected) => {
+    expect(named((await open({ "train.parquet": labelled(label) })).splits["train"])).toEqual(expected);
+  });
+
+  it.each<[string, readonly unknown[], RegExp]>([
+    [
+      "dictionaries",
+      [{ a: 1 }, { a: 2 }],
+      /^The labels of .*train.parquet are lists or dictionaries: they are not used/,
+    ],
+    ["fractions", [0.25, 1], /are fractions/],
+    ["numbers of images", Array.from({ length: 40 }, (_, i) => i * 1000), /40 different ones for 40 images/],
+  ])("are not used where they are %s, and nothing else is stopped", async (_, label, note) => {
+    const { splits, notes } = await open({ "train.parquet": labelled(label) });
+    expect([splits["train"]?.length, splits["train"]?.classes]).toEqual([label.length, undefined]);
+    expect(notes).toEqual([expect.stringMatching(note)]);
+  });
+
+  it("of fine classes are not mixed with those of coarse ones", async () => {
+    const both = { fine_label: [0, 1], coarse_label: [1, 0] };
+    const { splits } = await open({
+      "train.parquet": parquet({ images: images(2), labels: both }),
+      "test.parquet": parquet({ images: images(2), labels: { coarse_label: [1, 1] } }),
+    });
+    // The only one that both have.
+    expect([named(splits["train"]), named(splits["test"])]).toEqual([
+      ["1", "0"],
+      ["1", "1"],
+    ]);
+  });
+
+  it("are found by their type, whatever they are called", async () => {
+    const file = parquet({
+      images: images(2),
+      labels: { species: [1, 0] },
+      classes: { species: ["owl", "jay"] },
+    });
+    expect(named((await open({ "train.parquet": file })).splits["train"])).toEqual(["jay", "owl"]);
+  });
+});
+
+describe("what people get from the Hub opens as it is", () => {
+  const file = labelled([0, 1], ["cat", "dog"]);
+  it.each<[string, readonly string[], readonly string[]]>([
+    ["a clone", ["data/train-00000-of-00001-a9c0ff.parquet", "data/test-00000-of-00001.parquet"], ["train", "test"]],
+    ["the automatic conversion", ["default/train/0000.parquet", "default/test/0000.parquet"], ["train", "test"]],
+    ["one of its sets", ["partial-train/0000.parquet", "validation/0000.parquet"], ["train", "validation"]],
+    [
+      "a folder of shards for each part",
+      ["train/00.parquet", "train/01.parquet", "test/00.parquet"],
+      ["train", "test"],
+    ],
+    ["files without a part's name", ["data/part-00000-1f2e3d.snappy.parquet"], ["train"]],
+    ["parts of their own names", ["north/0.parquet", "south/0.parquet"], ["north", "south"]],
+  ])("%s", async (_, paths, parts) => {
+    const readme = Buffer.from("---\nlicense: mit\n---\n");
+    const folder = folderOf({
+      ...Object.fromEntries(paths.map((path) => [path, file])),
+      ...{ "README.md": readme, "dataset_infos.json": readme, ".gitattributes": readme, "assets/logo.png": readme },
+    });
+    const { splits, notes } = await openImages(folder);
+    expect(Object.keys(splits)).toEqual(parts);
+    const ids = Object.values(splits).flatMap((set) => Array.from({ length: set.length }, (_, i) => set.id(i)));
+    expect(new Set(ids).size).toBe(2 * paths.length);
+    expect(notes).toEqual([expect.stringMatching(/^1 image file beside them was left out: assets.logo.png/)]);
+  });
+
+  it("the Hub's cache", async () => {
+    const folder = folderOf({
+      "snapshots/abc/data/train.parquet": file,
+      "blobs/123": file,
+      "refs/main": Buffer.from("abc"),
+    });
+    expect((await openImages(folder)).splits["train"]?.length).toBe(2);
   });
 });

@@ -1,0 +1,155 @@
+/** Labels as files hold them (numbers, words, yes and no) to classes numbered from 0, the same for all parts of a set. */
+import { some } from "./names.ts";
+
+type Value = string | number | bigint;
+
+/** The labels of one file. */
+export interface Column {
+  /** Of each image: a position in `values`, or -1 where there is no label. */
+  codes: Int32Array;
+  values: Value[];
+  /** What stands there that can be no label: "lists or dictionaries", "fractions". */
+  unusable?: string;
+}
+
+/** Gathers a column's values one by one: rows of words would take more memory than all that is kept. */
+export function columnReader(length: number): { put(i: number, value: unknown): void; column: Column } {
+  const column: Column = { codes: new Int32Array(length).fill(-1), values: [] };
+  const known = new Map<Value, number>();
+  const put = (i: number, raw: unknown) => {
+    const value = toValue(raw);
+    if (value === undefined) return;
+    if (typeof value === "object") {
+      column.unusable = value.unusable;
+      return;
+    }
+    let code = known.get(value);
+    if (code === undefined) {
+      code = column.values.push(value) - 1;
+      known.set(value, code);
+    }
+    column.codes[i] = code;
+  };
+  return { put, column };
+}
+
+export function columnOf(values: ArrayLike<unknown>): Column {
+  const { put, column } = columnReader(values.length);
+  for (let i = 0; i < values.length; i++) put(i, values[i]);
+  return column;
+}
+
+function toValue(raw: unknown): Value | { unusable: string } | undefined {
+  if (raw === null || raw === undefined || raw === "") return undefined;
+  if (typeof raw === "string") return raw;
+  if (typeof raw === "boolean") return String(raw);
+  if (typeof raw === "bigint") return Number.isSafeInteger(Number(raw)) ? Number(raw) : raw;
+  if (typeof raw !== "number") return { unusable: raw instanceof Date ? "dates" : "lists or dictionaries" };
+  if (Number.isNaN(raw)) return undefined;
+  return Number.isInteger(raw) ? raw : { unusable: "fractions" };
+}
+
+export interface LabelFile {
+  /** For messages. */
+  file: string;
+  column: Column | undefined;
+  /** Names of the classes, which its numbers count. */
+  names?: readonly string[] | undefined;
+}
+
+export interface NamedLabels {
+  classes: string[] | undefined;
+  /** For each file: of each image the position of its class; -1 for none. */
+  labels: (Int32Array | undefined)[];
+  notes: string[];
+}
+
+/** So few values are classes, however few images there are. */
+const SURELY_CLASSES = 16;
+
+/**
+ * Gives the labels of several files numbers that mean the same in each. A number counts the names of its own file, so files
+ * may list them in different orders; where no file has names, values are numbered in their order. What cannot be a class is
+ * no label, and noted.
+ */
+export function nameLabels(files: readonly LabelFile[]): NamedLabels {
+  const notes: string[] = [];
+  const usable = files.map((file) => {
+    const { unusable } = file.column ?? {};
+    if (unusable) notes.push(`The labels of ${file.file} are ${unusable}: they are not used.`);
+    return unusable ? undefined : file.column;
+  });
+  const lists = files.map(({ names }) => names && distinctNames(names));
+  const named = lists.filter((list) => list !== undefined);
+  const [longest = []] = [...named].sort((a, b) => b.length - a.length);
+  const agree = named.every((list) => list.every((name, i) => longest[i] === name));
+  const minusIsClass = !named.length && areSigns(usable);
+  /** For each file: the class of each of its values, or undefined for a value that is no label. */
+  const meanings = usable.map((column, k) => {
+    const list = lists[k] ?? (agree ? longest : undefined);
+    const numbers = column?.values.some((value) => typeof value !== "string") ?? false;
+    if (numbers && !list && named.length) {
+      notes.push(
+        `The labels of ${files[k]?.file} have no names, and other files name them in different orders: they are not used.`,
+      );
+      return undefined;
+    }
+    return column?.values.map((value) => meaning(value, list ?? [], minusIsClass));
+  });
+  const found = new Set(meanings.flatMap((names) => names ?? []).filter((name) => name !== undefined));
+  if (!named.length && areIds(found.size, usable)) {
+    notes.push(
+      `The labels are not used: there are ${found.size} different ones for ${countOf(usable)} images, as if they were numbers of images.`,
+    );
+    return { classes: undefined, labels: files.map(() => undefined), notes };
+  }
+  const beyond = named.length ? [...found].filter((name) => !named.some((list) => list.includes(name))) : [];
+  if (beyond.length)
+    notes.push(`Labels that have no name among those of the classes are called by what they are: ${some(beyond)}.`);
+  const classes = [...new Set([longest, ...named].flat()), ...inOrder(beyond)];
+  if (!named.length) classes.push(...inOrder(found));
+  const position = new Map(classes.map((name, i) => [name, i]));
+  const labels = usable.map((column, k) => {
+    const numbers = meanings[k]?.map((name) => (name === undefined ? -1 : (position.get(name) ?? -1)));
+    return column && numbers && column.codes.map((code) => numbers[code] ?? -1);
+  });
+  return { classes: found.size ? classes : undefined, labels, notes };
+}
+
+function meaning(value: Value, names: readonly string[], minusIsClass: boolean): string | undefined {
+  if (typeof value === "string") return value;
+  if (value < 0) return minusIsClass ? String(value) : undefined; // -1 stands for "not known"
+  return names[Number(value)] ?? String(value);
+}
+
+/** A name that is there twice is two classes: "crane" is a bird and a machine. */
+function distinctNames(names: readonly string[]): string[] {
+  const seen = new Map<string, number>();
+  return names.map((name) => {
+    const times = (seen.get(name) ?? 0) + 1;
+    seen.set(name, times);
+    return times > 1 ? `${name} (${times})` : name;
+  });
+}
+
+/** Whether the labels are -1 and 1, for no and yes. */
+function areSigns(columns: readonly (Column | undefined)[]): boolean {
+  const values = new Set(columns.flatMap((column) => column?.values ?? []));
+  return values.size === 2 && values.has(-1) && values.has(1);
+}
+
+function areIds(distinct: number, columns: readonly (Column | undefined)[]): boolean {
+  return distinct > SURELY_CLASSES && 2 * distinct > countOf(columns);
+}
+
+function countOf(columns: readonly (Column | undefined)[]): number {
+  return columns.reduce((sum, column) => sum + (column?.codes.reduce((n, code) => n + Number(code >= 0), 0) ?? 0), 0);
+}
+
+/** Numbers by size, then words. */
+function inOrder(names: Iterable<string>): string[] {
+  const isNumber = (name: string) => /^-?\d+$/.test(name);
+  const all = [...names];
+  const numbers = all.filter(isNumber).sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
+  return [...numbers, ...all.filter((name) => !isNumber(name)).sort()];
+}

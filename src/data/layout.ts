@@ -1,0 +1,229 @@
+/**
+ * Which sub-folders are parts (train, test, …) and which are classes, from names and numbers of images alone. One name
+ * proves nothing: a class may be called "train" or "valid". Two names of parts do, and so do equal sub-folders.
+ */
+import { UsageError } from "../errors.ts";
+import { some } from "./names.ts";
+import { inPartOrder, isContainer, isFold, isMask, partName, plainPart } from "./parts.ts";
+import type { Folder } from "./scan.ts";
+
+/** A folder whose images belong to a part. */
+export interface PartFolder {
+  part: string;
+  folder: Folder;
+  /** Its class, where its sub-folders are none. */
+  label?: string;
+  /** Images that stay together when the part is cut. */
+  group?: string;
+}
+
+export interface Layout {
+  /** In order of parts. */
+  folders: PartFolder[];
+  /** Sub-folders that are neither parts nor in one. The images right in a folder above the parts are left out too. */
+  aside: Folder[];
+  notes: string[];
+}
+
+/** More parts without a usual name would be a name for each person or place: these are groups. */
+const MOST_PARTS = 12;
+
+/** @throws UsageError for the folds of a cross-validation, and an empty folder for training */
+export function findParts(node: Folder): Layout {
+  refuseEmptyTrain(node);
+  const kids = filled(node);
+  const found = byName(node) ?? classesFirst(kids) ?? bySameContents(node) ?? besideClasses(node);
+  if (found) return ordered(found);
+  return within(node) ?? { folders: [{ part: "all", folder: node }], aside: [], notes: loneName(kids) };
+}
+
+/** Sub-folders that have images. */
+export const filled = (node: Folder): Folder[] => node.children.filter(({ total }) => total > 0);
+
+const below = ({ own, total }: Folder) => total - own;
+const images = (folders: readonly Folder[]) => folders.reduce((sum, { total }) => sum + total, 0);
+const names = (folders: readonly Folder[]) => some(folders.map(({ name }) => name));
+const others = (all: readonly Folder[], chosen: readonly Folder[]) => all.filter((one) => !chosen.includes(one));
+const usual = (part: string | undefined) => part === "train" || part === "validation" || part === "test";
+
+function ordered(layout: Layout): Layout {
+  const order = inPartOrder(new Set(layout.folders.map(({ part }) => part)));
+  return { ...layout, folders: [...layout.folders].sort((a, b) => order.indexOf(a.part) - order.indexOf(b.part)) };
+}
+
+/** Learning from what is left would take the images for tests. */
+function refuseEmptyTrain(node: Folder): void {
+  const empty = node.children.find(({ total, name }) => !total && plainPart(name) === "train");
+  const kids = filled(node);
+  const forTests = kids.every(({ name }) => usual(plainPart(name)) && plainPart(name) !== "train");
+  if (!empty || !kids.length || !forTests) return;
+  throw new UsageError(`${empty.path} holds no images, but there are images in ${names(kids)}. Fill it, or delete it.`);
+}
+
+/** `train` and `test`, or `cats_train` and `cats_test`. */
+function byName(node: Folder): Layout | undefined {
+  const kids = filled(node);
+  const plain = kids.filter(({ name }) => plainPart(name));
+  const parts = new Set(plain.map(({ name }) => plainPart(name)));
+  const rest = others(kids, plain);
+  const several = parts.size > 1 || (plain.length > 1 && !rest.length); // train2014 and train2017, say
+  if (!several || ![...parts].some(usual)) return byNameAndRest(kids);
+  const nested = plain.some((kid) => filled(kid).length && kid.own < below(kid));
+  if (!nested && plain.length <= rest.length) return undefined;
+  return joined(
+    plain.map((folder) => ({ part: plainPart(folder.name) as string, folder })),
+    rest,
+  );
+}
+
+function byNameAndRest(kids: readonly Folder[]): Layout | undefined {
+  const byRest = new Map<string, Map<string, Folder>>();
+  for (const folder of kids) {
+    const { part, rest } = partName(folder.name) ?? {};
+    if (part === undefined || rest === undefined || !usual(part)) continue;
+    byRest.set(rest, (byRest.get(rest) ?? new Map()).set(part, folder));
+  }
+  const pairs = [...byRest].filter(([, parts]) => parts.size > 1);
+  const found = pairs.flatMap(([rest, parts]) => [...parts].map(([part, folder]) => ({ part, folder, rest })));
+  const rest = others(
+    kids,
+    found.map(({ folder }) => folder),
+  );
+  if (found.length <= rest.length) return undefined;
+  const flat = pairs.length > 1 && found.every(({ folder }) => !filled(folder).length);
+  return joined(
+    found.map(({ part, folder, rest: label }) => ({ part, folder, ...(flat && { label }) })),
+    rest,
+  );
+}
+
+/** Several folders may make one part. */
+function joined(folders: PartFolder[], aside: Folder[]): Layout {
+  const notes: string[] = [];
+  for (const part of new Set(folders.map((folder) => folder.part))) {
+    const same = folders.filter((folder) => folder.part === part && folder.label === undefined);
+    if (same.length > 1)
+      notes.push(`${names(same.map(({ folder }) => folder))} are taken together as the part ${part}.`);
+  }
+  return { folders, aside, notes };
+}
+
+/** `cat/train`, `cat/test`, `dog/train`, … */
+function classesFirst(kids: readonly Folder[]): Layout | undefined {
+  const split = kids.filter((kid) => {
+    const inner = filled(kid);
+    return inner.length && kid.own < below(kid) && inner.every(({ name }) => plainPart(name));
+  });
+  const inner = split.flatMap((kid) =>
+    filled(kid).map((folder) => ({ part: plainPart(folder.name) as string, folder, label: kid.name })),
+  );
+  if (split.length < 2 || 2 * images(split) < images(kids) || !inner.some(({ part }) => usual(part))) return undefined;
+  if (split.every(({ name }) => isFold(name))) {
+    throw new UsageError(
+      `${names(split)} are each split into parts, as for cross-validation. Name one of them: ${split[0]?.path}.`,
+    );
+  }
+  const rest = others(kids, split);
+  const nested = inner.filter(({ folder }) => filled(folder).length > 0 && folder.own < below(folder));
+  if (2 * nested.length <= inner.length) return { folders: inner, aside: rest, notes: [] };
+  return joined(
+    inner.map(({ part, folder }) => ({ part, folder })),
+    rest,
+  ); // sets of their own, with classes inside
+}
+
+/** `siteA/cat`, `siteA/dog`, `siteB/cat`, `siteB/dog`. */
+function bySameContents(node: Folder): Layout | undefined {
+  const kids = filled(node);
+  const contents = new Map(kids.map((kid) => [kid, contentsOf(kid)]));
+  const like = kids.filter((a) => kids.some((b) => a !== b && alike(contents.get(a), contents.get(b))));
+  if (like.length < 2 || 2 * images(like) <= node.total) return undefined;
+  const inner = like.flatMap((kid) => [...(contents.get(kid) ?? [])]);
+  if (inner.every(isCount) && !like.every(({ name }) => isCount(name))) return undefined; // cat/2023, cat/2024, dog/2023, …
+  const rest = others(kids, like);
+  const found = `${names(like)} hold sub-folders of the same names (${some(new Set(inner))})`;
+  if (like.length > MOST_PARTS) {
+    const notes = [
+      `${found}: these are taken for the classes, and each of the ${like.length} is kept on one side of a split.`,
+    ];
+    return { folders: like.map((folder) => ({ part: "all", folder, group: folder.name })), aside: rest, notes };
+  }
+  const folders = like.map((folder) => ({ part: plainPart(folder.name) ?? folder.name.replaceAll("+", "_"), folder }));
+  return { folders, aside: rest, notes: [`${found}: they are taken for parts, and the sub-folders for classes.`] };
+}
+
+/** Names of sub-folders that may be classes, as they are compared. */
+function contentsOf(folder: Folder): Set<string> {
+  const inner = filled(folder);
+  const [only] = inner;
+  if (inner.length === 1 && only && isContainer(only.name)) return contentsOf(only);
+  if (folder.own >= below(folder)) return new Set();
+  return new Set(inner.map(({ name }) => classKey(name)).filter((name) => !isContainer(name) && !isMask(name)));
+}
+
+/** Names of classes are the same in any case, and however accents are written. */
+export const classKey = (name: string): string => name.normalize("NFC").trim().toLowerCase();
+
+function alike(a: ReadonlySet<string> = new Set(), b: ReadonlySet<string> = new Set()): boolean {
+  const common = [...a].filter((name) => b.has(name)).length;
+  return common >= 2 && 2 * common >= Math.min(a.size, b.size);
+}
+
+/** Years, days, "session 3": these count something, and name no class. */
+function isCount(name: string): boolean {
+  return (
+    /^(19|20)\d\d([-_.]?\d\d){0,2}$/.test(name) ||
+    /^(day|week|month|year|session|batch|shoot|series|run|trial|roll|part|set|patient|subject|person|user|case|id|seq|cam(era)?)[\s_-]*\d+$/i.test(
+      name,
+    )
+  );
+}
+
+/** `cat`, `dog` and `unlabelled`; or `cat`, `dog`, and `test` that holds `cat` and `dog` again. */
+function besideClasses(node: Folder): Layout | undefined {
+  const kids = filled(node);
+  const outer = (kid: Folder) => new Set(others(kids, [kid]).map(({ name }) => classKey(name)));
+  const again = kids.filter((kid) => alike(contentsOf(kid), outer(kid)));
+  const unlabelled = kids.filter(({ name }) => plainPart(name) === "unlabelled");
+  const classes = others(kids, [...again, ...unlabelled]);
+  if ((!again.length && !unlabelled.length) || !classes.length) return undefined;
+  const parts = [...again, ...unlabelled].filter(({ name }) => plainPart(name));
+  const rest: Folder = { ...node, children: classes, total: node.own + images(classes) };
+  const folders = [
+    { part: parts.length ? "train" : "all", folder: rest },
+    ...parts.map((folder) => ({ part: plainPart(folder.name) as string, folder })),
+  ];
+  const notes = [
+    `${names(parts)} ${parts.length === 1 ? "is a part" : "are parts"} beside the class folders, which make the part train.`,
+  ];
+  return { folders, aside: others(again, parts), notes: parts.length ? notes : [] };
+}
+
+/** The one sub-folder that the data set lies in: alone, or beside folders of other things. */
+function within(node: Folder): Layout | undefined {
+  const kids = filled(node);
+  const [only] = kids;
+  if (kids.length === 1 && only) {
+    const part = plainPart(only.name);
+    if (part && node.own < only.total) return { folders: [{ part, folder: only }], aside: [], notes: [] };
+    const found = findParts(only);
+    // Where there is nothing to tell apart in it, it is no more than a folder in a folder.
+    const [first] = found.folders;
+    const structured = found.folders.length > 1 || first?.part !== "all" || filled(first.folder).length > 1;
+    return structured && node.own < only.total ? found : undefined;
+  }
+  const sets = kids.filter((kid) => byName(kid));
+  const [set] = sets;
+  if (sets.length !== 1 || !set || 2 * set.total <= node.total) return undefined;
+  const found = findParts(set);
+  return { ...found, aside: [...found.aside, ...others(kids, [set])] };
+}
+
+/** Said because it may surprise: `cat`, `dog`, `test` are three classes. */
+function loneName(kids: readonly Folder[]): string[] {
+  const lone = kids.filter(({ name }) => plainPart(name));
+  if (kids.length < 2 || !lone.length) return [];
+  return [
+    `The folder ${names(lone)} is taken for a class like those beside it: nothing there shows that it is a part.`,
+  ];
+}
