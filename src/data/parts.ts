@@ -18,7 +18,7 @@ const words: readonly [pattern: RegExp, part: string][] = [
 
 /** Said of a part, but not what it is. */
 const FILLER =
-  /^(sets?|splits?|parts?|partial|images?|imgs?|pics?|pictures?|photos?|data|datasets?|folder|dir|files?|crops?|cropped|resized|the|a|b|full|small|clean|jpe?gs?|pngs?|v?\d+|\d+x\d+|\d+px|[a-z])$/;
+  /^(sets?|splits?|parts?|partial|images?|imgs?|pics?|pictures?|photos?|data|datasets?|folder|dir|files?|crops?|cropped|resized|the|a|b|full|small|clean|jpe?gs?|pngs?|[a-z]?\d+|\d+x\d+|\d+px|[a-z])$/;
 
 /** A part's word with a filler grown on to it: trainset, testimages, val2017. */
 const GROWN = /^(.*?)(sets?|split|data|images?|imgs?|\d+|\d+x\d+)$/;

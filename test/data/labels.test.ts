@@ -1,0 +1,96 @@
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { columnOf, nameLabels } from "../../src/data/labels.ts";
+
+/** The class of each image of each file, by its name. */
+function named(...files: readonly { values: readonly unknown[]; names?: readonly string[] }[]) {
+  const found = nameLabels(
+    files.map(({ values, names }, i) => ({ file: `file ${i}`, column: columnOf(values), names })),
+  );
+  const { classes, labels, notes } = found;
+  return { classes, notes, named: labels.map((list) => list && Array.from(list, (label) => classes?.[label] ?? null)) };
+}
+
+describe("labels", () => {
+  test("mean the same class in every file, in whatever order each lists the names", () => {
+    const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 6 });
+    const file = names.chain((list) =>
+      fc.record({ names: fc.constant(list), values: fc.array(fc.nat(list.length - 1), { maxLength: 10 }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(file, { minLength: 1, maxLength: 4 }), (files) => {
+        const { classes = [], named: found, notes } = named(...files);
+        expect(notes).toEqual([]);
+        expect(new Set(classes).size).toBe(classes.length);
+        if (files.some(({ values }) => values.length))
+          for (const [k, { names: list, values }] of files.entries())
+            expect(found[k]).toEqual(values.map((value) => list[value]));
+      }),
+    );
+  });
+
+  test("without names are numbered in order", () => {
+    const values = fc.array(fc.integer({ min: 0 }), { minLength: 1, maxLength: 16 });
+    fc.assert(
+      fc.property(values, (labels) => {
+        const { classes, named: found } = named({ values: labels });
+        expect(classes).toEqual([...new Set(labels)].sort((a, b) => a - b).map(String));
+        expect(found).toEqual([labels.map(String)]);
+      }),
+    );
+  });
+
+  it("of a list keep its order, and its names that no image has", () => {
+    expect(named({ values: [2, 0], names: ["c", "b", "a"] }).classes).toEqual(["c", "b", "a"]);
+  });
+
+  it("of two names that are the same are two classes", () => {
+    const { named: found } = named({ values: [0, 1, 2], names: ["crane", "owl", "crane"] });
+    expect(found).toEqual([["crane", "owl", "crane (2)"]]);
+  });
+
+  it("are words of numbers too, in the order of the numbers", () => {
+    expect(named({ values: ["10", "9", "b", "a"] }).classes).toEqual(["9", "10", "a", "b"]);
+  });
+
+  it("below zero are none, but for -1 beside 1 alone", () => {
+    expect(named({ values: [-1, 0, -2, 1] }).named).toEqual([[null, "0", null, "1"]]);
+    expect(named({ values: [-1, 1, 1] }).named).toEqual([["-1", "1", "1"]]);
+    expect(named({ values: [-1, 1], names: ["no", "yes"] }).named).toEqual([[null, "yes"]]);
+    expect(named({ values: [-1, -1] }).classes).toBeUndefined();
+  });
+
+  it("beyond the names are called by their number", () => {
+    const { named: found, notes } = named({ values: [0, 5], names: ["a", "b"] });
+    expect([found, notes]).toEqual([[["a", "5"]], [expect.stringMatching(/have no name.*: 5\.$/)]]);
+  });
+
+  it("without names beside lists of different orders cannot be known", () => {
+    const { named: found, notes } = named(
+      { values: [0], names: ["a", "b"] },
+      { values: [0], names: ["b", "a"] },
+      { values: [1] },
+    );
+    expect(found).toEqual([["a"], ["b"], undefined]);
+    expect(notes).toEqual([expect.stringMatching(/^The labels of file 2 have no names/)]);
+  });
+
+  it("beyond what a number holds exactly are kept apart", () => {
+    expect(named({ values: [2n ** 60n, 2n ** 60n + 1n, 3n] }).classes).toEqual([
+      "3",
+      String(2n ** 60n),
+      String(2n ** 60n + 1n),
+    ]);
+  });
+
+  it("as many as images are no classes, few are", () => {
+    const ids = Array.from({ length: 30 }, (_, i) => `image ${i}`);
+    expect(named({ values: ids }).classes).toBeUndefined();
+    expect(named({ values: ids.slice(0, 5) }).classes).toHaveLength(5);
+    expect(named({ values: [...ids, ...ids] }).classes).toHaveLength(30);
+  });
+
+  it("that are empty, missing or not a number are none", () => {
+    expect(named({ values: ["", null, undefined, Number.NaN, "a"] }).named).toEqual([[null, null, null, null, "a"]]);
+  });
+});
