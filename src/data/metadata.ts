@@ -53,9 +53,14 @@ function gather(rows: readonly Row[], folder: string, into: Map<string, unknown>
   if (file === undefined || label === undefined) return false;
   for (const row of rows) {
     const name = row[file];
-    if (typeof name === "string") into.set(join(folder, name).normalize("NFC"), row[label]);
+    if (typeof name === "string") into.set(join(folder, name).normalize("NFC"), asNumber(row[label]));
   }
   return true;
+}
+
+/** Text files have no types. What would not be written the same, as 007, stays text. */
+function asNumber(value: unknown): unknown {
+  return typeof value === "string" && String(Number(value)) === value ? Number(value) : value;
 }
 
 async function readRows(path: string): Promise<readonly Row[]> {

@@ -136,30 +136,29 @@ class Scanner {
   private addFiles(path: string, names: readonly string[]): number {
     const before = this.images.length;
     let digest: ReturnType<typeof createHash> | undefined;
+    const foreign = isForeign(path);
     for (const name of names) {
       const file = join(path, name);
-      if (METADATA.test(name)) this.metadata.push(file);
-      else if (this.options.isCollection(name)) this.collections.push(file);
-      else {
-        const stats = this.statOfImage(join(this.root, file), name);
-        if (!stats) continue;
-        this.images.add(path, name);
-        digest ??= createHash("sha256");
-        digest.update(`${name} ${stats.size} ${stats.mtimeMs}\n`);
-        if (isForeign(name) || isForeign(path)) this.leftOut.add("foreign", file);
-      }
+      const stats = this.statOfImage(file, name);
+      if (!stats) continue;
+      this.images.add(path, name);
+      digest ??= createHash("sha256");
+      digest.update(`${name} ${stats.size} ${stats.mtimeMs}\n`);
+      if (foreign || isForeign(name)) this.leftOut.add("foreign", file);
     }
     if (digest) this.digests.push(digest.digest("hex"));
     return this.images.length - before;
   }
 
-  /** Undefined for what is no image, or none that can be used; that is noted. */
-  private statOfImage(place: string, name: string): { size: number; mtimeMs: number } | undefined {
+  /** Undefined for what is no image, or none that can be used; that is kept or noted. */
+  private statOfImage(file: string, name: string): { size: number; mtimeMs: number } | undefined {
     const known = isImageName(name);
+    if (!known && this.isOfUse(file, name)) return undefined;
     if (!known && !this.worthALook(name)) {
       this.leftOut.add("other", name);
       return undefined;
     }
+    const place = join(this.root, file);
     const stats = statIfThere(place);
     if (!stats?.isFile()) return undefined; // gone since
     if (known && stats.size > SMALL && !this.maybeSheet(name)) return stats;
@@ -167,6 +166,12 @@ class Scanner {
     if (kind.is === "image" || (known && kind.is === "other")) return stats; // the decoder says what is wrong with it
     this.note(kind, name);
     return undefined;
+  }
+
+  private isOfUse(file: string, name: string): boolean {
+    const list = METADATA.test(name) ? this.metadata : this.options.isCollection(name) ? this.collections : undefined;
+    list?.push(file);
+    return list !== undefined;
   }
 
   private note(kind: Kind, name: string): void {
