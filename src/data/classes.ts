@@ -1,7 +1,7 @@
 /** The part and the class of every folder of images. */
-import { classKey, filled, findParts, type PartFolder } from "./layout.ts";
+import { classKey, filled, findParts, type PartFolder, unwrapped } from "./layout.ts";
 import { plural, some } from "./names.ts";
-import { inPartOrder, isContainer, isMask } from "./parts.ts";
+import { inPartOrder, isContainer, isMask, plainPart } from "./parts.ts";
 import type { Folder } from "./scan.ts";
 
 /** Where the images right in a folder belong. */
@@ -74,27 +74,32 @@ function levelOf({ part, folder, label }: PartFolder): Pick<Level, "kids" | "lab
   const kids = filled(folder);
   if (part === "unlabelled") return { kids, labels: [] };
   if (label !== undefined) return { kids, labels: [label] };
-  return { kids, labels: 2 * folder.own < folder.total ? kids.map(({ name }) => name) : [] };
+  const names = kids.map(({ name }) => name).filter((name) => plainPart(name) !== "unlabelled");
+  return { kids, labels: 2 * folder.own < folder.total ? names : [] };
 }
 
-/** `train/images/cat`: down to where classes differ, in all parts at once. */
+/** Down to where classes differ: in one part by itself, then in all parts at once. */
 function descend(folders: readonly PartFolder[]): PartFolder[] {
-  const deep = folders.filter(
-    ({ part, label, folder }) => part !== "unlabelled" && label === undefined && filled(folder).length,
-  );
-  const inner = deep.map(({ folder }) => filled(folder));
-  const same = new Set(inner.flat().map(({ name }) => (isContainer(name) ? "" : classKey(name)))).size === 1;
-  const deeper = inner.some(([only]) => only && filled(only).length);
-  if (
-    !same ||
-    !deeper ||
-    inner.some((kids) => kids.length > 1) ||
-    deep.some(({ folder }) => 2 * folder.own >= folder.total)
-  )
-    return [...folders];
-  return descend(
-    folders.map((one) => (deep.includes(one) ? { ...one, folder: filled(one.folder)[0] as Folder } : one)),
-  );
+  const isDeep = ({ part, label, folder }: PartFolder) =>
+    part !== "unlabelled" && label === undefined && filled(folder).length > 0;
+  const classes = new Set(folders.filter(isDeep).flatMap(({ folder }) => severalKeys(folder)));
+  const inside = folders.map((one) => {
+    const kids = filled(one.folder);
+    const isClass = kids.some(({ name }) => classes.has(classKey(name)));
+    return isDeep(one) && !isClass ? { ...one, folder: unwrapped(one.folder) } : one;
+  });
+  const deep = inside.filter(isDeep);
+  const kids = deep.map(({ folder }) => filled(folder));
+  const same = new Set(kids.flat().map(({ name }) => classKey(name))).size === 1;
+  const structured = kids.every(([only, ...more]) => only && !more.length && filled(only).length > 0);
+  if (!same || !structured || deep.some(({ folder }) => 2 * folder.own >= folder.total)) return inside;
+  return descend(inside.map((one) => (deep.includes(one) ? { ...one, folder: filled(one.folder)[0] as Folder } : one)));
+}
+
+/** Sub-folders that stand beside others. */
+function severalKeys(folder: Folder): string[] {
+  const kids = filled(folder);
+  return kids.length > 1 ? kids.map(({ name }) => classKey(name)) : [];
 }
 
 /** Cat in one part is cat in another, unless there is a part that has both. */
@@ -108,7 +113,9 @@ function keys(levels: readonly Level[]): (name: string) => string {
 /** Pictures that are answers for the images in a folder beside them are no images to learn from. */
 function withoutMasks(folder: Folder, masks: Folder[]): Folder {
   const kids = filled(folder);
-  const beside = kids.some(({ name }) => isContainer(name)) ? kids.filter(({ name }) => isMask(name)) : [];
+  const beside = kids.some(({ name }) => isContainer(name) || plainPart(name))
+    ? kids.filter(({ name }) => isMask(name))
+    : [];
   masks.push(...beside);
   const children = folder.children
     .filter((child) => !beside.includes(child))

@@ -103,7 +103,7 @@ function joined(folders: PartFolder[], aside: Folder[]): Layout {
   for (const part of new Set(folders.map((folder) => folder.part))) {
     const same = folders.filter((folder) => folder.part === part && folder.label === undefined);
     if (same.length > 1)
-      notes.push(`${names(same.map(({ folder }) => folder))} are taken together as the part ${part}.`);
+      notes.push(`${some(same.map(({ folder }) => folder.path))} are taken together as the part ${part}.`);
   }
   return { folders, aside, notes };
 }
@@ -148,17 +148,28 @@ function bySameContents(node: Folder): Layout | undefined {
     ];
     return { folders: like.map((folder) => ({ part: "all", folder, group: folder.name })), aside: rest, notes };
   }
-  const folders = like.map((folder) => ({ part: plainPart(folder.name) ?? folder.name.replaceAll("+", "_"), folder }));
+  const folders = like.map((folder) => ({ part: looksLike(folder) ?? folder.name.replaceAll("+", "_"), folder }));
   return { folders, aside: rest, notes: [`${found}: they are taken for parts, and the sub-folders for classes.`] };
 }
 
+/** The part that a name speaks of, among other things: contents have shown that it is a part. */
+const looksLike = ({ name }: Folder) => partName(name)?.part;
+
 /** Names of sub-folders that may be classes, as they are compared. */
 function contentsOf(folder: Folder): Set<string> {
-  const inner = filled(folder);
-  const [only] = inner;
-  if (inner.length === 1 && only && isContainer(only.name)) return contentsOf(only);
-  if (folder.own >= below(folder)) return new Set();
-  return new Set(inner.map(({ name }) => classKey(name)).filter((name) => !isContainer(name) && !isMask(name)));
+  const inner = unwrapped(folder);
+  if (inner.own >= below(inner)) return new Set();
+  const found = filled(inner).map(({ name }) => classKey(name));
+  return new Set(found.filter((name) => !isContainer(name) && !isMask(name)));
+}
+
+/** `train/images/cat` and `seg_train/seg_train/cat`: down to the folder whose sub-folders differ. */
+export function unwrapped(folder: Folder): Folder {
+  const [only, ...more] = filled(folder);
+  if (!only || more.length || folder.own >= only.total) return folder;
+  const part = partName(only.name)?.part;
+  const again = classKey(only.name) === classKey(folder.name) || (part && part === partName(folder.name)?.part);
+  return again || isContainer(only.name) ? unwrapped(only) : folder;
 }
 
 /** Names of classes are the same in any case, and however accents are written. */
@@ -187,11 +198,11 @@ function besideClasses(node: Folder): Layout | undefined {
   const unlabelled = kids.filter(({ name }) => plainPart(name) === "unlabelled");
   const classes = others(kids, [...again, ...unlabelled]);
   if ((!again.length && !unlabelled.length) || !classes.length) return undefined;
-  const parts = [...again, ...unlabelled].filter(({ name }) => plainPart(name));
+  const parts = [...again, ...unlabelled].filter(looksLike);
   const rest: Folder = { ...node, children: classes, total: node.own + images(classes) };
   const folders = [
     { part: parts.length ? "train" : "all", folder: rest },
-    ...parts.map((folder) => ({ part: plainPart(folder.name) as string, folder })),
+    ...parts.map((folder) => ({ part: looksLike(folder) as string, folder })),
   ];
   const notes = [
     `${names(parts)} ${parts.length === 1 ? "is a part" : "are parts"} beside the class folders, which make the part train.`,

@@ -144,6 +144,59 @@ describe("the layouts that people use", () => {
       { "covid/images": "all: covid", "normal/images": "all: normal" },
     ],
     [
+      "folders in folders of the same name (as of Kaggle)",
+      ten("seg_train/seg_train/sea", "seg_train/seg_train/ice", "seg_test/seg_test/sea", "seg_pred/seg_pred"),
+      {
+        "seg_train/seg_train/sea": "train: sea",
+        "seg_train/seg_train/ice": "train: ice",
+        "seg_test/seg_test/sea": "test: sea",
+      },
+    ],
+    [
+      "classes in one part, a folder of images in the other (as of Tiny ImageNet)",
+      ten("train/n01/images", "train/n02/images", "val/images", "test/images"),
+      {
+        "train/n01/images": "train: n01",
+        "train/n02/images": "train: n02",
+        "val/images": "validation",
+        "test/images": "test",
+      },
+    ],
+    [
+      "a class called like a folder of images",
+      ten("train/photo", "train/sketch", "test/photo"),
+      { "train/photo": "train: photo", "train/sketch": "train: sketch", "test/photo": "test: photo" },
+    ],
+    [
+      "a part of another name beside what it is of",
+      ten(...within(["rps", "rps-test-set"], ["rock", "paper"])),
+      {
+        "rps/rock": "rps: rock",
+        "rps/paper": "rps: paper",
+        "rps-test-set/rock": "test: rock",
+        "rps-test-set/paper": "test: paper",
+      },
+    ],
+    [
+      "sets of their own, each in parts (as of MVTec)",
+      ten(...within(["nut", "pill"], ["train/good", "test/good", "test/bent", "ground_truth/bent"])),
+      Object.fromEntries(
+        ["nut", "pill"].flatMap((set) => [
+          [`${set}/train/good`, "train: good"],
+          [`${set}/test/good`, "test: good"],
+          [`${set}/test/bent`, "test: bent"],
+        ]),
+      ),
+    ],
+    [
+      "unlabelled images beside the classes of a part",
+      ten("train/cat", "train/dog", "train/unlabelled", "test/cat", "test/dog"),
+      {
+        ...{ "train/cat": "train: cat", "train/dog": "train: dog", "train/unlabelled": "train" },
+        ...{ "test/cat": "test: cat", "test/dog": "test: dog" },
+      },
+    ],
+    [
       "names in other cases",
       ten("Train/Cat", "Train/dog", "TEST/cat", "TEST/Dog"),
       { "Train/Cat": "train: Cat", "Train/dog": "train: dog", "TEST/cat": "test: Cat", "TEST/Dog": "test: dog" },
