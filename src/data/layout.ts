@@ -17,11 +17,10 @@ export interface PartFolder {
   group?: string;
 }
 
+/** Images that are in none of the folders belong to no part. */
 export interface Layout {
   /** In order of parts. */
   folders: PartFolder[];
-  /** Sub-folders that are neither parts nor in one. The images right in a folder above the parts are left out too. */
-  aside: Folder[];
   notes: string[];
 }
 
@@ -34,7 +33,7 @@ export function findParts(node: Folder): Layout {
   const kids = filled(node);
   const found = byName(node) ?? classesFirst(kids) ?? bySameContents(node) ?? besideClasses(node);
   if (found) return ordered(found);
-  return within(node) ?? { folders: [{ part: "all", folder: node }], aside: [], notes: loneName(kids) };
+  return within(node) ?? { folders: [{ part: "all", folder: node }], notes: loneName(kids) };
 }
 
 /** Sub-folders that have images. */
@@ -70,42 +69,32 @@ function byName(node: Folder): Layout | undefined {
   if (!several || ![...parts].some(usual)) return byNameAndRest(kids);
   const nested = plain.some((kid) => filled(kid).length && kid.own < below(kid));
   if (!nested && plain.length <= rest.length) return undefined;
-  return joined(
-    plain.map((folder) => ({ part: plainPart(folder.name) as string, folder })),
-    rest,
-  );
+  return joined(plain.map((folder) => ({ part: plainPart(folder.name) as string, folder })));
 }
 
 function byNameAndRest(kids: readonly Folder[]): Layout | undefined {
-  const byRest = new Map<string, Map<string, Folder>>();
+  const byRest = new Map<string, PartFolder[]>();
   for (const folder of kids) {
-    const { part, rest } = partName(folder.name) ?? {};
-    if (part === undefined || rest === undefined || !usual(part)) continue;
-    byRest.set(rest, (byRest.get(rest) ?? new Map()).set(part, folder));
+    const { part, rest = "" } = partName(folder.name) ?? {};
+    if (part !== undefined && usual(part))
+      byRest.set(rest, [...(byRest.get(rest) ?? []), { part, folder, label: rest }]);
   }
-  const pairs = [...byRest].filter(([, parts]) => parts.size > 1);
-  const found = pairs.flatMap(([rest, parts]) => [...parts].map(([part, folder]) => ({ part, folder, rest })));
-  const rest = others(
-    kids,
-    found.map(({ folder }) => folder),
-  );
-  if (found.length <= rest.length) return undefined;
-  const flat = pairs.length > 1 && found.every(({ folder }) => !filled(folder).length);
-  return joined(
-    found.map(({ part, folder, rest: label }) => ({ part, folder, ...(flat && { label }) })),
-    rest,
-  );
+  const pairs = [...byRest.values()].filter((found) => new Set(found.map(({ part }) => part)).size > 1);
+  const found = pairs.flat();
+  if (2 * found.length <= kids.length) return undefined;
+  const labelled = pairs.length > 1 && found.every(({ folder }) => !filled(folder).length);
+  return labelled ? { folders: found, notes: [] } : joined(found.map(({ part, folder }) => ({ part, folder })));
 }
 
 /** Several folders may make one part. */
-function joined(folders: PartFolder[], aside: Folder[]): Layout {
+function joined(folders: PartFolder[]): Layout {
   const notes: string[] = [];
   for (const part of new Set(folders.map((folder) => folder.part))) {
     const same = folders.filter((folder) => folder.part === part && folder.label === undefined);
     if (same.length > 1)
       notes.push(`${some(same.map(({ folder }) => folder.path))} are taken together as the part ${part}.`);
   }
-  return { folders, aside, notes };
+  return { folders, notes };
 }
 
 /** `cat/train`, `cat/test`, `dog/train`, … */
@@ -123,13 +112,9 @@ function classesFirst(kids: readonly Folder[]): Layout | undefined {
       `${names(split)} are each split into parts, as for cross-validation. Name one of them: ${split[0]?.path}.`,
     );
   }
-  const rest = others(kids, split);
   const nested = inner.filter(({ folder }) => filled(folder).length > 0 && folder.own < below(folder));
-  if (2 * nested.length <= inner.length) return { folders: inner, aside: rest, notes: [] };
-  return joined(
-    inner.map(({ part, folder }) => ({ part, folder })),
-    rest,
-  ); // sets of their own, with classes inside
+  if (2 * nested.length <= inner.length) return { folders: inner, notes: [] };
+  return joined(inner.map(({ part, folder }) => ({ part, folder }))); // sets of their own, with classes inside
 }
 
 /** `siteA/cat`, `siteA/dog`, `siteB/cat`, `siteB/dog`. */
@@ -140,16 +125,15 @@ function bySameContents(node: Folder): Layout | undefined {
   if (like.length < 2 || 2 * images(like) <= node.total) return undefined;
   const inner = like.flatMap((kid) => [...(contents.get(kid) ?? [])]);
   if (inner.every(isCount) && !like.every(({ name }) => isCount(name))) return undefined; // cat/2023, cat/2024, dog/2023, …
-  const rest = others(kids, like);
   const found = `${names(like)} hold sub-folders of the same names (${some(new Set(inner))})`;
   if (like.length > MOST_PARTS) {
     const notes = [
       `${found}: these are taken for the classes, and each of the ${like.length} is kept on one side of a split.`,
     ];
-    return { folders: like.map((folder) => ({ part: "all", folder, group: folder.name })), aside: rest, notes };
+    return { folders: like.map((folder) => ({ part: "all", folder, group: folder.name })), notes };
   }
   const folders = like.map((folder) => ({ part: looksLike(folder) ?? folder.name.replaceAll("+", "_"), folder }));
-  return { folders, aside: rest, notes: [`${found}: they are taken for parts, and the sub-folders for classes.`] };
+  return { folders, notes: [`${found}: they are taken for parts, and the sub-folders for classes.`] };
 }
 
 /** The part that a name speaks of, among other things: contents have shown that it is a part. */
@@ -207,7 +191,7 @@ function besideClasses(node: Folder): Layout | undefined {
   const notes = [
     `${names(parts)} ${parts.length === 1 ? "is a part" : "are parts"} beside the class folders, which make the part train.`,
   ];
-  return { folders, aside: others(again, parts), notes: parts.length ? notes : [] };
+  return { folders, notes: parts.length ? notes : [] };
 }
 
 /** The one sub-folder that the data set lies in: alone, or beside folders of other things. */
@@ -216,7 +200,7 @@ function within(node: Folder): Layout | undefined {
   const [only] = kids;
   if (kids.length === 1 && only) {
     const part = plainPart(only.name);
-    if (part && node.own < only.total) return { folders: [{ part, folder: only }], aside: [], notes: [] };
+    if (part && node.own < only.total) return { folders: [{ part, folder: only }], notes: [] };
     const found = findParts(only);
     // Where there is nothing to tell apart in it, it is no more than a folder in a folder.
     const [first] = found.folders;
@@ -226,8 +210,7 @@ function within(node: Folder): Layout | undefined {
   const sets = kids.filter((kid) => byName(kid));
   const [set] = sets;
   if (sets.length !== 1 || !set || 2 * set.total <= node.total) return undefined;
-  const found = findParts(set);
-  return { ...found, aside: [...found.aside, ...others(kids, [set])] };
+  return findParts(set);
 }
 
 /** Said because it may surprise: `cat`, `dog`, `test` are three classes. */

@@ -51,6 +51,32 @@ describe("CIFAR-10's binary files", () => {
     expect(splits["test"]?.classes?.slice(8)).toEqual(["8", "9"]);
   });
 
+  it("of CIFAR-100 have a coarse label, and the fine one that counts", async () => {
+    const record = (coarse: number, fine: number) => Buffer.concat([Buffer.of(coarse), batch(fine)]);
+    const names = Array.from({ length: 100 }, (_, i) => `class${i}`).join("\n");
+    const { splits } = await openImages(
+      folderOf("hundred", {
+        "train.bin": Buffer.concat([record(1, 99), record(0, 3)]),
+        "test.bin": record(19, 7),
+        "fine_label_names.txt": names,
+      }),
+    );
+    const { train, test } = splits;
+    expect([train?.length, train?.label(0), train?.label(1), test?.classes?.[test.label(0)]]).toEqual([
+      2,
+      99,
+      3,
+      "class7",
+    ]);
+    const image = await train?.read(1);
+    expect(image && "pixels" in image && [...image.pixels.subarray(-3)]).toEqual([31, 31, 3]);
+  });
+
+  it("a file that is only called like one does not hide a folder's images", async () => {
+    const { splits, notes } = await openImages(folderOf("weights", { "train.bin": "weights", "1.png": "a picture" }));
+    expect([splits["all"]?.length, notes]).toEqual([1, ["1 file that is no image was left out: train.bin."]]);
+  });
+
   it.each<[string, Buffer, RegExp]>([
     ["cut short", batch(1, 2).subarray(0, -1), /no CIFAR-10 file, or cut short: 6145 bytes are no multiple of 3073/],
     ["empty", Buffer.alloc(0), /no CIFAR-10 file/],

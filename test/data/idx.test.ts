@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { openImages } from "../../src/data/open.ts";
 import { UsageError } from "../../src/errors.ts";
 import { scratch } from "../images.ts";
+import { makeTree } from "./trees.ts";
 
 const root = scratch();
 
@@ -57,6 +58,28 @@ describe("IDX files", () => {
     });
     const { splits } = await openImages(join(folder, "test-images-idx3-ubyte"));
     expect([Object.keys(splits), splits["test"]?.label(0)]).toEqual([["test"], 1]);
+  });
+
+  it("that lie there both packed and unpacked count once, wherever they lie", async () => {
+    const files = { "train-images-idx3-ubyte": twoImages, "train-labels-idx1-ubyte": idx([2], [1, 0]) };
+    const packed = Object.fromEntries(Object.entries(files).map(([name, file]) => [`${name}.gz`, gzipSync(file)]));
+    const folder = makeTree(
+      root,
+      Object.fromEntries(Object.entries({ ...files, ...packed }).map(([name, file]) => [`MNIST/raw/${name}`, file])),
+    );
+    const { splits } = await openImages(folder);
+    expect([Object.keys(splits), splits["train"]?.length, splits["train"]?.label(0)]).toEqual([["train"], 2, 1]);
+    const twice = { ...files, "train-images-idx3-ubyte.d/train-images-idx3-ubyte": twoImages };
+    expect((await openImages(makeTree(root, twice))).splits["train"]?.length).toBe(2);
+  });
+
+  it("may have labels of more bytes, and be in a part for validation", async () => {
+    const wide = Buffer.from([0, 0, 12, 1, 0, 0, 0, 2, 0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff]); // 65536, -1
+    const { splits } = await openImages(
+      makeTree(root, { "valid-images.idx3-ubyte": twoImages, "valid-labels.idx1-ubyte": wide }),
+    );
+    const { validation } = splits;
+    expect([validation?.classes, validation?.label(0), validation?.label(1)]).toEqual([["65536"], 0, -1]);
   });
 
   const images = "train-images-idx3-ubyte";

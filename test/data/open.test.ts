@@ -1,10 +1,12 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/data/decode.ts";
 import { openImages } from "../../src/data/open.ts";
 import { UsageError } from "../../src/errors.ts";
 import { makePictures, scratch } from "../images.ts";
+import { parquet } from "./parquet-files.ts";
+import { makeTree } from "./trees.ts";
 
 const root = scratch();
 
@@ -29,9 +31,62 @@ describe("openImages", () => {
     }
   });
 
+  it("opens the folder that one stands in by its name", async () => {
+    await makePictures(join(root, "here"), { count: 1, size: 4 });
+    const before = process.cwd();
+    process.chdir(join(root, "here"));
+    try {
+      expect((await openImages(".")).name).toBe("here");
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  it("of pictures and of files that hold many, takes what there is more of, and names the rest", async () => {
+    const file = parquet({ images: [[1], [2], [3]] });
+    const many = await openImages(makeTree(root, { "data/train.parquet": file, "logo.png": "a" }));
+    expect([Object.keys(many.splits), many.notes]).toEqual([
+      ["train"],
+      ["1 image file beside them was left out: logo.png."],
+    ]);
+    const files = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`${i}.png`, "a picture"]));
+    const few = await openImages(makeTree(root, { ...files, "samples.parquet": file }));
+    expect([few.splits["all"]?.length, few.notes]).toEqual([
+      5,
+      ["1 file that is no image was left out: samples.parquet."],
+    ]);
+  });
+
   it("opens a data set by its name", async () => {
     const { name, splits } = await openImages("emoji");
     expect([name, ...Object.keys(splits)]).toEqual(["emoji", "train", "test"]);
+  });
+
+  const idxImages = Buffer.from([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9]);
+  it.each<[string, string, Buffer]>([
+    ["pictures", "1.png", Buffer.from("a picture")],
+    ["Parquet", "train.parquet", parquet({ images: [[1]] })],
+    ["IDX", "train-images-idx3-ubyte", idxImages],
+    ["CIFAR", "test_batch.bin", Buffer.alloc(3073)],
+  ])("folders of equal %s have pixels of their own, by whatever path", async (_, name, contents) => {
+    const prints = [];
+    const before = process.cwd();
+    for (const folder of [
+      makeTree(root, { [`set/${name}`]: contents }),
+      makeTree(root, { [`set/${name}`]: contents }),
+    ]) {
+      utimesSync(join(folder, "set", name), 1, 1);
+      process.chdir(folder);
+      try {
+        const [near, far] = await Promise.all(["set", join(folder, "set")].map((path) => openImages(path)));
+        const [print, same] = [near, far].map((found) => Object.values(found?.splits ?? {})[0]?.fingerprint);
+        expect(print).toBe(same);
+        prints.push(print);
+      } finally {
+        process.chdir(before);
+      }
+    }
+    expect(new Set(prints).size).toBe(2);
   });
 
   const fails = async (source: string, message: RegExp | string) => {
