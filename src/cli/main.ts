@@ -7,10 +7,14 @@ import { addDemo } from "./demo.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { addLists } from "./lists.ts";
 import { addModels } from "./models.ts";
+import { outliveReaders } from "./output.ts";
 import { addPretrain } from "./pretrain.ts";
 import { addPreview } from "./preview.ts";
 import { addSetup } from "./setup.ts";
+import { outliveTerminal } from "./signals.ts";
 
+outliveReaders();
+outliveTerminal();
 const program = new Command("selfsight")
   .description("Learns visual representations from images without labels, and measures whether that helped.")
   .version(selfsightVersion())

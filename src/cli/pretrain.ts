@@ -19,9 +19,9 @@ export function addPretrain(program: Command): void {
   );
 }
 
-/** Pre-trains with progress on the terminal; SIGINT and SIGTERM save first. */
+/** Pre-trains with progress on the terminal; SIGINT, SIGTERM and SIGHUP save first. */
 export function runPretrain(options: Parameters<typeof pretrain>[0]) {
-  return untilInterrupted(async (signal) => {
+  return untilInterrupted(async ({ signal, saveFirst }) => {
     let progress: ReturnType<typeof progressLine> | undefined;
     const working = workingLine();
     const result = await pretrain(options, {
@@ -29,6 +29,7 @@ export function runPretrain(options: Parameters<typeof pretrain>[0]) {
       onDownload: (line) => process.stderr.write(`${line}\n`),
       onDecode: (done, total) => working.show(`decoding images: ${done} of ${total}`),
       onStart({ folder, images, skipped, heldBack, task, compute }) {
+        saveFirst();
         working.end();
         const notes = [
           skipped && `${skipped} skipped: see skipped.json`,

@@ -1,5 +1,5 @@
 /** `evaluate`: how good are the features of one or several runs, and is that better than no training? */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { ImageSet } from "../data/images.ts";
@@ -8,6 +8,7 @@ import { openPixels, type PixelStore } from "../data/pixels.ts";
 import { labelledParts } from "../data/splits.ts";
 import { onDisk, UsageError, unknownName } from "../errors.ts";
 import { parseOptions } from "../options.ts";
+import { makeFolder } from "../setup/folders.ts";
 import { dispose } from "../torch/scope.ts";
 import { writeJson } from "../train/log.ts";
 import { chooseCompute } from "../train/precision.ts";
@@ -123,7 +124,7 @@ export async function evaluate(options: EvaluateOptions, onProgress?: (what: str
   }
   const rows = measured.map(({ row }) => row);
   const differences = compare(measured, subjects, config.seed);
-  onDisk(`${file} cannot be written`, () => mkdirSync(dirname(file), { recursive: true }));
+  onDisk(`${file} cannot be written`, () => makeFolder(dirname(file)));
   writeJson(file, { images: config.images, options: config, classes, rows, differences });
   return { rows, differences, classes, file };
 }

@@ -1,7 +1,8 @@
 /** Running other programs: find one on PATH, run it with its output kept in a log file. */
 import { spawn } from "node:child_process";
-import { accessSync, constants, createWriteStream, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, createWriteStream, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { makeFolder } from "./folders.ts";
 
 export interface RunOptions {
   /** Appended to: everything the program prints. */
@@ -45,7 +46,7 @@ export function run(program: string, args: readonly string[], options: RunOption
       stdio: ["ignore", "pipe", "pipe"],
       ...(options.timeoutSeconds ? { timeout: options.timeoutSeconds * 1000, killSignal: "SIGKILL" as const } : {}),
     });
-    if (options.log) mkdirSync(dirname(options.log), { recursive: true });
+    if (options.log) makeFolder(dirname(options.log));
     const log = options.log ? createWriteStream(options.log, { flags: "a" }) : undefined;
     log?.write(`\n$ ${[program, ...args].join(" ")}\n`);
     let output = "";
