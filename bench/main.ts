@@ -4,6 +4,7 @@ import { availableParallelism, cpus } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { SelfsightError, unknownName } from "../src/errors.ts";
 import { threads, torchVersion } from "../src/torch/device.ts";
+import { besideOthers } from "./beside-others.ts";
 import { decode } from "./decode.ts";
 import { opCall } from "./op-call.ts";
 import { pretrainFromJpeg } from "./pretrain-from-jpeg.ts";
@@ -19,6 +20,7 @@ const benches: Record<string, (context: Context) => Promise<Row[]>> = {
   "pretrain-from-jpeg": pretrainFromJpeg,
   "op-call": opCall,
   decode,
+  "beside-others": besideOthers,
 };
 
 interface Flags {
