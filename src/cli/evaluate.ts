@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { UsageError } from "../errors.ts";
 import { type EvaluateOptions, type Evaluation, evaluate, evaluateOptions } from "../evaluate/evaluate.ts";
 import { resultTable } from "../report/table.ts";
 import { verdict } from "../report/verdict.ts";
@@ -10,6 +11,12 @@ export function addEvaluate(program: Command): void {
     .description("measure encoders on labelled images, beside the same networks untrained and raw pixels")
     .argument("<runs-and-images...>", "run folders of pretrain, then the labelled images");
   addFlags(command, evaluateOptions, ["runs", "images"]).action(async (places: string[], flags: object) => {
+    if (places.length < 2) {
+      throw new UsageError(
+        `Expected one run folder or more, and then the labelled images; got only "${places[0]}". ` +
+          "Try: selfsight evaluate runs/mine path/to/labelled/photos",
+      );
+    }
     const result = await runEvaluate({ ...flags, runs: places.slice(0, -1), images: places.at(-1) ?? "" });
     for (const difference of result.differences) process.stdout.write(`${verdict(difference)}\n`);
     process.stdout.write(`${result.file}\n`);

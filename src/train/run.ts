@@ -144,10 +144,14 @@ export function resumedOptions(folder: string, given: PretrainOptions): Pretrain
 export function readConfig(folder: string): PretrainConfig {
   const { config } = runFiles(folder);
   if (!existsSync(config)) throw new UsageError(`${folder} is not a run folder: it has no config.yaml.`);
+  const text = onDisk(`${config} cannot be read`, () => readFileSync(config, "utf8"));
   try {
-    return parseOptions(pretrainOptions, parse(readFileSync(config, "utf8")) as object);
+    return parseOptions(pretrainOptions, parse(text) as object, "setting");
   } catch (cause) {
-    throw new SelfsightError(`${config} cannot be read: ${(cause as Error).message}`, { cause });
+    const reasons = (cause as Error).message.replace(/:$/gm, "");
+    throw new SelfsightError(`${config} cannot be used. ${reasons}\nMend it, or train anew with another --out.`, {
+      cause,
+    });
   }
 }
 

@@ -95,7 +95,11 @@ describe("wrong usage ends with 2, a message and no stack", () => {
     ["no command", () => ["pretrian"], /unknown command 'pretrian'[\s\S]*Did you mean pretrain/],
     ["an unknown flag", () => ["pretrain", images, "--epoch", "3"], /unknown option '--epoch'[\s\S]*--epochs/],
     ["no images", () => ["pretrain"], /missing required argument 'images'/],
-    ["a number that is none", () => ["pretrain", images, "--epochs", "many"], /epochs.*expected number/],
+    [
+      "a number that is none",
+      () => ["pretrain", images, "--epochs", "many"],
+      /^--epochs: expected a number above 0; got "many"$/m,
+    ],
     ["an option of the task that is none", () => ["pretrain", images, "angels=4"], /Did you mean "angles"/],
     ["words that are no key=value", () => ["pretrain", images, "angles"], /Expected key=value, got "angles"/],
     ["a data set's misspelt name", () => ["pretrain", "clotihng"], /Did you mean "clothing"\? Known data sets/],
