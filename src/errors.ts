@@ -36,7 +36,8 @@ export function diskError(cause: unknown, what = refused(cause)): SelfsightError
   const { code = "", message, syscall } = cause as NodeJS.ErrnoException;
   if (!/^(E[A-Z\d]+|ERR_FS_\w+)$/.test(code)) return undefined;
   const full = fullDisks[code];
-  if (full) return new SelfsightError(`The disk is full: ${what}${full}. Make room and try again.`, { cause });
+  if (full !== undefined)
+    return new SelfsightError(`The disk is full: ${what}${full}. Make room and try again.`, { cause });
   const [reason, remedy] = refusals[code] ?? [];
   if (!reason && syscall === undefined && !code.startsWith("ERR_FS")) return undefined;
   return new SelfsightError(`${what}: ${reason ? `${reason} (${code})` : message}. ${remedy ?? ELSEWHERE}`, { cause });

@@ -45,6 +45,7 @@ export function parseOptions<Schema extends z.ZodObject>(
       return issue.keys.map((key) => ({ path: [], text: unknownKey(what, key, known) }));
     }
     const { path, type, value } = follow(issue.path.map(String), schema, given);
+    if (!path.length) return [{ path, text: `expected options by name; got ${shown(value)}` }];
     const expected = issue.code === "custom" ? "" : expectation(type);
     return [{ path, text: expected ? `expected ${expected}; got ${shown(value)}` : issue.message }];
   });

@@ -3,6 +3,7 @@ import { UsageError } from "../errors.ts";
 import { type EvaluateOptions, type Evaluation, evaluate, evaluateOptions } from "../evaluate/evaluate.ts";
 import { resultTable } from "../report/table.ts";
 import { verdict } from "../report/verdict.ts";
+import { cut } from "../setup/terminal.ts";
 import { addFlags } from "./flags.ts";
 
 export function addEvaluate(program: Command): void {
@@ -25,9 +26,10 @@ export function addEvaluate(program: Command): void {
 
 /** Evaluates with progress on stderr and the table on stdout. */
 export async function runEvaluate(options: EvaluateOptions): Promise<Evaluation> {
-  const { isTTY } = process.stderr;
-  const result = await evaluate(options, (what) => process.stderr.write(isTTY ? `\r\x1b[K${what}` : `${what}\n`));
-  if (isTTY) process.stderr.write("\r\x1b[K");
-  process.stdout.write(`${resultTable(result.rows, process.stdout, result.differences)}\n`);
+  const { stdout, stderr } = process;
+  const show = (what: string) =>
+    stderr.write(stderr.isTTY ? `\r\x1b[K${cut(what, (stderr.columns || 120) - 1)}` : `${what}\n`);
+  const result = await evaluate(options, show).finally(() => stderr.isTTY && stderr.write("\r\x1b[K"));
+  stdout.write(`${resultTable(result.rows, stdout, result.differences)}\n`);
   return result;
 }

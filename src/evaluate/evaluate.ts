@@ -1,14 +1,13 @@
 /** `evaluate`: how good are the features of one or several runs, and is that better than no training? */
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import type { ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { openPixels, type PixelStore } from "../data/pixels.ts";
 import { labelledParts } from "../data/splits.ts";
-import { onDisk, UsageError, unknownName } from "../errors.ts";
+import { UsageError, unknownName } from "../errors.ts";
 import { parseOptions } from "../options.ts";
-import { makeFolder } from "../setup/folders.ts";
 import { dispose } from "../torch/scope.ts";
 import { writeJson } from "../train/log.ts";
 import { chooseCompute } from "../train/precision.ts";
@@ -16,6 +15,7 @@ import { compare, type Measured } from "./compare.ts";
 import { byClass, drawLabels } from "./draws.ts";
 import type { LayerFeatures } from "./features.ts";
 import { protocolEntry, protocols } from "./index.ts";
+import { claimResultFile } from "./place.ts";
 import type { Labelled, Protocol } from "./protocol.ts";
 import type { Difference, ResultRow } from "./result.ts";
 import { bootstrapMean } from "./statistics.ts";
@@ -85,7 +85,7 @@ export async function evaluate(options: EvaluateOptions, onProgress?: (what: str
   const subjects: Subject[] = [];
   for (const run of config.runs) subjects.push(...subjectsOf(run, subjects));
   subjects.push(pixelSubject(Math.min(...subjects.map(({ imageSize }) => imageSize))));
-  const file = resultFile(config.runs[0] as string, config.name);
+  const wanted = resultFile(config.runs[0] as string, config.name);
   const { train, test, classes } = labelledParts(await openImages(config.images, { say: onProgress }), config);
   refuseSingles(train);
 
@@ -124,7 +124,7 @@ export async function evaluate(options: EvaluateOptions, onProgress?: (what: str
   }
   const rows = measured.map(({ row }) => row);
   const differences = compare(measured, subjects, config.seed);
-  onDisk(`${file} cannot be written`, () => makeFolder(dirname(file)));
+  const file = claimResultFile(wanted);
   writeJson(file, { images: config.images, options: config, classes, rows, differences });
   return { rows, differences, classes, file };
 }

@@ -7,8 +7,10 @@ import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { onDisk } from "../errors.ts";
 import { isAlive, ownMark, type ProcessMark } from "./alive.ts";
 import { makeFolder } from "./folders.ts";
+import { cacheDir } from "./paths.ts";
 
 /** Who holds a lock. */
 export interface Holder extends ProcessMark {
@@ -28,7 +30,8 @@ const ownSigns = new Set<string>();
 
 /** Runs `work` while holding the lock; waits, after calling `waiting` once, while another holds it. */
 export async function withLock<T>(file: string, waiting: () => void, work: () => Promise<T>): Promise<T> {
-  makeFolder(dirname(file));
+  const hint = file.startsWith(cacheDir()) ? " (SELFSIGHT_CACHE names another folder for the cache)" : "";
+  onDisk(`${dirname(file)} cannot be made${hint}`, () => makeFolder(dirname(file)));
   for (let first = true; ; first = false) {
     const release = await takeLock(file);
     if (typeof release !== "function") {

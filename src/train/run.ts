@@ -6,7 +6,7 @@ import { MEAN, STD } from "../augment/normalise.ts";
 import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import type { Encoder } from "../models/model.ts";
-import { parseOptions } from "../options.ts";
+import { OptionsError, parseOptions } from "../options.ts";
 import { makeFolder, removeEmpty } from "../setup/folders.ts";
 import { type Holder, isSign, lockHolder, takeLock } from "../setup/lock.ts";
 import { loadState, saveState } from "./checkpoint.ts";
@@ -148,8 +148,9 @@ export function readConfig(folder: string): PretrainConfig {
   try {
     return parseOptions(pretrainOptions, parse(text) as object, "setting");
   } catch (cause) {
-    const reasons = (cause as Error).message.replace(/:$/gm, "");
-    throw new SelfsightError(`${config} cannot be used. ${reasons}\nMend it, or train anew with another --out.`, {
+    const { message } = cause as Error;
+    const reason = cause instanceof OptionsError ? message : message.split(/:?\n/)[0]; // yaml adds a picture of the place
+    throw new SelfsightError(`${config} cannot be used: ${reason}\nMend it, or train anew with another --out.`, {
       cause,
     });
   }
