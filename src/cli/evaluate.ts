@@ -3,7 +3,7 @@ import { UsageError } from "../errors.ts";
 import { type EvaluateOptions, type Evaluation, evaluate, evaluateOptions } from "../evaluate/evaluate.ts";
 import { resultTable } from "../report/table.ts";
 import { verdict } from "../report/verdict.ts";
-import { cut } from "../setup/terminal.ts";
+import { cut, wrap } from "../setup/terminal.ts";
 import { addFlags } from "./flags.ts";
 
 export function addEvaluate(program: Command): void {
@@ -19,7 +19,9 @@ export function addEvaluate(program: Command): void {
       );
     }
     const result = await runEvaluate({ ...flags, runs: places.slice(0, -1), images: places.at(-1) ?? "" });
-    for (const difference of result.differences) process.stdout.write(`${verdict(difference)}\n`);
+    const columns = process.stdout.columns || Number.POSITIVE_INFINITY;
+    for (const difference of result.differences)
+      process.stdout.write(`${wrap(verdict(difference), columns).join("\n")}\n`);
     process.stdout.write(`${result.file}\n`);
   });
 }

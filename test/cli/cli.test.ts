@@ -134,6 +134,23 @@ test.skipIf(process.getuid?.() === 0)(
   },
 );
 
+test("evaluate wants runs and images, and says so", async () => {
+  const { code, stderr } = await selfsight(["evaluate", "runs/mine"]);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^Expected one run folder.*got only "runs\/mine"/)]);
+});
+
+test("what cannot be written ends in one sentence, not in a stack", async () => {
+  const file = join(folder, "in-the-way");
+  writeFileSync(file, "");
+  const refused = await selfsight(["evaluate", join(file, "run"), images]);
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/is not a run folder/)]);
+  const previewed = await selfsight(["preview", images, ...small.slice(0, -2), "--out", join(file, "p.png")]);
+  expect(previewed.stderr).toMatch(
+    /p\.png cannot be written: a part of the path is a file, not a folder \(ENOTDIR\)\./,
+  );
+  expect([previewed.code, previewed.stderr]).toEqual([1, expect.not.stringMatching(/defect|^\s+at /m)]);
+});
+
 test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to go on, and exits with 130", async (signal) => {
   const out = join(folder, signal);
   let sent = false;
