@@ -23,8 +23,10 @@ export const runFiles = (folder: string) => ({
   encoderConfig: join(folder, "config.json"),
   samples: join(folder, "samples"),
   skipped: join(folder, "skipped.json"),
-  lock: join(folder, "lock"),
 });
+
+/** Whoever trains in a run folder holds this lock. */
+export const lockOf = (folder: string): string => join(folder, "lock");
 
 /** Characters of the images' name that a run folder is called by: file systems take 255 bytes in all. */
 const NAME_LENGTH = 50;
@@ -43,16 +45,16 @@ export function defaultRunFolder({ images, task, model }: { images: string; task
  * @throws UsageError when it exists and is not to be resumed, is to be resumed and has no checkpoint, or is in use
  */
 export function checkRunFolder(folder: string, resume: boolean): void {
-  const stats = onDisk(`${folder} cannot be used`, () => statSync(folder, { throwIfNoEntry: false }));
+  const stats = onDisk(`${folder} cannot be made`, () => statSync(folder, { throwIfNoEntry: false }));
   if (stats && !stats.isDirectory()) throw new UsageError(`${folder} is a file. Choose another folder with --out.`);
-  const holder = stats && onDisk(`${folder} cannot be read`, () => lockHolder(runFiles(folder).lock));
+  const holder = stats && onDisk(`${folder} cannot be read`, () => lockHolder(lockOf(folder)));
   if (holder) throw inUse(folder, holder);
   checkState(folder, resume);
 }
 
 /** Whether there is a run to go on with, or none in the way. */
 function checkState(folder: string, resume: boolean): void {
-  const { checkpoint, config, lock } = runFiles(folder);
+  const { checkpoint, config } = runFiles(folder);
   const saved = existsSync(checkpoint);
   if (resume && !saved) {
     const begun = existsSync(config) ? " Delete it, and start anew without --resume." : "";
@@ -60,7 +62,7 @@ function checkState(folder: string, resume: boolean): void {
   }
   if (resume || !existsSync(folder)) return;
   const names = onDisk(`${folder} cannot be read`, () => readdirSync(folder));
-  if (names.every((name) => isSign(lock, name))) return;
+  if (names.every((name) => isSign(lockOf(folder), name))) return;
   const remedy = saved ? "Go on with it by --resume" : "Delete it";
   throw new UsageError(`${folder} exists and is never overwritten. ${remedy}, or choose another folder with --out.`);
 }
@@ -73,7 +75,7 @@ function checkState(folder: string, resume: boolean): void {
 export async function holdRunFolder(folder: string, resume: boolean): Promise<() => void> {
   const made = onDisk(`${folder} cannot be made`, () => makeFolder(folder));
   try {
-    const release = await takeLock(runFiles(folder).lock).catch((error) =>
+    const release = await takeLock(lockOf(folder)).catch((error) =>
       onDisk(`${folder} cannot be written to`, () => {
         throw error;
       }),

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.ts";
 import { ownMark } from "../../src/setup/alive.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
-import { defaultRunFolder, runFiles } from "../../src/train/run.ts";
+import { defaultRunFolder, lockOf, runFiles } from "../../src/train/run.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 import { smallRun } from "../small-run.ts";
@@ -63,7 +63,7 @@ test("a killed run leaves its lock, and can be gone on with all the same", async
   const hooks = { signal: stop.signal, onStart: () => stop.abort() };
   await expect(pretrain({ ...small, epochs: 2, out }, hooks)).rejects.toThrow(InterruptedError);
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
-  const sign = `${runFiles(out).lock}.${child.pid}-${ownMark().place}-0-0123abcd-here`;
+  const sign = `${lockOf(out)}.${child.pid}-${ownMark().place}-0-0123abcd-here`;
   writeFileSync(sign, "");
   await expect(pretrain({ ...small, out, resume: true })).rejects.toThrow(`process ${child.pid} trains there`);
   const ended = new Promise((resolve) => child.on("close", resolve));
@@ -76,14 +76,14 @@ test("a killed run leaves its lock, and can be gone on with all the same", async
 test("a run killed before its first step is in nobody's way", async () => {
   const out = join(folder, "early");
   mkdirSync(out);
-  writeFileSync(`${runFiles(out).lock}.2147483646-${ownMark().place}-0-0123abcd-here`, "");
+  writeFileSync(`${lockOf(out)}.2147483646-${ownMark().place}-0-0123abcd-here`, "");
   expect(await pretrain({ ...small, out })).toMatchObject({ steps: 2 });
 });
 
 test("a lock of another machine is never taken over: the message says what to delete", async () => {
   const out = join(folder, "shared");
   mkdirSync(out);
-  const sign = `${runFiles(out).lock}.12-00000000-0-0123abcd-node-7.cluster`;
+  const sign = `${lockOf(out)}.12-00000000-0-0123abcd-node-7.cluster`;
   writeFileSync(sign, "");
   await expect(pretrain({ ...small, out })).rejects.toThrow(/process 12 of the .* "node-7\.cluster".*delete .*node-7/);
   rmSync(sign);
