@@ -23,6 +23,9 @@ const benches: Record<string, (context: Context) => Promise<Row[]>> = {
   "beside-others": besideOthers,
 };
 
+/** What compares us with ourselves alone, and needs no Python. */
+const withoutPeer = new Set(["beside-others"]);
+
 interface Flags {
   json?: string;
   python?: string;
@@ -33,7 +36,8 @@ interface Flags {
 async function run(names: string[], flags: Flags): Promise<void> {
   const chosen = names.length ? names : Object.keys(benches);
   for (const name of chosen) if (!Object.hasOwn(benches, name)) throw unknownName("bench", name, Object.keys(benches));
-  const python = await findPython(flags.python);
+  const alone = chosen.every((name) => withoutPeer.has(name));
+  const python = alone ? { path: "python3", torch: "not used" } : await findPython(flags.python);
   const say = (line: string) => process.stderr.write(`${line}\n`);
   threads(flags.threads);
   say(`ours: libtorch ${torchVersion()}, Node ${process.version}; peer: torch ${python.torch} of ${python.path}`);
