@@ -116,7 +116,8 @@ function inWords(json: Json, several: boolean): string {
     case "object":
       return several ? "JSON objects" : "a JSON object";
     case "string":
-      if (json.pattern === "^[\\w.-]+$") return "letters, digits, dots, dashes and underscores";
+      if (json.pattern === "^(?!\\.+$)[\\w.-]+$")
+        return "letters, digits, dots, dashes and underscores, not dots alone";
       return json.pattern ? `text that matches ${json.pattern}` : several ? "names" : "text";
     default:
       return "";

@@ -1,5 +1,5 @@
 /** What is measured: trained encoders, each beside itself untrained, and the pixels. */
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import type { PixelStore } from "../data/pixels.ts";
 import { createEncoder } from "../models/index.ts";
 import { manualSeed } from "../torch/random.ts";
@@ -27,7 +27,7 @@ export const PIXELS = "pixels 32×32";
 export function subjectsOf(folder: string, others: readonly Subject[]): Subject[] {
   const config = finishedConfig(folder);
   const recipe = JSON.stringify({ ...config, seed: 0, out: "" });
-  const name = unique(basename(folder), new Set(others.map((other) => other.name)));
+  const name = unique(basename(resolve(folder)), new Set(others.map((other) => other.name)));
   const { model, width, stem, seed, imageSize } = config;
   const start = JSON.stringify({ model, width, stem, seed, imageSize });
   const known = others.find((other) => other.start === start);

@@ -54,6 +54,14 @@ describe("a complaint names the flag as it was typed", () => {
     );
   });
 
+  test("of names, which lead nowhere else", () => {
+    for (const name of ["..", ".", "a/b"])
+      expect(typed(["--name", name], evaluateOptions)).toMatch(
+        /^--name: expected letters, digits, .*not dots alone; got/,
+      );
+    expect(typed(["--name", "v1.2"], evaluateOptions)).toMatchObject({ name: "v1.2" });
+  });
+
   test("and of what a task takes, its own words", () => {
     const wrong = new OptionsError("option of rotation", [{ path: ["angles"], text: "expected 2, 4 or 8; got 3" }]);
     expect(complaint(wrong)).toBe("angles (option of rotation): expected 2, 4 or 8; got 3");
