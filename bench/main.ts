@@ -4,6 +4,7 @@ import { availableParallelism, cpus } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { SelfsightError, unknownName } from "../src/errors.ts";
 import { threads, torchVersion } from "../src/torch/device.ts";
+import { besideOthers } from "./beside-others.ts";
 import { decode } from "./decode.ts";
 import { opCall } from "./op-call.ts";
 import { pretrainFromJpeg } from "./pretrain-from-jpeg.ts";
@@ -19,7 +20,11 @@ const benches: Record<string, (context: Context) => Promise<Row[]>> = {
   "pretrain-from-jpeg": pretrainFromJpeg,
   "op-call": opCall,
   decode,
+  "beside-others": besideOthers,
 };
+
+/** What compares us with ourselves alone, and needs no Python. */
+const withoutPeer = new Set(["beside-others"]);
 
 interface Flags {
   json?: string;
@@ -31,7 +36,8 @@ interface Flags {
 async function run(names: string[], flags: Flags): Promise<void> {
   const chosen = names.length ? names : Object.keys(benches);
   for (const name of chosen) if (!Object.hasOwn(benches, name)) throw unknownName("bench", name, Object.keys(benches));
-  const python = await findPython(flags.python);
+  const alone = chosen.every((name) => withoutPeer.has(name));
+  const python = alone ? { path: "python3", torch: "not used" } : await findPython(flags.python);
   const say = (line: string) => process.stderr.write(`${line}\n`);
   threads(flags.threads);
   say(`ours: libtorch ${torchVersion()}, Node ${process.version}; peer: torch ${python.torch} of ${python.path}`);

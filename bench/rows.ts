@@ -2,8 +2,8 @@
 import Table from "cli-table3";
 import { median } from "simple-statistics";
 
-/** `s` and `ns/call` are better when smaller, `images/s` when larger. */
-export type Unit = "images/s" | "ns/call" | "s";
+/** `s` and `ns/call` are better when smaller, `images/s` and `steps/s` when larger. */
+export type Unit = "images/s" | "steps/s" | "ns/call" | "s";
 
 export interface Row {
   bench: string;
@@ -19,7 +19,7 @@ export interface Row {
 /** The row of a case from the measurements of its rounds. */
 export function toRow(bench: string, name: string, unit: Unit, ours: readonly number[], peer: readonly number[]): Row {
   const [a, b] = [median([...ours]), median([...peer])];
-  return { bench, case: name, ours: a, peer: b, unit, ratio: unit === "images/s" ? a / b : b / a };
+  return { bench, case: name, ours: a, peer: b, unit, ratio: unit.endsWith("s/s") ? a / b : b / a };
 }
 
 export function table(rows: readonly Row[]): string {

@@ -19,29 +19,80 @@ export class InterruptedError extends SelfsightError {
 }
 
 /**
- * Runs what touches files; what the file system refuses becomes an error with the remedy.
+ * Runs what touches files; what the system refuses becomes an error with the remedy.
  * @param what could not be done, as the beginning of a sentence: "runs/a cannot be written"
  */
 export function onDisk<Result>(what: string, body: () => Result): Result {
   try {
     return body();
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const remedy = code === undefined ? undefined : remedies[code];
-    if (!remedy) throw cause;
-    throw new SelfsightError(remedy(what, message), { cause });
+    throw diskError(cause, what) ?? cause;
   }
 }
 
-const full = (what: string) => `The disk is full: ${what}. Make room and try again.`;
-const denied = (what: string, reason: string) => `${what}: ${reason}. Check the permissions, or choose another place.`;
-const remedies: Readonly<Record<string, (what: string, reason: string) => string>> = {
-  ENOSPC: full,
-  EDQUOT: full,
-  EACCES: denied,
-  EPERM: denied,
-  EROFS: denied,
-  ENOTDIR: denied,
+/** What the system refused, as an error with the remedy; undefined for an error of another kind. */
+export function diskError(cause: unknown, what = refused(cause)): SelfsightError | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  const { code = "", message, syscall } = cause as NodeJS.ErrnoException;
+  if (!/^(E[A-Z\d]+|ERR_FS_\w+)$/.test(code)) return undefined;
+  const full = fullDisks[code];
+  if (full !== undefined)
+    return new SelfsightError(`The disk is full: ${what}${full}. Make room and try again.`, { cause });
+  const [reason, remedy] = refusals[code] ?? [];
+  if (!reason && syscall === undefined && !code.startsWith("ERR_FS")) return undefined;
+  return new SelfsightError(`${what}: ${reason ? `${reason} (${code})` : message}. ${remedy ?? ELSEWHERE}`, { cause });
+}
+
+const ELSEWHERE = "Check the path, or choose another place.";
+const fullDisks: Readonly<Record<string, string>> = { ENOSPC: "", EDQUOT: " (this user's share of it is used up)" };
+const PERMISSIONS = "Check the permissions, or choose another place.";
+const refusals: Readonly<Record<string, readonly [reason: string, remedy?: string]>> = {
+  EACCES: ["permission denied", PERMISSIONS],
+  EPERM: ["it is not permitted", PERMISSIONS],
+  EROFS: ["the file system can only be read", "Choose another place."],
+  ENOENT: ["there is no such file or folder, and none can be made there"],
+  ENOTDIR: ["a part of the path is a file, not a folder"],
+  EISDIR: ["it is a folder, not a file"],
+  ERR_FS_EISDIR: ["it is a folder, not a file"],
+  EEXIST: ["something of that name is there already, perhaps a link that leads nowhere"],
+  ENOTEMPTY: ["the folder is not empty"],
+  ELOOP: ["its links lead in a circle"],
+  ENAMETOOLONG: ["the name is too long"],
+  EINVAL: ["the file system does not take that"],
+  EXDEV: ["it would have to move to another disk"],
+  EBUSY: ["another program uses it", "Close that, and try again."],
+  ETXTBSY: ["another program uses it", "Close that, and try again."],
+  EIO: ["the disk, or the connection to it, has failed", "Check the disk, or choose another place."],
+  ESTALE: ["the network disk no longer knows it", "Try again, or choose another place."],
+  EMFILE: ["too many files are open", "Raise the limit (ulimit -n) and try again."],
+  ENFILE: ["too many files are open on this machine", "Close other programs and try again."],
+  ENOMEM: ["memory has run out", "Close other programs and try again."],
+  EFBIG: ["the file would be larger than the file system or a limit (ulimit -f) allows"],
+};
+
+/** What could not be done, from the error alone. */
+function refused(cause: unknown): string {
+  const { path, syscall = "" } = cause as NodeJS.ErrnoException;
+  return `${path ?? "A file"} cannot be ${verbs[syscall] ?? "used"}`;
+}
+
+const verbs: Readonly<Record<string, string>> = {
+  open: "opened",
+  read: "read",
+  readlink: "read",
+  opendir: "read",
+  scandir: "read",
+  write: "written",
+  fsync: "written",
+  ftruncate: "written",
+  mkdir: "made",
+  mkdtemp: "made",
+  rename: "renamed",
+  link: "made",
+  copyfile: "copied",
+  unlink: "removed",
+  rm: "removed",
+  rmdir: "removed",
 };
 
 /** The candidate nearest to `name` by edit distance, if near enough to be a slip of the finger. */

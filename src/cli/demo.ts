@@ -12,7 +12,6 @@ import { runReport } from "../report/run.ts";
 import { replaceFile } from "../train/log.ts";
 import { builtInImages, type DemoImages, labelsPerClass, ownImages } from "./demo-images.ts";
 import { runPretrain } from "./pretrain.ts";
-import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
 
 /** Decoding, measuring and the report take about this long on two cores. */
@@ -54,18 +53,16 @@ function opening({ collection, what, fair }: DemoImages, minutes: number, labell
 async function measure({ images }: DemoImages, labels: number, out: string): Promise<void> {
   say(`\n2. Measuring, with ${labels} labels for each class`);
   const working = workingLine();
-  const evaluation = await untilInterrupted((signal) =>
-    evaluate(
-      {
-        runs: [out],
-        images,
-        protocol: ["linear", "knn"],
-        protocolOptions: { knn: { neighbours: [{ k: 20, temperature: 0.07 }] } },
-        labelsPerClass: [labels],
-      },
-      { signal, onProgress: (what) => working.show(what) },
-    ).finally(() => working.end()),
-  );
+  const evaluation = await evaluate(
+    {
+      runs: [out],
+      images,
+      protocol: ["linear", "knn"],
+      protocolOptions: { knn: { neighbours: [{ k: 20, temperature: 0.07 }] } },
+      labelsPerClass: [labels],
+    },
+    { onProgress: (what) => working.show(what) },
+  ).finally(() => working.end());
   for (const note of evaluation.notes) say(note);
   const find = (protocol: string, kind: Difference["baselineKind"]) => {
     const found = evaluation.differences.find((one) => one.protocol === protocol && one.baselineKind === kind);

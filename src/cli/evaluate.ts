@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { UsageError } from "../errors.ts";
 import { type Evaluation, evaluate } from "../evaluate/evaluate.ts";
 import { type EvaluateOptions, evaluateOptions } from "../evaluate/options.ts";
 import { resultTable } from "../report/table.ts";
 import { verdict } from "../report/verdict.ts";
+import { cut, wrap } from "../setup/terminal.ts";
 import { addFlags } from "./flags.ts";
 
 export function addEvaluate(program: Command): void {
@@ -11,19 +13,27 @@ export function addEvaluate(program: Command): void {
     .description("measure encoders on labelled images, beside the same networks untrained and raw pixels")
     .argument("<runs-and-images...>", "run folders of pretrain, then the labelled images");
   addFlags(command, evaluateOptions, ["runs", "images"]).action(async (places: string[], flags: object) => {
+    if (places.length < 2) {
+      throw new UsageError(
+        `Expected one run folder or more, and then the labelled images; got only "${places[0]}". ` +
+          "Try: selfsight evaluate runs/mine path/to/labelled/photos",
+      );
+    }
     const result = await runEvaluate({ ...flags, runs: places.slice(0, -1), images: places.at(-1) ?? "" });
-    for (const difference of result.differences) process.stdout.write(`${verdict(difference)}\n`);
+    const columns = process.stdout.columns || Number.POSITIVE_INFINITY;
+    for (const difference of result.differences)
+      process.stdout.write(`${wrap(verdict(difference), columns).join("\n")}\n`);
     process.stdout.write(`${result.file}\n`);
   });
 }
 
 /** Evaluates with progress on stderr and the table on stdout. */
 export async function runEvaluate(options: EvaluateOptions): Promise<Evaluation> {
-  const { isTTY } = process.stderr;
-  const onProgress = (what: string) => process.stderr.write(isTTY ? `\r\x1b[K${what}` : `${what}\n`);
-  const result = await evaluate(options, { onProgress });
-  if (isTTY) process.stderr.write("\r\x1b[K");
-  for (const note of result.notes) process.stderr.write(`${note}\n`);
-  process.stdout.write(`${resultTable(result.rows, process.stdout, result.differences)}\n`);
+  const { stdout, stderr } = process;
+  const onProgress = (what: string) =>
+    stderr.write(stderr.isTTY ? `\r\x1b[K${cut(what, (stderr.columns || 120) - 1)}` : `${what}\n`);
+  const result = await evaluate(options, { onProgress }).finally(() => stderr.isTTY && stderr.write("\r\x1b[K"));
+  for (const note of result.notes) stderr.write(`${note}\n`);
+  stdout.write(`${resultTable(result.rows, stdout, result.differences)}\n`);
   return result;
 }

@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
+import { expectation, type OptionsError } from "../options.ts";
 
 type Shape = Readonly<Record<string, z.ZodType>>;
 
@@ -10,7 +11,7 @@ export function addFlags(command: Command, schema: z.ZodObject, except: readonly
   for (const [name, type] of Object.entries(schema.shape as Shape)) {
     if (except.includes(name)) continue;
     const { inner, fallback } = unwrap(type);
-    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const flag = kebab(name);
     const help = [type.description ?? inner.description, fallback === undefined ? "" : `(default: ${show(fallback)})`]
       .filter(Boolean)
       .join(" ");
@@ -19,10 +20,24 @@ export function addFlags(command: Command, schema: z.ZodObject, except: readonly
       if (fallback !== false) command.addOption(new Option(`--no-${flag}`, fallback === true ? help : undefined));
     } else
       command.addOption(
-        new Option(`--${flag} <${placeholder(inner)}>`, help).argParser((text) => parseValue(text, inner)),
+        new Option(`--${flag} <${placeholder(inner)}>`, help).argParser((text, before: unknown) => {
+          refuseNoValue(flag, text, inner);
+          const value = parseValue(text, inner);
+          return Array.isArray(value) && Array.isArray(before) ? [...before, ...value] : value;
+        }),
       );
   }
   return command;
+}
+
+/** What is wrong with options, by the flags that the user typed. */
+export function complaint(error: OptionsError): string {
+  const { what } = error;
+  return error.describe(([name = "", ...rest]) => {
+    if (what !== "option") return `${[name, ...rest].join(".")} (${what})`;
+    if (name === "images" || name === "runs") return `<${name}>`;
+    return [`--${kebab(name)}`, ...rest].join(".");
+  });
 }
 
 /** `key=value` words to an object; values as in JSON where they are, text otherwise. */
@@ -30,19 +45,48 @@ export function parsePairs(words: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     words.map((word) => {
       const [, key, value] = /^([\w.-]+)=(.*)$/s.exec(word) ?? [];
-      if (key === undefined || value === undefined) throw new UsageError(`Expected key=value, got "${word}".`);
+      if (key === undefined || value === undefined)
+        throw new UsageError(`Expected key=value, got "${word}". Only the task's own options follow the images.`);
       return [key, parseLoose(value)];
     }),
   );
 }
 
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** An empty value is mostly a variable of the shell that is not set; a value like a flag, a value that was left out. */
+function refuseNoValue(flag: string, text: string, type: z.ZodType): void {
+  if (text.trim() && !/^--[a-z]/.test(text)) return;
+  const got = text.trim()
+    ? `the flag ${text} (for a file of that name: ./${text})`
+    : "nothing (an empty word; perhaps a variable of the shell is not set)";
+  throw new UsageError(`--${flag}: expected ${expectation(type) || "a value"}; got ${got}`);
+}
+
 function parseValue(text: string, type: z.ZodType): unknown {
   if (type instanceof z.ZodArray)
     return text.split(",").map((part) => parseValue(part.trim(), type.element as z.ZodType));
-  return type instanceof z.ZodString || type instanceof z.ZodEnum ? text : parseLoose(text);
+  if (type instanceof z.ZodEnum) return spelling(text, type.options);
+  return type instanceof z.ZodString ? text : parseLoose(text);
 }
 
+/** Other names of precisions. */
+const spellings: Readonly<Record<string, string>> = {
+  fp32: "f32",
+  float32: "f32",
+  float: "f32",
+  bfloat16: "bf16",
+};
+
+/** One of the names in capitals, or in another usual spelling, is meant as what there is. */
+function spelling(text: string, names: readonly unknown[]): string {
+  const lower = text.trim().toLowerCase();
+  return [lower, spellings[lower] ?? ""].find((name) => names.includes(name)) ?? text;
+}
+
+/** Numbers as people write them, other values as in JSON where they are, text otherwise. */
 function parseLoose(text: string): unknown {
+  if (/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(text)) return Number(text);
   try {
     return JSON.parse(text);
   } catch {

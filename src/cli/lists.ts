@@ -3,15 +3,14 @@ import { z } from "zod";
 import { datasets } from "../data/datasets.ts";
 import { tasks } from "../tasks/index.ts";
 import type { Task } from "../tasks/task.ts";
+import { print } from "./output.ts";
 
 export function addLists(program: Command): void {
   const list = (name: string, description: string, lines: () => string[]) =>
     program
       .command(name)
       .description(description)
-      .action(() => {
-        process.stdout.write(`${lines().join("\n")}\n`);
-      });
+      .action(() => print(lines().join("\n")));
   list("tasks", "the pretext tasks, with their options and papers", () =>
     Object.entries(tasks).flatMap(([name, task]) => [
       `${name.padEnd(16)} ${task.title}  ${task.paper}`,

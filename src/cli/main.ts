@@ -1,16 +1,22 @@
 #!/usr/bin/env node
 /** The command line: a thin shell around the library's functions. */
 import { Command, CommanderError } from "commander";
-import { SelfsightError } from "../errors.ts";
+import { diskError, SelfsightError } from "../errors.ts";
+import { OptionsError } from "../options.ts";
 import { selfsightVersion } from "../train/environment.ts";
 import { addDemo } from "./demo.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { complaint } from "./flags.ts";
 import { addLists } from "./lists.ts";
 import { addModels } from "./models.ts";
+import { outliveReaders } from "./output.ts";
 import { addPretrain } from "./pretrain.ts";
 import { addPreview } from "./preview.ts";
 import { addSetup } from "./setup.ts";
+import { outliveTerminal } from "./signals.ts";
 
+outliveReaders();
+outliveTerminal();
 const program = new Command("selfsight")
   .description("Learns visual representations from images without labels, and measures whether that helped.")
   .version(selfsightVersion())
@@ -28,9 +34,10 @@ try {
 /** Prints what went wrong: one message for what the user can act on, a stack for what we must mend. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof SelfsightError) {
-    process.stderr.write(`${error.message}\n`);
-    return error.exitCode;
+  const known = error instanceof SelfsightError ? error : diskError(error);
+  if (known) {
+    process.stderr.write(`${known instanceof OptionsError ? complaint(known) : known.message}\n`);
+    return known.exitCode;
   }
   process.stderr.write(
     `${(error as Error).stack ?? error}\nThis is a defect of Selfsight: please report it with the lines above.\n`,

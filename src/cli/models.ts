@@ -7,6 +7,7 @@ import { parseOptions } from "../options.ts";
 import { pretrainOptions } from "../train/options.ts";
 import { chooseCompute } from "../train/precision.ts";
 import { addFlags } from "./flags.ts";
+import { print } from "./output.ts";
 
 const { stem, imageSize, device, precision, threads } = pretrainOptions.shape;
 const modelsOptions = z.strictObject({
@@ -27,7 +28,6 @@ export function addModels(program: Command): void {
     const options = parseOptions(modelsOptions, flags);
     const names = options.model ?? Object.keys(models);
     const entries = names.map((name) => [name, modelEntry(name)] as const);
-    const print = (text: string) => process.stdout.write(`${text}\n`);
     if (!options.detail) {
       for (const [name, { title, stems, paper }] of entries)
         print(`${name.padEnd(16)} ${title}; stem ${stems.join(" | ")}  ${paper}`);

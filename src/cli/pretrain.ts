@@ -19,9 +19,9 @@ export function addPretrain(program: Command): void {
   );
 }
 
-/** Pre-trains with progress on the terminal; SIGINT and SIGTERM save first. */
+/** Pre-trains with progress on the terminal; SIGINT, SIGTERM and SIGHUP save first. */
 export function runPretrain(options: Parameters<typeof pretrain>[0]) {
-  return untilInterrupted(async (signal) => {
+  return untilInterrupted(async ({ signal, saveFirst }) => {
     let progress: ReturnType<typeof progressLine> | undefined;
     const working = workingLine();
     const result = await pretrain(options, {
@@ -30,6 +30,7 @@ export function runPretrain(options: Parameters<typeof pretrain>[0]) {
       onRead: (done, total) => working.show(`reading images: ${done} of ${total}`),
       onDecode: (done, total) => working.show(`decoding images: ${done} of ${total}`),
       onStart({ folder, images, notes, task, compute }) {
+        saveFirst();
         working.end();
         for (const note of notes) process.stderr.write(`${note}\n`);
         process.stderr.write(`${images} images, ${compute.device}, ${compute.precision}, into ${folder}\n`);

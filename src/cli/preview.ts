@@ -14,7 +14,7 @@ export function addPreview(program: Command): void {
   addFlags(command, previewOptions, ["images", "taskOptions"]).action(
     async (images: string, pairs: string[], flags: object) => {
       const working = workingLine();
-      const { file, audit } = await untilInterrupted((signal) =>
+      const { file, audit } = await untilInterrupted(({ signal }) =>
         preview(
           { ...flags, images, taskOptions: parsePairs(pairs) },
           {

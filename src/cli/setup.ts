@@ -4,6 +4,7 @@ import { type DatasetName, datasetFolder, datasets } from "../data/datasets.ts";
 import { type AddonFacts, doctor, formatDoctor } from "../setup/doctor.ts";
 import { setup } from "../setup/setup.ts";
 import { devices, threads, torchVersion } from "../torch/device.ts";
+import { print } from "./output.ts";
 
 export function addSetup(program: Command): void {
   program
@@ -23,7 +24,7 @@ export function addSetup(program: Command): void {
     .description("what is installed, what is missing, and the remedy")
     .action(async () => {
       const report = await doctor({ probe, datasets: async () => onThisMachine() });
-      process.stdout.write(`${formatDoctor(report)}\n`);
+      print(formatDoctor(report));
       if (!report.ok) process.exitCode = 1;
     });
 }

@@ -1,18 +1,83 @@
+/** Being told to stop: Ctrl-C, kill, a closed terminal, a lost connection. */
+import { readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
+
+/** Signals that come within this many milliseconds are one: npm and shells pass on what the process was sent already. */
+const SAME = 300;
+/** Milliseconds that something has to end by itself where nothing is to be saved. */
+const GRACE = 700;
+
+/** What is told to stop. */
+export interface Stoppable {
+  /** Aborted by the first signal. */
+  signal: AbortSignal;
+  /** From now on there is something to save: it is waited for, however long it takes. */
+  saveFirst(): void;
+}
+
 /**
- * Runs `body` with a signal that SIGINT or SIGTERM aborts: it may save before it ends. A second one ends it at once.
+ * Runs `body`, which a first SIGINT, SIGTERM or SIGHUP asks to end. A second SIGINT or SIGTERM ends the process at once, and so
+ * does the first where nothing is to be saved and `body` does not end by itself.
  */
-export async function untilInterrupted<Result>(body: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+export async function untilInterrupted<Result>(body: (stop: Stoppable) => Promise<Result>): Promise<Result> {
   const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
-    process.stderr.write("\nSaving; once more to stop at once.\n");
+  let [saves, firstAt] = [false, 0];
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) {
+      if (name !== "SIGHUP" && performance.now() - firstAt > SAME) process.exit(130);
+      return;
+    }
+    firstAt = performance.now();
+    process.stderr.write(saves ? "\nSaving; once more to stop at once.\n" : "\nStopping.\n");
     controller.abort();
+    if (!saves) timer = setTimeout(() => process.exit(130), GRACE);
   };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) process.on(signal, stop);
+  const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM", ...(hangupIgnored ? [] : (["SIGHUP"] as const))];
+  for (const name of signals) process.on(name, stop);
   try {
-    return await body(controller.signal);
+    return await body({
+      signal: controller.signal,
+      saveFirst() {
+        saves = true;
+        clearTimeout(timer);
+      },
+    });
   } finally {
-    for (const signal of signals) process.off(signal, stop);
+    clearTimeout(timer);
+    for (const name of signals) process.off(name, stop);
   }
+}
+
+let hangupIgnored = false;
+
+/** Under nohup a closed terminal ends nothing. Node undoes nohup's work when it starts, so it is done again here. */
+export function outliveTerminal(): void {
+  hangupIgnored = startedToOutlive();
+  if (hangupIgnored) process.on("SIGHUP", () => {});
+}
+
+/**
+ * Whether we were started to outlive the terminal. Node resets what nohup set before anyone can look, so it shows by its
+ * traces alone: the shell's `_`, nohup.out, a standard input that can only be written to, or a parent that ignores SIGHUP.
+ */
+function startedToOutlive(): boolean {
+  if (basename(process.env["_"] ?? "") === "nohup") return true;
+  const traces = [
+    () => [1, 2].some((fd) => basename(readlinkSync(`/proc/self/fd/${fd}`)) === "nohup.out"),
+    () =>
+      (octal(/^flags:\s*(\d+)/m, "/proc/self/fdinfo/0") & 3) === 1 && readlinkSync("/proc/self/fd/0") === "/dev/null",
+    () => process.ppid > 1 && /^SigIgn:.*[13579bdf]$/m.test(readFileSync(`/proc/${process.ppid}/status`, "utf8")),
+  ];
+  return traces.some((found) => {
+    try {
+      return found();
+    } catch {
+      return false; // no /proc
+    }
+  });
+}
+
+function octal(pattern: RegExp, file: string): number {
+  return Number.parseInt(pattern.exec(readFileSync(file, "utf8"))?.[1] ?? "0", 8);
 }

@@ -1,6 +1,9 @@
 /** What goes on, in one line. */
+import { cut } from "../setup/terminal.ts";
+
 interface Output {
-  isTTY?: boolean;
+  isTTY?: boolean | undefined;
+  columns?: number | undefined;
   write(text: string): unknown;
 }
 
@@ -12,7 +15,7 @@ export function workingLine(output: Output = process.stderr, now = Date.now) {
   return {
     show(text: string): void {
       if (now() - shownAt < (output.isTTY ? REDRAW_EVERY : PLAIN_EVERY)) return;
-      output.write(output.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
+      output.write(output.isTTY ? `\r\x1b[K${cut(text, (output.columns || 120) - 1)}` : `${text}\n`);
       shownAt = now();
     },
     end(): void {

@@ -1,7 +1,8 @@
 /** Data sets known by name: where they may lie, and how to get them. */
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { SelfsightError } from "../errors.ts";
+import { makeFolder } from "../setup/folders.ts";
 import { withLock } from "../setup/lock.ts";
 import { cacheDir } from "../setup/paths.ts";
 import { openEmoji } from "./emoji.ts";
@@ -83,7 +84,7 @@ async function fetchIntoCache(name: DatasetName, say: Say): Promise<string> {
     () => say(`Waiting for another process that fetches ${name}`),
     async () => {
       if (existsSync(folder)) return; // by that other process
-      mkdirSync(draft, { recursive: true });
+      makeFolder(draft);
       try {
         await fetch?.(draft, say);
       } catch (cause) {

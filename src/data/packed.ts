@@ -1,7 +1,8 @@
 /** Images of one size, one after the other in a file that is either complete or not there. */
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { onDisk, SelfsightError } from "../errors.ts";
+import { makeFolder } from "../setup/folders.ts";
 
 /** Why an image is not in the file, by its position in the set. */
 export type Skipped = ReadonlyMap<number, string>;
@@ -61,7 +62,7 @@ async function pack(
 ): Promise<Decoded> {
   const part = `${file}.${process.pid}.part`;
   try {
-    await mkdir(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     const handle = await open(part, "w");
     let decoded: Decoded;
     try {

@@ -1,11 +1,11 @@
 /** `evaluate`: how good are the features of one or several runs, and is that better than no training? */
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { ReadHooks } from "../data/digest.ts";
 import type { ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { labelledParts } from "../data/splits.ts";
-import { InterruptedError, onDisk, UsageError, unknownName } from "../errors.ts";
+import { InterruptedError, UsageError, unknownName } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import { dispose } from "../torch/scope.ts";
 import { writeJson } from "../train/log.ts";
@@ -17,6 +17,7 @@ import { protocolEntry } from "./index.ts";
 import { fairParts } from "./leaks.ts";
 import { type EvaluateConfig, type EvaluateOptions, evaluateOptions } from "./options.ts";
 import { type DecodedParts, decodedParts, type Part, partNotes } from "./parts.ts";
+import { claimResultFile } from "./place.ts";
 import type { Labelled, Protocol } from "./protocol.ts";
 import type { Difference, ResultRow } from "./result.ts";
 import { bootstrapMean } from "./statistics.ts";
@@ -49,7 +50,7 @@ export async function evaluate(options: EvaluateOptions, hooks: EvaluateHooks = 
   const subjects: Subject[] = [];
   for (const run of config.runs) subjects.push(...subjectsOf(run, subjects));
   subjects.push(pixelSubject(Math.min(...subjects.map(({ imageSize }) => imageSize))));
-  const file = resultFile(config.runs[0] as string, config.name);
+  const wanted = resultFile(config.runs[0] as string, config.name);
 
   const collection = await openImages(config.images, { say: hooks.onProgress });
   const { classes, ...named } = await labelledParts(collection, config, hooks);
@@ -74,7 +75,7 @@ export async function evaluate(options: EvaluateOptions, hooks: EvaluateHooks = 
   }
   const rows = measured.map(({ row }) => row);
   const differences = compare(measured, subjects, { seed: config.seed, chance: 1 / classes.length, seen });
-  onDisk(`${file} cannot be written`, () => mkdirSync(dirname(file), { recursive: true }));
+  const file = claimResultFile(wanted);
   writeJson(file, { images: config.images, options: config, classes, notes, rows, differences });
   return { rows, differences, classes, notes, file };
 }

@@ -43,7 +43,7 @@ export const evaluateOptions = z.strictObject({
   threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
   name: z
     .string()
-    .regex(/^[\w.-]+$/)
+    .regex(/^(?!\.+$)[\w.-]+$/)
     .optional()
     .describe(
       "results go to evals/<name>/ in the first run's folder; default: the first free of default, default-2, …",

@@ -1,7 +1,7 @@
 /** What is measured: trained encoders, each beside itself untrained, and the pixels. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import type { PixelStore } from "../data/pixels.ts";
 import { UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
@@ -53,7 +53,7 @@ export function subjectsOf(folder: string, others: readonly Subject[]): Subject[
     );
   }
   const recipe = JSON.stringify({ ...config, seed: 0, out: "" });
-  const name = unique(basename(folder), new Set(others.map((other) => other.name)));
+  const name = unique(basename(resolve(folder)), new Set(others.map((other) => other.name)));
   const { model, width, stem, seed, imageSize } = config;
   const start = JSON.stringify({ model, width, stem, seed, imageSize });
   const known = others.find((other) => other.start === start);

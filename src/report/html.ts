@@ -1,6 +1,6 @@
 /** The report: one HTML file that needs nothing else. No scripts but one line that unfolds everything for printing. */
-import { renameSync, writeFileSync } from "node:fs";
 import type { Difference, ResultRow } from "../evaluate/result.ts";
+import { replaceFile } from "../train/log.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { style } from "./style.ts";
 import { type Curve, curveChart, escapeHtml } from "./svg.ts";
@@ -28,9 +28,7 @@ export interface Report {
 
 /** Writes the report as one self-contained HTML file, whole or not at all. */
 export function writeReport(file: string, report: Report): void {
-  const part = `${file}.part`;
-  writeFileSync(part, reportHtml(report));
-  renameSync(part, file);
+  replaceFile(file, reportHtml(report));
 }
 
 export function reportHtml({

@@ -1,7 +1,8 @@
 /** The results as tables for a terminal. */
-import { stripVTControlCharacters, styleText } from "node:util";
+import { styleText } from "node:util";
 import Table from "cli-table3";
 import type { Difference, ResultRow } from "../evaluate/result.ts";
+import { textWidth, wrap } from "../setup/terminal.ts";
 import { type Block, blocksOf } from "./blocks.ts";
 
 /** Where the table is shown: `process.stdout`, for one. */
@@ -19,17 +20,22 @@ type Paint = (format: "bold" | "dim", text: string) => string;
  */
 export function resultTable(
   rows: readonly ResultRow[],
-  { isTTY = false, columns = Number.POSITIVE_INFINITY }: TableTarget = {},
+  { isTTY = false, columns }: TableTarget = {},
   differences: readonly Difference[] = [],
 ): string {
   const paint: Paint = (format, text) => (isTTY ? styleText(format, text, { validateStream: false }) : text);
+  const most = columns || Number.POSITIVE_INFINITY; // a terminal may say 0: it does not know
   const blocks = blocksOf(rows, differences).map((block) => {
-    const wide = acrossTable(block, paint);
-    const width = stripVTControlCharacters(wide).indexOf("\n");
-    return `${paint("bold", block.title)}\n${width > columns ? downTable(block, paint) : wide}`;
+    const fitting = [acrossTable, downTable].map((draw) => draw(block, paint)).find((text) => tableWidth(text) <= most);
+    return [...wrap(block.title, most).map((line) => paint("bold", line)), fitting ?? list(block, paint, most)].join(
+      "\n",
+    );
   });
-  return `${blocks.join("\n\n")}\n${paint("dim", "Percent [95 % interval]; * each encoder's best layer.")}`;
+  const key = wrap("Percent [95 % interval]; * each encoder's best layer.", most).map((line) => paint("dim", line));
+  return `${blocks.join("\n\n")}\n${key.join("\n")}`;
 }
+
+const tableWidth = (text: string) => textWidth(text.split("\n", 1)[0] ?? "");
 
 function acrossTable(block: Block, paint: Paint): string {
   const head = ["layer", ...block.encoders.map((name) => name.replace(", ", ",\n"))];
@@ -43,10 +49,29 @@ function acrossTable(block: Block, paint: Paint): string {
   );
 }
 
-/** For many encoders, or a narrow terminal: one line for each layer of each encoder. */
+/** For many encoders: one line for each layer of each encoder. */
 function downTable(block: Block, paint: Paint): string {
   const lines = block.rows.map((row) => [row.encoder, row.layer, cellText(row, block, paint)]);
   return table(["encoder", "layer", block.rows[0]?.metric ?? ""], lines, paint);
+}
+
+/** For a narrow terminal: each encoder's name, then a line for each of its layers. */
+function list(block: Block, paint: Paint, columns: number): string {
+  const longest = Math.max(...block.layers.map(textWidth));
+  return block.encoders
+    .flatMap((encoder) => [
+      ...wrap(encoder, columns).map((line) => paint("bold", line)),
+      ...block.rows
+        .filter((row) => row.encoder === encoder)
+        .flatMap((row) => {
+          const layer = row.layer + " ".repeat(longest - textWidth(row.layer));
+          const cell = cellText(row, block, paint);
+          const mark = block.isBest(row) ? "" : "  ";
+          const line = `  ${layer}  ${mark}${cell}`;
+          return textWidth(line) <= columns ? [line] : [...wrap(row.layer, columns), ...wrap(cell, columns)];
+        }),
+    ])
+    .join("\n");
 }
 
 function table(head: string[], lines: string[][], paint: Paint): string {

@@ -1,7 +1,8 @@
 /** The official CPU build of libtorch: one zip file from PyTorch's own server. */
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { download } from "./download.ts";
+import { makeFolder } from "./folders.ts";
 import { archiveFolder, fetchLog, pinnedLibtorch } from "./places.ts";
 import { lastLines, run } from "./process.ts";
 
@@ -56,7 +57,7 @@ export async function fetchArchive(cmake: string, say: (line: string) => void): 
     return error instanceof Error ? error.message : String(error);
   }
   rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true });
+  makeFolder(partial);
   const unpacked = await run(cmake, ["-E", "chdir", partial, cmake, "-E", "tar", "xf", zip], { log: fetchLog() });
   if (unpacked.code !== 0) return `cannot unpack ${zip}: ${lastLines(unpacked.output, 1)}`;
   rmSync(folder, { recursive: true, force: true });

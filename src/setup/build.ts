@@ -1,10 +1,11 @@
 /** Compiling the addon (native/) against a libtorch, with CMake. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { SelfsightError } from "../errors.ts";
 import type { CurrentBuild } from "./current.ts";
+import { makeFolder } from "./folders.ts";
 import type { Libtorch } from "./libtorch.ts";
 import { buildFolder, packageRoot } from "./places.ts";
 import { lastLines, run } from "./process.ts";
@@ -71,7 +72,7 @@ export async function buildAddon(
 ): Promise<CurrentBuild> {
   const folder = outputFolder(libtorch);
   const log = join(folder, "build.log");
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   rmSync(join(folder, stampName), { force: true });
   rmSync(join(folder, "CMakeCache.txt"), { force: true }); // it would keep an older compiler's or libtorch's path
   rmSync(log, { force: true });

@@ -1,7 +1,8 @@
 /** The addon that is in use: build/current.json, written by setup, read by whoever loads the addon. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SelfsightError } from "../errors.ts";
+import { makeFolder } from "./folders.ts";
 import type { Libtorch } from "./libtorch.ts";
 import { buildFolder } from "./places.ts";
 
@@ -38,7 +39,7 @@ export function addonPath(): string {
 /** Makes `build` the one in use. */
 export function writeCurrentBuild(build: CurrentBuild): void {
   const file = currentFile();
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   writeFileSync(`${file}.new`, `${JSON.stringify(build, null, 2)}\n`);
   renameSync(`${file}.new`, file); // whole or not at all, for a reader in another process
 }

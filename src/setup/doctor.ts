@@ -1,10 +1,11 @@
 /** Doctor: what is installed, what is not, and the remedy for each. */
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { openblasPackage, referenceBlas } from "./blas.ts";
 import { addonPath, currentBuild } from "./current.ts";
 import { askedSource, findLibtorch } from "./fetch.ts";
+import { makeFolder } from "./folders.ts";
 import type { Libtorch } from "./libtorch.ts";
 import { cacheDir } from "./paths.ts";
 import { packageRoot } from "./places.ts";
@@ -169,7 +170,7 @@ const littleSpace = 2e9;
 function cacheCheck(): DoctorCheck {
   const folder = cacheDir();
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.W_OK);
     const { bavail, bsize } = statfsSync(folder);
     const free = bavail * bsize;

@@ -1,10 +1,11 @@
 /** Downloads that resume, and are checked before they are used. */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createReadStream, existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { SelfsightError } from "../errors.ts";
+import { makeFolder } from "./folders.ts";
 
 export interface DownloadOptions {
   sha256?: string;
@@ -21,7 +22,7 @@ export interface DownloadOptions {
  * @throws SelfsightError saying what was expected and what came; a part that may go on is kept
  */
 export async function download(url: string, file: string, options: DownloadOptions = {}): Promise<void> {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const part = `${file}.part`;
   const resumed = existsSync(part);
   await fetchAll(url, part, options);

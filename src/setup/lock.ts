@@ -1,57 +1,116 @@
-/** One process at a time: two that set up the same clone at once would write over each other's files. */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+/**
+ * One process at a time. Whoever wants in puts up a sign, an empty file whose name says who it is, and then looks for the
+ * signs of others: of two that come at once at least one sees the other and steps back. What a dead process left is removed.
+ */
+import { randomBytes } from "node:crypto";
+import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { onDisk } from "../errors.ts";
+import { isAlive, ownMark, type ProcessMark } from "./alive.ts";
+import { makeFolder } from "./folders.ts";
+import { cacheDir } from "./paths.ts";
+
+/** Who holds a lock. */
+export interface Holder extends ProcessMark {
+  host: string;
+  /** Its sign: removing it opens the lock. */
+  sign: string;
+  /** Undefined where that cannot be known from here: on another machine, or in a container. */
+  alive: true | undefined;
+}
 
 const pollMs = 300;
+/** Those that stepped back try again after a time of their own, up to this. */
+const stepBackMs = 40;
 
-/** Runs `work` while holding the lock file; waits, after calling `waiting` once, while another process holds it. */
+/** Signs of this process, which are removed when it ends, however it ends (but for a kill). */
+const ownSigns = new Set<string>();
+
+/** Runs `work` while holding the lock; waits, after calling `waiting` once, while another holds it. */
 export async function withLock<T>(file: string, waiting: () => void, work: () => Promise<T>): Promise<T> {
-  mkdirSync(dirname(file), { recursive: true });
-  for (let first = true; !take(file); first = false) {
-    if (first) waiting();
-    await sleep(pollMs);
-  }
-  try {
-    return await work();
-  } finally {
-    rmSync(file, { force: true });
-  }
-}
-
-function take(file: string): boolean {
-  const own = `${file}.${process.pid}`;
-  writeFileSync(own, String(process.pid));
-  try {
-    linkSync(own, file); // fails if there is one already, and never shows a file without its process id
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    if (!isHeld(file)) removeStale(file, `${own}.stale`);
-    return false;
-  } finally {
-    rmSync(own, { force: true });
+  const hint = file.startsWith(cacheDir()) ? " (SELFSIGHT_CACHE names another folder for the cache)" : "";
+  onDisk(`${dirname(file)} cannot be made${hint}`, () => makeFolder(dirname(file)));
+  for (let first = true; ; first = false) {
+    const release = await takeLock(file);
+    if (typeof release !== "function") {
+      if (first) waiting();
+      await sleep(pollMs);
+      continue;
+    }
+    try {
+      return await work();
+    } finally {
+      release();
+    }
   }
 }
 
-/** Another may have removed the stale lock and taken its own since we looked: that one is put back. */
-function removeStale(file: string, aside: string): void {
-  try {
-    renameSync(file, aside);
-    if (isHeld(aside)) linkSync(aside, file);
-  } catch (error) {
-    if (!["ENOENT", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-  } finally {
-    rmSync(aside, { force: true });
+/**
+ * Takes the lock and returns what gives it back, or returns who holds it. The folder of `file` must be there; the signs
+ * are beside `file` and begin with its name.
+ */
+export async function takeLock(file: string): Promise<(() => void) | Holder> {
+  for (;;) {
+    const holder = lockHolder(file);
+    if (holder) return holder;
+    const sign = putUpSign(file);
+    if (!lockHolder(file, sign)) return () => takeDown(sign);
+    takeDown(sign);
+    await sleep(Math.random() * stepBackMs);
   }
 }
 
-/** Whether the process that took the lock still lives; one that was killed leaves its lock behind. */
-function isHeld(file: string): boolean {
+/** Who holds the lock, if anyone does. */
+export function lockHolder(file: string, except?: string): Holder | undefined {
+  for (const name of namesIn(dirname(file))) {
+    if (!isSign(file, name)) continue;
+    const sign = join(dirname(file), name);
+    if (sign === except) continue;
+    const [pid = "", place = "", birth = "", , ...host] = name.slice(basename(file).length + 1).split("-");
+    const mark = { pid: Number(pid), place, birth };
+    const alive = isAlive(mark);
+    if (alive) return { ...mark, host: host.join("-"), sign, alive: alive === true || undefined };
+    takeDown(sign);
+  }
+  return undefined;
+}
+
+/** Whether a file name is a sign of this lock. */
+export function isSign(file: string, name: string): boolean {
+  const start = `${basename(file)}.`;
+  return name.startsWith(start) && /^\d+-[\da-f]{8}-[\da-f]{1,8}-[\da-f]{8}-/.test(name.slice(start.length));
+}
+
+function putUpSign(file: string): string {
+  const { pid, place, birth } = ownMark();
+  const host = hostname().replace(/[^\w.-]/g, "_");
+  const sign = `${file}.${[pid, place, birth, randomBytes(4).toString("hex"), host].join("-")}`;
+  closeSync(openSync(sign, "wx"));
+  if (!ownSigns.size) process.on("exit", takeDownAll);
+  ownSigns.add(sign);
+  return sign;
+}
+
+function takeDown(sign: string): void {
   try {
-    process.kill(Number(readFileSync(file, "utf8")), 0);
-    return true;
+    rmSync(sign, { force: true });
+  } catch {
+    // a disk that has become read-only: the sign says that its process is dead soon enough
+  }
+  if (ownSigns.delete(sign) && !ownSigns.size) process.off("exit", takeDownAll);
+}
+
+function takeDownAll(): void {
+  for (const sign of ownSigns) rmSync(sign, { force: true });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** Python packages into a folder of their own, beside whatever Python environment there is. */
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeFolder } from "./folders.ts";
 import { fetchLog } from "./places.ts";
 import { lastLines, run, which } from "./process.ts";
 
@@ -15,7 +16,7 @@ export async function pipInstall(
   const partial = `${folder}.partial`;
   const venv = `${folder}.venv`;
   rmSync(partial, { recursive: true, force: true });
-  mkdirSync(dirname(folder), { recursive: true });
+  makeFolder(dirname(folder));
   try {
     const pip = await findPip(python, venv);
     if (!pip) return `${python} has neither pip nor venv (on Debian: apt-get install python3-pip)`;

@@ -1,7 +1,8 @@
 /** Running other programs: find one on PATH, run it with its output kept in a log file. */
 import { spawn } from "node:child_process";
-import { accessSync, constants, createWriteStream, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, createWriteStream, statSync, type WriteStream } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { makeFolder } from "./folders.ts";
 
 export interface RunOptions {
   /** Appended to: everything the program prints. */
@@ -45,8 +46,7 @@ export function run(program: string, args: readonly string[], options: RunOption
       stdio: ["ignore", "pipe", "pipe"],
       ...(options.timeoutSeconds ? { timeout: options.timeoutSeconds * 1000, killSignal: "SIGKILL" as const } : {}),
     });
-    if (options.log) mkdirSync(dirname(options.log), { recursive: true });
-    const log = options.log ? createWriteStream(options.log, { flags: "a" }) : undefined;
+    const log = options.log ? openLog(options.log) : undefined;
     log?.write(`\n$ ${[program, ...args].join(" ")}\n`);
     let output = "";
     let stdout = "";
@@ -56,7 +56,7 @@ export function run(program: string, args: readonly string[], options: RunOption
     };
     const end = (code: number) => {
       const result = { code, output, stdout };
-      if (log) log.end(() => resolve(result));
+      if (log && !log.destroyed) log.end(() => resolve(result));
       else resolve(result);
     };
     child.stdout.on("data", take);
@@ -70,6 +70,16 @@ export function run(program: string, args: readonly string[], options: RunOption
     });
     child.on("close", (code, signal) => end(code ?? (signal === "SIGKILL" ? 124 : 1)));
   });
+}
+
+/** What cannot be written to the log is left out: a full disk, or one that can only be read, is no failure of the program. */
+function openLog(file: string): WriteStream | undefined {
+  try {
+    makeFolder(dirname(file));
+  } catch {
+    return undefined;
+  }
+  return createWriteStream(file, { flags: "a" }).on("error", () => {});
 }
 
 /** The last `count` lines of a program's output, without trailing blank ones. */

@@ -3,9 +3,10 @@
  * with the largest mean Hamming distance to those chosen (the first such in lexicographic order). Noroozi & Favaro 2016,
  * section 4.3 (algorithm 1), https://arxiv.org/abs/1603.09246
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { randomAt, whole } from "../random.ts";
+import { makeFolder } from "../setup/folders.ts";
 import { cacheDir } from "../setup/paths.ts";
 
 export const TILES = 9;
@@ -31,7 +32,7 @@ export function distantPermutations(count: number, seed: number): Uint8Array[] {
 function keep(file: string, bytes: Uint8Array): void {
   const part = `${file}.${process.pid}`;
   attempt(() => {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileSync(part, bytes);
     renameSync(part, file); // whole or not at all
   });

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { SelfsightError } from "../errors.ts";
+import { withSleepingThreads } from "./waiting.ts";
 
 export type Handle = bigint;
 /** What the addon gives back: a bigint is a tensor's handle. */
@@ -58,7 +59,12 @@ function load(): Native {
   let path = process.env["SELFSIGHT_ADDON"];
   try {
     path ??= (JSON.parse(readFileSync(record, "utf8")) as { addon: string }).addon;
-    return createRequire(import.meta.url)(path) as Native;
+    const file = path;
+    return withSleepingThreads(() => {
+      const loaded = createRequire(import.meta.url)(file) as Native;
+      loaded.threads();
+      return loaded;
+    });
   } catch (cause) {
     throw new SelfsightError(loadFailure(path, cause as Error), { cause });
   }

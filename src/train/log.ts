@@ -6,8 +6,10 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -105,8 +107,14 @@ export function replaceFile(file: string, contents: string | Uint8Array): void {
   onDisk(`${file} cannot be written`, () => replace(file, contents));
 }
 
-function replace(file: string, contents: string | Uint8Array): void {
-  const part = `${file}.part`;
+function replace(named: string, contents: string | Uint8Array): void {
+  const before = statSync(named, { throwIfNoEntry: false });
+  if (before && !before.isFile()) {
+    writeFileSync(named, contents); // a pipe, a device: it is not to be replaced
+    return;
+  }
+  const file = before ? realpathSync(named) : named; // a link stays, and what it leads to is replaced
+  const part = `${file}.${process.pid}.part`; // two processes may write a preview at once
   try {
     const descriptor = openSync(part, "w");
     try {

@@ -59,7 +59,7 @@ export const pretrainOptions = z.strictObject({
   device: z.string().default("auto").describe("auto (the first GPU, or the CPU), cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
   threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
-  out: z.string().optional().describe("run folder; default: runs/<images>-<task>-<model>"),
+  out: z.string().min(1).optional().describe("run folder; default: runs/<images>-<task>-<model>"),
   resume: z.boolean().default(false).describe("go on from the run folder's last checkpoint"),
   saveMinutes: z.number().min(0).default(2).describe("minutes between checkpoints"),
 });

@@ -92,6 +92,8 @@ export async function prepareTraining(
 
 function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
   if (stepsPerEpoch(images, batchSize) > 0) return;
+  if (!images)
+    throw new UsageError("There are no images to learn from. Give others, or other parts of them with --split.");
   throw new UsageError(
     `A batch of ${batchSize} is more than the ${images} images there are. Use --batch-size ${images} or less.`,
   );

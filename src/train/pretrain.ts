@@ -19,7 +19,15 @@ import { type PretrainConfig, type PretrainOptions, pretrainOptions, type Traini
 import { resumeFrom, savePosition } from "./position.ts";
 import { chooseCompute } from "./precision.ts";
 import { type DecodeHooks, decodeImages, firstEncoder, prepareTraining, usesLabels } from "./prepare.ts";
-import { checkRunFolder, claimRunFolder, defaultRunFolder, resumedOptions, runFiles, saveEncoder } from "./run.ts";
+import {
+  checkRunFolder,
+  claimRunFolder,
+  defaultRunFolder,
+  holdRunFolder,
+  resumedOptions,
+  runFiles,
+  saveEncoder,
+} from "./run.ts";
 import { sampleSheet } from "./samples.ts";
 
 export interface PretrainResult {
@@ -86,6 +94,7 @@ interface Session {
 
 /** Opens and checks everything before the run folder is touched, then claims it. What was opened is closed by `cleanup`. */
 async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: (() => unknown)[]): Promise<Session> {
+  cleanup.push(await holdRunFolder(config.out, config.resume));
   const compute = await chooseCompute(config);
   const encoder = firstEncoder(config);
   cleanup.push(() => encoder.dispose());

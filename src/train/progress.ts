@@ -1,4 +1,6 @@
 /** How training goes, for whoever watches: one line redrawn on a terminal, one plain line every ten seconds elsewhere. */
+
+import { cut } from "../setup/terminal.ts";
 import type { TaskInstance } from "../tasks/task.ts";
 import type { StepRecord } from "./loop.ts";
 
@@ -35,7 +37,7 @@ export function progressLine({ chance, output = process.stderr, now = Date.now }
   const show = () => {
     shown = text;
     shownAt = now();
-    output.write(output.isTTY ? `\r\x1b[K${text.slice(0, (output.columns ?? 120) - 1)}` : `${text}\n`);
+    output.write(output.isTTY ? `\r\x1b[K${cut(text, (output.columns || 120) - 1)}` : `${text}\n`);
   };
   return {
     step(record) {

@@ -1,12 +1,14 @@
 /** The run folder: what is in it, when it may be written to, and the encoder that comes out of it. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { MEAN, STD } from "../augment/normalise.ts";
 import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import type { Encoder } from "../models/model.ts";
-import { parseOptions } from "../options.ts";
+import { OptionsError, parseOptions } from "../options.ts";
+import { makeFolder, removeEmpty } from "../setup/folders.ts";
+import { type Holder, isSign, lockHolder, takeLock } from "../setup/lock.ts";
 import { firstNotFinite } from "../torch/nn/finite.ts";
 import { loadState, saveState } from "./checkpoint.ts";
 import { replaceFile, writeJson } from "./log.ts";
@@ -25,35 +27,96 @@ export const runFiles = (folder: string) => ({
   learned: join(folder, "learned.jsonl"),
 });
 
-/** Where a run goes when nothing else is said: runs/<images>-<task>-<model>. */
+/** Whoever trains in a run folder holds this lock. */
+export const lockOf = (folder: string): string => join(folder, "lock");
+
+/** Characters of the images' name that a run folder is called by: file systems take 255 bytes in all. */
+const NAME_LENGTH = 50;
+
+/** Where a run goes when nothing else is said: runs/<images>-<task>-<model>; never a hidden folder. */
 export function defaultRunFolder({ images, task, model }: { images: string; task: string; model: string }): string {
-  const name = basename(images).replace(/[^\w.-]+/g, "_") || "images";
-  return join("runs", `${name}-${task}-${model}`);
+  const name = basename(resolve(images))
+    .normalize("NFC")
+    .replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "_")
+    .replace(/^\.+/, "");
+  return join("runs", `${[...name].slice(0, NAME_LENGTH).join("") || "images"}-${task}-${model}`);
 }
 
 /**
  * Checks that a run folder can be made, or gone on with, before anything is decoded or computed.
- * @throws UsageError when it exists and is not to be resumed, or is to be resumed and has no checkpoint
+ * @throws UsageError when it exists and is not to be resumed, is to be resumed and has no checkpoint, or is in use
  */
 export function checkRunFolder(folder: string, resume: boolean): void {
-  const saved = existsSync(runFiles(folder).checkpoint);
-  if (existsSync(folder) && !statSync(folder).isDirectory())
-    throw new UsageError(`${folder} is a file. Choose another folder with --out.`);
+  const stats = onDisk(`${folder} cannot be made`, () => statSync(folder, { throwIfNoEntry: false }));
+  if (stats && !stats.isDirectory()) throw new UsageError(`${folder} is a file. Choose another folder with --out.`);
+  const holder = stats && onDisk(`${folder} cannot be read`, () => lockHolder(lockOf(folder)));
+  if (holder) throw inUse(folder, holder);
+  checkState(folder, resume);
+}
+
+/** Whether there is a run to go on with, or none in the way. */
+function checkState(folder: string, resume: boolean): void {
+  const { checkpoint, config } = runFiles(folder);
+  const saved = existsSync(checkpoint);
   if (resume && !saved) {
-    const begun = existsSync(runFiles(folder).config) ? " Delete it, and start anew without --resume." : "";
+    const begun = existsSync(config) ? " Delete it, and start anew without --resume." : "";
     throw new UsageError(`There is nothing to resume in ${folder}: it has no checkpoints/last.safetensors.${begun}`);
   }
-  if (resume || !existsSync(folder) || !readdirSync(folder).length) return;
+  if (resume || !existsSync(folder)) return;
+  const names = onDisk(`${folder} cannot be read`, () => readdirSync(folder));
+  if (names.every((name) => isSign(lockOf(folder), name))) return;
   const remedy = saved ? "Go on with it by --resume" : "Delete it";
   throw new UsageError(`${folder} exists and is never overwritten. ${remedy}, or choose another folder with --out.`);
+}
+
+/**
+ * Takes the run folder for this process alone, making it where it is new. Returns what gives it back; a folder that was made
+ * and is still empty then is removed.
+ * @throws UsageError as {@link checkRunFolder}, for what has changed since it was checked; SelfsightError when it cannot be made
+ */
+export async function holdRunFolder(folder: string, resume: boolean): Promise<() => void> {
+  const made = onDisk(`${folder} cannot be made`, () => makeFolder(folder));
+  try {
+    const release = await takeLock(lockOf(folder)).catch((error) =>
+      onDisk(`${folder} cannot be written to`, () => {
+        throw error;
+      }),
+    );
+    if (typeof release !== "function") throw inUse(folder, release);
+    try {
+      checkState(folder, resume);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    const giveBack = () => {
+      process.off("exit", giveBack);
+      release();
+      removeEmpty(made);
+    };
+    process.on("exit", giveBack);
+    return giveBack;
+  } catch (error) {
+    removeEmpty(made);
+    throw error;
+  }
+}
+
+function inUse(folder: string, { pid, host, sign, alive }: Holder): UsageError {
+  return new UsageError(
+    alive
+      ? `${folder} is in use: process ${pid} trains there. Wait until it is done, stop it, or choose another folder with --out.`
+      : `${folder} is in use by process ${pid} of the machine or container "${host}". If that one is no longer running, ` +
+          `delete ${sign}; else wait, or choose another folder with --out.`,
+  );
 }
 
 /** Makes the run folder where it is new, and writes down the configuration. @throws SelfsightError when that cannot be */
 export function claimRunFolder(folder: string, config: TrainingConfig): void {
   const files = runFiles(folder);
   onDisk(`${folder} cannot be made`, () => {
-    mkdirSync(dirname(files.checkpoint), { recursive: true });
-    mkdirSync(files.samples, { recursive: true });
+    makeFolder(dirname(files.checkpoint));
+    makeFolder(files.samples);
   });
   replaceFile(files.config, stringify({ ...config, resume: false }));
 }
@@ -85,10 +148,15 @@ export function resumedOptions(folder: string, given: PretrainOptions): Pretrain
 export function readConfig(folder: string): PretrainConfig {
   const { config } = runFiles(folder);
   if (!existsSync(config)) throw new UsageError(`${folder} is not a run folder: it has no config.yaml.`);
+  const text = onDisk(`${config} cannot be read`, () => readFileSync(config, "utf8"));
   try {
-    return parseOptions(pretrainOptions, parse(readFileSync(config, "utf8")) as object);
+    return parseOptions(pretrainOptions, parse(text) as object, "setting");
   } catch (cause) {
-    throw new SelfsightError(`${config} cannot be read: ${(cause as Error).message}`, { cause });
+    const { message } = cause as Error;
+    const reason = cause instanceof OptionsError ? message : message.split(/:?\n/)[0]; // yaml adds a picture of the place
+    throw new SelfsightError(`${config} cannot be used: ${reason}\nMend it, or train anew with another --out.`, {
+      cause,
+    });
   }
 }
 

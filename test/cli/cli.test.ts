@@ -55,7 +55,9 @@ test("models --detail says what each costs, or why it does not take such images"
 test("pretrain and evaluate from end to end", async () => {
   const out = join(folder, "run");
   const trained = await selfsight(["pretrain", images, "angles=2", ...small, "--epochs", "1", "--out", out]);
-  expect(trained.stderr).toMatch(/^\d+ images are left for evaluate to test on; --split all .*\n\d+ images, cpu, \w+, into/m);
+  expect(trained.stderr).toMatch(
+    /^\d+ images are left for evaluate to test on; --split all .*\n\d+ images, cpu, \w+, into/m,
+  );
   expect(trained.stderr).toMatch(/accuracy .* \(chance 50\.0 %\)/);
   expect(trained.code).toBe(0);
   const measured = await selfsight([
@@ -95,7 +97,11 @@ describe("wrong usage ends with 2, a message and no stack", () => {
     ["no command", () => ["pretrian"], /unknown command 'pretrian'[\s\S]*Did you mean pretrain/],
     ["an unknown flag", () => ["pretrain", images, "--epoch", "3"], /unknown option '--epoch'[\s\S]*--epochs/],
     ["no images", () => ["pretrain"], /missing required argument 'images'/],
-    ["a number that is none", () => ["pretrain", images, "--epochs", "many"], /epochs.*expected number/],
+    [
+      "a number that is none",
+      () => ["pretrain", images, "--epochs", "many"],
+      /^--epochs: expected a number above 0; got "many"$/m,
+    ],
     ["an option of the task that is none", () => ["pretrain", images, "angels=4"], /Did you mean "angles"/],
     ["words that are no key=value", () => ["pretrain", images, "angles"], /Expected key=value, got "angles"/],
     ["a data set's misspelt name", () => ["pretrain", "clotihng"], /Did you mean "clothing"\? Known data sets/],
@@ -129,6 +135,23 @@ test.skipIf(process.getuid?.() === 0)(
     expect([code, stderr]).toEqual([2, expect.stringMatching(/cannot be read.*permissions/)]);
   },
 );
+
+test("evaluate wants runs and images, and says so", async () => {
+  const { code, stderr } = await selfsight(["evaluate", "runs/mine"]);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^Expected one run folder.*got only "runs\/mine"/)]);
+});
+
+test("what cannot be written ends in one sentence, not in a stack", async () => {
+  const file = join(folder, "in-the-way");
+  writeFileSync(file, "");
+  const refused = await selfsight(["evaluate", join(file, "run"), images]);
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/is not a run folder/)]);
+  const previewed = await selfsight(["preview", images, ...small.slice(0, -2), "--out", join(file, "p.png")]);
+  expect(previewed.stderr).toMatch(
+    /p\.png cannot be written: a part of the path is a file, not a folder \(ENOTDIR\)\./,
+  );
+  expect([previewed.code, previewed.stderr]).toEqual([1, expect.not.stringMatching(/defect|^\s+at /m)]);
+});
 
 test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to go on, and exits with 130", async (signal) => {
   const out = join(folder, signal);

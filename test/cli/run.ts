@@ -1,5 +1,5 @@
 /** The command line in a process of its own. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -11,18 +11,30 @@ export interface Finished {
   stderr: string;
 }
 
+interface Options {
+  env?: Record<string, string>;
+  watch?: (child: ChildProcess) => void;
+  /** Where it runs; default: here. */
+  cwd?: string;
+  stdio?: StdioOptions;
+}
+
 /** Starts `selfsight …`; `watch` is called every few milliseconds while it runs. */
 export function selfsight(
   words: readonly string[],
-  { env = {}, cwd, watch }: { env?: Record<string, string>; cwd?: string; watch?: (child: ChildProcess) => void } = {},
+  { env = {}, watch, cwd, stdio = "pipe" }: Options = {},
 ): Promise<Finished> {
   const tsx = import.meta.resolve("tsx"); // from here, wherever the command runs
-  const child = spawn(process.execPath, ["--import", tsx, main, ...words], { env: { ...process.env, ...env }, cwd });
+  const child = spawn(process.execPath, ["--import", tsx, main, ...words], {
+    env: { ...process.env, ...env },
+    cwd,
+    stdio,
+  });
   let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
   });
   const timer = setInterval(() => watch?.(child), 5);

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { expect, it } from "vitest";
 import { blocksOf } from "../../src/report/blocks.ts";
 import { resultTable } from "../../src/report/table.ts";
+import { textWidth } from "../../src/setup/terminal.ts";
 import { difference, row, rows } from "./sample.ts";
 
 const plain = `linear · 5 labels per class · 700 test images, 5 draws
@@ -43,6 +44,21 @@ it("turns to one line for each layer of each encoder where the terminal is narro
   expect(width(76)).toBe(76);
   expect(width(75)).toBeLessThan(60);
   expect(resultTable(rows, { columns: 60 })).toMatch(/│ demo, untrained +│ layer2 +│ +20\.0 \[17\.0, 23\.0\] │/);
+});
+
+it("is never wider than the terminal, whatever the runs are called", () => {
+  const names = ["demo", "写真のフォルダー-rotation-resnet10-とても長い名前", `${"long-name-".repeat(9)}, untrained`];
+  const many = names.flatMap((encoder) => ["stem", "layer1"].map((layer) => row(encoder, layer, 0.4)));
+  for (const columns of [24, 40, 60, 80, 120, 200]) {
+    for (const isTTY of [false, true]) {
+      const lines = resultTable(many, { isTTY, columns }).split("\n");
+      expect(Math.max(...lines.map(textWidth)), `${columns} columns`).toBeLessThanOrEqual(columns);
+      expect(lines.join("\n").match(/37\.0, 43\.0/g)).toHaveLength(6);
+    }
+  }
+  const narrow = resultTable(rows, { columns: 30 }, [difference()]);
+  expect(narrow).toMatch(/^demo, untrained\n {2}layer1 {2}\* 25\.0 \[22\.0, 28\.0\]\n {2}layer2 {4}20\.0/m);
+  expect(resultTable(rows, { columns: 0 }, [difference()])).toBe(plain); // it does not know
 });
 
 it("marks the layer that was chosen, or else the one that tested best", () => {

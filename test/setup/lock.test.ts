@@ -1,8 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { withLock } from "../../src/setup/lock.ts";
+import { ownMark } from "../../src/setup/alive.ts";
+import { isSign, lockHolder, takeLock, withLock } from "../../src/setup/lock.ts";
 
 let folder: string;
 let file: string;
@@ -12,6 +15,16 @@ beforeEach(() => {
   file = join(folder, "lock");
 });
 afterEach(() => rmSync(folder, { recursive: true }));
+
+/** What a process leaves that was killed, or still runs. */
+function putSign(pid: number, { place = ownMark().place, birth = "0", host = "here" } = {}): string {
+  const sign = `${file}.${pid}-${place}-${birth}-0123abcd-${host}`;
+  writeFileSync(sign, "");
+  return sign;
+}
+
+/** Above every system's largest process id. */
+const NO_PROCESS = 2147483646;
 
 it("lets one in at a time, and leaves nothing behind", async () => {
   const events: string[] = [];
@@ -30,40 +43,94 @@ it("lets one in at a time, and leaves nothing behind", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
+it("tells who holds it, also another part of the same process", async () => {
+  const release = await takeLock(file);
+  expect(typeof release).toBe("function");
+  expect(await takeLock(file)).toMatchObject({ pid: process.pid, alive: true });
+  if (typeof release === "function") release();
+  expect(lockHolder(file)).toBeUndefined();
+});
+
 it("takes over the lock of a process that is gone", async () => {
-  writeFileSync(file, "2147483646"); // above every system's largest process id
-  await expect(
-    withLock(
-      file,
-      () => {},
-      async () => "done",
-    ),
-  ).resolves.toBe("done");
+  putSign(NO_PROCESS);
+  await expect(withLock(file, unexpected, async () => readdirSync(folder).length)).resolves.toBe(1);
+  expect(readdirSync(folder)).toEqual([]);
 });
 
-it("never lets two in, however many find the lock of a process that is gone", async () => {
-  writeFileSync(file, "2147483646");
-  let [inside, most] = [0, 0];
-  const job = () =>
-    withLock(
-      file,
-      () => {},
-      async () => {
-        most = Math.max(most, ++inside);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        inside--;
-      },
-    );
-  await Promise.all(Array.from({ length: 8 }, job));
-  expect([most, readdirSync(folder)]).toEqual([1, []]);
+it("knows a process that has got the number of a dead one", () => {
+  const { birth } = ownMark();
+  const own = putSign(process.pid, { birth });
+  expect(lockHolder(file)).toMatchObject({ pid: process.pid });
+  rmSync(own);
+  const reused =
+    birth === "0" ? undefined : putSign(process.pid, { birth: birth === "0000000a" ? "0000000b" : "0000000a" });
+  expect(lockHolder(file)).toBeUndefined();
+  expect(reused && existsSync(reused)).toBeFalsy();
 });
 
-it("opens again when the work fails", async () => {
-  const failing = withLock(
-    file,
-    () => {},
-    () => Promise.reject(new Error("no")),
+it.skipIf(process.platform !== "linux")(
+  "takes over the lock of a process that is dead and whose parent has not looked",
+  async () => {
+    // The shell becomes `sleep 20`, which never asks after the child that it got from it.
+    const parent = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 20"], { stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
+      await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "utf8")).toContain(") Z ");
+      putSign(pid);
+      expect(lockHolder(file)).toBeUndefined();
+    } finally {
+      parent.kill();
+    }
+  },
+);
+
+it("never takes over the lock of another machine", async () => {
+  const sign = putSign(NO_PROCESS, { place: "00000000", host: "far-away.example" });
+  expect(await takeLock(file)).toEqual(
+    expect.objectContaining({ pid: NO_PROCESS, host: "far-away.example", sign, alive: undefined }),
   );
-  await expect(failing).rejects.toThrow("no");
-  expect(existsSync(file)).toBe(false);
+  expect(existsSync(sign)).toBe(true);
 });
+
+it("looks at its own signs alone", async () => {
+  for (const name of ["lock.png", "lock.1-2-3", "locker.5-00000000-0-01234567-x"])
+    writeFileSync(join(folder, name), "");
+  expect(lockHolder(file)).toBeUndefined();
+  expect(readdirSync(folder)).toHaveLength(3);
+  const release = await takeLock(file);
+  expect(readdirSync(folder).filter((name) => isSign(file, name))).toHaveLength(1);
+  if (typeof release === "function") release();
+});
+
+it("never lets two in, of several processes that find the lock of a dead one", async () => {
+  putSign(NO_PROCESS);
+  const log = join(folder, "log");
+  const child = fileURLToPath(new URL("lock-child.ts", import.meta.url));
+  const run = () =>
+    new Promise((resolve) =>
+      spawn(process.execPath, ["--import", "tsx", child, file, log], { stdio: "inherit" }).on("close", resolve),
+    );
+  expect(await Promise.all([run(), run(), run(), run()])).toEqual([0, 0, 0, 0]);
+  const events = readFileSync(log, "utf8").trim().split("\n");
+  expect(events).toHaveLength(4 * 2 * 20);
+  for (let i = 0; i < events.length; i += 2) {
+    expect([events[i], events[i + 1]]).toEqual([events[i], events[i]?.replace("in", "out")]);
+  }
+  expect(readdirSync(folder)).toEqual(["log"]);
+}, 60_000);
+
+it("opens again when the work fails, and when the process ends in the middle of it", async () => {
+  await expect(withLock(file, unexpected, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(readdirSync(folder)).toEqual([]);
+  const source = `import { takeLock } from ${JSON.stringify(new URL("../../src/setup/lock.ts", import.meta.url).href)};
+    await takeLock(${JSON.stringify(file)});
+    if (!(await import("node:fs")).readdirSync(${JSON.stringify(folder)}).length) process.exit(2);
+    process.exit(7);`;
+  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", source], { stdio: "inherit" });
+  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(7);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+function unexpected(): never {
+  throw new Error("nobody holds it");
+}

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -26,6 +26,18 @@ it("appends command and output to the log, and passes the environment", async ()
   const text = readFileSync(log, "utf8");
   expect(text.match(/^hello$/gm)).toHaveLength(2);
   expect(text).toContain(`$ ${process.execPath} -e`);
+  rmSync(folder, { recursive: true });
+});
+
+it("runs without a log where none can be written", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "log-"));
+  writeFileSync(join(folder, "file"), "");
+  for (const log of [folder, join(folder, "file", "setup.log")]) {
+    expect(await run(process.execPath, script("console.log('done')"), { log })).toMatchObject({
+      code: 0,
+      stdout: "done\n",
+    });
+  }
   rmSync(folder, { recursive: true });
 });
 

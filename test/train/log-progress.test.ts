@@ -48,7 +48,7 @@ it("writes no line twice", () => {
 it("redraws in place on a terminal, within its width", () => {
   const written = watch(steps(1, 3), { isTTY: true, columns: 40 });
   expect(written).toHaveLength(4);
-  expect(written[0]).toBe("\r\x1b[K1 % · epoch 1, step 1 · loss 1.000 (cha");
+  expect(written[0]).toBe("\r\x1b[K1 % · epoch 1, step 1 · loss 1.000 (ch…");
   expect(written[3]).toBe("\n");
 });
 

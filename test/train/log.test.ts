@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -84,6 +93,18 @@ it("replaces a JSON file as a whole", () => {
   expect(() => writeJson(file, circle)).toThrow();
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ state: "done" });
   expect(readdirSync(folder)).toEqual(["status.json"]);
+});
+
+it("writes through a link, and to a pipe or device, instead of taking its place", ({ skip }) => {
+  const [target, link] = [join(folder, "target.json"), join(folder, "link.json")];
+  symlinkSync("target.json", link);
+  writeJson(target, 1);
+  writeJson(link, 2);
+  expect([lstatSync(link).isSymbolicLink(), readFileSync(target, "utf8")]).toEqual([true, "2\n"]);
+  const device = join(folder, "device");
+  if (spawnSync("mknod", [device, "c", "1", "3"]).status !== 0) return skip("cannot make a device here");
+  writeJson(device, 3);
+  expect(lstatSync(device).isCharacterDevice()).toBe(true);
 });
 
 it("says what to do when the disk is full", ({ skip }) => {

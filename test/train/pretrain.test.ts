@@ -243,7 +243,7 @@ describe("what cannot be", () => {
     const file = join(folder, "a-file");
     writeFileSync(file, "");
     await expect(pretrain({ ...small, out: join(file, "run") })).rejects.toThrow(
-      /run cannot be made: ENOTDIR.*another place/,
+      /run cannot be made: a part of the path is a file.*ENOTDIR.*another place/,
     );
     await expect(pretrain({ ...small, out: file })).rejects.toThrow(/is a file\. Choose another folder/);
   });

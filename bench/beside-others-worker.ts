@@ -1,0 +1,64 @@
+/** `beside-others-worker.ts pretrain|fit PHOTOS THREADS`: prints steps a second of pre-training, or seconds of a fit. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { median } from "simple-statistics";
+import { InterruptedError } from "../src/errors.ts";
+import { fitLogistic } from "../src/evaluate/logistic.ts";
+import { threads } from "../src/torch/device.ts";
+import { randn } from "../src/torch/ops.ts";
+import { manualSeed } from "../src/torch/random.ts";
+import { scope } from "../src/torch/scope.ts";
+import { pretrain } from "../src/train/pretrain.ts";
+
+const SECONDS = 8;
+/** By then every size of tensor has been made once. */
+const WARM_UP = 3;
+const [ROWS, WIDTH, CLASSES] = [1000, 1024, 10];
+
+async function stepsPerSecond(images: string, count: number): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), "selfsight-beside-"));
+  const stop = new AbortController();
+  let [startedAt, steps] = [0, 0];
+  const seconds = () => (performance.now() - startedAt) / 1000;
+  try {
+    await pretrain(
+      { images, epochs: 10_000, saveMinutes: 1000, threads: count, out: join(folder, "run") },
+      {
+        signal: stop.signal,
+        onStep({ step }) {
+          if (step <= WARM_UP) startedAt = performance.now();
+          else steps++;
+          if (step > WARM_UP && seconds() > SECONDS) stop.abort();
+        },
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return steps / seconds();
+}
+
+/** Median over the fits of a linear probe to random features, which takes all the iterations it may. */
+function secondsOfFit(count: number): number {
+  threads(count);
+  manualSeed(0);
+  return scope(() => {
+    const features = randn([ROWS, WIDTH]);
+    const labels = Int32Array.from({ length: ROWS }, (_, i) => i % CLASSES);
+    const measure = () => {
+      const start = performance.now();
+      scope(() => void fitLogistic({ features, labels }, { classes: CLASSES, penalty: 1e-4, maxIterations: 50 }));
+      return (performance.now() - start) / 1000;
+    };
+    measure();
+    const taken: number[] = [];
+    for (const start = performance.now(); performance.now() - start < SECONDS * 1000; ) taken.push(measure());
+    return median(taken);
+  });
+}
+
+const [work, photos = "", count = "2"] = process.argv.slice(2);
+process.stdout.write(`${work === "fit" ? secondsOfFit(Number(count)) : await stepsPerSecond(photos, Number(count))}\n`);

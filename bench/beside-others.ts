@@ -1,0 +1,75 @@
+/**
+ * What another program that takes one core costs us: pre-training, and a fit of the linear probe, on a quiet machine and beside
+ * a busy loop; with the libraries' own way of waiting for work, and with ours (src/torch/waiting.ts). No PyTorch in it.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { SelfsightError } from "../src/errors.ts";
+import { copyPhotos, withFolder } from "./photos.ts";
+import { type Row, toRow, type Unit } from "./rows.ts";
+import { alternate, type Context, type Measure } from "./runner.ts";
+
+const PHOTOS = 512;
+const worker = fileURLToPath(new URL("beside-others-worker.ts", import.meta.url));
+
+/** The defaults of libgomp, LLVM's libomp and OpenBLAS, written out. */
+const was = { GOMP_SPINCOUNT: "300000", KMP_BLOCKTIME: "200", OPENBLAS_THREAD_TIMEOUT: "26" };
+/** Left to Selfsight. */
+const now = Object.fromEntries([...Object.keys(was), "OMP_WAIT_POLICY"].map((name) => [name, undefined]));
+
+const works = { pretrain: "steps/s", fit: "s" } as const satisfies Record<string, Unit>;
+
+export async function besideOthers(context: Context): Promise<Row[]> {
+  return withFolder(async (folder) => {
+    const photos = await copyPhotos(context, folder, "photos", PHOTOS);
+    const rows: Row[] = [];
+    for (const [work, unit] of Object.entries(works)) {
+      const measure = (settings: NodeJS.ProcessEnv) => () =>
+        runWorker([work, photos, String(context.threads)], settings);
+      const values = await alternate(context.rounds, {
+        wasQuiet: measure(was),
+        nowQuiet: measure(now),
+        wasBeside: beside(measure(was)),
+        nowBeside: beside(measure(now)),
+      });
+      const row = (label: string, a: keyof typeof values, b: keyof typeof values) =>
+        toRow("beside-others", `${work}, ${label}`, unit, values[a], values[b]);
+      rows.push(
+        row("as now: beside a busy loop against quiet", "nowBeside", "nowQuiet"),
+        row("as it was: beside a busy loop against quiet", "wasBeside", "wasQuiet"),
+        row("quiet: as now against as it was", "nowQuiet", "wasQuiet"),
+        row("beside a busy loop: as now against as it was", "nowBeside", "wasBeside"),
+      );
+    }
+    return rows;
+  });
+}
+
+/** Measures while another process turns round and round. */
+function beside(measure: Measure): Measure {
+  return async () => {
+    const other = spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" });
+    try {
+      return await measure();
+    } finally {
+      other.kill("SIGKILL");
+      await once(other, "close");
+    }
+  };
+}
+
+/** A process of its own for each measurement: the libraries look at their settings once. */
+async function runWorker(args: readonly string[], settings: NodeJS.ProcessEnv): Promise<number> {
+  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", worker, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...settings },
+  });
+  let output = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  const [code] = await once(child, "close");
+  if (code !== 0) throw new SelfsightError(`${worker} ${args.join(" ")} ended with ${code}.`);
+  return Number(output);
+}

@@ -1,0 +1,45 @@
+/** Text on a terminal: how many columns it takes, and how it fits into fewer. */
+import stringWidth from "string-width";
+
+const graphemes = new Intl.Segmenter();
+
+/** Columns that a text of one line takes: wide characters take two, marks and colours none. */
+export const textWidth = (text: string): number => stringWidth(text);
+
+/** The beginning of a line, as much as fits. */
+export function cut(text: string, columns: number): string {
+  if (textWidth(text) <= columns) return text;
+  return `${takeFitting(text, columns - 1)}…`;
+}
+
+/** Lines of at most so many columns: broken between words, and inside of one that is longer than a line. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line && `${line} ${word}`;
+    if (longer && textWidth(longer) <= columns) {
+      line = longer;
+      continue;
+    }
+    if (line) lines.push(line);
+    line = word;
+    while (textWidth(line) > columns && !line.includes("\x1b")) {
+      const part = takeFitting(line, columns);
+      lines.push(part);
+      line = line.slice(part.length);
+    }
+  }
+  return [...lines, line];
+}
+
+/** At least one character. */
+function takeFitting(text: string, columns: number): string {
+  let [taken, width] = ["", 0];
+  for (const { segment } of graphemes.segment(text)) {
+    width += textWidth(segment);
+    if (taken && width > columns) break;
+    taken += segment;
+  }
+  return taken;
+}
