@@ -5,16 +5,22 @@
 import { Transformer } from "@napi-rs/image";
 import sharp, { type Sharp } from "sharp";
 import { SelfsightError } from "../errors.ts";
+import { type ImageHeader, imageHeader, whyUnknown } from "./decode-header.ts";
+import { isUnusual, readSamples, whyNotTiff, whyTooDark } from "./decode-samples.ts";
+import { looksUnfilled, wholeJpeg } from "./decode-whole.ts";
 import type { ImageData } from "./images.ts";
-import { isJpeg, jpegHeader } from "./jpeg.ts";
+import { hasEnd, type JpegHeader } from "./jpeg.ts";
 
 /** More pixels than this are refused before they are decoded: 16,384², sharp's limit too. */
 const MAX_PIXELS = 16384 * 16384;
-
+/** As many as may be held at once: some formats cannot be decoded a few rows at a time. */
+const MAX_WHOLE_PIXELS = 50e6;
 /** The fast decoder holds about 14 bytes a pixel, for each image in flight; sharp takes what is larger in strips. */
 const MAX_FAST_PIXELS = 2 ** 24;
 /** Longer images would be huge once their short side has been brought to size. */
 const MAX_FAST_ASPECT = 8;
+/** A drawing that says it is larger is drawn smaller. */
+const MAX_SVG_PIXELS = 2 ** 24;
 
 /** @napi-rs/image's enums are `const` and ambient: no value exists to import. */
 const BILINEAR = 1; // FastResizeFilter.Bilinear
@@ -22,10 +28,11 @@ const FILL = 1; // ResizeFit.Fill
 const PLAIN_COLOURS = [0, 2]; // JsColorType.L8, JsColorType.Rgb8
 
 /**
- * Turned as EXIF says, the short side resized to `size` by an antialiased bilinear filter, the centre cut out.
+ * Turned as the file says, the short side resized to `size` by an antialiased bilinear filter, the centre cut out.
+ * Of an animation the first picture, of more than three bands the first three; transparency is put on white.
  * @param into where the pixels go, size × size × 3 bytes: a buffer for each image keeps the garbage collector busy
  * @returns `into`, RGB, row by row
- * @throws SelfsightError for what is no image, is damaged or too large
+ * @throws SelfsightError for what is no image, is damaged or too large, or has samples without a black and a white
  */
 export async function decodeImage(
   image: ImageData,
@@ -38,22 +45,68 @@ export async function decodeImage(
     into.set(asItIs ? pixels : await toSquare(sharp(pixels, { raw: { width, height, channels: 3 } }), size));
     return into;
   }
-  const bytes = image.encoded;
-  if (bytes.length === 0) throw new SelfsightError("the file is empty");
-  if (isJpeg(bytes) && jpegHeader(bytes)?.complete === false) throw new SelfsightError("the JPEG is cut short");
-  if (!(await decodeFast(bytes, size, into))) into.set(await decodeAny(bytes, size));
+  const file = bufferOf(image.encoded);
+  if (file.length === 0) throw new SelfsightError("the file is empty");
+  const header = imageHeader(file);
+  const refusal = whyNot(header, file);
+  if (refusal) throw new SelfsightError(refusal);
+  if (header.jpeg) await decodeJpeg(file, header, header.jpeg, size, into);
+  else await decodeBytes(file, header, size, into);
   return into;
 }
 
+const bufferOf = ({ buffer, byteOffset, length }: Uint8Array) => Buffer.from(buffer, byteOffset, length);
+
+/** Why a file is refused by its header alone. */
+function whyNot({ format, size, whole, tooShort, tiff }: ImageHeader, bytes: Buffer): string | undefined {
+  if (!format) return whyUnknown(bytes);
+  if (size) {
+    const [pixels, most] = [size.width * size.height, whole ? MAX_WHOLE_PIXELS : MAX_PIXELS];
+    if (pixels > most) return tooLarge(most);
+    if (pixels <= 0) return `the ${format} is damaged: its header says ${size.width} × ${size.height} pixels`;
+    if (tooShort)
+      return `the ${format} is cut short: ${size.width} × ${size.height} pixels do not fit into so few bytes`;
+  }
+  if (tooShort) return `the ${format} is cut short`;
+  return tiff && whyNotTiff(tiff);
+}
+
+const tooLarge = (most: number) => `it has more than ${(most / 1e6).toFixed(0)} million pixels: make it smaller`;
+
+/** Decoders fill what is missing of a JPEG with grey or green, and say nothing. */
+async function decodeJpeg(bytes: Buffer, header: ImageHeader, jpeg: JpegHeader, size: number, into: Uint8Array) {
+  let file = bytes;
+  const check = async () => {
+    const whole = jpeg.width * jpeg.height <= MAX_WHOLE_PIXELS ? await wholeJpeg(file, jpeg) : undefined;
+    if (!whole) throw new SelfsightError("the JPEG is cut short");
+    return whole;
+  };
+  const ended = hasEnd(file, jpeg);
+  if (!ended) file = await check();
+  await decodeBytes(file, header, size, into);
+  if (ended && looksUnfilled(into, size, jpeg)) await check();
+}
+
+async function decodeBytes(bytes: Buffer, header: ImageHeader, size: number, into: Uint8Array): Promise<void> {
+  if (await decodeFast(bytes, header, size, into)) return;
+  try {
+    into.set(await decodeAny(bytes, header, size));
+  } catch (cause) {
+    if (cause instanceof SelfsightError) throw cause;
+    throw new SelfsightError(explain((cause as Error).message, header, bytes), { cause });
+  }
+}
+
 /** False for whatever needs the other decoder, which also explains what is wrong with it. */
-async function decodeFast(bytes: Uint8Array, size: number, into: Uint8Array): Promise<boolean> {
+async function decodeFast(bytes: Buffer, header: ImageHeader, size: number, into: Uint8Array): Promise<boolean> {
+  if (!header.fast || !header.size) return false;
+  const { width, height } = header.fast > 4 ? turned(header.size) : header.size;
+  const short = Math.min(width, height);
+  if (width * height > MAX_FAST_PIXELS || Math.max(width, height) > MAX_FAST_ASPECT * short) return false;
   try {
     const image = new Transformer(bytes);
-    const upright = isJpeg(bytes) ? await turnJpeg(image, bytes) : await plainSize(image, bytes);
-    if (!upright) return false;
-    const { width, height } = upright;
-    const short = Math.min(width, height);
-    if (width * height > MAX_FAST_PIXELS || Math.max(width, height) > MAX_FAST_ASPECT * short) return false;
+    if (!header.jpeg && !(await isPlain(image, header.size))) return false;
+    if (header.fast > 1) image.rotate(header.fast);
     const [wide, high] = [Math.round((width * size) / short), Math.round((height * size) / short)];
     // ResizeFit.Cover would do both at once, but keeps the right or lower end of an image (1.15), not its middle.
     image.fastResize({ width: wide, height: high, filter: BILINEAR, fit: FILL });
@@ -69,22 +122,12 @@ interface Size {
   height: number;
 }
 
-/** Has the image turned as its EXIF says. @returns its size after that */
-async function turnJpeg(image: Transformer, bytes: Uint8Array): Promise<Size | undefined> {
-  const header = jpegHeader(bytes);
-  if (!header || header.components === 4) return undefined;
-  const { width, height, exif } = header;
-  const { orientation = 1 } = exif ? await image.metadata(true) : {};
-  if (orientation !== 1) image.rotate();
-  return orientation > 4 ? { width: height, height: width } : { width, height };
-}
+const turned = ({ width, height }: Size): Size => ({ width: height, height: width });
 
-/** Transparency must be put on white, 16 bits be scaled; the metadata of PNG and WebP leave out how they are turned. */
-async function plainSize(image: Transformer, bytes: Uint8Array): Promise<Size | undefined> {
-  const { colorType, width, height } = await image.metadata();
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const exif = file.includes("eXIf") || file.includes("EXIF");
-  return PLAIN_COLOURS.includes(Number(colorType)) && !exif ? { width, height } : undefined;
+/** Whether there is neither transparency nor more than 8 bits, and the size is what the header says. */
+async function isPlain(image: Transformer, { width, height }: Size): Promise<boolean> {
+  const found = await image.metadata();
+  return PLAIN_COLOURS.includes(Number(found.colorType)) && found.width === width && found.height === height;
 }
 
 /** The fast resize gives RGBA. @returns false when it gave something else */
@@ -98,18 +141,58 @@ function dropAlpha(rgba: Uint8Array, rgb: Uint8Array): boolean {
   return true;
 }
 
-async function decodeAny(bytes: Uint8Array, size: number): Promise<Uint8Array> {
-  try {
-    return await toSquare(sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: "error" }).autoOrient(), size);
-  } catch (cause) {
-    throw new SelfsightError(explain((cause as Error).message), { cause });
+async function decodeAny(bytes: Buffer, header: ImageHeader, size: number): Promise<Uint8Array> {
+  const { format, tiff } = header;
+  if (tiff && isUnusual(tiff)) {
+    const { pixels, ...raw } = await readSamples(bytes, tiff);
+    return toSquare(sharp(pixels, { raw }), size);
   }
+  if (format === "SVG") return drawSvg(bytes, size);
+  // sharp reads neither; as PNG nothing is lost.
+  const file = format === "BMP" || format === "PNM" ? await toPng(bytes, header) : bytes;
+  const open = () => sharp(file, { limitInputPixels: MAX_PIXELS, failOn: "error" });
+  const square = await toSquare(open().autoOrient(), size);
+  if (square.every((value) => value < 16)) await refuseTooDark(open());
+  return square;
 }
 
-function explain(message: string): string {
-  if (message.includes("pixel limit")) return `it has more than ${(MAX_PIXELS / 1e6).toFixed(0)} million pixels`;
-  if (message.includes("unsupported image format")) return "it is no image, or of a format that is not known";
-  return message.replace(/\s+/g, " ").trim();
+async function toPng(bytes: Buffer, { format, size }: ImageHeader): Promise<Uint8Array> {
+  if (!size) throw new SelfsightError(`the ${format} is damaged: its header cannot be read`);
+  if (size.width * size.height > MAX_WHOLE_PIXELS) throw new SelfsightError(tooLarge(MAX_WHOLE_PIXELS));
+  return new Transformer(bytes).png({ compressionType: 1 }); // CompressionType.Fast
+}
+
+/** Where a picture came out as black: only when it is. */
+async function refuseTooDark(image: Sharp): Promise<void> {
+  const { depth } = await image.metadata();
+  if (depth === "uchar") return;
+  if (depth !== "ushort")
+    throw new SelfsightError(`its samples are of kind ${depth}: save it with 8 or 16 bits a sample`);
+  const colours = (await image.stats()).channels.slice(0, 3);
+  const [least, most] = [Math.min(...colours.map(({ min }) => min)), Math.max(...colours.map(({ max }) => max))];
+  const reason = whyTooDark(least, most, 65535);
+  if (reason) throw new SelfsightError(reason);
+}
+
+async function drawSvg(bytes: Buffer, size: number): Promise<Uint8Array> {
+  try {
+    return await toSquare(sharp(bytes, { limitInputPixels: MAX_SVG_PIXELS }), size);
+  } catch (error) {
+    if (!(error as Error).message.includes("pixel limit")) throw error;
+  }
+  const { width, height } = await sharp(bytes, { limitInputPixels: MAX_PIXELS }).metadata();
+  const density = Math.max(1, 72 * Math.sqrt(MAX_SVG_PIXELS / (width * height)));
+  return toSquare(sharp(bytes, { limitInputPixels: 2 * MAX_SVG_PIXELS, density }), size);
+}
+
+/** One line from what a library said: the first, without the names of its functions. */
+function explain(message: string, { format }: ImageHeader, bytes: Buffer): string {
+  if (message.includes("pixel limit")) return tooLarge(MAX_PIXELS);
+  if (message.includes("unsupported image format")) return whyUnknown(bytes);
+  const [line = ""] = message
+    .replace(/Input buffer has corrupt header: |Decode image failed |\b\w*(vips|Vips)\w*: /g, "")
+    .split(/\s*\n\s*/);
+  return `the ${format} is damaged or cut short: ${line.slice(0, 150).trim()}`;
 }
 
 async function toSquare(image: Sharp, size: number): Promise<Uint8Array> {
@@ -122,8 +205,10 @@ async function toSquare(image: Sharp, size: number): Promise<Uint8Array> {
 }
 
 /** Width and height as stored, from the header alone. */
-export async function imageSize(image: ImageData): Promise<{ width: number; height: number }> {
+export async function imageSize(image: ImageData): Promise<Size> {
   if ("pixels" in image) return { width: image.width, height: image.height };
+  const { format, size } = imageHeader(bufferOf(image.encoded));
+  if (size && format !== "AVIF") return size;
   const { width, height } = await sharp(image.encoded).metadata();
   return { width, height };
 }
