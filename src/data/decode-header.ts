@@ -90,7 +90,7 @@ function webp(file: Buffer): ImageHeader {
   if (kind === "VP8X") {
     const size = { width: 1 + file.readUIntLE(24, 3), height: 1 + file.readUIntLE(27, 3) };
     const [alpha, exif, animated] = [0x10, 0x08, 0x02].map((bit) => ((file[20] ?? 0) & bit) !== 0);
-    return { format: "WebP", size, fast: alpha || exif || animated ? undefined : 1 };
+    return { format: "WebP", size, fast: alpha || exif || animated ? undefined : 1, whole: animated === true };
   }
   if (kind === "VP8 ") {
     const [width, height] = [file.readUInt16LE(26) & 0x3fff, file.readUInt16LE(28) & 0x3fff];

@@ -7,7 +7,7 @@ import sharp, { type Sharp } from "sharp";
 import { SelfsightError } from "../errors.ts";
 import { type ImageHeader, imageHeader, whyUnknown } from "./decode-header.ts";
 import { isUnusual, readSamples, whyNotTiff, whyTooDark } from "./decode-samples.ts";
-import { looksUnfilled, wholeJpeg } from "./decode-whole.ts";
+import { lacksData, looksUnfilled, mendEnd } from "./decode-whole.ts";
 import type { ImageData } from "./images.ts";
 import { hasEnd, type JpegHeader } from "./jpeg.ts";
 
@@ -75,16 +75,12 @@ const tooLarge = (most: number) => `it has more than ${(most / 1e6).toFixed(0)} 
 
 /** Decoders fill what is missing of a JPEG with grey or green, and say nothing. */
 async function decodeJpeg(bytes: Buffer, header: ImageHeader, jpeg: JpegHeader, size: number, into: Uint8Array) {
-  let file = bytes;
-  const check = async () => {
-    const whole = jpeg.width * jpeg.height <= MAX_WHOLE_PIXELS ? await wholeJpeg(file, jpeg) : undefined;
-    if (!whole) throw new SelfsightError("the JPEG is cut short");
-    return whole;
-  };
-  const ended = hasEnd(file, jpeg);
-  if (!ended) file = await check();
-  await decodeBytes(file, header, size, into);
-  if (ended && looksUnfilled(into, size, jpeg)) await check();
+  let file: Buffer | undefined = bytes;
+  const ended = hasEnd(bytes, jpeg);
+  if (!ended) file = jpeg.width * jpeg.height <= MAX_WHOLE_PIXELS ? await mendEnd(bytes, jpeg) : undefined;
+  if (file) await decodeBytes(file, header, size, into);
+  if (!file || (ended && looksUnfilled(into, size, jpeg) && (await lacksData(file))))
+    throw new SelfsightError("the JPEG is cut short");
 }
 
 async function decodeBytes(bytes: Buffer, header: ImageHeader, size: number, into: Uint8Array): Promise<void> {
@@ -100,18 +96,23 @@ async function decodeBytes(bytes: Buffer, header: ImageHeader, size: number, int
 /** False for whatever needs the other decoder, which also explains what is wrong with it. */
 async function decodeFast(bytes: Buffer, header: ImageHeader, size: number, into: Uint8Array): Promise<boolean> {
   if (!header.fast || !header.size) return false;
-  const { width, height } = header.fast > 4 ? turned(header.size) : header.size;
+  const { width, height } = header.size;
   const short = Math.min(width, height);
   if (width * height > MAX_FAST_PIXELS || Math.max(width, height) > MAX_FAST_ASPECT * short) return false;
   try {
     const image = new Transformer(bytes);
     if (!header.jpeg && !(await isPlain(image, header.size))) return false;
-    if (header.fast > 1) image.rotate(header.fast);
     const [wide, high] = [Math.round((width * size) / short), Math.round((height * size) / short)];
     // ResizeFit.Cover would do both at once, but keeps the right or lower end of an image (1.15), not its middle.
     image.fastResize({ width: wide, height: high, filter: BILINEAR, fit: FILL });
-    image.crop((wide - size + 1) >> 1, (high - size + 1) >> 1, size, size); // rounded as sharp does
-    return dropAlpha(await image.rawPixels(), into);
+    const turn = header.fast;
+    image.crop(
+      middle(wide - size, MIRRORED_X.includes(turn)),
+      middle(high - size, MIRRORED_Y.includes(turn)),
+      size,
+      size,
+    );
+    return takeUpright(await image.rawPixels(), turn, size, into);
   } catch {
     return false;
   }
@@ -122,7 +123,14 @@ interface Size {
   height: number;
 }
 
-const turned = ({ width, height }: Size): Size => ({ width: height, height: width });
+/** The orientations that turn the stored image's columns or rows around; those above 4 then swap rows and columns. */
+const [MIRRORED_X, MIRRORED_Y] = [
+  [2, 3, 7, 8],
+  [3, 4, 6, 7],
+];
+
+/** Where the middle begins, with `rest` pixels around it: rounded as sharp does in the upright image. */
+const middle = (rest: number, mirrored: boolean) => (mirrored ? rest >> 1 : (rest + 1) >> 1);
 
 /** Whether there is neither transparency nor more than 8 bits, and the size is what the header says. */
 async function isPlain(image: Transformer, { width, height }: Size): Promise<boolean> {
@@ -130,14 +138,22 @@ async function isPlain(image: Transformer, { width, height }: Size): Promise<boo
   return PLAIN_COLOURS.includes(Number(found.colorType)) && found.width === width && found.height === height;
 }
 
-/** The fast resize gives RGBA. @returns false when it gave something else */
-function dropAlpha(rgba: Uint8Array, rgb: Uint8Array): boolean {
-  if (rgba.length * 3 !== rgb.length * 4) return false;
-  for (let from = 0, to = 0; from < rgba.length; from += 4) {
-    rgb[to++] = rgba[from] as number;
-    rgb[to++] = rgba[from + 1] as number;
-    rgb[to++] = rgba[from + 2] as number;
-  }
+/**
+ * The fast resize gives RGBA. Its own `rotate` would turn the whole image, and print on stderr what it finds odd in EXIF.
+ * @param turn 1 to 8, as EXIF counts
+ * @returns false when it gave something else
+ */
+function takeUpright(rgba: Uint8Array, turn: number, size: number, rgb: Uint8Array): boolean {
+  if (rgba.length !== size * size * 4) return false;
+  const [columns, rows] = [MIRRORED_X.includes(turn) ? -4 : 4, (MIRRORED_Y.includes(turn) ? -4 : 4) * size];
+  const start = (columns < 0 ? 4 * (size - 1) : 0) + (rows < 0 ? 4 * size * (size - 1) : 0);
+  const [right, down] = turn > 4 ? [rows, columns] : [columns, rows];
+  for (let y = 0, to = 0; y < size; y++)
+    for (let x = 0, from = start + y * down; x < size; x++, from += right) {
+      rgb[to++] = rgba[from] as number;
+      rgb[to++] = rgba[from + 1] as number;
+      rgb[to++] = rgba[from + 2] as number;
+    }
   return true;
 }
 

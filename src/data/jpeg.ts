@@ -65,11 +65,12 @@ export function hasEnd(file: Buffer, { scan }: JpegHeader): boolean {
   return file.lastIndexOf(END_OF_IMAGE) > scan;
 }
 
-/** The image data without end marker and without what follows it; zeros that fill a broken-off download are no data. */
-export function withoutEnd(file: Buffer, { scan }: JpegHeader): Buffer {
-  const end = file.indexOf(END_OF_IMAGE, scan);
-  let length = end < 0 ? file.length : end;
-  while (length > scan && file[length - 1] === 0 && file[length - 2] !== 0xff) length--;
+/** Up to its last byte of data: zeros fill a download that broke off, and 0xff alone begins a marker. */
+export function trimmed(file: Buffer, { scan }: JpegHeader): Buffer {
+  const least = scan + 2 + file.readUInt16BE(scan + 2);
+  let length = file.length;
+  const isData = (at: number) => file[at] !== 0xff && (file[at] !== 0 || file[at - 1] === 0xff);
+  while (length > least && !isData(length - 1)) length--;
   return file.subarray(0, length);
 }
 
