@@ -81,6 +81,10 @@ interface Kind {
 async function watch(whole: string): Promise<void> {
   const kinds = new Map<string, Kind>();
   const violations: string[] = [];
+  const report = (violation: string) => {
+    violations.push(violation);
+    process.stderr.write(`number ${violation}\n`);
+  };
   const memory: { i: number; rss: number; most: number }[] = [];
   let next = from;
   while (next < from + count) {
@@ -88,7 +92,7 @@ async function watch(whole: string): Promise<void> {
     const child = start(whole, next);
     const clock = setInterval(() => performance.now() - heard > HANGS && child.kill("SIGKILL"), 1000);
     let heard = performance.now();
-    child.stderr?.on("data", (text: Buffer) => violations.push(`${at}: on stderr: ${text.toString().trim()}`));
+    child.stderr?.on("data", (text: Buffer) => report(`${at}: on stderr: ${text.toString().trim()}`));
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     const closed = new Promise<string>((resolve) => child.on("close", (code, signal) => resolve(signal ?? `${code}`)));
     for await (const text of lines) {
@@ -102,19 +106,16 @@ async function watch(whole: string): Promise<void> {
       kind.tried++;
       if (line.decoded) kind.decoded++;
       kind.slowest = Math.max(kind.slowest, line.ms);
-      if (line.fault) violations.push(`${at} (${line.kind}): ${line.fault}`);
-      if (line.ms > SLOW) violations.push(`${at} (${line.kind}): took ${(line.ms / 1000).toFixed(1)} s`);
+      if (line.fault) report(`${at} (${line.kind}): ${line.fault}`);
+      if (line.ms > SLOW) report(`${at} (${line.kind}): took ${(line.ms / 1000).toFixed(1)} s`);
       const { rss = 0, most = 0 } = line;
-      if (most > MOST && (memory.at(-1)?.most ?? 0) <= MOST) violations.push(`${at}: ${mebibytes(most)} at once`);
+      if (most > MOST && (memory.at(-1)?.most ?? 0) <= MOST) report(`${at}: ${mebibytes(most)} at once`);
       memory.push({ i: at, rss, most });
       if ((at + 1) % 1000 === 0) process.stderr.write(`${at + 1}: ${mebibytes(rss)}, at most ${mebibytes(most)}\n`);
     }
     const end = await closed;
     clearInterval(clock);
-    if (end !== "0" || done < from + count - 1) {
-      violations.push(`${at}: the process ended with ${end}`);
-      process.stderr.write(`${violations.at(-1)}\n`);
-    }
+    if (end !== "0" || done < from + count - 1) report(`${at}: the process ended with ${end}`);
     next = Math.max(done, at) + 1;
   }
   process.stdout.write(`${tableOf(kinds)}\n${memoryReport(memory, violations)}\n`);
@@ -134,7 +135,10 @@ function start(whole: string, at: number): ChildProcess {
 const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 function tableOf(kinds: ReadonlyMap<string, Kind>): string {
-  const table = new Table({ head: ["format", "tried", "decoded", "refused", "slowest ms"], style: { head: [] } });
+  const table = new Table({
+    head: ["format", "tried", "decoded", "refused", "slowest ms"],
+    style: { head: [], border: [] },
+  });
   for (const [name, { tried, decoded, slowest }] of [...kinds].sort())
     table.push([name, tried, decoded, tried - decoded, Math.round(slowest)]);
   return table.toString();

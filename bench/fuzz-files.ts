@@ -15,8 +15,8 @@ export interface Sample {
 const FUZZ = 0xf2;
 const [WIDTH, HEIGHT] = [90, 70];
 
-/** Whole files, a few of each kind. The same on every call. */
-export async function wholeFiles(): Promise<Sample[]> {
+/** Whole files, a few of each kind, some of them of several megabytes unless told. The same on every call. */
+export async function wholeFiles({ large = true } = {}): Promise<Sample[]> {
   const plain = drawing(3);
   const clear = drawing(4);
   const grey = () => plain().greyscale().toColourspace("b-w");
@@ -56,7 +56,7 @@ export async function wholeFiles(): Promise<Sample[]> {
           .gif({ effort: 1, delay: [10, 10, 10, 10] })
           .toBuffer(),
     ],
-    ["gif animated", () => film(2000, 8).gif({ effort: 1 }).toBuffer()],
+    ["gif animated", () => film(500, 8).gif({ effort: 1 }).toBuffer()],
     ...(["none", "lzw", "deflate", "jpeg", "packbits", "webp"] as const).map(
       (compression): Maker => ["tiff", () => plain().tiff({ compression }).toBuffer()],
     ),
@@ -81,7 +81,7 @@ export async function wholeFiles(): Promise<Sample[]> {
     ["bmp large", async () => new Transformer(await noise(1500).png().toBuffer()).bmp()],
   ];
   const files: Sample[] = [];
-  for (const [kind, make] of makers) files.push({ kind, bytes: await make() });
+  for (const [kind, make] of makers) if (large || !isLarge({ kind })) files.push({ kind, bytes: await make() });
   return files;
 }
 
@@ -91,9 +91,9 @@ type Maker = [kind: string, make: () => Promise<Buffer>];
 export function fuzzFile(files: readonly Sample[], seed: number, i: number): Sample {
   const random = randomAt(seed, FUZZ, i);
   const below = (n: number) => whole(random, 0, n - 1);
-  // Large files are slow to spoil and to decode: one in forty.
-  const large = below(40) === 0;
-  const eligible = files.filter(({ kind }) => kind.endsWith(" large") === large);
+  // Large files are slow to spoil and to decode: one in forty, where there are any.
+  const large = below(40) === 0 && files.some(isLarge);
+  const eligible = files.filter((file) => isLarge(file) === large);
   const kinds = [...new Set(eligible.map(({ kind }) => kind))];
   const chosen = pick(kinds, below);
   const { kind, bytes } = pick(
@@ -105,6 +105,8 @@ export function fuzzFile(files: readonly Sample[], seed: number, i: number): Sam
   if (below(2)) mendChecksums(spoilt);
   return { kind, bytes: spoilt.subarray(0, 10_000_000) };
 }
+
+const isLarge = ({ kind }: { kind: string }) => kind.endsWith(" large");
 
 type Below = (n: number) => number;
 type Spoiler = (bytes: Buffer, below: Below, files: readonly Sample[]) => Buffer;
@@ -214,8 +216,11 @@ function film(pages: number, side = HEIGHT): Sharp {
 }
 
 function noise(side: number): Sharp {
-  const random = randomAt(2, FUZZ);
-  const pixels = Uint8Array.from({ length: side * side * 3 }, () => uniform(random, 0, 256));
+  const pixels = new Uint8Array(side * side * 3);
+  for (let i = 0, state = 1; i < pixels.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0; // Numerical Recipes' quick generator
+    pixels[i] = state >>> 24;
+  }
   return sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
 }
 

@@ -28,7 +28,7 @@ async function isWhole(data: Buffer): Promise<boolean> {
 /** Whether a decoder says that there is too little data before the end marker. */
 export async function lacksData(file: Buffer): Promise<boolean> {
   try {
-    await sharp(file, { failOn: "warning" }).resize(8, 8).raw().toBuffer();
+    await sharp(file, { failOn: "warning" }).resize(8, 8, { fit: "fill" }).raw().toBuffer();
     return false;
   } catch (error) {
     return (error as Error).message.includes("premature end");

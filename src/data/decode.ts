@@ -42,7 +42,7 @@ export async function decodeImage(
   if ("pixels" in image) {
     const { pixels, width, height } = image;
     const asItIs = width === size && height === size;
-    into.set(asItIs ? pixels : await toSquare(sharp(pixels, { raw: { width, height, channels: 3 } }), size));
+    into.set(asItIs ? pixels : await toSquare(sharp(pixels, { raw: { width, height, channels: 3 } }), image, size));
     return into;
   }
   const file = bufferOf(image.encoded);
@@ -98,7 +98,7 @@ async function decodeFast(bytes: Buffer, header: ImageHeader, size: number, into
   if (!header.fast || !header.size) return false;
   const { width, height } = header.size;
   const short = Math.min(width, height);
-  if (width * height > MAX_FAST_PIXELS || Math.max(width, height) > MAX_FAST_ASPECT * short) return false;
+  if (width * height > MAX_FAST_PIXELS || isLong(header.size)) return false;
   try {
     const image = new Transformer(bytes);
     if (!header.jpeg && !(await isPlain(image, header.size))) return false;
@@ -161,13 +161,14 @@ async function decodeAny(bytes: Buffer, header: ImageHeader, size: number): Prom
   const { format, tiff } = header;
   if (tiff && isUnusual(tiff)) {
     const { pixels, ...raw } = await readSamples(bytes, tiff);
-    return toSquare(sharp(pixels, { raw }), size);
+    return toSquare(sharp(pixels, { raw }), raw, size);
   }
   if (format === "SVG") return drawSvg(bytes, size);
   // sharp reads neither; as PNG nothing is lost.
   const file = format === "BMP" || format === "PNM" ? await toPng(bytes, header) : bytes;
   const open = () => sharp(file, { limitInputPixels: MAX_PIXELS, failOn: "error" });
-  const square = await toSquare(open().autoOrient(), size);
+  const upright = isLong(header.size) ? (await open().metadata()).autoOrient : header.size;
+  const square = await toSquare(open().autoOrient(), upright, size);
   if (square.every((value) => value < 16)) await refuseTooDark(open());
   return square;
 }
@@ -191,14 +192,11 @@ async function refuseTooDark(image: Sharp): Promise<void> {
 }
 
 async function drawSvg(bytes: Buffer, size: number): Promise<Uint8Array> {
-  try {
-    return await toSquare(sharp(bytes, { limitInputPixels: MAX_SVG_PIXELS }), size);
-  } catch (error) {
-    if (!(error as Error).message.includes("pixel limit")) throw error;
-  }
   const { width, height } = await sharp(bytes, { limitInputPixels: MAX_PIXELS }).metadata();
-  const density = Math.max(1, 72 * Math.sqrt(MAX_SVG_PIXELS / (width * height)));
-  return toSquare(sharp(bytes, { limitInputPixels: 2 * MAX_SVG_PIXELS, density }), size);
+  const scale = Math.min(1, Math.sqrt(MAX_SVG_PIXELS / (width * height)));
+  const density = Math.max(1, 72 * scale);
+  const drawn = { width: Math.round(width * scale), height: Math.round(height * scale) };
+  return toSquare(sharp(bytes, { density }), scale === 1 ? drawn : undefined, size);
 }
 
 /** One line from what a library said: the first, without the names of its functions. */
@@ -206,18 +204,34 @@ function explain(message: string, { format }: ImageHeader, bytes: Buffer): strin
   if (message.includes("pixel limit")) return tooLarge(MAX_PIXELS);
   if (message.includes("unsupported image format")) return whyUnknown(bytes);
   const [line = ""] = message
-    .replace(/Input buffer has corrupt header: |Decode image failed |\b\w*(vips|Vips)\w*: /g, "")
+    .replace(/Input buffer has corrupt header: |Decode image failed |\b\w*(vips|Vips)\w*: | in \(null\)/g, "")
     .split(/\s*\n\s*/);
   return `the ${format} is damaged or cut short: ${line.slice(0, 150).trim()}`;
 }
 
-async function toSquare(image: Sharp, size: number): Promise<Uint8Array> {
+/** @param stored the image's size before it is resized, after it was turned */
+async function toSquare(image: Sharp, stored: Size | undefined, size: number): Promise<Uint8Array> {
+  // Enlarged as a whole, a line of pixels would be huge; all but its middle is cut off in the end.
+  const middle = stored && isLong(stored) ? image.extract(middleOf(stored)) : image;
   // On white, before resizing mixes transparent pixels in. "linear" is antialiased when it reduces.
-  const square = image
+  const square = middle
     .flatten({ background: "white" })
     .toColourspace("srgb")
     .resize(size, size, { fit: "cover", kernel: "linear" });
   return square.removeAlpha().raw({ depth: "uchar" }).toBuffer();
+}
+
+function isLong(size: Size | undefined): boolean {
+  return size !== undefined && Math.max(size.width, size.height) > MAX_FAST_ASPECT * Math.min(size.width, size.height);
+}
+
+/** The middle, longer than what is shown, so that rounding its size to whole pixels hardly stretches it. */
+function middleOf({ width, height }: Size): { left: number; top: number; width: number; height: number } {
+  const most = MAX_FAST_ASPECT * Math.min(width, height);
+  // As far from both ends, or the middle would move by half a pixel.
+  const kept = (side: number) => (side <= most ? side : most + ((side - most) & 1));
+  const [wide, high] = [kept(width), kept(height)];
+  return { left: (width - wide) / 2, top: (height - high) / 2, width: wide, height: high };
 }
 
 /** Width and height as stored, from the header alone. */
