@@ -31,7 +31,8 @@ export function imageHeader(file: Buffer): ImageHeader {
   if (/^(II[*+]\0|MM\0[*+])/.test(magic)) return tiff(file);
   if (/^BM/.test(magic) && file.length >= 26) return { format: "BMP", size: bmpSize(file), fast: 1 };
   if (/^P[1-7]\s/.test(magic)) return { format: "PNM", size: pnmSize(file), fast: 1 };
-  if (/ftyp(avi[fs]|mif1|msf1|mi[as]f)/.test(magic.slice(4)))
+  // HEIC is the same container with a codec that is not free: it is in the major brand or among the others.
+  if (/^ftyp(avi[fs]|mif1|msf1|mi[as]f)/.test(magic.slice(4)) && !/hei[cxms]/.test(brands(file)))
     return { format: "AVIF", whole: true, size: heifSize(file) };
   if (magic.startsWith("\x1f\x8b")) return { format: "SVG" }; // packed with gzip
   if (/^\s*(<\?xml|<!--|<!DOCTYPE svg|<svg)/i.test(file.toString("latin1", 0, 100).replace(/^\xef\xbb\xbf/, "")))
@@ -122,6 +123,8 @@ function pnmSize(file: Buffer): ImageHeader["size"] {
   return match ? { width: Number(match[1]), height: Number(match[2]) } : undefined;
 }
 
+const brands = (file: Buffer) => file.toString("latin1", 8, Math.min(file.readUInt32BE(0), 64));
+
 /** The largest picture of those that the file's `ispe` boxes tell (ISO/IEC 23008-12, 6.5.3). */
 function heifSize(file: Buffer): ImageHeader["size"] {
   const head = file.subarray(0, 4096);
@@ -141,6 +144,8 @@ const strangers: readonly (readonly [at: number, signature: string, what: string
   [0, "\xff\x4f\xff\x51", "a JPEG 2000 image"],
   [0, "\xff\xd8\xff\xf7", "a JPEG-LS image"],
   [4, "ftyphe", "a HEIC image"],
+  [4, "ftypmif1", "a HEIC image"],
+  [4, "ftypmsf1", "a HEIC image"],
   [0, "#?RADIANCE", "a Radiance HDR image"],
   [0, "#?RGBE", "a Radiance HDR image"],
   [0, "v/1\x01", "an OpenEXR image"],

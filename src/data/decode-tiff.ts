@@ -110,9 +110,9 @@ function readDirectory(file: Buffer): Directory | undefined {
   for (let k = 0, at = start + counter; k < entries; k++, at += entry) {
     if (at + entry > file.length) return undefined;
     const [tag, bytes] = [number(at, 2), typeBytes[number(at + 2, 2)]];
-    if (!NEEDED.includes(tag)) continue;
+    if (!NEEDED.includes(tag) || tags.has(tag)) continue; // of two the first counts
     const count = number(at + 4, word);
-    if (!bytes || count < 1 || tags.has(tag)) return undefined;
+    if (!bytes || count < 1) return undefined;
     const from = count * bytes <= word ? at + 4 + word : number(at + 4 + word, word);
     if (from + count * bytes > file.length) return undefined;
     // A file of many bands repeats itself; what stands behind the first hundred changes nothing.

@@ -68,12 +68,14 @@ function whyNot({ format, size, whole, tooShort, tiff }: ImageHeader, bytes: Buf
       return `the ${format} is cut short: ${size.width} × ${size.height} pixels do not fit into so few bytes`;
   }
   if (tooShort) return `the ${format} is cut short`;
+  // Without it nothing tells what the samples mean.
+  if (format === "TIFF" && !tiff) return "the TIFF is damaged or cut short: its first directory cannot be read";
   return tiff && whyNotTiff(tiff);
 }
 
 const tooLarge = (most: number) => `it has more than ${(most / 1e6).toFixed(0)} million pixels: make it smaller`;
 
-/** Decoders fill what is missing of a JPEG with grey or green, and say nothing. */
+/** Decoders fill in what is missing of a JPEG with one colour, and say nothing. */
 async function decodeJpeg(bytes: Buffer, header: ImageHeader, jpeg: JpegHeader, size: number, into: Uint8Array) {
   let file: Buffer | undefined = bytes;
   const ended = hasEnd(bytes, jpeg);
@@ -179,7 +181,7 @@ async function toPng(bytes: Buffer, { format, size }: ImageHeader): Promise<Uint
   return new Transformer(bytes).png({ compressionType: 1 }); // CompressionType.Fast
 }
 
-/** Where a picture came out as black: only when it is. */
+/** For a picture that came out all but black: whether its samples are, or were only meant for fewer bits. */
 async function refuseTooDark(image: Sharp): Promise<void> {
   const { depth } = await image.metadata();
   if (depth === "uchar") return;
@@ -192,17 +194,19 @@ async function refuseTooDark(image: Sharp): Promise<void> {
 }
 
 async function drawSvg(bytes: Buffer, size: number): Promise<Uint8Array> {
-  const { width, height } = await sharp(bytes, { limitInputPixels: MAX_PIXELS }).metadata();
+  const options = { limitInputPixels: MAX_PIXELS, failOn: "error" } as const;
+  const { width, height } = await sharp(bytes, options).metadata();
   const scale = Math.min(1, Math.sqrt(MAX_SVG_PIXELS / (width * height)));
   const density = Math.max(1, 72 * scale);
   const drawn = { width: Math.round(width * scale), height: Math.round(height * scale) };
-  return toSquare(sharp(bytes, { density }), scale === 1 ? drawn : undefined, size);
+  return toSquare(sharp(bytes, { ...options, density }), scale === 1 ? drawn : undefined, size);
 }
 
 /** One line from what a library said: the first, without the names of its functions. */
 function explain(message: string, { format }: ImageHeader, bytes: Buffer): string {
   if (message.includes("pixel limit")) return tooLarge(MAX_PIXELS);
-  if (message.includes("unsupported image format")) return whyUnknown(bytes);
+  if (message.includes("unsupported image format"))
+    return format === "SVG" ? whyUnknown(bytes) : `the ${format} is damaged or cut short: its header cannot be read`;
   const [line = ""] = message
     .replace(/Input buffer has corrupt header: |Decode image failed |\b\w*(vips|Vips)\w*: | in \(null\)/g, "")
     .split(/\s*\n\s*/);

@@ -224,6 +224,7 @@ describe("other formats", () => {
     ["JPEG XL", Buffer.from("\xff\x0a\0\0", "latin1")],
     ["JPEG 2000", Buffer.from("\0\0\0\x0cjP  \r\n\x87\n", "latin1")],
     ["HEIC", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0", "latin1")],
+    ["HEIC", Buffer.from("\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "latin1")],
     ["Radiance HDR", Buffer.from("#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 1 +X 1\n")],
     ["OpenEXR", Buffer.from("v/1\x01\x02\0\0\0", "latin1")],
     ["PFM", Buffer.from("PF\n1 1\n-1.0\n............")],

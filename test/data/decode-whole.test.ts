@@ -76,11 +76,13 @@ it("a JPEG cut short behind a thumbnail, which ends as an image does", async () 
 });
 
 it("other formats whose end is missing, but no pixel, are whole; those that lack pixels are refused", async () => {
-  const gif = await picture().gif().toBuffer();
+  const [gif, png] = [await picture().gif().toBuffer(), await picture().png().toBuffer()];
   expect(await decode(gif.subarray(0, -1))).toEqual(await decode(gif));
+  // Without IEND it is sharp's, which reduces by whole numbers first.
+  expect(difference(await decode(png.subarray(0, -12)), await decode(png))).toBeLessThan(3.5);
   const ppm = Buffer.concat([Buffer.from("P6\n160 120\n255\n"), drawing()]);
   const tiff = tiffFile(drawing(), { samples: 3, bits: 8, photometric: 2 });
-  for (const file of [ppm, Buffer.concat([tiff.subarray(0, 8), tiff.subarray(8)])]) {
+  for (const file of [ppm, tiff]) {
     await expect(decode(file)).resolves.toHaveLength(40 * 40 * 3);
     await expect(decode(file.subarray(0, file.length * 0.9))).rejects.toThrow(SelfsightError);
   }

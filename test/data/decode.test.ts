@@ -41,9 +41,27 @@ describe("size and place", () => {
     }
   });
 
-  it("a line of 30,000 pixels stays small", async () => {
-    const line = sharp({ create: { width: 30_000, height: 1, channels: 3, background: "#204060" } });
-    expect([...(await decode(await line.png().toBuffer(), 32))].slice(0, 3)).toEqual([0x20, 0x40, 0x60]);
+  it("a line of 30,000 pixels stays small, in either direction and whatever the format", async () => {
+    const before = process.resourceUsage().maxRSS;
+    for (const [width, height] of [
+      [30_000, 1],
+      [1, 30_000],
+    ]) {
+      const line = sharp({
+        create: { width: width as number, height: height as number, channels: 3, background: "#204060" },
+      });
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#204060"/></svg>`;
+      const files = [
+        await line.clone().png().toBuffer(),
+        await line.clone().toColourspace("rgb16").tiff().toBuffer(),
+        Buffer.from(svg),
+      ];
+      for (const file of files) {
+        const flat = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => [0x20, 0x40, 0x60][i % 3] ?? 0);
+        expect(difference(await decode(file, 64), flat)).toBeLessThan(CLOSE);
+      }
+    }
+    expect(process.resourceUsage().maxRSS - before).toBeLessThan(200_000); // kB; enlarged as a whole, it had 370 MB
   });
 });
 
@@ -115,6 +133,8 @@ describe("what cannot be decoded", () => {
     ["an empty file", Buffer.alloc(0), /empty/],
     ["a text", Buffer.from("hello"), /no image/],
     ["zeros", Buffer.alloc(1000), /no image/],
+    ["a TIFF without a directory", Buffer.from("II*\0\x08\0\0\0", "latin1"), /^the TIFF is damaged or cut short/],
+    ["a GIF of 16,000 × 16,000", gifOf(16_000), /more than 50 million pixels/],
     ["the beginning of a JPEG and nothing more", Buffer.from([0xff, 0xd8, 0xff]), /./],
     ["an SVG of 20,000 × 20,000", svgOf(20_000, 20_000), /more than 268 million pixels/],
   ])("%s", async (_, file, message) => {
@@ -123,9 +143,14 @@ describe("what cannot be decoded", () => {
     expect((error as Error).message).toMatch(message);
   });
 
+  it("a header that claims more pixels than the file can hold is refused by itself", async () => {
+    for (const file of [await largePng(12_000), await largeJpeg(12_000)])
+      await expect(decode(file)).rejects.toThrow("12000 × 12000 pixels do not fit into so few bytes");
+  });
+
   it("20,000 × 20,000 pixels are refused by the header alone", async () => {
     const before = process.resourceUsage().maxRSS;
-    for (const file of [await largePng(), await largeJpeg()]) {
+    for (const file of [await largePng(20_000), await largeJpeg(20_000)]) {
       await expect(decode(file)).rejects.toThrow("more than 268 million pixels");
     }
     // In kB; as RGB such an image has 1.2 GB.
@@ -137,20 +162,27 @@ function svgOf(width: number, height: number): Buffer {
   return Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"/>`);
 }
 
+function gifOf(side: number): Buffer {
+  const head = Buffer.from("GIF89a\0\0\0\0\0\0\0;", "latin1");
+  head.writeUInt16LE(side, 6);
+  head.writeUInt16LE(side, 8);
+  return head;
+}
+
 /** A small PNG whose header (RFC 2083, 4.1.1) claims another size. */
-async function largePng(): Promise<Buffer> {
+async function largePng(side: number): Promise<Buffer> {
   const png = await picture().png().toBuffer();
-  png.writeUInt32BE(20_000, 16);
-  png.writeUInt32BE(20_000, 20);
+  png.writeUInt32BE(side, 16);
+  png.writeUInt32BE(side, 20);
   png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
   return png;
 }
 
 /** A small JPEG whose frame header claims another size. */
-async function largeJpeg(): Promise<Buffer> {
+async function largeJpeg(side: number): Promise<Buffer> {
   const jpeg = await picture().jpeg().toBuffer();
   const frame = jpeg.indexOf(Buffer.from([0xff, 0xc0]));
-  jpeg.writeUInt16BE(20_000, frame + 5);
-  jpeg.writeUInt16BE(20_000, frame + 7);
+  jpeg.writeUInt16BE(side, frame + 5);
+  jpeg.writeUInt16BE(side, frame + 7);
   return jpeg;
 }
