@@ -9,11 +9,12 @@
  * convolutions, so that any encoder will do; how frequent the bins are is counted on the user's own images, not on ImageNet.
  */
 import { z } from "zod";
-import { labToRgb, lightnessToGrey, rgbToLab } from "../augment/lab.ts";
-import { fromUnit, toUnit } from "../augment/normalise.ts";
+import { labToRgb } from "../augment/lab.ts";
+import { exactly, greyOf, toLab } from "../augment/lightness.ts";
+import { fromUnit } from "../augment/normalise.ts";
 import { UsageError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
-import { autocast, noGrad } from "../torch/autograd.ts";
+import { noGrad } from "../torch/autograd.ts";
 import { cat, resize, tensor } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -49,8 +50,21 @@ export const colorization = defineTask({
       .describe("images without any a or b of at least this teach nothing (the code: 5)"),
     // At 0 a colour that no image had would weigh without bound.
     lambda: z.number().min(0.01).max(1).default(0.5).describe("near 0 rare colours count most, at 1 all bins alike"),
+    keepColour: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe(
+        "fraction of the first kernels that stay sensitive to colour; 0: the encoder hardly sees colour afterwards",
+      ),
     temperature: z.number().gt(0).max(1).default(0.38).describe("of the annealed mean that is shown"),
   }),
+  caveat: ({ keepColour }) =>
+    keepColour > 0
+      ? undefined
+      : "An encoder trained by colorization hardly sees colour afterwards. Where colours tell your images apart, give " +
+        "keepColour=0.5, or choose another task.",
   create(encoder, options, { size, sample }) {
     const known = noGrad(() => colours(toLab(sample), Math.max(1, Math.round(sample.size(2) / STRIDE)))); // (N, 2)
     const chroma = known.pow(2).sum(1).sqrt();
@@ -61,7 +75,7 @@ export const colorization = defineTask({
     }
     const side = Math.max(1, Math.round(size / STRIDE));
     const read = options.loss === "classes" ? classReading(known, options) : regressionReading(known);
-    weighChannelsAlike(encoder);
+    weighChannelsAlike(encoder, options.keepColour);
     const head = new Hypercolumn(encoder, size, read.outputs, side);
     const middle = known.mean(0).toArray();
 
@@ -109,30 +123,17 @@ export const colorization = defineTask({
 });
 
 /**
- * Gives each kernel that takes RGB the mean of its three channels. Grey images teach the differences between them nothing,
- * and what is left of their random start would be noise to all that follows once colours are shown.
+ * Gives each kernel that takes RGB the mean of its three channels, but for the last `kept` fraction of them. Grey images
+ * teach the differences between channels nothing, and what is left of their random start would be noise to all later
+ * layers once colours are shown.
  */
-function weighChannelsAlike(encoder: Encoder): void {
-  const first = encoder.parameters().find(({ shape }) => shape.length === 4 && shape[1] === 3);
-  if (first) noGrad(() => first.copy_(first.mean([1], true).expand(...first.shape)));
-}
-
-/** Lab must not be rounded to bf16. */
-const exactly = <T>({ device }: Tensor, body: () => T): T => autocast(device, "f32", body);
-
-/** Normalised images (B, 3, H, W) to Lab. */
-function toLab(images: Tensor): Tensor {
-  return exactly(images, () => scope(() => rgbToLab(toUnit(images))));
-}
-
-/** Grey images (B, 3, H, W), normalised, of the same lightness as Lab's. */
-function greyOf(lab: Tensor): Tensor {
-  return exactly(lab, () => scope(() => fromUnit(lightnessToGrey(lab.narrow(1, 0, 1)))));
-}
-
-/** Images (B, 3, H, W) without their colours: grey of the same lightness. */
-export function lightness(images: Tensor): Tensor {
-  return greyOf(toLab(images));
+function weighChannelsAlike(encoder: Encoder, kept: number): void {
+  const kernels = encoder.parameters().find(({ shape }) => shape.length === 4 && shape[1] === 3);
+  if (!kernels) return;
+  noGrad(() => {
+    const alike = kernels.narrow(0, 0, Math.round(kernels.size(0) * (1 - kept)));
+    alike.copy_(alike.mean([1], true).expand(...alike.shape));
+  });
 }
 
 /** a and b of Lab (B, 3, H, W) at side × side places: (B · side², 2). */

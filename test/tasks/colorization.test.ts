@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { rgbToLab } from "../../src/augment/lab.ts";
+import { lightness } from "../../src/augment/lightness.ts";
 import { fromUnit, toUnit } from "../../src/augment/normalise.ts";
 import { createEncoder } from "../../src/models/index.ts";
-import { colorization, lightness } from "../../src/tasks/colorization.ts";
+import { colorization } from "../../src/tasks/colorization.ts";
 import { annealedMean, binLoss, colourPlane, frequencies, rebalance, softEncode } from "../../src/tasks/colour-bins.ts";
 import { gamutBins } from "../../src/tasks/gamut.ts";
 import type { TaskInstance } from "../../src/tasks/task.ts";

@@ -1,0 +1,24 @@
+/** Normalised images in Lab, and without their colours. Lab itself is in `lab.ts`. */
+import { autocast } from "../torch/autograd.ts";
+import { scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { lightnessToGrey, rgbToLab } from "./lab.ts";
+import { fromUnit, toUnit } from "./normalise.ts";
+
+/** Lab must not be rounded to bf16. */
+export const exactly = <T>({ device }: Tensor, body: () => T): T => autocast(device, "f32", body);
+
+/** Normalised images (B, 3, H, W) to Lab. */
+export function toLab(images: Tensor): Tensor {
+  return exactly(images, () => scope(() => rgbToLab(toUnit(images))));
+}
+
+/** Lab (B, 3, H, W) to normalised grey images of the same lightness. */
+export function greyOf(lab: Tensor): Tensor {
+  return exactly(lab, () => scope(() => fromUnit(lightnessToGrey(lab.narrow(1, 0, 1)))));
+}
+
+/** Images (B, 3, H, W) without their colours: grey of the same lightness. */
+export function lightness(images: Tensor): Tensor {
+  return greyOf(toLab(images));
+}
