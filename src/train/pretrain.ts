@@ -130,13 +130,15 @@ async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: ((
   };
 }
 
+const images = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
+
 /** What the run does not learn from, one sentence for each reason. */
 function leftOut({ heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: number): string[] {
   const parts = unused.join("+");
   return [
-    skipped && `${skipped} images cannot be read: skipped.json in the run folder lists them.`,
-    heldBack && `${heldBack} images are left for evaluate to test on; --split all takes them too.`,
-    unlabelled && `${unlabelled} images have no label, and this task learns from labels: they are left out.`,
+    skipped && `${images(skipped)} cannot be read: skipped.json in the run folder lists them.`,
+    heldBack && `${images(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split all takes them too.`,
+    unlabelled && `Left out: ${images(unlabelled)} without a label. This task learns from labels.`,
     parts && `Not used: ${parts}. --split names the parts to learn from.`,
   ].filter((note) => typeof note === "string" && note !== "") as string[];
 }

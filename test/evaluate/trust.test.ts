@@ -177,7 +177,7 @@ test("supervised takes the labelled images, and no other task is given a label",
     );
   }
   expect(counts).toEqual([30, 38]);
-  expect(told).toEqual(["8 images have no label, and this task learns from labels: they are left out."]);
+  expect(told).toEqual(["Left out: 8 images without a label. This task learns from labels."]);
 });
 
 /** Answers to a test set by coin flips: draws × images. */
