@@ -31,7 +31,7 @@ describe("openImages", () => {
 
   it("opens a data set by its name", async () => {
     const { name, splits } = await openImages("emoji");
-    expect([name, ...Object.keys(splits)]).toEqual(["emoji", "train", "test"]);
+    expect([name, ...Object.keys(splits)]).toEqual(["emoji", "train", "validation", "test", "unlabelled"]);
   });
 
   const fails = async (source: string, message: RegExp | string) => {
