@@ -42,9 +42,9 @@ export const datasets = {
     fetch: fetchFashionMnist,
   },
   emoji: {
-    title: "Emoji by four designers, 9 categories; the same emoji always on one side of a split",
+    title: "Emoji by four designers, 15 kinds of things: 4,607 labelled, and 1,438 more without labels",
     licence: "those of Noto, Twemoji, OpenMoji and Fluent Emoji",
-    source: "npm: @iconify-json/noto, twemoji, openmoji, fluent-emoji-flat",
+    source: "npm: @iconify-json/noto, twemoji, openmoji, fluent-emoji-flat; emoji.json",
     make: openEmoji,
   },
 } as const satisfies Readonly<Record<string, Dataset>>;

@@ -1,17 +1,18 @@
 /**
- * Emoji drawn by four designers: pictures without a photographer's rights, made from npm packages of vector drawings.
- * The category is the label. Skin-tone variants are left out. One emoji by all designers is one group: a split never
- * has the same thing on both sides.
+ * Emoji drawn by four designers: pictures that no photographer has rights in, made from npm packages of vector drawings.
+ * The label is the kind of thing that is drawn: face, animal, vehicle. Skin-tone variants are left out. A family of emoji, drawn
+ * by all designers, is one group: no two splits share one.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import sharp from "sharp";
 import { UsageError } from "../errors.ts";
-import { hash, type ImageCollection, type ImageSet, splitByGroup } from "./images.ts";
+import { classOf, EMOJI_CLASSES, familyOf, plainCodes, subgroupsOf, type UnicodeEmoji } from "./emoji-classes.ts";
+import { hash, type ImageCollection, type ImageSet } from "./images.ts";
 
 const DESIGNERS = ["noto", "twemoji", "openmoji", "fluent-emoji-flat"] as const;
 
-/** The categories that all four have, as they are in each: "Food Drink" in one is "Food & Drink" in the others. */
+/** The designers' own categories that all four have: "Food Drink" in one is "Food & Drink" in the others. */
 const CATEGORIES = [
   "Activities",
   "Animals & Nature",
@@ -33,8 +34,11 @@ interface Drawing {
   designer: string;
   /** What the designer's package calls it. */
   name: string;
-  /** Code points in hexadecimal: the same for all designers. */
-  emoji: string;
+  /** Emoji that are nearly the same picture. */
+  family: string;
+  /** Unicode's, or "" for an emoji newer than the list. */
+  subgroup: string;
+  /** -1 for what is in none of the classes. */
   label: number;
 }
 
@@ -45,23 +49,68 @@ interface Icons {
   height?: number;
 }
 
-/** Train and test, 80 to 20 emoji of every category. @throws UsageError naming the packages to install */
+/** Part of the families that are trained on, and where those that choices are made on end: the rest are for tests. */
+const [TRAINED_ON, CHOSEN_ON] = [0.6, 0.8];
+
+/**
+ * Train, validation and test: 60, 20 and 20 % of the families of every subgroup. Unlabelled: what is in none of the classes, but
+ * of families held back from nothing. @throws UsageError naming the packages to install
+ */
 export function openEmoji(): ImageCollection {
-  const icons = new Map(DESIGNERS.map((designer) => [designer as string, load<Icons>(designer, "icons.json")]));
-  const drawings = [...icons].flatMap(([designer, { icons: bodies }]) => distinct(drawingsBy(designer), bodies));
-  const [train, test] = splitByGroup(drawingSet(drawings, icons), 0.8, 0);
-  return { name: "emoji", splits: { train: { ...train, name: "train" }, test: { ...test, name: "test" } } };
+  const icons = new Map(DESIGNERS.map((designer) => [designer as string, ofDesigner<Icons>(designer, "icons.json")]));
+  const subgroups = subgroupsOf(load<UnicodeEmoji[]>("emoji.json/emoji.json"));
+  const drawings = [...icons].flatMap(([designer, { icons: bodies }]) =>
+    distinct(drawingsBy(designer, subgroups), bodies),
+  );
+  const sides = sidesOf(drawings);
+  const part = (name: string, side: Side, labelled: boolean): ImageSet => {
+    const chosen = drawings.filter(({ family, label }) => sides.get(family) === side && label >= 0 === labelled);
+    return drawingSet(name, chosen, icons);
+  };
+  const splits = {
+    train: part("train", "train", true),
+    validation: part("validation", "validation", true),
+    test: part("test", "test", true),
+    unlabelled: part("unlabelled", "train", false),
+  };
+  return { name: "emoji", splits };
 }
 
-function drawingsBy(designer: string): Drawing[] {
-  const { categories } = load<{ categories: Record<string, string[]> }>(designer, "metadata.json");
-  const names = Object.entries(load<Record<string, string>>(designer, "chars.json"));
+type Side = "train" | "validation" | "test";
+
+/** The side of each family. Hashes give the order: it is the same everywhere, and has nothing to do with the pictures. */
+function sidesOf(drawings: readonly Drawing[]): Map<string, Side> {
+  const subgroupOf = new Map(drawings.toReversed().map(({ family, subgroup }) => [family, subgroup])); // the first one's
+  const families = new Map<string, string[]>();
+  for (const [family, subgroup] of subgroupOf) {
+    const list = families.get(subgroup);
+    if (list) list.push(family);
+    else families.set(subgroup, [family]);
+  }
+  const sides = new Map<string, Side>();
+  for (const list of families.values()) {
+    const ordered = list
+      .map((family) => ({ family, order: hash([family]) }))
+      .sort((a, b) => (a.order < b.order ? -1 : 1));
+    const [trained, chosen] = [Math.round(list.length * TRAINED_ON), Math.round(list.length * CHOSEN_ON)];
+    for (const [i, { family }] of ordered.entries())
+      sides.set(family, i < trained ? "train" : i < chosen ? "validation" : "test");
+  }
+  return sides;
+}
+
+function drawingsBy(designer: string, subgroups: ReadonlyMap<string, string>): Drawing[] {
+  const { categories } = ofDesigner<{ categories: Record<string, string[]> }>(designer, "metadata.json");
+  const names = Object.entries(ofDesigner<Record<string, string>>(designer, "chars.json"));
   // The first code wins: OpenMoji has later ones of its own for some standard emoji's names.
   const emojiOf = new Map(names.reverse().map(([emoji, name]) => [name, emoji]));
-  return CATEGORIES.flatMap((category, label) =>
+  return CATEGORIES.flatMap((category) =>
     (categories[category] ?? categories[category.replace("& ", "")] ?? []).flatMap((name): Drawing[] => {
       const emoji = emojiOf.get(name);
-      return emoji === undefined || SKIN_TONE.test(emoji) ? [] : [{ designer, name, emoji, label }];
+      if (emoji === undefined || SKIN_TONE.test(emoji)) return [];
+      const codes = plainCodes(emoji);
+      const subgroup = subgroups.get(codes) ?? "";
+      return [{ designer, name, family: familyOf(codes), subgroup, label: classOf(subgroup) }];
     }),
   );
 }
@@ -72,19 +121,19 @@ function distinct(drawings: readonly Drawing[], icons: Icons["icons"]): Drawing[
   return drawings.filter((drawing) => seen.get(icons[drawing.name]?.body) === drawing);
 }
 
-function drawingSet(drawings: readonly Drawing[], icons: ReadonlyMap<string, Icons>): ImageSet {
+function drawingSet(name: string, drawings: readonly Drawing[], icons: ReadonlyMap<string, Icons>): ImageSet {
   const at = (i: number): Drawing => {
     const drawing = drawings[i];
     if (!drawing) throw new RangeError(`image ${i} of ${drawings.length}`);
     return drawing;
   };
   return {
-    name: "emoji",
+    name,
     length: drawings.length,
-    classes: CATEGORIES,
+    classes: EMOJI_CLASSES,
     label: (i) => at(i).label,
     id: (i) => `${at(i).designer}/${at(i).name}`,
-    group: (i) => at(i).emoji,
+    group: (i) => at(i).family,
     read: async (i) => {
       const { designer, name } = at(i);
       const set = icons.get(designer) as Icons;
@@ -99,13 +148,16 @@ function drawingSet(drawings: readonly Drawing[], icons: ReadonlyMap<string, Ico
   };
 }
 
-function load<Content>(designer: string, file: string): Content {
+function ofDesigner<Content>(designer: string, file: string): Content {
+  return load(`@iconify-json/${designer}/${file}`);
+}
+
+function load<Content>(file: string): Content {
   try {
-    const path = createRequire(import.meta.url).resolve(`@iconify-json/${designer}/${file}`);
-    return JSON.parse(readFileSync(path, "utf8")) as Content;
+    return JSON.parse(readFileSync(createRequire(import.meta.url).resolve(file), "utf8")) as Content;
   } catch (cause) {
-    const packages = DESIGNERS.map((one) => `@iconify-json/${one}`).join(" ");
-    throw new UsageError(`The emoji set is made from drawings that are not installed: npm install ${packages}`, {
+    const packages = [...DESIGNERS.map((one) => `@iconify-json/${one}`), "emoji.json"].join(" ");
+    throw new UsageError(`The emoji set is made from packages that are not installed: npm install ${packages}`, {
       cause,
     });
   }

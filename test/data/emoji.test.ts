@@ -1,10 +1,17 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import { openEmoji } from "../../src/data/emoji.ts";
+import { classOf, familyOf, plainCodes } from "../../src/data/emoji-classes.ts";
 import { concatenate, type ImageSet } from "../../src/data/images.ts";
+import { imagesToLearnFrom, labelledParts } from "../../src/data/splits.ts";
 
-const { train, test } = openEmoji().splits as { train: ImageSet; test: ImageSet };
-const all = concatenate([train, test]);
+const collection = openEmoji();
+const { train, validation, test, unlabelled } = collection.splits as Record<
+  "train" | "validation" | "test" | "unlabelled",
+  ImageSet
+>;
+const sides = { train, validation, test, unlabelled };
+const all = concatenate(Object.values(sides));
 const positions = (set: ImageSet) => Array.from({ length: set.length }, (_, i) => i);
 const ids = positions(all).map((i) => all.id(i));
 
@@ -16,7 +23,7 @@ async function pixels(set: ImageSet, id: string): Promise<Uint8Array> {
 }
 
 describe("emoji", () => {
-  it("are thousands of drawings by four designers, in nine categories", () => {
+  it("are thousands of drawings by four designers", () => {
     const designers = new Map<string, number>();
     for (const id of ids) {
       const designer = id.split("/", 1)[0] ?? "";
@@ -25,8 +32,26 @@ describe("emoji", () => {
     expect([...designers.keys()].sort()).toEqual(["fluent-emoji-flat", "noto", "openmoji", "twemoji"]);
     for (const count of designers.values()) expect(count).toBeGreaterThan(1000);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(all.classes).toHaveLength(9);
-    for (const set of [train, test]) expect(new Set(positions(set).map((i) => set.label(i))).size).toBe(9);
+  });
+
+  it("have labels that are kinds of things, with drawings enough of each", () => {
+    expect(all.classes).toEqual(expect.arrayContaining(["face", "person", "animal", "vehicle", "flag"]));
+    const classes = all.classes?.length ?? 0;
+    const counts = (set: ImageSet) => {
+      const labels = positions(set).map((i) => set.label(i));
+      return Array.from({ length: classes }, (_, label) => labels.filter((one) => one === label).length);
+    };
+    expect(Math.min(...counts(train))).toBeGreaterThanOrEqual(40); // 25 to learn from, and draws that differ
+    for (const set of [validation, test]) expect(Math.min(...counts(set))).toBeGreaterThanOrEqual(12);
+    expect(positions(unlabelled).every((i) => unlabelled.label(i) === -1)).toBe(true);
+    const label = (id: string) => all.classes?.[all.label(ids.indexOf(id))];
+    expect(["noto/grinning-face", "twemoji/tiger-face", "openmoji/bus", "noto/red-apple"].map(label)).toEqual([
+      "face",
+      "animal",
+      "vehicle",
+      "food",
+    ]);
+    expect(label("noto/red-heart")).toBeUndefined(); // hearts are drawn in few ways: no class
   });
 
   it("have no skin tones, and all that only sounds like one", () => {
@@ -35,14 +60,44 @@ describe("emoji", () => {
     expect(ids).toContain("twemoji/white-medium-square");
   });
 
-  it("are split 80 to 20, all drawings of one emoji on one side", () => {
-    expect(train.length / all.length).toBeCloseTo(0.8, 1);
-    const groups = new Set(positions(train).map((i) => train.group(i)));
-    expect(positions(test).filter((i) => groups.has(test.group(i)))).toEqual([]);
-    const side = (id: string) => positions(train).some((i) => train.id(i) === id);
-    const deaf = ["noto/deaf-person", "twemoji/deaf-person", "fluent-emoji-flat/person-deaf"]; // one emoji, two names
-    expect(new Set(deaf.map(side)).size).toBe(1);
+  it("are split 60, 20 and 20, all drawings of one family on one side", () => {
+    const labelled = train.length + validation.length + test.length;
+    expect(train.length / labelled).toBeCloseTo(0.6, 1);
+    expect(validation.length / labelled).toBeCloseTo(0.2, 1);
+    const groups = (...sets: ImageSet[]) => new Set(sets.flatMap((set) => positions(set).map((i) => set.group(i))));
+    const parts = [groups(train, unlabelled), groups(validation), groups(test)];
+    expect(new Set(parts.flatMap((part) => [...part])).size).toBe(parts.reduce((sum, part) => sum + part.size, 0));
+    const side = (id: string) =>
+      Object.entries(sides).find(([, set]) => positions(set).some((i) => set.id(i) === id))?.[0];
+    const deaf = ["noto/deaf-person", "twemoji/deaf-man", "fluent-emoji-flat/woman-deaf"]; // one family, many names
     expect(ids).toEqual(expect.arrayContaining(deaf));
+    expect(new Set(deaf.map(side)).size).toBe(1);
+  });
+
+  it("learn from what is not measured on, with or without labels", () => {
+    const { set } = imagesToLearnFrom(collection);
+    expect(set.length).toBe(train.length + unlabelled.length);
+    const parts = labelledParts(collection, { testSplit: "validation" });
+    expect([parts.train.length, parts.test.length]).toEqual([train.length, validation.length]);
+  });
+
+  it("are of one family where they are nearly the same picture", () => {
+    const family = (emoji: string) =>
+      familyOf(plainCodes([...emoji].map((one) => (one.codePointAt(0) ?? 0).toString(16)).join(" ")));
+    for (const alike of [
+      "👩‍🚒 👨‍🚒 🧑‍🚒",
+      "🏃 🏃‍♀️ 🏃‍♂️ 🏃‍➡️",
+      "👪 👨‍👩‍👧 👩‍❤️‍👩 👫",
+      "🕐 🕧",
+      "❤️ 💙 🧡",
+      "👦 👧 🧒",
+      "👴 👵 🧓",
+    ])
+      expect(new Set(alike.split(" ").map(family)).size, alike).toBe(1);
+    for (const different of ["👩‍🚒 👩‍🌾", "🐶 🐕", "🍎 🍏", "👨 👦", "💔 💙", "🕐 ⏰"])
+      expect(new Set(different.split(" ").map(family)).size, different).toBe(2);
+    expect(plainCodes("2764 FE0F")).toBe("2764");
+    expect([classOf("arrow"), classOf("")]).toEqual([-1, -1]);
   });
 
   it("are the same at every opening", () => {
@@ -80,7 +135,9 @@ describe("emoji", () => {
     }));
     try {
       const { openEmoji: openWithout } = await import("../../src/data/emoji.ts");
-      expect(() => openWithout()).toThrow(/not installed: npm install @iconify-json\/noto .*fluent-emoji-flat/);
+      expect(() => openWithout()).toThrow(
+        /not installed: npm install @iconify-json\/noto .*fluent-emoji-flat emoji\.json/,
+      );
     } finally {
       vi.doUnmock("node:module");
     }

@@ -59,7 +59,7 @@ describe("openImages", () => {
 
   it("opens a data set by its name", async () => {
     const { name, splits } = await openImages("emoji");
-    expect([name, ...Object.keys(splits)]).toEqual(["emoji", "train", "test"]);
+    expect([name, ...Object.keys(splits)]).toEqual(["emoji", "train", "validation", "test", "unlabelled"]);
   });
 
   const idxImages = Buffer.from([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9]);
