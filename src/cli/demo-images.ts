@@ -31,8 +31,11 @@ export async function builtInImages(say: (line: string) => void, open = openImag
 
 const emoji = {
   what: "emoji by four designers",
-  fair: "The emoji it is tested on are none of those it learned from: not even by another designer.",
-  recipe: {},
+  fair:
+    "The emoji it is tested on are none of those it learned from, not even by another designer. The recipe was chosen on\n" +
+    "others still: docs/DEMO.md.",
+  // Rotation at 32 pixels, with crops that show most of an emoji: docs/DEMO.md has what was tried.
+  recipe: { task: "rotation", imageSize: 32, minArea: 0.5 },
 } satisfies Partial<DemoImages>;
 
 export async function ownImages(images: string): Promise<DemoImages> {

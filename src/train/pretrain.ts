@@ -137,7 +137,8 @@ function leftOut({ heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: n
   const parts = unused.join("+");
   return [
     skipped && `${images(skipped)} cannot be read: skipped.json in the run folder lists them.`,
-    heldBack && `${images(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split all takes them too.`,
+    heldBack &&
+      `${images(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split all takes them too.`,
     unlabelled && `Left out: ${images(unlabelled)} without a label. This task learns from labels.`,
     parts && `Not used: ${parts}. --split names the parts to learn from.`,
   ].filter((note) => typeof note === "string" && note !== "") as string[];

@@ -74,10 +74,10 @@ describe("emoji", () => {
     expect(new Set(deaf.map(side)).size).toBe(1);
   });
 
-  it("learn from what is not measured on, with or without labels", () => {
-    const { set } = imagesToLearnFrom(collection);
+  it("learn from what is not measured on, with or without labels", async () => {
+    const { set } = await imagesToLearnFrom(collection);
     expect(set.length).toBe(train.length + unlabelled.length);
-    const parts = labelledParts(collection, { testSplit: "validation" });
+    const parts = await labelledParts(collection, { testSplit: "validation" });
     expect([parts.train.length, parts.test.length]).toEqual([train.length, validation.length]);
   });
 
