@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { deserialize, serialize } from "node:v8";
 import Table from "cli-table3";
 import { decodeImage } from "../src/data/decode.ts";
-import { checkDecode } from "./fuzz-check.ts";
+import { checkDecode, type Outcome } from "./fuzz-check.ts";
 import { fuzzFile, type Sample, wholeFiles } from "./fuzz-files.ts";
 
 const { values: flags } = parseArgs({
@@ -66,13 +66,19 @@ async function work(whole: string): Promise<void> {
       writeFileSync(join(flags.save, `${seed}-${i}.bin`), bytes);
     }
     say({ i, kind });
-    const start = performance.now();
-    const outcome = await checkDecode(decodeImage, bytes, 16 + (i % 3) * 24);
-    const ms = performance.now() - start;
+    let [outcome, ms] = await timed(bytes, i);
+    // Other work on the machine may have made it wait: only what is slow twice is.
+    if (ms > SLOW) [outcome, ms] = await timed(bytes, i);
     // What a library prints from another thread must arrive before the next file is named.
     if (i % 16 === 0) await sleep(1);
     say({ i, kind, ms, ...outcome, rss: process.memoryUsage.rss(), most: process.resourceUsage().maxRSS * 1024 });
   }
+}
+
+async function timed(bytes: Buffer, i: number): Promise<[Outcome, number]> {
+  const start = performance.now();
+  const outcome = await checkDecode(decodeImage, bytes, 16 + (i % 3) * 24);
+  return [outcome, performance.now() - start];
 }
 
 interface Kind {
