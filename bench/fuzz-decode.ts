@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { deserialize, serialize } from "node:v8";
 import Table from "cli-table3";
 import { decodeImage } from "../src/data/decode.ts";
-import { checkDecode } from "./fuzz-check.ts";
+import { checkDecode, type Outcome } from "./fuzz-check.ts";
 import { fuzzFile, type Sample, wholeFiles } from "./fuzz-files.ts";
 
 const { values: flags } = parseArgs({
@@ -36,9 +36,12 @@ const SLOW = 5000;
 /** No answer for so long, in milliseconds: the process hangs. */
 const HANGS = 60_000;
 /** Memory may grow by this much from the first quarter of the files to the last, in bytes. */
-const GROWTH = 150 * 2 ** 20;
+const GROWTH = 50 * 2 ** 20;
 /** At no moment may the process hold more than this, in bytes. */
 const MOST = 2 ** 31;
+
+/** glibc keeps large pieces that were freed, in each thread; told to give them back, what still grows is a leak. */
+const GIVING_BACK = { MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072" };
 
 /** What the process writes, a line for each file: first with `kind` alone, then with how it went. */
 interface Line {
@@ -63,13 +66,19 @@ async function work(whole: string): Promise<void> {
       writeFileSync(join(flags.save, `${seed}-${i}.bin`), bytes);
     }
     say({ i, kind });
-    const start = performance.now();
-    const outcome = await checkDecode(decodeImage, bytes, 16 + (i % 3) * 24);
-    const ms = performance.now() - start;
+    let [outcome, ms] = await timed(bytes, i);
+    // Other work on the machine may have made it wait: only what is slow twice is.
+    if (ms > SLOW) [outcome, ms] = await timed(bytes, i);
     // What a library prints from another thread must arrive before the next file is named.
     if (i % 16 === 0) await sleep(1);
     say({ i, kind, ms, ...outcome, rss: process.memoryUsage.rss(), most: process.resourceUsage().maxRSS * 1024 });
   }
+}
+
+async function timed(bytes: Buffer, i: number): Promise<[Outcome, number]> {
+  const start = performance.now();
+  const outcome = await checkDecode(decodeImage, bytes, 16 + (i % 3) * 24);
+  return [outcome, performance.now() - start];
 }
 
 interface Kind {
@@ -129,6 +138,7 @@ function start(whole: string, at: number): ChildProcess {
   if (flags.save) args.push("--save", flags.save);
   return spawn(process.execPath, ["--import", "tsx", fileURLToPath(import.meta.url), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...GIVING_BACK, ...process.env },
   });
 }
 

@@ -37,31 +37,26 @@ export async function lacksData(file: Buffer): Promise<boolean> {
 
 /** Smaller images are not worth a second look for a black side: grey drawings on black would take twice as long. */
 const SMALL = 64 * 64;
-const MID_GREY = [128, 128, 128];
-/** What zeros mean in grey, and in YCbCr; or black, where the colours are grey all the same. */
-const [BLACK, GREEN] = [
-  [0, 0, 0],
-  [0, 135, 0],
-];
-
 /**
  * Whether one side of the square is all of a colour that decoders fill in for what is missing. A whole picture has such
  * a side now and then.
  */
 export function looksUnfilled(rgb: Uint8Array, size: number, { width, height }: JpegHeader): boolean {
-  const fills = width * height > SMALL ? [MID_GREY, GREEN, BLACK] : [MID_GREY, GREEN];
+  const last = rgb.length - 3;
   const row = size * 3;
-  const sides = [
-    { start: 0, step: 3 },
-    { start: row * (size - 1), step: 3 },
-    { start: 0, step: row },
-    { start: row - 3, step: row },
-  ];
-  return sides.some(({ start, step }) =>
-    fills.some((fill) => {
-      for (let i = 0, at = start; i < size; i++, at += step)
-        if (fill?.some((value, k) => Math.abs((rgb[at + k] ?? 0) - value) > 1)) return false;
-      return true;
-    }),
-  );
+  const black = width * height > SMALL;
+  const isSide = (from: number, to: number, step: number) => {
+    for (let at = from; at <= to; at += step) if (!isFill(rgb, at, black)) return false;
+    return true;
+  };
+  // Every side has an end in one of these two corners.
+  if (isFill(rgb, 0, black) && (isSide(0, row - 3, 3) || isSide(0, last, row))) return true;
+  return isFill(rgb, last, black) && (isSide(last - row + 3, last, 3) || isSide(row - 3, last, row));
+}
+
+/** Mid-grey, or what zeros mean in YCbCr (green) and in grey (black), to within one. */
+function isFill(rgb: Uint8Array, at: number, black: boolean): boolean {
+  const [red, green, blue] = [rgb[at] as number, rgb[at + 1] as number, rgb[at + 2] as number];
+  if (red <= 1 && blue <= 1) return (black && green <= 1) || Math.abs(green - 135) <= 1;
+  return Math.abs(red - 128) <= 1 && Math.abs(green - 128) <= 1 && Math.abs(blue - 128) <= 1;
 }
