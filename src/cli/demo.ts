@@ -50,13 +50,14 @@ function opening({ collection, what, fair }: DemoImages, minutes: number, labell
   return `${lines.join("\n")}\n\n1. Pre-training`;
 }
 
-async function measure({ images }: DemoImages, labels: number, out: string): Promise<void> {
+async function measure({ images, testSplit }: DemoImages, labels: number, out: string): Promise<void> {
   say(`\n2. Measuring, with ${labels} labels for each class`);
   const working = workingLine();
   const evaluation = await evaluate(
     {
       runs: [out],
       images,
+      testSplit,
       protocol: ["linear", "knn"],
       protocolOptions: { knn: { neighbours: [{ k: 20, temperature: 0.07 }] } },
       labelsPerClass: [labels],
