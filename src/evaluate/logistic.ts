@@ -1,5 +1,6 @@
 /** Multinomial logistic regression by full-batch L-BFGS on standardised features. */
 import { noGrad } from "../torch/autograd.ts";
+import { threads } from "../torch/device.ts";
 import { crossEntropy, integers, zeros } from "../torch/ops.ts";
 import { LBFGS } from "../torch/optim/lbfgs.ts";
 import { scope } from "../torch/scope.ts";
@@ -23,10 +24,21 @@ export interface FitOptions {
   start?: LinearModel | undefined;
 }
 
-export function fitLogistic(
-  { features, labels }: Labelled,
-  { classes, penalty, maxIterations, start }: FitOptions,
-): LinearModel {
+/** Fits with fewer multiplications than this a pass take one thread: a second one saves nothing, and waits for its core. */
+const SMALL = 2e7;
+
+export function fitLogistic(part: Labelled, options: FitOptions): LinearModel {
+  const before = threads();
+  const [rows = 0, columns = 0] = part.features.shape;
+  if (rows * columns * options.classes < SMALL) threads(1);
+  try {
+    return minimise(part, options);
+  } finally {
+    threads(before);
+  }
+}
+
+function minimise({ features, labels }: Labelled, { classes, penalty, maxIterations, start }: FitOptions): LinearModel {
   return scope(() => {
     const { device } = features;
     const mean = start?.mean ?? features.mean(0);
