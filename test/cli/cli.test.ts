@@ -25,6 +25,7 @@ test("help names every command, and each command's flags come from its schema", 
 
 test.each([
   ["tasks", /rotation .*1803\.07728[\s\S]*angles=4/],
+  ["tasks", /! An encoder trained by colorization hardly sees colour afterwards/],
   ["models", /resnet18 .*stem imagenet \| cifar \| patch/],
   ["datasets", /clothing .*CC0/],
 ])("%s lists what there is", async (command, content) => {
@@ -50,6 +51,29 @@ test("models --detail says what each costs, or why it does not take such images"
   expect(larger.stdout).toMatch(/vgg11 +0\.15 M/);
   const unknown = await selfsight(["models", "--detail", "--model", "resnet19"]);
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/Did you mean "resnet1\d"/)]);
+});
+
+test("pretrain ends with what its task leaves behind", async () => {
+  const words = [
+    "pretrain",
+    images,
+    ...small,
+    "--stem",
+    "imagenet",
+    "--image-size",
+    "32",
+    "--epochs",
+    "1",
+    "--task",
+    "colorization",
+  ];
+  const blind = await selfsight([...words, "--out", join(folder, "blind")]);
+  expect(blind.stderr.trimEnd()).toMatch(
+    /\nAn encoder trained by colorization hardly sees colour afterwards.*keepColour=.*$/,
+  );
+  const seeing = await selfsight([...words, "--out", join(folder, "seeing"), "keepColour=0.5"]);
+  expect([blind.code, seeing.code]).toEqual([0, 0]);
+  expect(seeing.stderr).not.toMatch(/hardly sees colour/);
 });
 
 test("pretrain and evaluate from end to end", async () => {

@@ -17,15 +17,15 @@ beforeAll(async () => {
   await makePictures(flat, { count: 80 });
 });
 
-test("without a network it goes on with emoji, in one calm line", async () => {
+test("without a network it goes on with drawings, in one calm line", async () => {
   const said: string[] = [];
   const offline: typeof openImages = async (place) => {
     if (place === "clothing") throw new SelfsightError("The data set clothing cannot be fetched. ENOTFOUND codeload …");
     return { name: place, splits: {} };
   };
-  expect((await builtInImages((line) => said.push(line), offline)).images).toBe("emoji");
+  expect((await builtInImages((line) => said.push(line), offline)).images).toBe("quickdraw");
   expect(said).toEqual([
-    "The photos of clothes cannot be downloaded here, so emoji take their place. They are installed already.",
+    "The photos of clothes cannot be downloaded here, so drawings take their place. They are installed already.",
   ]);
 });
 
@@ -65,4 +65,13 @@ test("measures with as many labels as most classes have, up to 25", async () => 
   expect(labels).toBeLessThan(20);
   renameSync(join(few, "cat"), join(folder, "only-cats"));
   expect(await labelsPerClass(await openImages(flat))).toMatch(/has no labels/);
+});
+
+test("refuses a wrong number before it does anything", async () => {
+  const cwd = join(folder, "third");
+  mkdirSync(cwd);
+  const { code, stdout, stderr } = await selfsight(["demo", "--images", flat, "--minutes", "soon"], { cwd });
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toMatch(/--minutes: expected .*number/);
+  expect(readdirSync(cwd)).toEqual([]);
 });

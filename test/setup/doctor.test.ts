@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { doctor, formatDoctor } from "../../src/setup/doctor.ts";
-import { bf16Flags } from "../../src/setup/processor.ts";
+import { bf16Flags, bf16Forbidden } from "../../src/setup/processor.ts";
 
 let cache: string;
 
@@ -88,5 +88,18 @@ describe("bf16Flags", () => {
     expect(bf16Flags("Features\t: fp asimd bf16 i8mm\n")).toEqual(["bf16"]);
     expect(bf16Flags("flags : fpu avx2 avx512f\n")).toEqual([]);
     expect(bf16Flags("")).toEqual([]);
+  });
+});
+
+describe("bf16Forbidden", () => {
+  it.each([
+    [{}, false],
+    [{ ONEDNN_MAX_CPU_ISA: "AVX2" }, true],
+    [{ ONEDNN_MAX_CPU_ISA: "avx512_core" }, true],
+    [{ DNNL_MAX_CPU_ISA: "AVX2" }, true],
+    [{ ONEDNN_MAX_CPU_ISA: "AVX512_CORE_BF16" }, false],
+    [{ ONEDNN_MAX_CPU_ISA: "DEFAULT" }, false],
+  ])("%j: %s", (env, forbidden) => {
+    expect(bf16Forbidden(env)).toBe(forbidden);
   });
 });

@@ -170,6 +170,32 @@ describe("what the encoder sees", () => {
     });
     encoder.dispose();
   });
+
+  test.each([
+    [0, 0, true],
+    [0.5, 4, false],
+    [1, 8, false],
+  ])(
+    "keepColour=%s leaves %i of 8 first kernels sensitive to colour, and says what that means",
+    (keepColour, kept, warns) => {
+      manualSeed(1);
+      const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
+      scope(() => {
+        const kernels = encoder.parameters()[0] as Tensor; // (8, 3, k, k)
+        const task = createWith(colorization, { keepColour }, encoder, 32);
+        const apart = kernels
+          .sub(kernels.mean([1], true))
+          .abs()
+          .amax([1, 2, 3])
+          .toArray();
+        expect(apart.map((most) => most > 0.05)).toEqual(Array.from({ length: 8 }, (_, i) => i >= 8 - kept));
+        const caveat = colorization.caveat?.(colorization.options.parse({ keepColour }));
+        expect(caveat).toEqual(warns ? expect.stringMatching(/hardly sees colour.*keepColour=/) : undefined);
+        for (const module of Object.values(task.modules)) module.dispose();
+      });
+      encoder.dispose();
+    },
+  );
 });
 
 describe("a step", () => {
