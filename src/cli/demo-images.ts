@@ -16,14 +16,19 @@ export interface DemoImages {
   /** Why the comparison is fair, where that needs words of its own. */
   fair?: string;
   recipe: Partial<PretrainOptions>;
+  /** What the recipe's task asks of an image: "how far each was turned". */
+  question: string;
   /** The part to test on; default: validation and test. */
   testSplit?: string;
 }
 
+const rotation = { recipe: { task: "rotation" }, question: "how far each was turned" } as const;
+
 /** Photos of clothes; where they cannot be had, drawings. */
 export async function builtInImages(say: (line: string) => void, open = openImages): Promise<DemoImages> {
   try {
-    return { images: "clothing", collection: await open("clothing", { say }), what: "photos of clothes", recipe: {} };
+    const collection = await open("clothing", { say });
+    return { images: "clothing", collection, what: "photos of clothes", ...rotation };
   } catch (error) {
     if (!(error instanceof SelfsightError)) throw error;
     say("The photos of clothes cannot be downloaded here, so drawings take their place. They are installed already.");
@@ -37,12 +42,13 @@ const drawings = {
     "It is tested on other people's drawings than those it learned from, 50 kinds of things. The recipe was chosen on\n" +
     "others still: docs/DEMO.md.",
   recipe: { task: "exemplar", imageSize: 32 }, // docs/DEMO.md has what was tried
+  question: "which distorted copies show the same one",
   testSplit: "test", // the recipe was chosen on validation
 } satisfies Partial<DemoImages>;
 
 export async function ownImages(images: string): Promise<DemoImages> {
   const collection = await openImages(images);
-  return { images, collection, what: `images of ${images}`, recipe: {} };
+  return { images, collection, what: `the images of ${images}`, ...rotation };
 }
 
 /** How many labels a class there are to measure with, at most {@link LABELS}; or the reason why there are not enough. */

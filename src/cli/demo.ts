@@ -43,11 +43,13 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function opening({ collection, what, fair }: DemoImages, minutes: number, labelled: boolean): string {
-  const images = Object.values(collection.splits).reduce((sum, set) => sum + set.length, 0);
+function opening({ what, question, fair }: DemoImages, minutes: number, labelled: boolean): string {
+  const then = labelled
+    ? "a few labels show what its features are good for, beside the same network untrained"
+    : "you see which of them look alike to it";
   const lines = [
-    `This takes about ${Math.ceil(minutes + OTHER_MINUTES)} minutes. A small network looks at ${images.toLocaleString("en-US")} ${what}, without any label, for ${minutes}`,
-    `of them. Then ${labelled ? "a few labels show what its features are good for, beside the same network untrained" : "you see which of them look alike to it"}.`,
+    `This takes about ${Math.ceil(minutes + OTHER_MINUTES)} minutes. A small network looks at ${what}, without any label,`,
+    `for ${minutes} of them: it learns to tell ${question}. Then ${then}.`,
     ...(labelled && fair ? [fair] : []),
   ];
   return `${lines.join("\n")}\n\n1. Pre-training`;
