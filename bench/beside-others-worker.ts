@@ -26,7 +26,9 @@ async function stepsPerSecond(images: string, count: number): Promise<number> {
       { images, epochs: 10_000, saveMinutes: 1000, threads: count, out: join(folder, "run") },
       {
         signal: stop.signal,
-        onStep({ step }) {
+        onEvent(event) {
+          if (event.type !== "step") return;
+          const { step } = event.record;
           if (step <= WARM_UP) startedAt = performance.now();
           else steps++;
           if (step > WARM_UP && seconds() > SECONDS) stop.abort();

@@ -5,8 +5,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { PretrainOptions } from "../src/run/options.ts";
 import { memory } from "../src/torch/scope.ts";
-import type { PretrainOptions } from "../src/train/options.ts";
 import { pretrain } from "../src/train/pretrain.ts";
 
 const STEPS = 1000;
@@ -25,7 +25,9 @@ try {
     { images, epochs: 10 * STEPS, saveMinutes: 1000, ...given, out: join(folder, "run") },
     {
       signal: stop.signal,
-      onStep({ step }) {
+      onEvent(event) {
+        if (event.type !== "step") return;
+        const { step } = event.record;
         steps = step;
         live.add(memory().tensors);
         if (step === 100 || step === STEPS) resident[step] = process.memoryUsage.rss();

@@ -11,12 +11,12 @@ import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
 import { type Evaluation, evaluate } from "../src/evaluate/evaluate.ts";
 import type { Difference, ResultRow } from "../src/evaluate/result.ts";
-import { PIXELS } from "../src/evaluate/subjects.ts";
 import { parseOptions } from "../src/options.ts";
+import { readConfig, runFiles } from "../src/run/folder.ts";
+import { type PretrainOptions, pretrainOptions } from "../src/run/options.ts";
+import { resolveConfig } from "../src/run/resolve.ts";
 import { tasks } from "../src/tasks/index.ts";
-import { type PretrainOptions, pretrainOptions } from "../src/train/options.ts";
-import { fillIn, pretrain } from "../src/train/pretrain.ts";
-import { readConfig, runFiles } from "../src/train/run.ts";
+import { pretrain } from "../src/train/pretrain.ts";
 
 type Settings = Omit<PretrainOptions, "images">;
 
@@ -52,7 +52,7 @@ interface Effort {
 
 /** The linear probe of every layer of some runs, kept in the first one's folder. */
 async function evaluated(runs: string[], images: string, name: string, { threads }: Effort): Promise<Found> {
-  const file = join(runs[0] as string, "evals", name, "result.json");
+  const file = join(runFiles(runs[0] as string).evaluations, name, "result.json");
   if (existsSync(file)) {
     const found = JSON.parse(readFileSync(file, "utf8")) as Found & { options: { runs: string[] } };
     const newer = (run: string) => statSync(runFiles(run).encoder).mtimeMs > statSync(file).mtimeMs;
@@ -60,7 +60,7 @@ async function evaluated(runs: string[], images: string, name: string, { threads
     rmSync(file); // of other runs than these
   }
   const options = { runs, images, name, protocol: ["linear"], labelsPerClass: [LABELS], draws: 5, threads };
-  return evaluate(options, { onProgress: (what) => say(`${images}: ${what}`) });
+  return evaluate(options, { onEvent: (event) => event.type === "working" && say(`${images}: ${event.what}`) });
 }
 
 /** Trains a task on a set, if that was not done before with the same settings. Gives the run's folder. */
@@ -77,7 +77,7 @@ async function trained(set: string, name: string, seed: number, { folder, minute
     images: set,
     out,
   };
-  const wanted: unknown = JSON.parse(JSON.stringify(fillIn(parseOptions(pretrainOptions, options))));
+  const wanted: unknown = JSON.parse(JSON.stringify(resolveConfig(parseOptions(pretrainOptions, options))));
   if (existsSync(runFiles(out).encoder) && isDeepStrictEqual(readConfig(out), wanted)) return out;
   rmSync(out, { recursive: true, force: true });
   say(`${set}: training ${name}, seed ${seed}`);
@@ -85,7 +85,7 @@ async function trained(set: string, name: string, seed: number, { folder, minute
   return out;
 }
 
-const isUntrained = ({ baseline }: Difference) => baseline.includes(", untrained");
+const isUntrained = ({ baselineKind }: Difference) => baselineKind === "untrained";
 
 /** A line for each run, by the name of its encoder, and the difference to the untrained network. */
 function lineOf(label: string, stem: string, run: string, { rows, differences }: Found): Measured {
@@ -150,8 +150,8 @@ function markdown(set: string, measured: readonly Measured[]): string {
     const untrained = cells(layersOf(rows, difference.baseline), difference.baselineLayer);
     lines.push([`untrained, stem ${stem}`, ...untrained, ""]);
   }
-  const pixels = first.rows.find(({ encoder }) => encoder === PIXELS);
-  lines.push([`${PIXELS}: ${(100 * (pixels?.value ?? Number.NaN)).toFixed(1)}`, ...layers.map(() => ""), ""]);
+  const pixels = first.rows.find(({ kind }) => kind === "pixels");
+  lines.push([`${pixels?.encoder}: ${(100 * (pixels?.value ?? Number.NaN)).toFixed(1)}`, ...layers.map(() => ""), ""]);
   return `## ${set}\n\n${lines.map((line) => `| ${line.join(" | ")} |`).join("\n")}\n`;
 }
 

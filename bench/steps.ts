@@ -1,11 +1,11 @@
 /** Training steps on data that already lies in memory: ours and the peer's, in the same settings and each in its defaults. */
 import { median } from "simple-statistics";
 import { autocast } from "../src/torch/autograd.ts";
+import { chooseCompute } from "../src/torch/compute.ts";
 import type { Module } from "../src/torch/nn/module.ts";
 import { SGD } from "../src/torch/optim/sgd.ts";
 import { scope } from "../src/torch/scope.ts";
 import type { MemoryFormat, Tensor } from "../src/torch/tensor.ts";
-import { chooseCompute } from "../src/train/precision.ts";
 import { type Row, toRow } from "./rows.ts";
 import { alternate, type Context, type Measure, withPeers } from "./runner.ts";
 

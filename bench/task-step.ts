@@ -3,7 +3,9 @@ import { createEncoder } from "../src/models/index.ts";
 import { parseOptions } from "../src/options.ts";
 import { randomAt } from "../src/random.ts";
 import { taskEntry, tasks } from "../src/tasks/index.ts";
+import type { Views } from "../src/tasks/task.ts";
 import { cat, fromTypedArray, randn, resize } from "../src/torch/ops.ts";
+import { alone } from "../src/torch/world.ts";
 import type { Row } from "./rows.ts";
 import type { Context } from "./runner.ts";
 import { compareSteps, type Training, type Variant } from "./steps.ts";
@@ -28,12 +30,20 @@ function training(name: string, { memoryFormat }: Variant): Training {
   const encoder = createEncoder({ model: "resnet10", width: 0.5, stem: defaults?.stem });
   const spots = () => resize(randn([BATCH, 3, 8, 8]), SIZE, SIZE);
   const about = { size: SIZE, count: BATCH, classes: CLASSES, sample: spots() };
-  const { modules, step, views = 1 } = create(encoder, parseOptions(options, {}), about);
-  const all = [encoder, ...Object.values(modules)];
+  const copy = (): never => {
+    throw new Error("no task of the bench asks for another encoder");
+  };
+  const made = create({ encoder, copy, images: about, world: alone }, parseOptions(options, {}));
+  const { trained, state, step, views = [{ count: 1 }] } = made;
+  const all = [encoder, ...Object.values({ ...trained, ...state })];
   for (const module of all) module.to({ memoryFormat });
-  const images = cat(Array.from({ length: views }, spots)).to({ memoryFormat });
+  const crops = (count: number) => cat(Array.from({ length: count }, spots)).to({ memoryFormat });
+  const images = (views === "whole" ? [crops(1)] : views.map(({ count }) => crops(count))) as unknown as Views;
   const indices = Int32Array.from({ length: BATCH }, (_, i) => i);
   const labels = fromTypedArray(BigInt64Array.from(indices, (i) => BigInt(i % CLASSES.length)));
   let count = 0;
-  return { modules: all, loss: () => step(images, { indices, labels, random: randomAt(0, count++) }).loss };
+  return {
+    modules: all,
+    loss: () => step(images, { indices, labels, random: randomAt(0, count++), progress: 0 }).loss,
+  };
 }

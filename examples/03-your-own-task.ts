@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cat, crossEntropy, defineTask, nn, pretrain, registerTask, tensor } from "selfsight";
+import { accuracy, cat, crossEntropy, defineTask, nn, pretrain, registerTask, tensor } from "selfsight";
 import sharp from "sharp";
 import { z } from "zod";
 
@@ -13,20 +13,20 @@ const flip = defineTask({
   title: "Mirrored top to bottom",
   paper: "an example",
   options: z.strictObject({}),
-  create(encoder) {
+  create({ encoder }) {
     const fc = new nn.Linear(encoder.outDim, 2);
     return {
-      modules: { fc },
-      chance: { metric: "accuracy", value: 1 / 2, loss: Math.log(2) },
-      copies: 2,
-      step(images) {
+      trained: { fc },
+      metric: accuracy,
+      guess: { value: 1 / 2, loss: Math.log(2) },
+      step([images]) {
         const both = cat([images, images.flip(2)]); // (2·B, 3, S, S)
         const count = images.size(0);
         const target = tensor(Array.from({ length: 2 * count }, (_, i) => (i < count ? 0 : 1))).to("i64");
         const logits = fc.forward(encoder.forward(both)); // (2·B, 2)
         return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
-      preview(images) {
+      preview([images]) {
         const guesses = fc.forward(encoder.forward(images)).argmax(1).toArray();
         const name = (mirrored?: number) => (mirrored ? "mirrored" : "as it is");
         return guesses.map((guess, i) => ({ image: images.select(0, i), answer: name(0), guess: name(guess) }));
@@ -50,7 +50,11 @@ const { last } = await pretrain(
     epochs: 8,
     out: join(out, "run"),
   },
-  { onStep: ({ step, loss }) => console.log(`step ${step}: loss ${loss.toFixed(3)}`) },
+  {
+    onEvent(event) {
+      if (event.type === "step") console.log(`step ${event.record.step}: loss ${event.record.loss.toFixed(3)}`);
+    },
+  },
 );
 console.log(
   `accuracy ${((last?.metrics["accuracy"] ?? 0) * 100).toFixed(0)} % (chance 50 %); the run is in ${out}/run`,

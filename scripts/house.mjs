@@ -11,14 +11,18 @@ import { fileURLToPath } from "node:url";
 
 /** A file of src/ imports from its own row and the rows above. `index.ts` is the table of contents, and imported by none. */
 const layers = [
-  ["setup", "errors.ts", "options.ts", "random.ts"],
+  ["setup", "errors.ts", "options.ts", "random.ts", "files.ts", "cleanup.ts", "metric.ts", "registry.ts"],
   ["torch"],
   ["data"],
   ["augment"],
   ["models"],
+  ["heads"],
   ["tasks"],
+  ["run"],
   ["train"],
+  ["inspect"],
   ["evaluate"],
+  ["study"],
   ["report"],
   ["cli"],
   ["index.ts"],
@@ -26,7 +30,7 @@ const layers = [
 
 /** The first that fits counts. */
 const longest = [
-  { lines: 150, files: /^src\/tasks\// },
+  { lines: 150, files: /^src\/tasks\/(?!task\.ts)/ }, // the contract is no task
   { lines: 250, files: /^src\/models\// },
   { lines: 400, files: /^test\// },
   { lines: 300, files: /^/ },

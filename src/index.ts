@@ -16,13 +16,15 @@ export { openImages } from "./data/open.ts";
 export { decodeSizeFor, epochOrder, openPixels, type PixelStore } from "./data/pixels.ts";
 export { contactSheet, type SheetCell } from "./data/sheet.ts";
 export { InterruptedError, SelfsightError, UsageError } from "./errors.ts";
-export { type EvaluateHooks, type Evaluation, evaluate } from "./evaluate/evaluate.ts";
+export { type Evaluation, evaluate } from "./evaluate/evaluate.ts";
 export { encoderFeatures, type LayerFeatures, pixelFeatures } from "./evaluate/features.ts";
-export { protocols } from "./evaluate/index.ts";
+export { protocols, registerProtocol } from "./evaluate/index.ts";
 export type { EvaluateOptions } from "./evaluate/options.ts";
-export { defineProtocol, type Protocol } from "./evaluate/protocol.ts";
+export { classification, defineProtocol, type Protocol } from "./evaluate/protocol.ts";
 export type { Difference, ResultRow } from "./evaluate/result.ts";
 export { bootstrapMean, pairedBootstrap } from "./evaluate/statistics.ts";
+export { type PreviewOptions, type PreviewResult, preview } from "./inspect/preview.ts";
+export { accuracy, type Metric } from "./metric.ts";
 export {
   type DetailOptions,
   describeModel,
@@ -30,12 +32,16 @@ export {
   type SpeedOptions,
   trainingSpeed,
 } from "./models/detail.ts";
-export { createEncoder, type EncoderSpec, models } from "./models/index.ts";
-export { Encoder, type Stem } from "./models/model.ts";
+export { createEncoder, type EncoderSpec, models, registerModel } from "./models/index.ts";
+export { ConvEncoder, type Encoded, Encoder, type Maps, type Stem, type TokenEncoder } from "./models/model.ts";
 export { randomAt, shuffle, uniform } from "./random.ts";
 export { type Report, writeReport } from "./report/html.ts";
 export { resultTable } from "./report/table.ts";
 export { verdict } from "./report/verdict.ts";
+export { loadState, saveState } from "./run/checkpoint.ts";
+export type { Hooks, RunEvent, StepRecord } from "./run/events.ts";
+export { loadEncoder } from "./run/folder.ts";
+export { type PretrainOptions, pretrainOptions } from "./run/options.ts";
 export { doctor } from "./setup/doctor.ts";
 export { setup } from "./setup/setup.ts";
 export { registerTask, tasks } from "./tasks/index.ts";
@@ -50,8 +56,5 @@ export { manualSeed, rngState, setRngState } from "./torch/random.ts";
 export { openSafetensors, writeSafetensors } from "./torch/safetensors.ts";
 export { dispose, keep, memory, scope } from "./torch/scope.ts";
 export { call, type Device, type DType, Tensor } from "./torch/tensor.ts";
-export { loadState, saveState } from "./train/checkpoint.ts";
-export { type PretrainOptions, pretrainOptions } from "./train/options.ts";
-export { type PretrainHooks, type PretrainResult, pretrain } from "./train/pretrain.ts";
-export { type PreviewHooks, type PreviewOptions, type PreviewResult, preview } from "./train/preview.ts";
-export { loadEncoder } from "./train/run.ts";
+export { alone, type World } from "./torch/world.ts";
+export { type PretrainResult, pretrain } from "./train/pretrain.ts";

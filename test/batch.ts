@@ -1,9 +1,10 @@
 /** Batches made up for tests: what the training loop would hand to a task. */
-import { Encoder } from "../src/models/model.ts";
+import { ConvEncoder, type Encoder, type Maps } from "../src/models/model.ts";
 import { randomAt } from "../src/random.ts";
-import type { Batch, Task, TaskImages, TaskInstance } from "../src/tasks/task.ts";
+import type { Batch, Modules, Task, TaskContext, TaskImages, TaskInstance, View, Views } from "../src/tasks/task.ts";
 import { adaptiveAvgPool2d, cat, fromTypedArray, randn, resize } from "../src/torch/ops.ts";
 import type { Tensor } from "../src/torch/tensor.ts";
+import { alone } from "../src/torch/world.ts";
 
 export const CLASSES = ["a", "b", "c"];
 
@@ -15,12 +16,19 @@ export function noiseImages(size: number, count = 64): TaskImages {
 /** Pictures of blurred spots (count, 3, size, size). */
 const smooth = (count: number, size: number) => resize(randn([count, 3, 6, 6]), size, size).mul(2);
 
-/** Views of `count` images for a task; of two views of one image, the second is a little noisier. */
-export function noiseViews({ views = 1 }: Pick<TaskInstance, "views">, size: number, count: number): Tensor {
-  const side = views === 0 ? 2 * size : size;
-  const images = smooth(count, side);
-  if (views === 0) return images;
-  return cat(Array.from({ length: views }, (_, i) => images.add(randn(images.shape).mul(0.05 * i))));
+/** Views of `count` images for a task; of several crops of one image, the later ones are a little noisier. */
+export function noiseViews(
+  { views = [{ count: 1 }] }: Pick<TaskInstance, "views">,
+  size: number,
+  count: number,
+): Views {
+  if (views === "whole") return [smooth(count, 2 * size)];
+  const images = smooth(count, size);
+  const crops = (view: View) => {
+    const own = view.size === undefined || view.size === size ? images : resize(images, view.size, view.size);
+    return cat(Array.from({ length: view.count }, (_, i) => own.add(randn(own.shape).mul(0.05 * i))));
+  };
+  return views.map(crops) as unknown as Views;
 }
 
 /** The same batch for the same `place`. */
@@ -30,6 +38,7 @@ export function fixedBatch(count: number, place = 0): Batch {
     indices: Int32Array.from({ length: count }, (_, i) => i),
     labels: fromTypedArray(labels, [count], "i32").to("i64"),
     random: randomAt(1, place),
+    progress: 0,
   };
 }
 
@@ -37,28 +46,58 @@ export function fixedBatch(count: number, place = 0): Batch {
  * Keeps the images that it was shown last, and answers with the means of their quarters: top left, top right, bottom left,
  * bottom right, channel by channel. No gradient passes.
  */
-export class RecordingEncoder extends Encoder {
+export class RecordingEncoder extends ConvEncoder {
   override readonly featureDims = { quarters: 12 };
   override readonly outDim = 12;
   override readonly minImageSize = 2;
+  override readonly patchSize: number;
   shown: Tensor | undefined;
 
-  override features(images: Tensor): Record<string, Tensor> {
+  constructor(patchSize = 1) {
+    super();
+    this.patchSize = patchSize;
+  }
+
+  override maps(images: Tensor): Maps {
     this.shown = images;
     return { quarters: adaptiveAvgPool2d(images.detach(), 2).reshape(-1, 12, 1, 1) };
   }
 }
 
-/** What a step shows the encoder of images (views · B, 3, S, S). Other random numbers for each `place`. */
-export function shownBy(task: Pick<Task, "options">, options: object, images: Tensor, place = 0): Tensor {
-  const encoder = new RecordingEncoder();
-  const { modules, step, views = 1 } = createWith(task, options, encoder, images.size(2));
-  step(images, fixedBatch(images.size(0) / views, place));
-  for (const module of Object.values(modules)) module.dispose();
+/**
+ * What a step shows the encoder of one view of some images, (count · B, 3, S, S). Other random numbers for each `place`.
+ */
+export function shownBy(
+  task: Pick<Task, "options">,
+  options: object,
+  images: Tensor,
+  place = 0,
+  patchSize = 1,
+): Tensor {
+  const encoder = new RecordingEncoder(patchSize);
+  const made = createWith(task, options, encoder, images.size(2));
+  const { views = [{ count: 1 }] } = made;
+  made.step([images], fixedBatch(images.size(0) / (views === "whole" ? 1 : (views[0]?.count ?? 1)), place));
+  disposeOf(made);
   return (encoder.shown as Tensor).contiguous();
 }
 
 /** A task at work on an encoder, about images of noise. */
 export function createWith(task: Pick<Task, "options">, options: object, encoder: Encoder, size: number): TaskInstance {
-  return (task as Task).create(encoder, task.options.parse(options), noiseImages(size));
+  return (task as Task).create(contextOf(encoder, size), task.options.parse(options));
+}
+
+/** What a task is created with; `copy` is not to be used. */
+export function contextOf(encoder: Encoder, size: number): TaskContext {
+  const copy = () => {
+    throw new Error("this test gives no other encoder");
+  };
+  return { encoder, copy, images: noiseImages(size), world: alone };
+}
+
+/** Everything that belongs to a task beside the encoder. */
+export const modulesOf = ({ trained, state }: TaskInstance): Modules => ({ ...trained, ...state });
+
+export function disposeOf(task: TaskInstance): void {
+  for (const module of Object.values(modulesOf(task))) module.dispose();
 }

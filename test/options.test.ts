@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { evaluateOptions } from "../src/evaluate/options.ts";
+import { previewOptions } from "../src/inspect/preview.ts";
 import { expectation, OptionsError, parseOptions } from "../src/options.ts";
+import { pretrainOptions } from "../src/run/options.ts";
 import { tasks } from "../src/tasks/index.ts";
-import { pretrainOptions } from "../src/train/options.ts";
-import { previewOptions } from "../src/train/preview.ts";
 
 const schema = z.strictObject({
   epochs: z.number().positive().optional(),

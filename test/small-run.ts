@@ -1,7 +1,7 @@
 /** A run of a second, to train on pictures of `test/images.ts`. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import type { PretrainOptions } from "../src/train/options.ts";
+import type { PretrainOptions } from "../src/run/options.ts";
 
 /** fp32 on the CPU: bit for bit the same every time. */
 export const smallRun = {

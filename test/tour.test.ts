@@ -43,7 +43,7 @@ test("a network is made of modules whose names are PyTorch's", () => {
   const head = new nn.Linear(encoder.outDim, 3);
   expect([...encoder.state().keys()].slice(0, 3)).toEqual(["conv1.weight", "bn1.weight", "bn1.bias"]);
   scope(() => {
-    const maps = encoder.features(selfsight.rand([2, 3, 64, 64]));
+    const maps = encoder.encode(selfsight.rand([2, 3, 64, 64])).maps;
     expect(Object.keys(maps)).toEqual(Object.keys(encoder.featureDims));
     expect(head.forward(encoder.forward(selfsight.rand([2, 3, 64, 64]))).shape).toEqual([2, 3]);
   });
@@ -53,8 +53,17 @@ test("a network is made of modules whose names are PyTorch's", () => {
 test("a task turns images into a loss, and an optimizer makes it smaller", () => {
   selfsight.manualSeed(0);
   const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
-  const task = tasks.rotation.create(encoder, { angles: 4, first: 0 });
-  const modules = [encoder, ...Object.values(task.modules)];
+  const images = scope(() => selfsight.rand([8, 3, 16, 16]));
+  const task = tasks.rotation.create(
+    {
+      encoder,
+      copy: () => encoder,
+      images: { size: 16, count: 8, classes: null, sample: images },
+      world: selfsight.alone,
+    },
+    { angles: 4, first: 0 },
+  );
+  const modules = [encoder, ...Object.values(task.trained)];
   const optimizer = new optim.SGD(
     optim.decayGroups(
       modules.flatMap((module) => module.namedParameters()),
@@ -62,10 +71,9 @@ test("a task turns images into a loss, and an optimizer makes it smaller", () =>
     ),
     { momentum: 0.9 },
   );
-  const images = scope(() => selfsight.rand([8, 3, 16, 16]));
   const losses = Array.from({ length: 10 }, () =>
     scope(() => {
-      const { loss } = task.step(images, { indices: [], labels: null, random: selfsight.randomAt(0) });
+      const { loss } = task.step([images], { indices: [], labels: null, random: selfsight.randomAt(0), progress: 0 });
       loss.backward();
       optimizer.step(0.02);
       optimizer.zeroGrad();

@@ -3,7 +3,7 @@ import type { ImageCollection } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { labelledParts } from "../data/splits.ts";
 import { SelfsightError, UsageError } from "../errors.ts";
-import type { PretrainOptions } from "../train/options.ts";
+import type { PretrainOptions } from "../run/options.ts";
 
 /** Labels for each class that the result is about, where there are so many. */
 const LABELS = 25;

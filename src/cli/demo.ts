@@ -6,12 +6,12 @@ import { SelfsightError } from "../errors.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import { neighbourSheet } from "../evaluate/neighbours.ts";
 import type { Difference } from "../evaluate/result.ts";
+import { replaceFile } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { writeReport } from "../report/html.ts";
 import { plainResult } from "../report/plain.ts";
 import { runReport } from "../report/run.ts";
-import { replaceFile } from "../train/log.ts";
-import { pretrainOptions } from "../train/options.ts";
+import { pretrainOptions } from "../run/options.ts";
 import { builtInImages, type DemoImages, labelsPerClass, ownImages } from "./demo-images.ts";
 import { runPretrain } from "./pretrain.ts";
 import { workingLine } from "./working.ts";
@@ -67,7 +67,7 @@ async function measure({ images, testSplit }: DemoImages, labels: number, out: s
       protocolOptions: { knn: { neighbours: [{ k: 20, temperature: 0.07 }] } },
       labelsPerClass: [labels],
     },
-    { onProgress: (what) => working.show(what) },
+    { onEvent: (event) => working.tell(event) },
   ).finally(() => working.end());
   for (const note of evaluation.notes) say(note);
   const find = (protocol: string, kind: Difference["baselineKind"]) => {

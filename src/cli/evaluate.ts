@@ -4,8 +4,9 @@ import { type Evaluation, evaluate } from "../evaluate/evaluate.ts";
 import { type EvaluateOptions, evaluateOptions } from "../evaluate/options.ts";
 import { resultTable } from "../report/table.ts";
 import { verdict } from "../report/verdict.ts";
-import { cut, wrap } from "../setup/terminal.ts";
+import { wrap } from "../setup/terminal.ts";
 import { addFlags } from "./flags.ts";
+import { workingLine } from "./working.ts";
 
 export function addEvaluate(program: Command): void {
   const command = program
@@ -30,9 +31,8 @@ export function addEvaluate(program: Command): void {
 /** Evaluates with progress on stderr and the table on stdout. */
 export async function runEvaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { stdout, stderr } = process;
-  const onProgress = (what: string) =>
-    stderr.write(stderr.isTTY ? `\r\x1b[K${cut(what, (stderr.columns || 120) - 1)}` : `${what}\n`);
-  const result = await evaluate(options, { onProgress }).finally(() => stderr.isTTY && stderr.write("\r\x1b[K"));
+  const working = workingLine();
+  const result = await evaluate(options, { onEvent: (event) => working.tell(event) }).finally(() => working.end());
   for (const note of result.notes) stderr.write(`${note}\n`);
   stdout.write(`${resultTable(result.rows, stdout, result.differences)}\n`);
   return result;

@@ -3,7 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { diskError, SelfsightError } from "../errors.ts";
 import { OptionsError } from "../options.ts";
-import { selfsightVersion } from "../train/environment.ts";
+import { selfsightVersion } from "../run/environment.ts";
 import { addDemo } from "./demo.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { complaint } from "./flags.ts";

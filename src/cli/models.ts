@@ -4,8 +4,8 @@ import { SelfsightError } from "../errors.ts";
 import { describeModel, type SpeedOptions, trainingSpeed } from "../models/detail.ts";
 import { modelEntry, models } from "../models/index.ts";
 import { parseOptions } from "../options.ts";
-import { pretrainOptions } from "../train/options.ts";
-import { chooseCompute } from "../train/precision.ts";
+import { pretrainOptions } from "../run/options.ts";
+import { chooseCompute } from "../torch/compute.ts";
 import { addFlags } from "./flags.ts";
 import { print } from "./output.ts";
 

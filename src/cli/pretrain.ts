@@ -1,7 +1,8 @@
 import type { Command } from "commander";
-import { pretrainOptions } from "../train/options.ts";
+import { pretrainOptions } from "../run/options.ts";
+import { progressLine } from "../run/progress.ts";
+import { duration } from "../setup/terminal.ts";
 import { pretrain } from "../train/pretrain.ts";
-import { duration, progressLine } from "../train/progress.ts";
 import { addFlags, parsePairs } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
@@ -26,17 +27,17 @@ export function runPretrain(options: Parameters<typeof pretrain>[0]) {
     const working = workingLine();
     const result = await pretrain(options, {
       signal,
-      onDownload: (line) => process.stderr.write(`${line}\n`),
-      onRead: (done, total) => working.show(`reading images: ${done} of ${total}`),
-      onDecode: (done, total) => working.show(`decoding images: ${done} of ${total}`),
-      onStart({ folder, images, notes, task, compute }) {
+      onEvent(event) {
+        working.tell(event);
+        if (event.type === "step") progress?.step(event.record);
+        if (event.type !== "start") return;
         saveFirst();
         working.end();
+        const { notes, images, compute, folder } = event;
         for (const note of notes) process.stderr.write(`${note}\n`);
         process.stderr.write(`${images} images, ${compute.device}, ${compute.precision}, into ${folder}\n`);
-        progress = progressLine({ chance: task.chance });
+        progress = progressLine(event);
       },
-      onStep: (record) => progress?.step(record),
     }).finally(() => progress?.end());
     process.stderr.write(
       `Done: ${result.steps} steps, ${result.images} images seen, ${duration(result.seconds * 1000)}. Encoder: ${result.folder}/encoder.safetensors\n`,

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import { preview, previewOptions } from "../inspect/preview.ts";
 import { auditTable } from "../report/audit.ts";
-import { preview, previewOptions } from "../train/preview.ts";
 import { addFlags, parsePairs } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
@@ -19,10 +19,7 @@ export function addPreview(program: Command): void {
           { ...flags, images, taskOptions: parsePairs(pairs) },
           {
             signal,
-            onDownload: (line) => process.stderr.write(`${line}\n`),
-            onRead: (done, total) => working.show(`reading images: ${done} of ${total}`),
-            onDecode: (done, total) => working.show(`decoding images: ${done} of ${total}`),
-            onProbe: (view) => process.stderr.write(`training a probe that sees only ${view}\n`),
+            onEvent: (event) => working.tell(event),
           },
         ).finally(() => working.end()),
       );

@@ -1,4 +1,5 @@
 /** What goes on, in one line. */
+import type { RunEvent } from "../run/events.ts";
 import { cut } from "../setup/terminal.ts";
 
 interface Output {
@@ -12,11 +13,20 @@ const [REDRAW_EVERY, PLAIN_EVERY] = [100, 10_000];
 /** A line that is written over on a terminal; elsewhere one of them every ten seconds, so that no log is flooded. */
 export function workingLine(output: Output = process.stderr, now = Date.now) {
   let shownAt = output.isTTY ? Number.NEGATIVE_INFINITY : now();
+  const draw = (text: string) => {
+    output.write(output.isTTY ? `\r\x1b[K${cut(text, (output.columns || 120) - 1)}` : `${text}\n`);
+    shownAt = now();
+  };
   return {
-    show(text: string): void {
-      if (now() - shownAt < (output.isTTY ? REDRAW_EVERY : PLAIN_EVERY)) return;
-      output.write(output.isTTY ? `\r\x1b[K${cut(text, (output.columns || 120) - 1)}` : `${text}\n`);
-      shownAt = now();
+    /** Shows what an event says goes on. What has a line of its own elsewhere, such as a step, is left to others. */
+    tell(event: RunEvent): void {
+      if (event.type === "download") output.write(`${event.text}\n`);
+      else if (event.type === "working") draw(event.what);
+      else if (event.type === "read" || event.type === "decode") {
+        if (now() - shownAt < (output.isTTY ? REDRAW_EVERY : PLAIN_EVERY)) return;
+        const doing = event.type === "read" ? "reading" : "decoding";
+        draw(`${doing} images: ${event.done} of ${event.total}`);
+      }
     },
     end(): void {
       if (output.isTTY) output.write("\r\x1b[K");

@@ -1,23 +1,27 @@
 /** Every trained encoder against its baselines. */
+import { improvement } from "../metric.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Representation } from "./representations.ts";
 import type { Difference, ResultRow } from "./result.ts";
-import { bootstrapMean, holm, pairedBootstrap, signFlipTest } from "./statistics.ts";
-import type { Subject, SubjectKind } from "./subjects.ts";
+import { holm } from "./statistics.ts";
+import { intervalOf, pairedInterval, pValue } from "./uncertainty.ts";
 
 /** A row, and what it was computed from. */
 export interface Measured {
   row: ResultRow;
-  /** 1 where a test image was classified rightly: draws × test images. */
-  correct: Uint8Array[];
-  /** Accuracy on training labels that were held out. */
+  protocol: Protocol;
+  /** Draws × test images. */
+  scores: unknown[][];
+  /** The metric on training images that were held out. */
   heldOut: number;
 }
 
 /** What is the same for all comparisons of an evaluation. */
 export interface Common {
   seed: number;
-  /** Accuracy of guessing. */
-  chance: number;
-  /** Test images that a run has seen, by its name. */
+  /** Number of classes: what guessing scores follows from it. */
+  classes: number;
+  /** Test images that a run has seen, by its id. */
   seen: ReadonlyMap<string, number | undefined>;
 }
 
@@ -25,26 +29,30 @@ export interface Common {
  * For each protocol and number of labels: each encoder's layer that was best on held-out labels, against each baseline's. Behind
  * them, runs of one recipe together against their baselines together: whether the recipe helps, and not one training of it.
  */
-export function compare(measured: readonly Measured[], subjects: readonly Subject[], common: Common): Difference[] {
+export function compare(
+  measured: readonly Measured[],
+  representations: readonly Representation[],
+  common: Common,
+): Difference[] {
   const best = new Map<string, Measured>();
   for (const one of measured) {
-    const before = best.get(keyOf(one.row, one.row.encoder));
-    if (!before || one.heldOut > before.heldOut) best.set(keyOf(one.row, one.row.encoder), one);
+    const key = keyOf(one.row, one.row.id);
+    const before = best.get(key);
+    if (!before || improvement(one.row.metric, one.heldOut, before.heldOut) > 0) best.set(key, one);
   }
-  const trained = subjects.filter(({ baselines }) => baselines.length);
+  const trained = representations.filter(({ baselines }) => baselines.length);
   const recipes = [...new Set(trained.map(({ recipe }) => recipe))].filter((recipe) => recipe !== undefined);
   const alike = recipes.map((recipe) => trained.filter((one) => one.recipe === recipe));
   const groups = [...trained.map((one) => [one]), ...alike.filter(({ length }) => length > 1)];
-  const kinds = new Map(subjects.map(({ name, kind }) => [name, kind]));
   const conditions = new Map(measured.map(({ row }) => [keyOf(row, ""), row]));
   const differences = groups.flatMap((group) =>
     [...conditions.values()].flatMap((condition) => {
-      const found = (names: readonly string[]) => names.map((name) => best.get(keyOf(condition, name)) as Measured);
-      const ours = found(group.map(({ name }) => name));
-      return (group[0] as Subject).baselines.map((first, i) => ({
-        ...differenceOf(ours, found(group.map(({ baselines }) => baselines[i] as string)), common),
-        baselineKind: kinds.get(first) as SubjectKind,
-      }));
+      const found = (ids: readonly string[]) => ids.flatMap((id) => best.get(keyOf(condition, id)) ?? []);
+      const ours = found(group.map(({ id }) => id));
+      return (group[0] as Representation).baselines.flatMap((_, i) => {
+        const theirs = found(group.map(({ baselines }) => baselines[i] as string));
+        return theirs.length === ours.length ? [differenceOf(ours, theirs, common)] : []; // pixels have no encoder to train
+      });
     }),
   );
   const adjusted = holm(differences.map(({ p }) => p));
@@ -55,27 +63,28 @@ export function compare(measured: readonly Measured[], subjects: readonly Subjec
 function differenceOf(
   ours: readonly Measured[],
   theirs: readonly Measured[],
-  { seed, chance, seen }: Common,
-): Omit<Difference, "comparisons" | "baselineKind"> {
-  const { layer: _, value: __, ...shared } = (ours[0] as Measured).row;
+  { seed, classes, seen }: Common,
+): Omit<Difference, "comparisons"> {
+  const { protocol, row } = ours[0] as Measured;
+  const { id, metric, labelsPerClass, n } = row;
+  const baseline = (theirs[0] as Measured).row;
   const [a, b] = [together(ours), together(theirs)];
   const options = { seed, trainings: ours.length };
-  const bounds = pairedBootstrap(a.correct, b.correct, options);
-  const p = signFlipTest(a.correct, b.correct, { seed });
+  const { reduce } = protocol;
+  // The better way round, so that an interval above zero is a gain whichever way the metric goes.
+  const [better, worse] = metric.better === "higher" ? [a, b] : [b, a];
+  const { value: difference, low, high } = pairedInterval(better.scores, worse.scores, reduce, options);
   return {
-    ...shared,
-    encoder: a.name,
-    layer: a.layer,
-    value: a.value,
-    valueLow: bootstrapMean(a.correct, options).low,
-    baseline: b.name,
-    baselineLayer: b.layer,
-    baselineValue: b.value,
-    ...bounds,
-    p,
-    chance,
-    draws: a.correct.length,
-    seen: mostSeen(ours.map(({ row }) => seen.get(row.encoder))),
+    ...{ id, encoder: a.label, layer: a.layer, value: a.value },
+    ...{ baselineId: baseline.id, baseline: b.label, baselineLayer: b.layer, baselineValue: b.value },
+    baselineKind: baseline.kind,
+    protocol: row.protocol,
+    ...{ metric, labelsPerClass, n, difference, low, high },
+    valueLow: intervalOf(a.scores, reduce, options).low,
+    p: pValue(a.scores, b.scores, reduce, seed),
+    chance: protocol.guess(classes),
+    draws: a.scores.length,
+    seen: mostSeen(ours.map((one) => seen.get(one.row.id))),
   };
 }
 
@@ -84,15 +93,14 @@ function mostSeen(counts: readonly (number | undefined)[]): number | null {
 }
 
 function together(several: readonly Measured[]) {
-  const names = new Set(several.map(({ row }) => row.encoder));
-  const [name] = names;
+  const labels = new Set(several.map(({ row }) => row.encoder));
+  const [label] = labels;
   return {
-    name: names.size > 1 ? `${name} and ${names.size - 1} more` : `${name}`,
+    label: labels.size > 1 ? `${label} and ${labels.size - 1} more` : `${label}`,
     layer: [...new Set(several.map(({ row }) => row.layer))].join(", "),
     value: several.reduce((sum, { row }) => sum + row.value, 0) / several.length,
-    correct: several.flatMap(({ correct }) => correct),
+    scores: several.flatMap(({ scores }) => scores),
   };
 }
 
-const keyOf = ({ protocol, labelsPerClass }: ResultRow, encoder: string) =>
-  JSON.stringify([protocol, labelsPerClass, encoder]);
+const keyOf = ({ protocol, labelsPerClass }: ResultRow, id: string) => JSON.stringify([protocol, labelsPerClass, id]);

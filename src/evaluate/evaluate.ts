@@ -1,27 +1,30 @@
 /** `evaluate`: how good are the features of one or several runs, and is that better than no training? */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { ReadHooks } from "../data/digest.ts";
 import type { ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { labelledParts } from "../data/splits.ts";
-import { InterruptedError, UsageError, unknownName } from "../errors.ts";
+import { UsageError, unknownName } from "../errors.ts";
+import { writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
+import { counting, type Hooks } from "../run/events.ts";
+import { runFiles } from "../run/folder.ts";
+import { type Compute, chooseCompute } from "../torch/compute.ts";
 import { dispose } from "../torch/scope.ts";
-import { writeJson } from "../train/log.ts";
-import { type Compute, chooseCompute } from "../train/precision.ts";
+import type { Tensor } from "../torch/tensor.ts";
 import { compare, type Measured } from "./compare.ts";
 import { byClass, drawLabels } from "./draws.ts";
 import { constantLayers, type LayerFeatures } from "./features.ts";
 import { protocolEntry } from "./index.ts";
 import { fairParts } from "./leaks.ts";
+import { type Known, measure, type Variant, variantsOf } from "./measure.ts";
 import { type EvaluateConfig, type EvaluateOptions, evaluateOptions } from "./options.ts";
 import { type DecodedParts, decodedParts, type Part, partNotes } from "./parts.ts";
 import { claimResultFile } from "./place.ts";
-import type { Labelled, Protocol } from "./protocol.ts";
+import type { Protocol } from "./protocol.ts";
+import { pixelRepresentation, type Representation, representationsOf } from "./representations.ts";
 import type { Difference, ResultRow } from "./result.ts";
-import { bootstrapMean } from "./statistics.ts";
-import { pixelSubject, type Subject, subjectsOf } from "./subjects.ts";
+import { intervalOf } from "./uncertainty.ts";
 
 export interface Evaluation {
   rows: ResultRow[];
@@ -33,40 +36,41 @@ export interface Evaluation {
   file: string;
 }
 
-export interface EvaluateHooks extends ReadHooks {
-  /** What is being done, in a few words. */
-  onProgress?: ((what: string) => void) | undefined;
-}
-
 /**
  * Measures runs by every protocol, layer and number of labels, beside the same networks untrained and raw pixels.
  * @throws UsageError for images without labels, test images whose labels a run has learned, unknown protocols, folders
  *   that are no finished runs, a name in use; SelfsightError for encoders whose features are not finite
  */
-export async function evaluate(options: EvaluateOptions, hooks: EvaluateHooks = {}): Promise<Evaluation> {
+export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Promise<Evaluation> {
   const config = parseOptions(evaluateOptions, options);
-  const protocols = chooseProtocols(config);
+  const variants = chooseVariants(config);
   const compute = await chooseCompute(config);
-  const subjects: Subject[] = [];
-  for (const run of config.runs) subjects.push(...subjectsOf(run, subjects));
-  subjects.push(pixelSubject(Math.min(...subjects.map(({ imageSize }) => imageSize))));
+  const representations: Representation[] = [];
+  for (const run of config.runs) representations.push(...representationsOf(run, representations));
+  representations.push(pixelRepresentation(Math.min(...representations.map(({ imageSize }) => imageSize))));
   const wanted = resultFile(config.runs[0] as string, config.name);
 
-  const collection = await openImages(config.images, { say: hooks.onProgress });
-  const { classes, ...named } = await labelledParts(collection, config, hooks);
-  const learners = subjects.flatMap(({ learner }) => learner ?? []);
-  const { train, test, seen, notes: left } = await fairParts(named, learners, config.seenLabels, hooks);
+  const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+  const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
+  const { classes, ...named } = await labelledParts(collection, config, reading);
+  const learners = representations.flatMap(({ learner }) => learner ?? []);
+  const { train, test, seen, notes: left } = await fairParts(named, learners, config.seenLabels, reading);
   refuseSingles(train);
   const notes = [...(collection.notes ?? []), ...left];
 
   const measured: Measured[] = [];
   const parts = decodedParts({ train, test }, hooks);
   try {
-    for (const [i, subject] of subjects.entries()) {
-      const stores = await parts.open(subject.imageSize);
+    for (const [i, representation] of representations.entries()) {
+      const stores = await parts.open(representation.imageSize);
       if (i === 0) notes.push(...partNotes(stores, classes));
-      hooks.onProgress?.(`features of ${subject.name}`);
-      const result = await measureSubject(subject, stores, { config, protocols, classes, compute, ...hooks });
+      const result = await measureRepresentation(representation, stores, {
+        config,
+        variants,
+        classes,
+        compute,
+        ...hooks,
+      });
       measured.push(...result.measured);
       notes.push(...result.notes);
     }
@@ -74,73 +78,102 @@ export async function evaluate(options: EvaluateOptions, hooks: EvaluateHooks = 
     await parts.close();
   }
   const rows = measured.map(({ row }) => row);
-  const differences = compare(measured, subjects, { seed: config.seed, chance: 1 / classes.length, seen });
+  const differences = compare(measured, representations, { seed: config.seed, classes: classes.length, seen });
   const file = claimResultFile(wanted);
   writeJson(file, { images: config.images, options: config, classes, notes, rows, differences });
   return { rows, differences, classes, notes, file };
 }
 
-interface Measurement extends EvaluateHooks {
+interface MeasureContext extends Hooks {
   config: EvaluateConfig;
-  protocols: ReturnType<typeof chooseProtocols>;
+  variants: readonly Variant[];
   classes: readonly string[];
   compute: Compute;
 }
 
-/** One encoder by every protocol, at every layer and number of labels. */
-async function measureSubject(
-  subject: Subject,
+/** One representation by every protocol, at every layer and number of labels. */
+async function measureRepresentation(
+  representation: Representation,
   { train, test }: DecodedParts,
-  { config, protocols, classes, compute, onProgress, signal }: Measurement,
+  { config, variants, classes, compute, onEvent, signal }: MeasureContext,
 ): Promise<{ measured: Measured[]; notes: string[] }> {
-  const trained = await subject.features(train.store, compute);
-  const tested = await subject.features(test.store, compute);
+  const { id, label, kind, encoder } = representation;
+  const working = (what: string) => onEvent?.({ type: "working", what });
+  working(`features of ${label}`);
+  const [trained, tested] = [
+    await representation.features(train.store, compute),
+    await representation.features(test.store, compute),
+  ];
   const constant = constantLayers(tested);
   const notes = constant.length
-    ? [
-        `${subject.name} gives the same features for every test image at ${constant.join(", ")}: it tells nothing apart there.`,
-      ]
+    ? [`${label} gives the same features for every test image at ${constant.join(", ")}: it tells nothing apart there.`]
     : [];
   const measured: Measured[] = [];
+  const { seed } = config;
   for (const labelsPerClass of config.labelsPerClass) {
-    onProgress?.(`${subject.name}: ${labelsPerClass} labels a class`);
+    working(`${label}: ${labelsPerClass} labels a class`);
     const draws = Array.from({ length: labelsPerClass === "all" ? 1 : config.draws }, (_, draw) =>
-      drawLabels(train.labels, labelsPerClass, config.seed, draw),
+      drawLabels(train.labels, labelsPerClass, seed, draw),
     );
-    for (const layer of Object.keys(trained)) {
-      if (signal?.aborted) throw new InterruptedError("Interrupted while measuring; nothing was written.");
-      const input = {
-        train: at(layer, trained, train),
-        test: at(layer, tested, test),
-        classes: classes.length,
-        draws,
+    for (const [variant, layer] of pairs(variants, Object.keys(trained))) {
+      const { protocol } = variant;
+      if (protocol.needs === "encoder" && !encoder) continue; // raw pixels
+      const part = (own: Part, layers: LayerFeatures): Known => ({
+        truths: truthsOf(protocol, own),
+        ...(layer === WHOLE ? { store: own.store } : { features: layers[layer] as Tensor }),
+      });
+      const own = { train: part(train, trained), test: part(test, tested), classes: classes.length };
+      const result = await measure(variant, { ...own, draws, seed, signal, ...(encoder && { encoder }) });
+      const interval = intervalOf(result.scores, protocol.reduce, { seed });
+      const shared = {
+        id,
+        encoder: label,
+        kind,
+        protocol: variant.name,
+        layer,
+        labelsPerClass,
+        metric: protocol.metric,
       };
-      for (const { name, correct, heldOut } of protocols.flatMap((measure) => measure(input))) {
-        const { value, low, high } = bootstrapMean(correct, { seed: config.seed });
-        const shared = { encoder: subject.name, protocol: name, layer, labelsPerClass, metric: "accuracy" };
-        const row = { ...shared, value, low, high, n: input.test.labels.length, draws: draws.length };
-        measured.push({ row, correct, heldOut });
-      }
+      measured.push({
+        row: { ...shared, ...interval, n: test.labels.length, draws: draws.length },
+        protocol,
+        ...result,
+      });
     }
   }
   dispose(...Object.values(trained), ...Object.values(tested));
   return { measured, notes };
 }
 
-/** The protocols, each with its own options. @throws UsageError for unknown ones, and for options of one not asked for */
-function chooseProtocols({ protocol, protocolOptions }: EvaluateConfig) {
+/** The layer that a protocol measures which takes the whole encoder. */
+const WHOLE = "encoder";
+
+/** Each layer by each protocol that takes features; the encoder once by each that takes it. */
+function pairs(variants: readonly Variant[], layers: readonly string[]): [Variant, layer: string][] {
+  const features = layers.flatMap((layer) =>
+    variants.filter(({ protocol }) => protocol.needs === "features").map((one): [Variant, string] => [one, layer]),
+  );
+  const whole = variants.filter(({ protocol }) => protocol.needs === "encoder");
+  return [...features, ...whole.map((one): [Variant, string] => [one, WHOLE])];
+}
+
+function truthsOf({ truth }: Protocol, { set, store, labels }: Part): ArrayLike<unknown> {
+  return truth ? Array.from(store.source, (i) => truth(set, i)) : labels;
+}
+
+/** The protocols' variants, each with its own options. @throws UsageError for unknown ones, and for options of one not asked for */
+function chooseVariants({ protocol, protocolOptions }: EvaluateConfig): Variant[] {
   const idle = Object.keys(protocolOptions).find((name) => !protocol.includes(name));
   if (idle !== undefined) throw unknownName("protocol with options", idle, protocol);
-  return protocol.map((name) => {
+  return protocol.flatMap((name) => {
     const entry = protocolEntry(name);
-    const own = parseOptions(entry.options, protocolOptions[name] ?? {}, `option of ${name}`);
-    return (input: Parameters<Protocol["measure"]>[0]) => entry.measure(input, own);
+    return variantsOf(name, entry, parseOptions(entry.options, protocolOptions[name] ?? {}, `option of ${name}`));
   });
 }
 
 /** Where the results go: a place that is free. @throws UsageError when the name asked for is in use */
 function resultFile(run: string, name: string | undefined): string {
-  const place = (folder: string) => join(run, "evals", folder, "result.json");
+  const place = (folder: string) => join(runFiles(run).evaluations, folder, "result.json");
   if (name !== undefined) {
     if (!existsSync(place(name))) return place(name);
     throw new UsageError(`${place(name)} exists and is never overwritten. Choose another --name.`);
@@ -157,8 +190,4 @@ function refuseSingles(train: ImageSet): void {
   throw new UsageError(
     `${train.name} has no class with two labelled images to learn from: none could be held out to choose a layer by.`,
   );
-}
-
-function at(layer: string, layers: LayerFeatures, { labels }: Part): Labelled {
-  return { features: layers[layer] as Labelled["features"], labels };
 }

@@ -7,17 +7,19 @@ import type { PixelStore } from "../data/pixels.ts";
 import { SelfsightError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
+import type { Compute } from "../torch/compute.ts";
 import { allFinite, firstNotFinite } from "../torch/nn/finite.ts";
 import { adaptiveAvgPool2d, cat, resize } from "../torch/ops.ts";
 import { keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import type { Compute } from "../train/precision.ts";
 
 /** Features (N, D) by layer, f32 on the device of the encoder. The caller disposes them. */
 export type LayerFeatures = Record<string, Tensor>;
 
 const BATCH = 128;
 const MAX_FEATURES = 1024;
+/** The layer that `forward` gives: a pooled map, or a transformer's class token. Often what one uses. */
+const OUTPUT = "output";
 
 /** Feature maps (B, C, H, W) to (B, C · g · g) with g ≤ H. */
 function pool(maps: Tensor): Tensor {
@@ -42,7 +44,7 @@ function isConstant(features: Tensor): boolean {
 }
 
 /**
- * Pooled features of every layer of an encoder, in evaluation mode.
+ * Features of every layer of an encoder in evaluation mode, maps pooled, and of its vector as the layer `output`.
  * @param store images of the encoder's input size
  * @throws SelfsightError for features that are not finite
  */
@@ -50,10 +52,10 @@ export function encoderFeatures(encoder: Encoder, store: PixelStore, compute: Co
   encoder.eval();
   return collect(store, (pixels) => {
     const images = normalise(pixels.to(compute.device)).contiguous("channels_last");
-    const maps = autocast(compute.device, compute.precision, () => encoder.features(images));
+    const { maps, vector } = autocast(compute.device, compute.precision, () => encoder.encode(images));
     return Object.fromEntries(
-      Object.entries(maps).map(([layer, map]) => {
-        const features = pool(map.to("f32"));
+      Object.entries({ ...maps, [OUTPUT]: vector }).map(([layer, values]) => {
+        const features = values.dim === 4 ? pool(values.to("f32")) : values.to("f32");
         if (!allFinite(features)) throw notFinite(encoder, layer, compute);
         return [layer, features];
       }),

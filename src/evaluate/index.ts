@@ -1,5 +1,6 @@
 /** The protocols by name. */
-import { unknownName } from "../errors.ts";
+import type { z } from "zod";
+import { registry } from "../registry.ts";
 import { knn } from "./knn.ts";
 import { linear } from "./linear.ts";
 import type { Protocol } from "./protocol.ts";
@@ -7,8 +8,18 @@ import type { Protocol } from "./protocol.ts";
 export const protocols = { knn, linear };
 export type ProtocolName = keyof typeof protocols;
 
+const known = registry<Protocol>("protocol", protocols as unknown as Record<ProtocolName, Protocol>);
+
 /** The protocol of that name. @throws UsageError with the nearest name there is */
-export function protocolEntry(name: string): Protocol {
-  if (!Object.hasOwn(protocols, name)) throw unknownName("protocol", name, Object.keys(protocols));
-  return protocols[name as ProtocolName] as unknown as Protocol;
+export const protocolEntry = known.get;
+
+/** Every protocol's name, added ones included. */
+export const protocolNames = known.names;
+
+/** Makes a protocol of your own known by a name: `evaluate` takes it as it takes the others. @throws UsageError for a name that is taken */
+export function registerProtocol<Options extends z.ZodObject, Prediction, Truth, Score>(
+  name: string,
+  protocol: Protocol<Options, Prediction, Truth, Score>,
+): void {
+  known.add(name, protocol as unknown as Protocol);
 }

@@ -4,9 +4,9 @@
  */
 import { z } from "zod";
 import { cat, integers, normalize, zeros } from "../torch/ops.ts";
-import { scope } from "../torch/scope.ts";
+import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { accuracy, defineProtocol, marks, mean } from "./protocol.ts";
+import { accuracy, classification, defineProtocol, type Training } from "./protocol.ts";
 
 /** Neighbours and temperatures as usual: solo-learn's 20 and 0.07, DINO's and lightly's 200 and 0.1. */
 const usual = [
@@ -15,29 +15,29 @@ const usual = [
 ];
 
 export const knn = defineProtocol({
+  ...classification,
   title: "Weighted k nearest neighbours",
+  needs: "features",
   options: z.strictObject({
     neighbours: z
       .array(z.strictObject({ k: z.int().positive(), temperature: z.number().positive() }))
+      .min(1)
       .default(usual)
       .describe("numbers of neighbours and the temperatures of their votes"),
   }),
-  measure({ train, test, classes, draws }, { neighbours }) {
-    return neighbours.map(({ k, temperature }) => {
-      const heldOut: number[] = [];
-      const correct = draws.map((rows) =>
-        scope(() => {
-          const bank = normalize(train.features.indexSelect(0, integers(rows, train.features.device))); // (M, D)
-          const labels = rows.map((row) => train.labels[row] ?? -1);
-          const votes = (queries: Tensor, skip: number) =>
-            vote(queries, bank, labels, { k, skip, temperature, classes });
-          // Each labelled image by the others: its nearest neighbour is itself, and has no vote.
-          heldOut.push(accuracy(marks(votes(bank, 1), labels)));
-          return marks(votes(normalize(test.features), 0), test.labels);
-        }),
-      );
-      return { name: `knn-${k}`, correct, heldOut: mean(heldOut) };
-    });
+  variants: ({ neighbours }) => Object.fromEntries(neighbours.map((one) => [`knn-${one.k}`, { neighbours: [one] }])),
+  async fit({ features, truths, rows, classes }: Training<number>, { neighbours: [chosen] }) {
+    const { k, temperature } = chosen as (typeof usual)[number];
+    const labels = rows.map((row) => truths[row] ?? -1);
+    const all = features as Tensor;
+    const bank = scope(() => keep(normalize(all.indexSelect(0, integers(rows, all.device))))); // (M, D)
+    const votes = (queries: Tensor, skip: number) => vote(queries, bank, labels, { k, skip, temperature, classes });
+    return {
+      // Each labelled image by the others: its nearest neighbour is itself, and has no vote.
+      heldOut: scope(() => accuracy(votes(bank, 1), labels)),
+      predict: async ({ features: test }) => scope(() => votes(normalize(test as Tensor), 0).toArray()),
+      dispose: () => dispose(bank),
+    };
   },
 });
 

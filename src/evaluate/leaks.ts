@@ -5,10 +5,12 @@
 import { digestsOf, type ReadHooks } from "../data/digest.ts";
 import { type ImageSet, subset } from "../data/images.ts";
 import { UsageError } from "../errors.ts";
-import type { LearnedImage } from "../train/learned.ts";
+import type { LearnedImage } from "../run/learned.ts";
 
 /** A run, and the images it learned from by digest; undefined where its folder does not say. */
 export interface Learner {
+  /** Of the representation, unlike any other. */
+  id: string;
   name: string;
   learned: ReadonlyMap<string, LearnedImage> | undefined;
   /** Whether its task learns from labels. */
@@ -21,7 +23,7 @@ export interface Parts {
 }
 
 export interface FairParts extends Parts {
-  /** How many of the test images each run has seen, without their labels. Undefined where nobody knows. */
+  /** How many of the test images each run has seen without their labels, by its id. Undefined where nobody knows. */
   seen: ReadonlyMap<string, number | undefined>;
   /** What was left out and why, in sentences. */
   notes: string[];
@@ -66,8 +68,8 @@ export async function fairParts(
     notes.push(`${kept.length - tested.size} test images are copies of other test images, and count each time.`);
 
   const seen = new Map(
-    learners.map(({ name, learned }) => [
-      name,
+    learners.map(({ id, learned }) => [
+      id,
       learned && Array.from(kept).filter((i) => learned.has(testDigests[i] as string)).length,
     ]),
   );

@@ -7,14 +7,16 @@ import { z } from "zod";
 import { SelfsightError } from "../errors.ts";
 import { allFinite } from "../torch/nn/finite.ts";
 import { integers } from "../torch/ops.ts";
-import { scope } from "../torch/scope.ts";
+import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { holdOut } from "./draws.ts";
-import { fitLogistic, type LinearModel, logits } from "./logistic.ts";
-import { accuracy, defineProtocol, type Labelled, marks, mean } from "./protocol.ts";
+import { fitLogistic, type Labelled, type LinearModel, logits } from "./logistic.ts";
+import { accuracy, classification, defineProtocol, type Training } from "./protocol.ts";
 
 export const linear = defineProtocol({
+  ...classification,
   title: "Linear probe: logistic regression",
+  needs: "features",
   options: z.strictObject({
     penalties: z
       .array(z.number().positive())
@@ -23,27 +25,32 @@ export const linear = defineProtocol({
       .describe("L2 strengths to choose from: penalty / 2 · |weights|² beside the mean cross-entropy"),
     maxIterations: z.int().positive().default(100).describe("of L-BFGS, for each fit"),
   }),
-  measure({ train, test, classes, draws }, { penalties, maxIterations }) {
-    const heldOut: number[] = [];
-    const correct = draws.map((rows) =>
-      scope(() => {
-        const { fit, choose } = holdOut(rows, train.labels, 1 / 5);
-        const path = (part: Labelled, strengths: readonly number[]) =>
-          regularisationPath(part, classes, strengths, maxIterations);
-        const held = take(train, choose);
-        const scores = path(take(train, fit), penalties).map((model) => score(model, held));
-        const best = scores.reduce((a, b, i) => (b.loss < (scores[a]?.loss ?? Number.POSITIVE_INFINITY) ? i : a), 0);
-        heldOut.push(scores[best]?.accuracy ?? Number.NaN);
-        const final = path(take(train, rows), penalties.slice(0, best + 1)).at(-1) as LinearModel;
-        const answers = logits(final, test.features);
-        if (!allFinite(answers))
+  async fit({ features, truths, rows, classes }: Training<number>, { penalties, maxIterations }) {
+    const all = { features: features as Tensor, labels: truths };
+    const path = (part: Labelled, strengths: readonly number[]) =>
+      regularisationPath(part, classes, strengths, maxIterations);
+    const { model, heldOut } = scope(() => {
+      const { fit, choose } = holdOut(rows, truths, 1 / 5);
+      const held = take(all, choose);
+      const scores = path(take(all, fit), penalties).map((one) => score(one, held));
+      const best = scores.reduce((a, b, i) => (b.loss < (scores[a]?.loss ?? Number.POSITIVE_INFINITY) ? i : a), 0);
+      const final = path(take(all, rows), penalties.slice(0, best + 1)).at(-1) as LinearModel;
+      for (const tensor of tensorsOf(final)) keep(tensor);
+      return { model: final, heldOut: scores[best]?.accuracy ?? Number.NaN };
+    });
+    return {
+      heldOut,
+      async predict({ features: test }) {
+        return scope(() => {
+          const answers = logits(model, test as Tensor);
+          if (allFinite(answers)) return answers.argmax(1).toArray();
           throw new SelfsightError(
             "The linear probe did not converge: its answers are not finite. Give larger penalties.",
           );
-        return marks(answers.argmax(1), test.labels);
-      }),
-    );
-    return [{ name: "linear", correct, heldOut: mean(heldOut) }];
+        });
+      },
+      dispose: () => dispose(...tensorsOf(model)),
+    };
   },
 });
 
@@ -72,5 +79,7 @@ function score(model: LinearModel, { features, labels }: Labelled): { loss: numb
   const output = logits(model, features); // (N, C)
   const target = integers(labels, features.device);
   const loss = output.logSoftmax(1).gather(1, target.unsqueeze(1)).mean().neg().item();
-  return { loss, accuracy: accuracy(marks(output.argmax(1) as Tensor, labels)) };
+  return { loss, accuracy: accuracy(output.argmax(1), labels) };
 }
+
+const tensorsOf = ({ mean, deviation, weight, bias }: LinearModel) => [mean, deviation, weight, bias];

@@ -5,7 +5,12 @@ import { crossEntropy, integers, zeros } from "../torch/ops.ts";
 import { LBFGS } from "../torch/optim/lbfgs.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import type { Labelled } from "./protocol.ts";
+
+/** Features (N, D), f32, and the class of each row (N). */
+export interface Labelled {
+  readonly features: Tensor;
+  readonly labels: ArrayLike<number>;
+}
 
 /** Standardise by mean and deviation, then weights (C, D) and bias (C). */
 export interface LinearModel {

@@ -3,11 +3,11 @@ import { type ImageSet, spreadOver } from "../data/images.ts";
 import { openPixels } from "../data/pixels.ts";
 import { contactSheet, type SheetCell } from "../data/sheet.ts";
 import { UsageError } from "../errors.ts";
+import { loadEncoder } from "../run/folder.ts";
+import { chooseCompute } from "../torch/compute.ts";
 import { normalize } from "../torch/ops.ts";
 import { dispose, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { chooseCompute } from "../train/precision.ts";
-import { loadEncoder } from "../train/run.ts";
 import { encoderFeatures } from "./features.ts";
 
 export interface NeighbourOptions {

@@ -1,13 +1,14 @@
 /** The images of an evaluation, decoded once for each size that an encoder asks for. */
-import type { ReadHooks } from "../data/digest.ts";
 import type { ImageSet } from "../data/images.ts";
 import { openPixels, type PixelStore } from "../data/pixels.ts";
+import type { Hooks } from "../run/events.ts";
 import { byClass } from "./draws.ts";
 import type { Parts } from "./leaks.ts";
 
 /** Decoded images and their labels. */
 export interface Part {
   store: PixelStore;
+  set: ImageSet;
   /** (N), by position in the store. */
   labels: Int32Array;
 }
@@ -18,17 +19,14 @@ export interface DecodedParts {
 }
 
 /** Decodes both parts at the sizes asked for; `close` frees them all. */
-export function decodedParts(
-  sets: Parts,
-  hooks: ReadHooks & { onProgress?: ((what: string) => void) | undefined } = {},
-) {
+export function decodedParts(sets: Parts, hooks: Hooks = {}) {
   const opened = new Map<number, Promise<DecodedParts>>();
   const stores: PixelStore[] = [];
   const decode = async (set: ImageSet, size: number): Promise<Part> => {
-    hooks.onProgress?.(`decoding ${set.length} images of ${set.name}`);
+    hooks.onEvent?.({ type: "working", what: `decoding ${set.length} images of ${set.name}` });
     const store = await openPixels(set, { size, signal: hooks.signal });
     stores.push(store);
-    return { store, labels: Int32Array.from(store.source, (i) => set.label(i)) };
+    return { store, set, labels: Int32Array.from(store.source, (i) => set.label(i)) };
   };
   const both = async (size: number) => ({ train: await decode(sets.train, size), test: await decode(sets.test, size) });
   return {

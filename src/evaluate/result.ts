@@ -1,13 +1,17 @@
 /** What `evals/<name>/result.json` holds. */
-import type { SubjectKind } from "./subjects.ts";
+import type { Metric } from "../metric.ts";
+import type { Kind } from "./representations.ts";
 
 /** One measurement: an encoder, a layer, a protocol, a number of labels. */
 export interface ResultRow {
+  /** Tells its representation from others; `encoder` is what people read. */
+  id: string;
   encoder: string;
+  kind: Kind;
   protocol: string;
   layer: string;
   labelsPerClass: number | "all";
-  metric: string;
+  metric: Metric;
   value: number;
   /** 95 % interval. */
   low: number;
@@ -23,18 +27,22 @@ export interface ResultRow {
  * differ in nothing but their seed, each against its own baseline: "NAME and 2 more", with all of their draws.
  */
 export interface Difference {
+  /** For people. The ids are those of one run, or the first of several. */
   encoder: string;
   baseline: string;
-  baselineKind: SubjectKind;
+  id: string;
+  baselineId: string;
+  baselineKind: Kind;
   protocol: string;
   /** Best layer of each, chosen on held-out training labels. */
   layer: string;
   baselineLayer: string;
   labelsPerClass: number | "all";
-  metric: string;
+  metric: Metric;
   /** Of the encoder, and of the baseline. */
   value: number;
   baselineValue: number;
+  /** By how much the encoder is better, whichever way the metric goes; below zero when it is worse. */
   difference: number;
   /** 95 % interval. */
   low: number;
@@ -43,7 +51,7 @@ export interface Difference {
   p: number;
   /** How many comparisons that are. */
   comparisons: number;
-  /** Accuracy of guessing. */
+  /** What guessing scores. */
   chance: number;
   /** Lower end of the encoder's own 95 % interval. */
   valueLow: number;

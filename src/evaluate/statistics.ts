@@ -15,10 +15,17 @@ export interface BootstrapOptions {
   resamples?: number;
   /** The part of the resampled means that lies within the interval. */
   level?: number;
-  /** The draws are of so many trainings, as many of each, one training after the other: trainings are resampled first. */
+  /** The draws come from this many trainings, the same number from each, grouped by training. Trainings are resampled first. */
   trainings?: number;
   /** (N): the class of each test image. With it, the mean of the classes' accuracies; without, of all images. */
   labels?: ArrayLike<number>;
+}
+
+export interface Interval {
+  value: number;
+  /** 95 % interval. */
+  low: number;
+  high: number;
 }
 
 /** One array of N a draw: 1 where the test image was classified rightly, else 0. */
@@ -29,10 +36,7 @@ export type Marks = readonly ArrayLike<number>[];
  * cannot see what never happened.
  * @throws SelfsightError for no draws, no images, or draws of different numbers of images
  */
-export function bootstrapMean(
-  correct: Marks,
-  options: BootstrapOptions = {},
-): { value: number; low: number; high: number } {
+export function bootstrapMean(correct: Marks, options: BootstrapOptions = {}): Interval {
   checkMarks(correct);
   return bootstrap(correct, options);
 }
@@ -58,29 +62,37 @@ export function pairedBootstrap(
   return { difference: value, low, high };
 }
 
-function bootstrap(
-  marks: Marks,
-  { seed = 0, resamples = 2000, level = 0.95, trainings = 1, labels }: BootstrapOptions,
-): { value: number; low: number; high: number } {
+function bootstrap(marks: Marks, options: BootstrapOptions): Interval {
   const images = marks[0]?.length ?? 0;
-  const classes = classesOf(images, labels);
-  const random = randomAt(seed, marks.length, images);
+  const classes = classesOf(images, options.labels);
   const scores = new Float64Array(images);
-  const chosen = Int32Array.from({ length: images }, (_, i) => i);
-  const each = marks.length / trainings;
-  if (!Number.isInteger(each)) throw new SelfsightError(`${marks.length} draws are not as many of ${trainings} each.`);
-  const mean = () => classMean(scores, chosen, classes) / marks.length;
+  return resample({ draws: marks.length, images }, options, (draws, chosen) => {
+    addUp(marks, draws, scores); // first over the draws: then a resample is one pass over the images
+    return classMean(scores, chosen, classes) / marks.length;
+  });
+}
 
-  addUp(marks, marks.keys(), scores);
-  const value = mean();
-  const means = Float64Array.from({ length: resamples }, () => {
+/**
+ * A statistic of some draws and images, with its interval over resamples of both.
+ * @param statistic of draws (numbers, some of them more than once) and images (likewise)
+ */
+export function resample(
+  { draws: count, images }: { draws: number; images: number },
+  { seed = 0, resamples = 2000, level = 0.95, trainings = 1 }: BootstrapOptions,
+  statistic: (draws: readonly number[], images: Int32Array) => number,
+): Interval {
+  const random = randomAt(seed, count, images);
+  const chosen = Int32Array.from({ length: images }, (_, i) => i);
+  const each = count / trainings;
+  if (!Number.isInteger(each)) throw new SelfsightError(`${count} draws are not as many of ${trainings} each.`);
+  const value = statistic([...Array(count).keys()], chosen);
+  const values = Float64Array.from({ length: resamples }, () => {
     const runs = Array.from({ length: trainings }, () => (trainings > 1 ? below(random, trainings) : 0));
     const draws = runs.flatMap((run) => Array.from({ length: each }, () => run * each + below(random, each)));
-    addUp(marks, draws, scores); // first over the draws: then a resample is one pass over the images
     for (let i = 0; i < images; i++) chosen[i] = below(random, images);
-    return mean();
+    return statistic(draws, chosen);
   });
-  const sorted = Array.from(means.sort());
+  const sorted = Array.from(values.sort());
   const tail = expandedTail((1 - level) / 2, images);
   return { value, low: quantileSorted(sorted, tail), high: quantileSorted(sorted, 1 - tail) };
 }

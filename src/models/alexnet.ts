@@ -6,7 +6,7 @@
 import { BatchNorm2d, Conv2d, type Conv2dOptions, MaxPool2d } from "../torch/nn/layers.ts";
 import { Module } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { Encoder, type ModelEntry, type ModelOptions, type Stem } from "./model.ts";
+import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions, type Stem } from "./model.ts";
 
 /** The first convolution. */
 const stems: Record<Stem, { kernel: number; stride: number; padding: number }> = {
@@ -33,7 +33,7 @@ class ConvBlock extends Module {
 }
 
 /** `conv1` to `conv5` are the maps that RotNet probes; `pool5` is what its classifier is given. */
-export class AlexNet extends Encoder {
+export class AlexNet extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize: number;
@@ -64,7 +64,7 @@ export class AlexNet extends Encoder {
     this.minImageSize = 14 * stride + kernel - 2 * padding;
   }
 
-  override features(images: Tensor): Record<string, Tensor> {
+  override maps(images: Tensor): Maps {
     const conv1 = this.conv1.forward(images);
     const conv2 = this.conv2.forward(this.pool.forward(conv1));
     const conv3 = this.conv3.forward(this.pool.forward(conv2));

@@ -1,5 +1,6 @@
 /** The architectures by name. */
-import { UsageError, unknownName } from "../errors.ts";
+import { UsageError } from "../errors.ts";
+import { registry } from "../registry.ts";
 import { alexnets } from "./alexnet.ts";
 import type { Encoder, ModelEntry, Stem } from "./model.ts";
 import { nins } from "./nin.ts";
@@ -28,11 +29,19 @@ export interface EncoderSpec {
   stem?: Stem | undefined;
 }
 
-/** The row of that name. @throws UsageError with the nearest name there is */
-export function modelEntry(name: string): ModelEntry {
-  if (!Object.hasOwn(models, name)) throw unknownName("model", name, Object.keys(models));
-  return models[name as ModelName];
-}
+const known = registry<ModelEntry>("model", models);
+
+/** The architecture of that name. @throws UsageError with the nearest name there is */
+export const modelEntry = known.get;
+
+/** Every architecture's name, added ones included. */
+export const modelNames = known.names;
+
+/**
+ * Makes an architecture of your own known by a name: `pretrain` takes it as it takes the others. A program that evaluates or
+ * resumes such a run registers it first. @throws UsageError for a name that is taken
+ */
+export const registerModel = known.add;
 
 /**
  * An encoder with initial values from libtorch's generator ({@link manualSeed} first for a repeatable one).

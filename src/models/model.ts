@@ -6,35 +6,68 @@ import { zeros } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
+/** Tensors by the name of the layer they come from, shallow to deep. */
+export type Maps = Readonly<Record<string, Tensor>>;
+
+/** What an encoder makes of images (B, 3, H, W). */
+export interface Encoded {
+  /** Every stage's feature map (B, C, h, w). */
+  readonly maps: Maps;
+  /** (B, outDim): the whole image in one vector. */
+  readonly vector: Tensor;
+  /** A transformer's tokens behind its last block and norm (B, N, C), class token first. */
+  readonly tokens?: Tensor;
+  /** Where each block looks (B, heads, N, N): rows sum to 1. Only where it was asked for. */
+  readonly attention?: Maps;
+}
+
 /** An image encoder without any head. */
 export abstract class Encoder extends Module {
-  /** Channels of each feature map that {@link features} gives, in order. */
+  /** Channels of each feature map that {@link encode} gives, in order. */
   abstract readonly featureDims: Readonly<Record<string, number>>;
-  /** Length of the vector that {@link forward} gives. */
+  /** Length of the vector. */
   abstract readonly outDim: number;
   /** Smallest side of an image, in pixels. */
   abstract readonly minImageSize: number;
-  /** Sides of images are multiples of this, in pixels. */
-  readonly sizeStep: number = 1;
+  /** Sides of images are multiples of this, in pixels: a transformer's patch size. */
+  readonly patchSize: number = 1;
 
-  /** Images (B, 3, H, W), normalised, to every stage's feature map (B, C, h, w) by name, shallow to deep. */
-  abstract features(images: Tensor): Record<string, Tensor>;
+  /** Normalised images (B, 3, H, W) to feature maps and a vector. `attention`: and where it looks, if it can tell. */
+  abstract encode(images: Tensor, want?: { attention?: boolean }): Encoded;
 
-  /** Images (B, 3, H, W) to (B, outDim): the last feature map, averaged over its area. */
+  /** Images (B, 3, H, W) to vectors (B, outDim). */
   override forward(images: Tensor): Tensor {
-    const maps = Object.values(this.features(images));
-    return (maps.at(-1) as Tensor).mean([2, 3]);
+    return this.encode(images).vector;
   }
 }
 
+/** A convolutional encoder: its vector is the last feature map, averaged over its area. */
+export abstract class ConvEncoder extends Encoder {
+  /** Normalised images (B, 3, H, W) to every stage's feature map (B, C, h, w). */
+  abstract maps(images: Tensor): Maps;
+
+  override encode(images: Tensor): Encoded {
+    const maps = this.maps(images);
+    return { maps, vector: (Object.values(maps).at(-1) as Tensor).mean([2, 3]) };
+  }
+}
+
+/** An encoder whose tokens can be left out or replaced between two steps, for methods that mask patches. */
+export interface TokenEncoder extends Encoder {
+  /** Images (B, 3, H, W) to patch tokens with their positions (B, h · w, C). */
+  embed(images: Tensor): Tensor;
+  /** Some or all patch tokens (B, n, C) to what the last block makes of them and the class token (B, 1 + n, C). */
+  encodeTokens(tokens: Tensor): Tensor;
+}
+
 /** @throws UsageError when the encoder, called `name`, cannot take square images of `size` pixels */
-export function requireImageSize({ minImageSize, sizeStep }: Encoder, size: number, name: string): void {
-  const beyond = size % sizeStep;
+export function requireImageSize({ minImageSize, patchSize }: Encoder, size: number, name: string): void {
+  const beyond = size % patchSize;
   if (size >= minImageSize && beyond === 0) return;
   const needed =
     size < minImageSize
       ? `${minImageSize} pixels at least`
-      : `a multiple of ${sizeStep} pixels, ${size - beyond} or ${size - beyond + sizeStep}`;
+      : `a multiple of ${patchSize} pixels, ${size - beyond} or ${size - beyond + patchSize}`;
   throw new UsageError(`${name} needs images of ${needed}; --image-size is ${size}.`);
 }
 
@@ -44,7 +77,7 @@ export function featureShapes(encoder: Encoder, size: number): Record<string, [n
   encoder.eval();
   const shapes = scope(() =>
     noGrad(() =>
-      Object.entries(encoder.features(zeros([1, 3, size, size]))).map(([name, { shape }]) => [name, shape.slice(1)]),
+      Object.entries(encoder.encode(zeros([1, 3, size, size])).maps).map(([name, { shape }]) => [name, shape.slice(1)]),
     ),
   );
   encoder.train(training);
@@ -60,7 +93,7 @@ export interface ModelOptions {
   stem: Stem;
 }
 
-/** One row of the table of architectures. */
+/** An architecture, as the registry holds it. */
 export interface ModelEntry {
   readonly title: string;
   readonly paper: string;

@@ -6,7 +6,7 @@
 import { AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
 import { Module, Sequential } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { Encoder, type ModelEntry, type ModelOptions } from "./model.ts";
+import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions } from "./model.ts";
 
 class ConvBlock extends Module {
   readonly conv: Conv2d;
@@ -23,7 +23,7 @@ class ConvBlock extends Module {
   }
 }
 
-export class NetworkInNetwork extends Encoder {
+export class NetworkInNetwork extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize = 4;
@@ -61,7 +61,7 @@ export class NetworkInNetwork extends Encoder {
     this.featureDims = Object.fromEntries(Array.from({ length: blocks }, (_, i) => [`block${i + 1}`, i ? a : c]));
   }
 
-  override features(images: Tensor): Record<string, Tensor> {
+  override maps(images: Tensor): Maps {
     const maps: Record<string, Tensor> = {};
     let x = images;
     for (const name of Object.keys(this.featureDims)) {

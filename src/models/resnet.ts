@@ -5,7 +5,7 @@
 import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
 import { Module, Sequential } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { Encoder, type ModelEntry, type ModelOptions, type Stem } from "./model.ts";
+import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions, type Stem } from "./model.ts";
 
 /** First convolution [kernel, stride], whether max pooling follows, and the stages' strides. */
 export const resnetStems: Record<Stem, ResNetStem> = {
@@ -96,7 +96,7 @@ class Bottleneck extends Module {
   }
 }
 
-export class ResNet extends Encoder {
+export class ResNet extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize: number;
@@ -128,7 +128,7 @@ export class ResNet extends Encoder {
     this.minImageSize = smallestImage(resnetStems[stem]);
   }
 
-  override features(images: Tensor): Record<string, Tensor> {
+  override maps(images: Tensor): Maps {
     const first = this.bn1.forward(this.conv1.forward(images)).relu_();
     const stem = this.maxpool?.forward(first) ?? first;
     const layer1 = this.layer1.forward(stem);

@@ -7,7 +7,7 @@
 import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
 import { Module, type Sequential } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { Encoder, type ModelEntry, type ModelOptions } from "./model.ts";
+import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions } from "./model.ts";
 import {
   type BlockType,
   type Four,
@@ -123,7 +123,7 @@ class Stage extends Module {
 }
 
 /** The stages' maps are the sums as they are; the last one, `layer4`, is normalised and activated, as a classifier sees it. */
-export class ResNetV2 extends Encoder {
+export class ResNetV2 extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize: number;
@@ -149,7 +149,7 @@ export class ResNetV2 extends Encoder {
     this.minImageSize = smallestImage(resnetStems[stem]) + 1;
   }
 
-  override features(images: Tensor): Record<string, Tensor> {
+  override maps(images: Tensor): Maps {
     let x = this.stem.forward(images);
     const maps: Record<string, Tensor> = { stem: x };
     for (const [i, stage] of this.stages.entries()) {

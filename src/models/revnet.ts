@@ -18,7 +18,7 @@ import { avgPool2d, cat, pad } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import { checkpoint, segment } from "../torch/segment.ts";
 import type { DType, Tensor } from "../torch/tensor.ts";
-import { Encoder, type ModelEntry, type ModelOptions } from "./model.ts";
+import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions } from "./model.ts";
 import { type Four, resnetStems, smallestImage } from "./resnet.ts";
 
 type Halves = [Tensor, Tensor];
@@ -174,7 +174,7 @@ class Recomputed extends Module {
   }
 }
 
-export class RevNet extends Encoder {
+export class RevNet extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize: number;
@@ -211,7 +211,7 @@ export class RevNet extends Encoder {
     this.end = new Recomputed([this.bn], (x) => this.bn.forward(x).relu_());
   }
 
-  override features(images: Tensor): Record<string, Tensor> {
+  override maps(images: Tensor): Maps {
     const stem = this.start.forward(images);
     const layer1 = this.layer1.forward(stem);
     const layer2 = this.layer2.forward(layer1);

@@ -6,17 +6,17 @@
 import { BatchNorm2d, Conv2d, MaxPool2d, ReLU } from "../torch/nn/layers.ts";
 import { type Module, Sequential } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { Encoder, type ModelEntry, type ModelOptions } from "./model.ts";
+import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions } from "./model.ts";
 
 /** Channels of each of the five blocks' 3×3 convolutions. Every block ends with 2×2 pooling. */
 const CHANNELS = [64, 128, 256, 512, 512];
 
-export class VGG extends Encoder {
+export class VGG extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   /** The last block sees 2×2 places then, enough for batch norm of one image, and its pool leaves one. */
   override readonly minImageSize = 32;
-  private readonly layers: Sequential;
+  readonly features: Sequential;
 
   /** @param depths convolutions in each of the five blocks */
   constructor(depths: readonly number[], { width }: ModelOptions) {
@@ -31,22 +31,16 @@ export class VGG extends Encoder {
       });
       return [...convolutions.flat(), new MaxPool2d(2, 2)];
     });
-    this.layers = new Sequential(...layers);
+    this.features = new Sequential(...layers);
     this.featureDims = Object.fromEntries(channels.map((count, i) => [`block${i + 1}`, count]));
     this.outDim = channels.at(-1) as number;
   }
 
-  /** torchvision calls the layers `features`, which is a method here. */
-  override *namedModules(prefix = ""): Generator<[string, Module]> {
-    yield [prefix, this];
-    yield* this.layers.namedModules(prefix ? `${prefix}.features` : "features");
-  }
-
-  override features(images: Tensor): Record<string, Tensor> {
+  override maps(images: Tensor): Maps {
     const maps: Record<string, Tensor> = {};
     let x = images;
-    for (let i = 0; i < this.layers.length; i++) {
-      const layer = this.layers[i] as Module;
+    for (let i = 0; i < this.features.length; i++) {
+      const layer = this.features[i] as Module;
       x = layer.forward(x);
       if (layer instanceof MaxPool2d) maps[`block${Object.keys(maps).length + 1}`] = x;
     }

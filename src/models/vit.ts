@@ -7,12 +7,13 @@
 import { UsageError } from "../errors.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { normal } from "../torch/nn/init.ts";
-import { Conv2d, GELU, LayerNorm, Linear } from "../torch/nn/layers.ts";
-import { type Cost, Module, Parameter } from "../torch/nn/module.ts";
-import { attention, cat, isAttentionFused, resizeBicubic } from "../torch/ops.ts";
+import { Conv2d, type LayerNorm, Linear } from "../torch/nn/layers.ts";
+import { Module, Parameter } from "../torch/nn/module.ts";
+import { cat, resizeBicubic } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { Encoder, type ModelEntry, type ModelOptions } from "./model.ts";
+import { type Encoded, Encoder, type ModelEntry, type ModelOptions, type TokenEncoder } from "./model.ts";
+import { Block, norm } from "./vit-block.ts";
 
 /** Channels of a token; all have 12 blocks. */
 const sizes = { tiny: 192, small: 384, base: 768 };
@@ -22,80 +23,6 @@ const DEPTH = 12;
 const HEAD = 64;
 /** Side of the images whose grid of patches has an embedding for each position; others get theirs by interpolation. */
 const BASE_SIZE = 224;
-
-const norm = (width: number) => new LayerNorm(width, { epsilon: 1e-6 });
-
-class Attention extends Module {
-  readonly qkv: Linear;
-  readonly proj: Linear;
-  private readonly heads: number;
-
-  constructor(width: number, heads: number) {
-    super();
-    this.heads = heads;
-    this.qkv = new Linear(width, 3 * width);
-    this.proj = new Linear(width, width);
-  }
-
-  /** (B, N, C) to (B, N, C) */
-  override forward(x: Tensor): Tensor {
-    const [batch, tokens, width] = x.shape as [number, number, number];
-    const parts = this.qkv
-      .forward(x)
-      .reshape(batch, tokens, 3, this.heads, width / this.heads)
-      .permute(2, 0, 3, 1, 4);
-    const mixed = attention(parts.select(0, 0), parts.select(0, 1), parts.select(0, 2)); // (B, heads, N, C / heads)
-    return this.proj.forward(mixed.transpose(1, 2).reshape(batch, tokens, width));
-  }
-
-  override cost({ shape }: Tensor, { numel }: Tensor): Cost {
-    const pairs = numel * (shape[1] as number); // of tokens, for each channel
-    return {
-      multiplyAdds: 2 * pairs,
-      kept: 2 * numel + (isAttentionFused() ? 0 : (2 * pairs * this.heads) / (shape[2] as number)),
-    };
-  }
-}
-
-class Mlp extends Module {
-  readonly fc1: Linear;
-  readonly act = new GELU();
-  readonly fc2: Linear;
-
-  constructor(width: number) {
-    super();
-    this.fc1 = new Linear(width, 4 * width);
-    this.fc2 = new Linear(4 * width, width);
-  }
-
-  override forward(x: Tensor): Tensor {
-    return this.fc2.forward(this.act.forward(this.fc1.forward(x)));
-  }
-}
-
-class Block extends Module {
-  readonly norm1: LayerNorm;
-  readonly attn: Attention;
-  readonly norm2: LayerNorm;
-  readonly mlp: Mlp;
-
-  constructor(width: number, heads: number) {
-    super();
-    this.norm1 = norm(width);
-    this.attn = new Attention(width, heads);
-    this.norm2 = norm(width);
-    this.mlp = new Mlp(width);
-  }
-
-  override forward(x: Tensor): Tensor {
-    const mixed = x.add(this.attn.forward(this.norm1.forward(x)));
-    return mixed.add(this.mlp.forward(this.norm2.forward(mixed)));
-  }
-
-  override cost(_x: Tensor, { numel }: Tensor): Cost {
-    return { kept: 2 * numel }; // the two sums
-  }
-}
 
 /** A patch is a token: a convolution with its size and stride, by the name `patch_embed.proj`. */
 class PatchEmbed extends Module {
@@ -111,15 +38,21 @@ class PatchEmbed extends Module {
   }
 }
 
+/** What a block gives (B, 1 + n, C), and where it looked (B, heads, 1 + n, 1 + n) if that was asked for. */
+interface BlockOutput {
+  tokens: Tensor;
+  attention: Tensor | undefined;
+}
+
 /**
- * `block1` to `block12` are the patches' tokens as maps, the last behind the final norm; `forward` gives the class token
- * there, as timm's does.
+ * `block1` to `block12` are the patches' tokens as maps, the last behind the final norm; the vector is the class token
+ * there, as in timm.
  */
-export class VisionTransformer extends Encoder {
+export class VisionTransformer extends Encoder implements TokenEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize: number;
-  override readonly sizeStep: number;
+  override readonly patchSize: number;
   readonly cls_token: Parameter;
   readonly pos_embed: Parameter;
   readonly patch_embed: PatchEmbed;
@@ -140,47 +73,55 @@ export class VisionTransformer extends Encoder {
     this.norm = norm(dim);
     this.featureDims = Object.fromEntries(this.blocks.map((_, i) => [`block${i + 1}`, dim]));
     this.outDim = dim;
-    this.sizeStep = patch;
+    this.patchSize = patch;
     this.minImageSize = 2 * patch; // one patch alone would attend to nothing
     for (const [, module] of this.namedModules()) if (module instanceof Linear) initialise(module);
   }
 
-  override features(images: Tensor): Record<string, Tensor> {
+  override encode(images: Tensor, { attention = false } = {}): Encoded {
     const [h, w] = this.gridOf(images);
-    const maps = this.tokens(images).map((tokens, i): [string, Tensor] => {
+    const blocks = this.run(this.embed(images), attention);
+    const tokens = blocks.at(-1)?.tokens as Tensor;
+    const asMap = (tokens: Tensor) => {
       const [batch, , width] = tokens.shape as [number, number, number];
-      // A view: the channels lie together.
-      return [
-        `block${i + 1}`,
-        tokens
-          .narrow(1, 1, h * w)
-          .transpose(1, 2)
-          .reshape(batch, width, h, w),
-      ];
-    });
-    return Object.fromEntries(maps);
+      const patches = tokens.narrow(1, 1, h * w); // without the class token
+      return patches.transpose(1, 2).reshape(batch, width, h, w); // a view: the channels lie together
+    };
+    const byBlock = (of: (block: BlockOutput) => Tensor) =>
+      Object.fromEntries(blocks.map((block, i) => [`block${i + 1}`, of(block)]));
+    return {
+      maps: byBlock((block) => asMap(block.tokens)),
+      vector: tokens.select(1, 0),
+      tokens,
+      ...(attention && { attention: byBlock((block) => block.attention as Tensor) }),
+    };
   }
 
-  /** Images (B, 3, H, W) to (B, outDim): the class token. */
-  override forward(images: Tensor): Tensor {
-    return (this.tokens(images).at(-1) as Tensor).select(1, 0);
-  }
-
-  /** What each block gives: (B, 1 + h · w, C), the class token first. The last is normalised. */
-  private tokens(images: Tensor): Tensor[] {
-    const grid = this.gridOf(images);
+  embed(images: Tensor): Tensor {
+    const positions = this.positions(...this.gridOf(images));
     const patches = this.patch_embed.forward(images).flatten(2).transpose(1, 2);
-    let x = cat([this.cls_token.expand(images.size(0), -1, -1), patches], 1).add(this.positions(...grid));
+    return patches.add(positions.narrow(1, 1, positions.size(1) - 1));
+  }
+
+  encodeTokens(tokens: Tensor): Tensor {
+    return this.run(tokens).at(-1)?.tokens as Tensor;
+  }
+
+  /** Patch tokens (B, n, C) to what each block gives: (B, 1 + n, C), the class token first. The last is normalised. */
+  private run(patches: Tensor, attention = false): BlockOutput[] {
+    const first = this.cls_token.add(this.pos_embed.narrow(1, 0, 1));
+    let x = cat([first.expand(patches.size(0), -1, -1), patches], 1);
     return this.blocks.map((block, i) => {
+      const looks = attention ? block.attn.weights(block.norm1.forward(x)) : undefined;
       x = block.forward(x);
-      return i === DEPTH - 1 ? this.norm.forward(x) : x;
+      return { tokens: i === DEPTH - 1 ? this.norm.forward(x) : x, attention: looks };
     });
   }
 
   /** Patches down and across. @throws UsageError for images that are not made of whole patches */
   private gridOf(images: Tensor): [height: number, width: number] {
     const [, , height = 0, width = 0] = images.shape;
-    const { sizeStep: patch } = this;
+    const { patchSize: patch } = this;
     if (height % patch === 0 && width % patch === 0 && height > 0 && width > 0) return [height / patch, width / patch];
     const below = Math.max(2, Math.floor(Math.min(height, width) / patch)) * patch;
     throw new UsageError(
@@ -192,7 +133,7 @@ export class VisionTransformer extends Encoder {
   /** Position embeddings (1, 1 + h · w, C): as they are for images of 224 pixels, else resized as timm does it. */
   private positions(height: number, width: number): Tensor {
     const [, count, dim] = this.pos_embed.shape as [number, number, number];
-    const base = BASE_SIZE / this.sizeStep;
+    const base = BASE_SIZE / this.patchSize;
     if (height === base && width === base) return this.pos_embed;
     const grid = this.pos_embed
       .narrow(1, 1, count - 1)
@@ -203,7 +144,7 @@ export class VisionTransformer extends Encoder {
   }
 }
 
-/** timm truncates the normal distribution at ±2, a hundred deviations: not at all. */
+/** timm truncates the normal distribution at ±2. With a deviation of 0.02 that never happens, so nothing is truncated here. */
 function initialise({ weight, bias }: Linear): void {
   scope(() => {
     noGrad(() => {

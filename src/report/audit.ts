@@ -1,6 +1,6 @@
 /** What the audit of a task found, for a terminal. */
-import type { AuditRow } from "../train/audit.ts";
-import { percent } from "./format.ts";
+import type { AuditRow } from "../inspect/audit.ts";
+import { showValue } from "../metric.ts";
 
 /** One line for each probe; below it, where the task leaks, what to do. */
 export function auditTable(rows: readonly AuditRow[]): string {
@@ -8,8 +8,8 @@ export function auditTable(rows: readonly AuditRow[]): string {
   return rows
     .flatMap((row) => {
       const { view, metric, value, low, high, chance, known, leaks, remedy } = row;
-      const show = metric === "accuracy" ? percent : (number: number) => number.toFixed(3);
-      const numbers = `${metric} ${show(value)} [${show(low)}, ${show(high)}] (chance ${show(chance)}${known === chance ? "" : `, by less ${show(known)}`})`;
+      const show = (number: number) => showValue(metric, number);
+      const numbers = `${metric.name} ${show(value)} [${show(low)}, ${show(high)}] (chance ${show(chance)}${known === chance ? "" : `, by less ${show(known)}`})`;
       const line = `${leaks ? "!" : "✓"} ${view.padEnd(width)}  ${numbers}${leaks ? ": enough to answer by" : ""}`;
       return leaks ? [line, `${" ".repeat(width + 4)}→ ${remedy ?? "no option of this task closes it"}`] : [line];
     })

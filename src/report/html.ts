@@ -1,6 +1,6 @@
 /** The report: one HTML file that needs nothing else. No scripts but one line that unfolds everything for printing. */
 import type { Difference, ResultRow } from "../evaluate/result.ts";
-import { replaceFile } from "../train/log.ts";
+import { replaceFile } from "../files.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { style } from "./style.ts";
 import { type Curve, curveChart, escapeHtml } from "./svg.ts";

@@ -1,6 +1,6 @@
 /** A result told to someone who sees such numbers for the first time. */
 import type { Difference } from "../evaluate/result.ts";
-import { percent, points, signed } from "./format.ts";
+import { showDifference, showValue, signedValue } from "../metric.ts";
 import { outcome } from "./verdict.ts";
 
 export interface PlainResult {
@@ -13,27 +13,28 @@ export interface PlainResult {
 
 /** A few sentences: how many images each gets right, whether pre-training helped, and whether neighbours disagree. */
 export function plainResult({ untrained, pixels, neighbours }: PlainResult): string[] {
-  const { value, baselineValue, chance, n, seen } = untrained;
+  const { value, baselineValue, chance, n, seen, metric } = untrained;
+  const show = (number: number) => showValue(metric, number);
   const right = [
-    `Pre-trained: ${percent(value)} of ${n.toLocaleString("en-US")} test images right.`,
-    `The same network untrained: ${percent(baselineValue)}.`,
-    `Raw pixels: ${percent(pixels.baselineValue)}.`,
-    `Guessing: ${percent(chance)}.`,
+    `Pre-trained: ${show(value)} of ${n.toLocaleString("en-US")} test images right.`,
+    `The same network untrained: ${show(baselineValue)}.`,
+    `Raw pixels: ${show(pixels.baselineValue)}.`,
+    `Guessing: ${show(chance)}.`,
   ];
   const other = disagreement(untrained, neighbours);
   return [right.join(" "), conclusion(untrained), ...(other ? [other] : []), ...(seen ? [seenSentence(seen, n)] : [])];
 }
 
 function conclusion(difference: Difference): string {
-  const { low, high } = difference;
-  const range = `with other test images and other labels it would be ${signed(low)} to ${points(high)} (95 % interval)`;
+  const { low, high, metric } = difference;
+  const range = `with other test images and other labels it would be ${signedValue(metric, low)} to ${showDifference(metric, high)} (95 % interval)`;
   switch (outcome(difference)) {
     case "helped":
-      return `Pre-training helped: ${points(difference.difference)}; ${range}.`;
+      return `Pre-training helped: ${showDifference(metric, difference.difference)}; ${range}.`;
     case "did not help":
-      return `Pre-training did not help here: ${points(difference.difference)}; ${range}.`;
+      return `Pre-training did not help here: ${showDifference(metric, difference.difference)}; ${range}.`;
     case "cannot tell":
-      return `Whether pre-training helped cannot be told yet: ${points(difference.difference)}, but ${range}. More minutes, or more test images, would tell.`;
+      return `Whether pre-training helped cannot be told yet: ${showDifference(metric, difference.difference)}, but ${range}. More minutes, or more test images, would tell.`;
   }
 }
 
@@ -42,8 +43,8 @@ function disagreement(probe: Difference, neighbours: Difference): string | undef
   const [ours, theirs] = [outcome(probe), outcome(neighbours)];
   if (ours === theirs) return undefined;
   const verdicts = { helped: "it helped", "did not help": "it did not help", "cannot tell": "it cannot be told" };
-  const { value, baselineValue, low, high } = neighbours;
-  return `Nearest neighbours, without any classifier, say that ${verdicts[theirs]}: ${percent(value)} against ${percent(baselineValue)} (difference ${signed(low)} to ${points(high)}).`;
+  const { value, baselineValue, low, high, metric } = neighbours;
+  return `Nearest neighbours, without any classifier, say that ${verdicts[theirs]}: ${showValue(metric, value)} against ${showValue(metric, baselineValue)} (difference ${signedValue(metric, low)} to ${showDifference(metric, high)}).`;
 }
 
 function seenSentence(seen: number, n: number): string {

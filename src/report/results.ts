@@ -1,7 +1,8 @@
 /** The results as HTML: the differences, then a table with bars for each protocol and number of labels. */
 import type { Difference, ResultRow } from "../evaluate/result.ts";
+import { plainValue, showDifference, showValue, signedValue } from "../metric.ts";
 import { type Block, blocksOf } from "./blocks.ts";
-import { labelCount, percent, points, signed } from "./format.ts";
+import { labelCount } from "./format.ts";
 import { escapeHtml } from "./svg.ts";
 
 /** Colours in the style sheet: --s0, --s1, ... */
@@ -24,7 +25,7 @@ ${groups.join("\n")}
 function differenceLine(one: Difference, reach: number): string {
   const sure = one.low > 0 ? "up" : one.high < 0 ? "down" : "";
   return `<tr><td>${escapeHtml(one.protocol)}, ${labelCount(one.labelsPerClass)}</td><td class="wide note">${escapeHtml(one.layer)} − ${escapeHtml(one.baselineLayer)}</td>
-<td class="number ${sure}">${signed(one.difference)}</td><td class="interval">${interval(one)}</td><td class="bar">${differenceBar(one, reach)}</td></tr>`;
+<td class="number ${sure}">${signedValue(one.metric, one.difference)}</td><td class="interval">${interval(one)}</td><td class="bar">${differenceBar(one, reach)}</td></tr>`;
 }
 
 /** One folded table for each protocol and number of labels; the one the verdict is about, or else the first, is open. */
@@ -43,7 +44,8 @@ export function resultTables(
 }
 
 function blockTable(block: Block, encoders: readonly string[], open: boolean): string {
-  const reach = Math.min(1, Math.ceil(Math.max(...block.rows.map(({ high }) => high), 0.05) * 20) / 20);
+  const most = Math.max(...block.rows.map(({ high }) => high), 0.05);
+  const reach = Math.ceil(most * 20) / 20; // the whole bar
   const lines = block.layers.flatMap((layer) => {
     const cells = block.encoders.map((encoder) => block.cell(layer, encoder)).filter((row) => row !== undefined);
     return cells.map((row, i) => {
@@ -51,33 +53,33 @@ function blockTable(block: Block, encoders: readonly string[], open: boolean): s
       const classes = [i === 0 && "first", i === cells.length - 1 && "last", block.isBest(row) && "best"];
       const colour = `var(--s${encoders.indexOf(row.encoder) % COLOURS})`;
       return `<tr class="${classes.filter(Boolean).join(" ")}">${name}<td><span class="swatch" style="background:${colour}"></span>${escapeHtml(row.encoder)}</td>
-<td class="number">${percent(row.value)}</td><td class="interval">${interval(row)}</td><td class="bar">${valueBar(row, reach, colour)}</td></tr>`;
+<td class="number">${showValue(row.metric, row.value)}</td><td class="interval">${interval(row)}</td><td class="bar">${valueBar(row, reach, colour)}</td></tr>`;
     });
   });
-  return `<details${open ? " open" : ""}><summary>${escapeHtml(block.title)}</summary><div class="scroll"><table><thead><tr><th>Layer</th><th>Encoder</th><th class="number">${escapeHtml(block.rows[0]?.metric ?? "")}</th><th class="interval">95 % interval</th><th>0 to ${Math.round(reach * 100)} %</th></tr></thead><tbody>
+  return `<details${open ? " open" : ""}><summary>${escapeHtml(block.title)}</summary><div class="scroll"><table><thead><tr><th>Layer</th><th>Encoder</th><th class="number">${escapeHtml(block.rows[0]?.metric.name ?? "")}</th><th class="interval">95 % interval</th><th>0 to ${block.rows[0] ? showValue(block.rows[0].metric, reach).replace(".0 %", " %") : ""}</th></tr></thead><tbody>
 ${lines.join("\n")}
 </tbody></table></div></details>`;
 }
 
 /** Without text, so that it may be stretched to the width there is. */
-function valueBar({ value, low, high }: ResultRow, reach: number, colour: string): string {
+function valueBar({ value, low, high, metric }: ResultRow, reach: number, colour: string): string {
   const at = (part: number) => ((part / reach) * 100).toFixed(2);
-  return `<svg viewBox="0 0 100 16" preserveAspectRatio="none" role="img" aria-label="${percent(value)}"><rect width="${at(value)}" y="2" height="12" style="fill:${colour}"/>${whisker(at(low), at(high))}</svg>`;
+  return `<svg viewBox="0 0 100 16" preserveAspectRatio="none" role="img" aria-label="${showValue(metric, value)}"><rect width="${at(value)}" y="2" height="12" style="fill:${colour}"/>${whisker(at(low), at(high))}</svg>`;
 }
 
-function differenceBar({ difference, low, high }: Difference, reach: number): string {
+function differenceBar({ difference, low, high, metric }: Difference, reach: number): string {
   const at = (part: number) => (50 + (part / reach) * 49).toFixed(2);
   const [from, to] = [Math.min(0, difference), Math.max(0, difference)];
   const colour = low > 0 ? "var(--good)" : high < 0 ? "var(--bad)" : "var(--s1)";
   const bar = `<rect x="${at(from)}" width="${(((to - from) / reach) * 49).toFixed(2)}" y="2" height="12" style="fill:${colour}"/>`;
-  return `<svg viewBox="0 0 100 16" preserveAspectRatio="none" role="img" aria-label="${points(difference)}">${bar}<line class="zero" x1="50" x2="50" y1="0" y2="16"/>${whisker(at(low), at(high))}</svg>`;
+  return `<svg viewBox="0 0 100 16" preserveAspectRatio="none" role="img" aria-label="${showDifference(metric, difference)}">${bar}<line class="zero" x1="50" x2="50" y1="0" y2="16"/>${whisker(at(low), at(high))}</svg>`;
 }
 
 function whisker(low: string, high: string): string {
   return `<path class="whisker" fill="none" d="M${low} 5V11M${low} 8H${high}M${high} 5V11"/>`;
 }
 
-function interval({ low, high }: { low: number; high: number }): string {
-  const [from, to] = [low, high].map((part) => (part * 100).toFixed(1).replace("-", "−"));
+function interval({ low, high, metric }: Pick<ResultRow, "low" | "high" | "metric">): string {
+  const [from, to] = [low, high].map((part) => plainValue(metric, part).replace("-", "−"));
   return `${from} to ${to}`;
 }

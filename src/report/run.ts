@@ -3,11 +3,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Evaluation } from "../evaluate/evaluate.ts";
 import type { Difference } from "../evaluate/result.ts";
+import type { Environment } from "../run/environment.ts";
+import { type RunStatus, readConfig, runFiles } from "../run/folder.ts";
+import { readMetrics } from "../run/log.ts";
+import { duration } from "../setup/terminal.ts";
 import { taskEntry } from "../tasks/index.ts";
-import type { Environment } from "../train/environment.ts";
-import { readMetrics } from "../train/log.ts";
-import { duration } from "../train/progress.ts";
-import { readConfig, runFiles } from "../train/run.ts";
 import { count } from "./format.ts";
 import type { Report } from "./html.ts";
 import { outcome, verdict } from "./verdict.ts";
@@ -29,10 +29,8 @@ export function runReport(folder: string, { headline = "", result, neighbours }:
   const config = readConfig(folder);
   const files = runFiles(folder);
   const environment = JSON.parse(readFileSync(files.environment, "utf8")) as Environment;
-  const records = readMetrics(join(folder, "metrics.jsonl"));
-  const { chance } = JSON.parse(readFileSync(files.status, "utf8")) as {
-    chance: { metric: string; value: number; loss: number };
-  };
+  const records = readMetrics(files.metrics);
+  const { metric, guess, lossUnit } = JSON.parse(readFileSync(files.status, "utf8")) as RunStatus;
   const last = records.at(-1) ?? {};
   const samples = join(files.samples, "last.png");
   return {
@@ -55,8 +53,8 @@ export function runReport(folder: string, { headline = "", result, neighbours }:
       ["Software", `Selfsight ${environment.selfsight}, libtorch ${environment.libtorch}, Node ${environment.node}`],
     ],
     curves: [
-      { name: "loss", unit: "nats", points: curve(records, "loss"), chance: chance.loss },
-      { name: chance.metric, unit: "", points: curve(records, chance.metric), chance: chance.value },
+      { name: "loss", unit: lossUnit ?? "", points: curve(records, "loss"), chance: guess.loss },
+      { name: metric.name, unit: "", points: curve(records, metric.name), chance: guess.value },
     ],
     ...(existsSync(samples) && { samples: readFileSync(samples) }),
     ...(neighbours && { neighbours }),

@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import Table from "cli-table3";
 import type { Difference, ResultRow } from "../evaluate/result.ts";
+import { plainValue } from "../metric.ts";
 import { textWidth, wrap } from "../setup/terminal.ts";
 import { type Block, blocksOf } from "./blocks.ts";
 
@@ -10,6 +11,9 @@ export interface TableTarget {
   isTTY?: boolean | undefined;
   columns?: number | undefined;
 }
+
+/** Columns of an encoder's name above its values. */
+const NAME_WIDTH = 20;
 
 type Paint = (format: "bold" | "dim", text: string) => string;
 
@@ -31,14 +35,17 @@ export function resultTable(
       "\n",
     );
   });
-  const key = wrap("Percent [95 % interval]; * each encoder's best layer.", most).map((line) => paint("dim", line));
+  const units = [...new Set(rows.map(({ metric }) => (metric.unit === "%" ? "Percent" : metric.unit || metric.name)))];
+  const key = wrap(`${units.join("; ")} [95 % interval]; * each encoder's best layer.`, most).map((line) =>
+    paint("dim", line),
+  );
   return `${blocks.join("\n\n")}\n${key.join("\n")}`;
 }
 
 const tableWidth = (text: string) => textWidth(text.split("\n", 1)[0] ?? "");
 
 function acrossTable(block: Block, paint: Paint): string {
-  const head = ["layer", ...block.encoders.map((name) => name.replace(", ", ",\n"))];
+  const head = ["layer", ...block.encoders.map((name) => wrap(name, NAME_WIDTH).join("\n"))];
   return table(
     head,
     block.layers.map((layer) => [
@@ -52,7 +59,7 @@ function acrossTable(block: Block, paint: Paint): string {
 /** For many encoders: one line for each layer of each encoder. */
 function downTable(block: Block, paint: Paint): string {
   const lines = block.rows.map((row) => [row.encoder, row.layer, cellText(row, block, paint)]);
-  return table(["encoder", "layer", block.rows[0]?.metric ?? ""], lines, paint);
+  return table(["encoder", "layer", block.rows[0]?.metric.name ?? ""], lines, paint);
 }
 
 /** For a narrow terminal: each encoder's name, then a line for each of its layers. */
@@ -88,7 +95,7 @@ function table(head: string[], lines: string[][], paint: Paint): string {
 
 function cellText(row: ResultRow | undefined, block: Block, paint: Paint): string {
   if (!row) return "";
-  const [value = "", low, high] = [row.value, row.low, row.high].map((part) => (part * 100).toFixed(1));
+  const [value = "", low, high] = [row.value, row.low, row.high].map((part) => plainValue(row.metric, part));
   const interval = paint("dim", `[${low}, ${high}]`);
   return block.isBest(row) ? `* ${paint("bold", value)} ${interval}` : `${value} ${interval}`;
 }

@@ -1,11 +1,9 @@
 /** Did it help? One sentence with its numbers, which can also be no, or not yet to be told. */
 import type { Difference } from "../evaluate/result.ts";
-import { count, labelCount, percent, points, signed } from "./format.ts";
+import { improvement, showDifference, showValue, signedValue } from "../metric.ts";
+import { count, labelCount } from "./format.ts";
 
 export type Outcome = "helped" | "did not help" | "cannot tell";
-
-/** Gains below this are not worth the training: 2 points. */
-const WORTHWHILE = 0.02;
 
 /** One comparison in twenty would be called a gain by chance, if p were allowed to be this large. */
 const SIGNIFICANT = 0.05;
@@ -16,30 +14,30 @@ const SIGNIFICANT = 0.05;
  * leaves no room for a gain worth having.
  */
 export function outcome(difference: Difference): Outcome {
-  const { low, high } = difference;
+  const { low, high, metric } = difference;
   if (low > 0) return doubts(difference).length ? "cannot tell" : "helped";
-  return high < WORTHWHILE ? "did not help" : "cannot tell";
+  return high < metric.worthwhile ? "did not help" : "cannot tell";
 }
 
 /** Why a difference whose interval is above zero may still be luck. */
-function doubts({ p, comparisons, baseline, baselineValue, chance, valueLow, n }: Difference): string[] {
+function doubts({ p, comparisons, baseline, baselineValue, chance, valueLow, n, metric }: Difference): string[] {
   return [
     p >= SIGNIFICANT &&
       (comparisons > 1
         ? `among ${comparisons} comparisons on ${count(n, "test image")}, luck alone often gives one like it`
         : `luck alone often gives as much on ${count(n, "test image")}`),
-    baselineValue < chance &&
-      valueLow <= chance &&
-      `${baseline} did worse than guessing (${percent(chance)}), and the encoder is not clearly better than that`,
+    improvement(metric, baselineValue, chance) < 0 &&
+      improvement(metric, valueLow, chance) <= 0 &&
+      `${baseline} did worse than guessing (${showValue(metric, chance)}), and the encoder is not clearly better than that`,
   ].filter((doubt) => doubt !== false);
 }
 
 /** What a paired difference says: whether it helped, by how much, what was compared and with how many labels. */
 export function verdict(difference: Difference): string {
-  const { value, baselineValue, protocol, labelsPerClass, low, high, n, draws } = difference;
+  const { value, baselineValue, protocol, labelsPerClass, low, high, n, draws, metric } = difference;
   const circumstances = [
-    `${percent(value)} against ${percent(baselineValue)}`,
-    `95 % interval of the difference ${signed(low)} to ${points(high)}`,
+    `${showValue(metric, value)} against ${showValue(metric, baselineValue)}`,
+    `95 % interval of the difference ${signedValue(metric, low)} to ${showDifference(metric, high)}`,
     protocol,
     labelCount(labelsPerClass),
     count(n, "test image"),
@@ -57,18 +55,19 @@ function seenImages({ seen, n }: Difference): string[] {
 
 function opening(difference: Difference): string {
   const { encoder, baseline, metric, low, high } = difference;
-  const by = `${points(Math.abs(difference.difference)).replace("+", "")} of ${metric}`;
+  const by = `${showDifference(metric, Math.abs(difference.difference)).replace("+", "")} of ${metric.name}`;
+  const [above, below] = metric.better === "higher" ? ["above", "below"] : ["better than", "worse than"];
   switch (outcome(difference)) {
     case "helped":
-      return `It helped: ${encoder} is ${by} above ${baseline}`;
+      return `It helped: ${encoder} is ${by} ${above} ${baseline}`;
     case "cannot tell": {
-      const where = `${encoder} is ${by} ${difference.difference < 0 ? "below" : "above"} ${baseline}`;
+      const where = `${encoder} is ${by} ${difference.difference < 0 ? below : above} ${baseline}`;
       const why = low > 0 ? doubts(difference).join("; and ") : "which chance alone could give";
       return `Cannot tell yet: ${where}${low > 0 ? ", but " : ", "}${why}; more test images or draws of labels would narrow it`;
     }
     case "did not help":
       return high < 0
-        ? `It did not help: ${encoder} is ${by} below ${baseline}`
-        : `It did not help: ${encoder} gains less than ${WORTHWHILE * 100} points of ${metric} over ${baseline}`;
+        ? `It did not help: ${encoder} is ${by} ${below} ${baseline}`
+        : `It did not help: ${encoder} gains less than ${showDifference(metric, metric.worthwhile).replace("+", "")} of ${metric.name} over ${baseline}`;
   }
 }

@@ -1,4 +1,4 @@
-/** Text on a terminal: how many columns it takes, and how it fits into fewer. */
+/** Text for people: how many columns it takes, how it fits into fewer, how long something takes. */
 import stringWidth from "string-width";
 
 const graphemes = new Intl.Segmenter();
@@ -42,4 +42,13 @@ function takeFitting(text: string, columns: number): string {
     taken += segment;
   }
   return taken;
+}
+
+/** 75,000 ms to "1 min 15 s". */
+export function duration(milliseconds: number): string {
+  if (!Number.isFinite(milliseconds)) return "?";
+  const seconds = Math.round(milliseconds / 1000);
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  if (hours) return `${hours} h ${minutes} min`;
+  return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }

@@ -13,15 +13,15 @@ import { labToRgb } from "../augment/lab.ts";
 import { exactly, greyOf, toLab } from "../augment/lightness.ts";
 import { fromUnit } from "../augment/normalise.ts";
 import { UsageError } from "../errors.ts";
+import { colourClasses, colourDistance, colourRegression } from "../heads/colour-targets.ts";
+import { Hypercolumn } from "../heads/hypercolumn.ts";
+import { paintedCells } from "../heads/painted.ts";
 import type { Encoder } from "../models/model.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { cat, resize, tensor } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { classReading, regressionReading } from "./colour-readings.ts";
-import { Hypercolumn } from "./hypercolumn.ts";
-import { paintedCells } from "./painted.ts";
-import { defineTask } from "./task.ts";
+import { defineTask, onlyWith } from "./task.ts";
 
 /** Colours are predicted for each 4×4 pixels (56 for 224, as in the paper). */
 const STRIDE = 4;
@@ -60,12 +60,13 @@ export const colorization = defineTask({
       ),
     temperature: z.number().gt(0).max(1).default(0.38).describe("of the annealed mean that is shown"),
   }),
+  onlyWith: onlyWith({ loss: "classes" }, "grid", "neighbours", "lambda", "temperature"),
   caveat: ({ keepColour }) =>
     keepColour > 0
       ? undefined
       : "An encoder trained by colorization hardly sees colour afterwards. Where colours tell your images apart, give " +
         "keepColour=0.5, or choose another task.",
-  create(encoder, options, { size, sample }) {
+  create({ encoder, images: { size, sample } }, options) {
     const known = noGrad(() => colours(toLab(sample), Math.max(1, Math.round(sample.size(2) / STRIDE)))); // (N, 2)
     const chroma = known.pow(2).sum(1).sqrt();
     if (chroma.mean().item() < GREY) {
@@ -74,14 +75,14 @@ export const colorization = defineTask({
       );
     }
     const side = Math.max(1, Math.round(size / STRIDE));
-    const read = options.loss === "classes" ? classReading(known, options) : regressionReading(known);
+    const target = options.loss === "classes" ? colourClasses(known, options) : colourRegression(known);
     weighChannelsAlike(encoder, options.keepColour);
-    const head = new Hypercolumn(encoder, size, read.outputs, side);
+    const head = new Hypercolumn(encoder, size, target.outputs, side);
     const middle = known.mean(0).toArray();
 
     /** Grey images (B, 3, S, S) to predictions (B · side², outputs), f32. */
     function predict(seen: Tensor): Tensor {
-      const maps = encoder.features(seen.contiguous("channels_last"));
+      const maps = encoder.encode(seen.contiguous("channels_last")).maps;
       return head.predict(maps).to("f32").permute(0, 2, 3, 1).flatten(0, 2);
     }
 
@@ -95,25 +96,27 @@ export const colorization = defineTask({
     }
 
     return {
-      modules: { head, ...(read.module && { bins: read.module }) },
-      chance: { metric: "error", value: distance(known, tensor([middle])).item(), loss: read.chance },
-      copies: 1,
-      step(images) {
+      trained: { head },
+      ...(target.module && { state: { bins: target.module } }),
+      metric: { name: "error", unit: "", better: "lower", perfect: 0, worthwhile: 0 }, // mean distance in Lab's a and b
+      guess: { value: colourDistance(known, tensor([middle])).item(), loss: target.guess },
+      lossUnit: target.lossUnit,
+      step([images]) {
         const lab = toLab(images);
         const prediction = predict(greyOf(lab));
         return exactly(images, () => {
           const truth = colours(lab, side);
-          const error = scope(() => noGrad(() => distance(truth, read.colours(prediction.detach()))));
-          const each = read.loss(prediction, truth).mul(counts(truth, images.size(0)));
+          const error = scope(() => noGrad(() => colourDistance(truth, target.colours(prediction.detach()))));
+          const each = target.loss(prediction, truth).mul(counts(truth, images.size(0)));
           return { loss: each.mean(), metrics: { error } };
         });
       },
-      preview(images) {
+      preview([images]) {
         const lab = toLab(images);
         const grey = greyOf(lab);
         const prediction = predict(grey);
         return exactly(images, () => {
-          const ab = read.colours(prediction).reshape(images.size(0), side, side, 2).permute(0, 3, 1, 2).contiguous();
+          const ab = target.colours(prediction).reshape(images.size(0), side, side, 2).permute(0, 3, 1, 2).contiguous();
           const painted = fromUnit(labToRgb(cat([lab.narrow(1, 0, 1), resize(ab, size, size)], 1)));
           return paintedCells(grey, painted, images);
         });
@@ -141,9 +144,4 @@ function colours(lab: Tensor, side: number): Tensor {
   return resize(lab.narrow(1, 1, 2).contiguous(), side, side)
     .permute(0, 2, 3, 1)
     .flatten(0, 2);
-}
-
-/** Mean distance of colours (N, 2), in units of Lab. */
-function distance(a: Tensor, b: Tensor): Tensor {
-  return a.sub(b).pow(2).sum(1).sqrt().mean();
 }

@@ -15,13 +15,13 @@ import { ColourAxes, changeColours } from "../augment/contrast.ts";
 import { randomPatches } from "../augment/geometry.ts";
 import { seedPlaces } from "../augment/seeds.ts";
 import { UsageError } from "../errors.ts";
-import type { Encoder } from "../models/model.ts";
+import { mlp } from "../heads/mlp.ts";
+import { semiHardTriplets, squaredDistances } from "../heads/triplets.ts";
+import { accuracy } from "../metric.ts";
 import { Linear } from "../torch/nn/layers.ts";
 import { cat, crossEntropy, integers } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { hiddenHead } from "./head.ts";
-import { type Batch, defineTask, type TaskImages, type TaskInstance } from "./task.ts";
-import { semiHardTriplets, squaredDistances } from "./triplets.ts";
+import { type Batch, defineTask, onlyWith, type TaskContext, type TaskInstance } from "./task.ts";
 
 const options = z.strictObject({
   loss: z
@@ -30,7 +30,7 @@ const options = z.strictObject({
     .describe("copies nearer than other images (Kolesnikov), or each image a class (Dosovitskiy)"),
   copies: z.int().min(2).max(64).default(8).describe("of each image in a step"),
   margin: z.number().positive().default(0.5).describe("triplet: by which another image must be farther, squared"),
-  embedding: z.int().positive().default(1000).describe("triplet: numbers that stand for an image"),
+  embedding: z.int().positive().default(1000).describe("triplet: embedding dimension"),
   grey: z.number().min(0).max(1).default(0.66).describe("triplet: part of the images shown without colour"),
   contrast: z
     .boolean()
@@ -54,15 +54,20 @@ export const exemplar = defineTask({
   paper: "https://arxiv.org/abs/1406.6909",
   defaults: { batchSize: 16 }, // eight copies of each make 128: with 64 images a step, steps are few and slow
   options,
-  create(encoder, chosen: Options, images) {
-    if (images.count < 2) {
-      throw new UsageError(`Exemplar tells images apart: ${images.count} is too few. Give a folder with more of them.`);
+  onlyWith: {
+    ...onlyWith({ loss: "triplet" }, "margin", "embedding", "grey", "contrast"),
+    ...onlyWith({ loss: "softmax" }, "classes", "patch", "hidden"),
+  },
+  create(on, chosen: Options) {
+    const { count } = on.images;
+    if (count < 2) {
+      throw new UsageError(`Exemplar tells images apart: ${count} is too few. Give a folder with more of them.`);
     }
-    return chosen.loss === "softmax" ? surrogateClasses(encoder, chosen, images) : triplets(encoder, chosen, images);
+    return chosen.loss === "softmax" ? surrogateClasses(on, chosen) : triplets(on, chosen);
   },
 });
 
-function triplets(encoder: Encoder, options: Options, { sample }: TaskImages): TaskInstance {
+function triplets({ encoder, images: { sample } }: TaskContext, options: Options): TaskInstance {
   const { copies, margin, embedding, grey, contrast } = options;
   const axes = new ColourAxes(sample);
   const fc = new Linear(encoder.outDim, embedding);
@@ -75,18 +80,20 @@ function triplets(encoder: Encoder, options: Options, { sample }: TaskImages): T
   const distances = (crops: Tensor) => squaredDistances(fc.forward(encoder.forward(crops)));
 
   return {
-    modules: { fc, axes },
+    trained: { fc },
+    state: { axes },
+    metric: accuracy,
     // Of random triplets half are right; all embeddings alike cost the margin.
-    chance: { metric: "accuracy", value: 1 / 2, loss: margin },
-    copies,
-    views: copies,
-    step(crops, batch) {
+    guess: { value: 1 / 2, loss: margin },
+    lossUnit: "squared distance",
+    views: [{ count: copies }],
+    step([crops], batch) {
       if (batch.indices.length < 2)
         throw new UsageError("Exemplar needs two images in a batch at least. Raise --batch-size.");
-      const { loss, accuracy } = semiHardTriplets(distances(seen(crops, batch)), { copies, margin });
-      return { loss, metrics: { accuracy } };
+      const triplets = semiHardTriplets(distances(seen(crops, batch)), { copies, margin });
+      return { loss: triplets.loss, metrics: { accuracy: triplets.accuracy } };
     },
-    preview(crops, batch) {
+    preview([crops], batch) {
       const shown = seen(crops, batch);
       const count = batch.indices.length;
       const order = distances(shown).neg().topk(2, 1)[1].toArray(); // the nearest is the copy itself
@@ -100,14 +107,10 @@ function triplets(encoder: Encoder, options: Options, { sample }: TaskImages): T
   };
 }
 
-function surrogateClasses(
-  encoder: Encoder,
-  { copies, classes, patch, hidden }: Options,
-  images: TaskImages,
-): TaskInstance {
+function surrogateClasses({ encoder, images }: TaskContext, { copies, classes, patch, hidden }: Options): TaskInstance {
   const count = Math.min(classes, images.count);
   const axes = new ColourAxes(images.sample);
-  const head = hiddenHead(encoder.outDim, hidden, count);
+  const head = mlp(encoder.outDim, hidden, count);
 
   /** Whole images (B, 3, D, D) to distorted copies of a patch of each (copies · B, 3, S, S). */
   function distorted(whole: Tensor, { indices, random }: Batch, copies: number): Tensor {
@@ -119,19 +122,20 @@ function surrogateClasses(
   const answer = (patches: Tensor) => head.forward(encoder.forward(patches));
 
   return {
-    modules: { head, axes },
-    chance: { metric: "accuracy", value: 1 / count, loss: Math.log(count) },
-    copies,
-    views: 0,
-    limit: count,
-    answersNameImages: true,
-    step(whole, batch) {
+    trained: { head },
+    state: { axes },
+    metric: accuracy,
+    guess: { value: 1 / count, loss: Math.log(count) },
+    lossUnit: "nats",
+    views: "whole",
+    instances: count,
+    step([whole], batch) {
       const logits = answer(distorted(whole, batch, copies)); // (copies · B, classes)
       const all = Array.from({ length: copies }, () => Array.from(batch.indices)).flat();
       const target = integers(all, whole.device);
       return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
     },
-    preview(whole, batch) {
+    preview([whole], batch) {
       const patches = distorted(whole, batch, 1);
       const guesses = answer(patches).argmax(1).toArray();
       return guesses.map((guess, i) => ({

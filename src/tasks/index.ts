@@ -1,6 +1,6 @@
 /** The pretext tasks by name. */
 import type { z } from "zod";
-import { UsageError, unknownName } from "../errors.ts";
+import { registry } from "../registry.ts";
 import { colorization } from "./colorization.ts";
 import { exemplar } from "./exemplar.ts";
 import { inpainting } from "./inpainting.ts";
@@ -21,7 +21,13 @@ export const tasks = {
 };
 export type TaskName = keyof typeof tasks;
 
-const added = new Map<string, Task>();
+const known = registry<Task>("task", tasks as unknown as Record<TaskName, Task>);
+
+/** The task of that name. @throws UsageError with the nearest name there is */
+export const taskEntry = known.get;
+
+/** Every task's name, added ones included. */
+export const taskNames = known.names;
 
 /**
  * Makes a task of your own known by a name: `pretrain` takes it as it takes the others. Nothing is written down but the name:
@@ -32,14 +38,5 @@ export function registerTask<Options extends z.ZodObject, Make extends Task<Opti
   name: string,
   task: Task<Options, Make>,
 ): void {
-  if (Object.hasOwn(tasks, name) || added.has(name)) throw new UsageError(`There is a task "${name}" already.`);
-  added.set(name, task as unknown as Task);
-}
-
-/** The task of that name. @throws UsageError with the nearest name there is */
-export function taskEntry(name: string): Task {
-  const own = added.get(name);
-  if (own) return own;
-  if (!Object.hasOwn(tasks, name)) throw unknownName("task", name, [...Object.keys(tasks), ...added.keys()]);
-  return tasks[name as TaskName] as unknown as Task;
+  known.add(name, task as unknown as Task);
 }

@@ -7,12 +7,12 @@
  * pixels at the blank's border do not count ten times.
  */
 import { z } from "zod";
+import { Decoder } from "../heads/decoder.ts";
+import { paintedCells } from "../heads/painted.ts";
 import { featureShapes } from "../models/model.ts";
 import { type RandomGenerator, uniform, whole } from "../random.ts";
 import { fromTypedArray, resize } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { Decoder } from "./decoder.ts";
-import { paintedCells } from "./painted.ts";
 import { defineTask } from "./task.ts";
 
 export const inpainting = defineTask({
@@ -26,7 +26,7 @@ export const inpainting = defineTask({
       .default("centre")
       .describe("what is blanked: the middle quarter of the area, or small blocks anywhere until a quarter is covered"),
   }),
-  create(encoder, { region }, { size, sample }) {
+  create({ encoder, images: { size, sample } }, { region }) {
     const [channels, side] = Object.values(featureShapes(encoder, size)).at(-1) as [number, number, number];
     const decoder = new Decoder(channels, 3, Math.ceil(Math.log2(size / side)));
     const mask = region === "centre" ? centre : blocks;
@@ -41,23 +41,24 @@ export const inpainting = defineTask({
     /** Images with the blanks of `holes` (B, 1, S, S), 1 where blank, to whole images (B, 3, S, S), f32. */
     function paint(images: Tensor, holes: Tensor): Tensor {
       const seen = images.mul(holes.neg().add(1)); // 0 is the mean colour
-      const maps = Object.values(encoder.features(seen)).at(-1) as Tensor;
+      const maps = Object.values(encoder.encode(seen).maps).at(-1) as Tensor;
       const painted = decoder.forward(maps).to("f32");
       return painted.size(2) === size ? painted : resize(painted, size, size);
     }
 
     return {
-      modules: { decoder },
-      chance: { metric: "error", value: Math.sqrt(spread), loss: spread },
-      copies: 1,
-      step(images, { random }) {
+      trained: { decoder },
+      metric: { name: "error", unit: "", better: "lower", perfect: 0, worthwhile: 0 }, // root mean square, of normalised pixels
+      guess: { value: Math.sqrt(spread), loss: spread },
+      lossUnit: "squared error",
+      step([images], { random }) {
         const holes = mask(images, random);
         // Squared error over the blank pixels (section 3.2).
         const wrong = paint(images, holes).sub(images).mul(holes).pow(2);
         const loss = wrong.sum().div(holes.sum().mul(3));
         return { loss, metrics: { error: loss.detach().sqrt() } };
       },
-      preview(images, { random }) {
+      preview([images], { random }) {
         const holes = mask(images, random);
         const painted = images.add(paint(images, holes).sub(images).mul(holes));
         const seen = images.mul(holes.neg().add(1));

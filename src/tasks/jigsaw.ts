@@ -8,15 +8,16 @@
  */
 import { z } from "zod";
 import { projectColours, sometimes, toGrey } from "../augment/colour.ts";
+import { cutPatches, normalisePatches, requirePatchSide, wholeSteps } from "../augment/patches.ts";
+import { distantPermutations, TILES } from "../augment/permutations.ts";
 import { UsageError } from "../errors.ts";
+import { mlp } from "../heads/mlp.ts";
+import { accuracy } from "../metric.ts";
 import { type RandomGenerator, whole } from "../random.ts";
 import { Linear, ReLU } from "../torch/nn/layers.ts";
 import { Sequential } from "../torch/nn/module.ts";
 import { cat, crossEntropy, fromTypedArray } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { hiddenHead } from "./head.ts";
-import { cutPatches, normalisePatches, requirePatchSide, wholeSteps } from "./patches.ts";
-import { distantPermutations, TILES } from "./permutations.ts";
 import { defineTask } from "./task.ts";
 
 export const jigsaw = defineTask({
@@ -47,10 +48,10 @@ export const jigsaw = defineTask({
       .min(0)
       .default(0)
       .describe("pixels by which a tile's channels are moved against each other, at most (the code: 2 of 64)"),
-    embedding: z.int().positive().default(512).describe("numbers that stand for a tile"),
+    embedding: z.int().positive().default(512).describe("embedding dimension of a tile"),
     hidden: z.int().positive().default(1024).describe("width of the head's hidden layer"),
   }),
-  create(encoder, options, { size }) {
+  create({ encoder, images: { size } }, options) {
     const { permutations: count, orders, grey, channelShift } = options;
     const cell = Math.floor(size / 3);
     const room = cell - channelShift;
@@ -64,7 +65,7 @@ export const jigsaw = defineTask({
     requirePatchSide(side, encoder, size, options.tile !== undefined);
     const permutations = distantPermutations(count, options.permutationSeed);
     const embed = new Sequential(new Linear(encoder.outDim, options.embedding), new ReLU());
-    const head = hiddenHead(TILES * options.embedding, options.hidden, count);
+    const head = mlp(TILES * options.embedding, options.hidden, count);
 
     /** Images (B, 3, S, S) to tiles in their right order (B·9, 3, side, side), each at a random place of its cell. */
     function tiles(images: Tensor, random: RandomGenerator): Tensor {
@@ -108,16 +109,17 @@ export const jigsaw = defineTask({
       Array.from({ length: images }, () => whole(random, 0, count - 1));
 
     return {
-      modules: { embed, head },
-      chance: { metric: "accuracy", value: 1 / count, loss: Math.log(count) },
-      copies: (TILES * side ** 2) / size ** 2,
-      step(images, { random }) {
+      trained: { embed, head },
+      metric: accuracy,
+      guess: { value: 1 / count, loss: Math.log(count) },
+      lossUnit: "nats",
+      step([images], { random }) {
         const asked = draw(images.size(0) * orders, random);
         const logits = answer(tiles(images, random), asked);
         const target = fromTypedArray(BigInt64Array.from(asked, BigInt)).to(images.device);
         return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
-      preview(images, { random }) {
+      preview([images], { random }) {
         const asked = draw(images.size(0), random);
         const pieces = tiles(images, random);
         const guesses = answer(pieces, asked).argmax(1).toArray();

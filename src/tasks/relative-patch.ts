@@ -9,11 +9,19 @@
  */
 import { z } from "zod";
 import { dropColours, projectColours, sometimes } from "../augment/colour.ts";
+import {
+  cutPatches,
+  gridPlaces,
+  normalisePatches,
+  patchGrid,
+  patchSide,
+  requirePatchSide,
+} from "../augment/patches.ts";
+import { mlp } from "../heads/mlp.ts";
+import { accuracy } from "../metric.ts";
 import { type RandomGenerator, uniform } from "../random.ts";
 import { arange, cat, crossEntropy, resize, zeros } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { hiddenHead } from "./head.ts";
-import { cutPatches, gridPlaces, normalisePatches, patchGrid, patchSide, requirePatchSide } from "./patches.ts";
 import { defineTask } from "./task.ts";
 
 const NEIGHBOURS = ["↖", "↑", "↗", "←", "→", "↙", "↓", "↘"];
@@ -46,10 +54,10 @@ export const relativePatch = defineTask({
       .describe("part of the patches shown at a tenth of their pixels or more (the code: 0.33)"),
     hidden: z.int().positive().default(512).describe("width of the head's hidden layer"),
   }),
-  create(encoder, { patch, gap, jitter, colour, pixelate, hidden }, { size }) {
+  create({ encoder, images: { size } }, { patch, gap, jitter, colour, pixelate, hidden }) {
     const grid = patchGrid(size, patch ?? patchSide(size, encoder), gap, jitter);
     requirePatchSide(grid.side, encoder, size, patch !== undefined);
-    const head = hiddenHead(2 * encoder.outDim, hidden, NEIGHBOURS.length);
+    const head = mlp(2 * encoder.outDim, hidden, NEIGHBOURS.length);
 
     /** Images (B, 3, S, S) to the patches as the network sees them (B, 9, 3, side, side). */
     function patches(images: Tensor, random: RandomGenerator): Tensor {
@@ -69,15 +77,16 @@ export const relativePatch = defineTask({
     }
 
     return {
-      modules: { head },
-      chance: { metric: "accuracy", value: 1 / 8, loss: Math.log(8) },
-      copies: (9 * grid.side ** 2) / size ** 2,
-      step(images, { random }) {
+      trained: { head },
+      metric: accuracy,
+      guess: { value: 1 / 8, loss: Math.log(8) },
+      lossUnit: "nats",
+      step([images], { random }) {
         const logits = answer(patches(images, random)).flatten(0, 1); // (B·8, 8)
         const target = arange(8, { device: images.device }).expand(images.size(0), 8).reshape(-1);
         return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
-      preview(images, { random }) {
+      preview([images], { random }) {
         const cut = patches(images, random);
         const guesses = answer(cut).argmax(2); // (B, 8)
         const shown = cut.reshape(-1, 9, 3, grid.side, grid.side);

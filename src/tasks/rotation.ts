@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { rotateInCircle } from "../augment/geometry.ts";
+import { accuracy } from "../metric.ts";
 import type { RandomGenerator } from "../random.ts";
 import { Linear } from "../torch/nn/layers.ts";
 import { arange, cat, crossEntropy } from "../torch/ops.ts";
@@ -20,22 +21,24 @@ export const rotation = defineTask({
       .describe("turns to tell apart, evenly spaced: 4 are best (table 2); 8 are cut to circles"),
     first: z.literal([0, 90]).default(0).describe("the first turn: with 2 angles, 0° and 180°, or 90° and 270°"),
   }),
-  create(encoder, { angles, first = 0 }) {
+  onlyWith: { first: { angles: 2 } },
+  create({ encoder }, { angles, first }) {
     const fc = new Linear(encoder.outDim, angles);
     const degrees = Array.from({ length: angles }, (_, i) => (first + (i * 360) / angles) % 360);
     const turn = angles === 8 ? rotateInCircle : quarterTurn;
     return {
-      modules: { fc },
-      chance: { metric: "accuracy", value: 1 / angles, loss: Math.log(angles) },
-      copies: angles,
-      step(images, batch) {
+      trained: { fc },
+      metric: accuracy,
+      guess: { value: 1 / angles, loss: Math.log(angles) },
+      lossUnit: "nats",
+      step([images], batch) {
         // All copies of an image in one batch (section 3.1).
         const turned = cat(degrees.map((angle) => turn(images, angle, batch.random))); // (A·B, 3, S, S)
         const target = arange(angles, { device: images.device }).repeatInterleave(images.size(0)); // (A·B)
         const logits = fc.forward(encoder.forward(turned)); // (A·B, A)
         return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
-      preview(images, { random }) {
+      preview([images], { random }) {
         const answers = Array.from({ length: images.size(0) }, (_, i) => i % angles);
         const seen = cat(answers.map((answer, i) => turn(images.narrow(0, i, 1), degrees[answer] ?? 0, random)));
         const guesses = fc.forward(encoder.forward(seen)).argmax(1).toArray();

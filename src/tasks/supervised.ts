@@ -1,6 +1,7 @@
 /** Supervised classification with the images' own labels: what every pretext task is measured against. */
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
+import { accuracy } from "../metric.ts";
 import { Linear } from "../torch/nn/layers.ts";
 import { crossEntropy } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -13,7 +14,7 @@ export const supervised = defineTask({
     labelSmoothing: z.number().min(0).lt(1).default(0).describe("part of the target spread over all classes"),
   }),
   usesLabels: true,
-  create(encoder, { labelSmoothing }, { classes }) {
+  create({ encoder, images: { classes } }, { labelSmoothing }) {
     if (!classes || classes.length < 2) {
       throw new UsageError(
         "The task supervised needs labelled images of at least two classes: one sub-folder for each class, or a file " +
@@ -22,16 +23,17 @@ export const supervised = defineTask({
     }
     const fc = new Linear(encoder.outDim, classes.length);
     return {
-      modules: { fc },
-      chance: { metric: "accuracy", value: 1 / classes.length, loss: Math.log(classes.length) },
-      copies: 1,
-      step(images, { labels }) {
+      trained: { fc },
+      metric: accuracy,
+      guess: { value: 1 / classes.length, loss: Math.log(classes.length) },
+      lossUnit: "nats",
+      step([images], { labels }) {
         const target = labels as Tensor; // there are classes, so there are labels
         const logits = fc.forward(encoder.forward(images)); // (B, classes)
         const loss = crossEntropy(logits, target, { labelSmoothing });
         return { loss, metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
-      preview(images, { labels }) {
+      preview([images], { labels }) {
         const guesses = fc.forward(encoder.forward(images)).argmax(1).toArray();
         return (labels as Tensor).toArray().map((label, i) => ({
           image: images.select(0, i),

@@ -2,13 +2,14 @@
 import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { ImageSet } from "../data/images.ts";
-import { epochOrder, type PixelStore } from "../data/pixels.ts";
-import { randomAt } from "../random.ts";
-import type { Batch, TaskImages, TaskInstance } from "../tasks/task.ts";
+import { type DecodedStore, epochOrder, type PixelStore } from "../data/pixels.ts";
+import { type RandomGenerator, randomAt } from "../random.ts";
+import type { LearnedImage } from "../run/learned.ts";
+import type { TrainingConfig } from "../run/options.ts";
+import type { Batch, TaskImages, TaskInstance, View, Views } from "../tasks/task.ts";
+import type { Compute } from "../torch/compute.ts";
 import { cat, fromTypedArray } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import type { TrainingConfig } from "./options.ts";
-import type { Compute } from "./precision.ts";
 
 /** Images to train on. */
 export interface TrainingImages {
@@ -38,8 +39,8 @@ export function trainingImages(set: ImageSet, store: PixelStore, usesLabels: boo
 }
 
 /** How many images the task learns from. */
-export function imagesUsed({ store }: TrainingImages, { limit }: Pick<TaskInstance, "limit">): number {
-  return Math.min(store.length, limit ?? store.length);
+export function imagesUsed({ store }: TrainingImages, { instances }: Pick<TaskInstance, "instances">): number {
+  return Math.min(store.length, instances ?? store.length);
 }
 
 /** Steps of a whole epoch; the images left over come in another place next time. */
@@ -67,6 +68,20 @@ export async function readBatch({ store }: TrainingImages, used: number, indices
 /** Where the i-th of the `used` images stands among all `length` of them: they are spread evenly. */
 export const spread = (i: number, used: number, length: number) => Math.floor((i * length) / used);
 
+/** What a run learns from, in the order that it counts the images in. */
+export function learnedImages(
+  set: ImageSet,
+  { store, labels, classes }: TrainingImages & { store: DecodedStore },
+  used: number,
+): LearnedImage[] {
+  return Array.from({ length: used }, (_, i) => {
+    const at = spread(i, used, store.length);
+    const label = labels && classes?.[labels[at] ?? -1];
+    const image = set.id(store.source[at] as number);
+    return { digest: store.digests[at] as string, image, ...(label && { label }) };
+  });
+}
+
 /** Up to 256 images from all over the set (n, 3, D, D), whole and normalised, with what else a task may want to know. */
 export async function describeImages(
   images: TrainingImages,
@@ -87,31 +102,33 @@ export function toViews(
   { pixels, indices }: RawBatch,
   images: TrainingImages,
   { config, compute, task }: { config: TrainingConfig; compute: Compute; task: TaskInstance },
-  step: number,
-): [views: Tensor, batch: Batch] {
+  { step, progress }: { step: number; progress: number },
+): [views: Views, batch: Batch] {
   const { store, labels } = images;
   const used = imagesUsed(images, task);
-  const whole = pixelTensor(pixels, store.size).to(compute.device);
+  const whole = normalise(pixelTensor(pixels, store.size).to(compute.device));
   const own = labels && indices.map((i) => labels[spread(i, used, store.length)] ?? -1);
   const batch: Batch = {
     indices,
     labels: own && fromTypedArray(own, [own.length], "i32").to("i64").to(compute.device),
     random: randomAt(config.seed, TASK, step),
+    progress,
   };
-  return [cropViews(whole, config, task.views ?? 1, step), batch];
+  const { views = [{ count: 1 }] } = task;
+  if (views === "whole") return [[whole.contiguous("channels_last")], batch];
+  const random = randomAt(config.seed, VIEWS, step);
+  return [views.map((view) => crops(whole, config, view, random)) as unknown as Views, batch];
 }
 
-/** Pixels (B, 3, D, D) to normalised crops (views · B, 3, S, S), or to the whole images where `views` is 0. */
-function cropViews(pixels: Tensor, config: TrainingConfig, views: number, step: number): Tensor {
-  const images = normalise(pixels);
-  if (views === 0) return images.contiguous("channels_last");
-  const random = randomAt(config.seed, VIEWS, step);
-  const { imageSize: size, minArea, flip } = config;
-  const shifted = config.crop === "shifted" || (config.crop === "auto" && pixels.size(3) <= size);
+/** Images (B, 3, D, D) to crops (count · B, 3, S, S), one of all images after the other. */
+function crops(images: Tensor, config: TrainingConfig, view: View, random: RandomGenerator): Tensor {
+  const { size = config.imageSize, minArea = config.minArea } = view;
+  const { flip } = config;
+  const shifted = config.crop === "shifted" || (config.crop === "auto" && images.size(3) <= size);
   const crop = () =>
     shifted
-      ? randomShift(images, { size, padding: Math.round(pixels.size(3) / 8), flip }, random)
+      ? randomShift(images, { size, padding: Math.round(images.size(3) / 8), flip }, random)
       : randomResizedCrop(images, { size, minArea, flip }, random);
-  const crops = Array.from({ length: views }, crop);
-  return (views === 1 ? (crops[0] as Tensor) : cat(crops)).contiguous("channels_last");
+  const all = Array.from({ length: view.count }, crop);
+  return (all.length === 1 ? (all[0] as Tensor) : cat(all)).contiguous("channels_last");
 }

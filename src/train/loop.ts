@@ -3,12 +3,17 @@ import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { SelfsightError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
 import { randomAt } from "../random.ts";
+import type { Position, StepRecord } from "../run/events.ts";
+import type { TrainingConfig } from "../run/options.ts";
 import type { TaskInstance } from "../tasks/task.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
+import type { Compute } from "../torch/compute.ts";
+import type { Parameter } from "../torch/nn/module.ts";
 import { stack } from "../torch/ops.ts";
 import type { Optimizer } from "../torch/optim/optimizer.ts";
 import { manualSeed } from "../torch/random.ts";
 import { scope } from "../torch/scope.ts";
+import type { World } from "../torch/world.ts";
 import {
   batchIndices,
   imagesUsed,
@@ -18,27 +23,6 @@ import {
   type TrainingImages,
   toViews,
 } from "./batches.ts";
-import type { TrainingConfig } from "./options.ts";
-import type { Compute } from "./precision.ts";
-
-/** How far a run is. Everything random in a step follows from the seed and the step's number. */
-export interface Position {
-  step: number;
-  /** Spent in training, over all resumptions. */
-  seconds: number;
-}
-
-/** What one step measured. */
-export interface StepRecord extends Position {
-  epoch: number;
-  loss: number;
-  learningRate: number;
-  /** The task's measures by name: accuracy, ... */
-  metrics: Readonly<Record<string, number>>;
-  /** 0 to 1: steps done, or minutes used. */
-  progress: number;
-  images: number;
-}
 
 export interface TrainingRun {
   config: TrainingConfig;
@@ -47,16 +31,19 @@ export interface TrainingRun {
   encoder: Encoder;
   task: TaskInstance;
   optimizer: Optimizer;
+  /** What the optimizer trains. */
+  parameters: readonly Parameter[];
+  world: World;
   /** Peak learning rate times this, by progress from 0 to 1. */
   schedule: (progress: number) => number;
   peakRate: number;
   start: Position;
 }
 
-/** When to stop: after so many steps, or so many seconds of training. One of them is infinite. */
+/** Where to stop: after so many steps, or so many seconds of training. One of them is infinite. */
 export function budgetOf({ config, images, task }: TrainingRun): Position {
   if (config.minutes !== undefined) return { step: Number.POSITIVE_INFINITY, seconds: config.minutes * 60 };
-  const steps = (config.epochs ?? 50) * stepsPerEpoch(imagesUsed(images, task), config.batchSize);
+  const steps = (config.epochs as number) * stepsPerEpoch(imagesUsed(images, task), config.batchSize);
   return { step: Math.max(1, Math.round(steps)), seconds: Number.POSITIVE_INFINITY };
 }
 
@@ -70,7 +57,7 @@ export function progressAt({ step, seconds }: Position, budget: Position): numbe
  * @throws SelfsightError at a loss that is not finite, before it can reach the weights
  */
 export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
-  const { config, images, optimizer, task } = run;
+  const { config, images, optimizer, task, world } = run;
   const used = imagesUsed(images, task);
   const perEpoch = stepsPerEpoch(used, config.batchSize);
   const indicesAt = batchIndices(used, config);
@@ -82,12 +69,13 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   const budget = budgetOf(run);
   let { step, seconds } = run.start;
   let pending = fetch(step);
-  while (progressAt({ step, seconds }, budget) < 1) {
+  let progress = progressAt(run.start, budget);
+  while (progress < 1) {
     const started = performance.now();
     const batch = await pending;
     pending = fetch(step + 1); // read while the step computes
-    const learningRate = run.peakRate * run.schedule(progressAt({ step, seconds }, budget));
-    const { loss, metrics } = trainStep(run, batch, step, learningRate);
+    const learningRate = run.peakRate * run.schedule(progress);
+    const { loss, metrics } = trainStep(run, batch, { step, progress }, learningRate);
     if (!Number.isFinite(loss)) {
       throw new SelfsightError(
         `The loss is ${loss} at step ${step + 1}, learning rate ${learningRate.toPrecision(3)}. Start anew with a lower ` +
@@ -97,7 +85,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     optimizer.zeroGrad();
     step++;
     seconds += (performance.now() - started) / 1000;
-    const progress = progressAt({ step, seconds }, budget);
+    progress = world.agree(progressAt({ step, seconds }, budget));
     yield {
       step,
       seconds,
@@ -116,13 +104,13 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
 function trainStep(
   run: TrainingRun,
   raw: RawBatch,
-  step: number,
+  at: { step: number; progress: number },
   learningRate: number,
 ): { loss: number; metrics: Record<string, number> } {
   const { compute, config, images, optimizer, task } = run;
   return scope(() => {
-    manualSeed(randomAt(config.seed, step).next() >>> 1); // for dropout and whatever else draws inside libtorch
-    const [views, batch] = noGrad(() => toViews(raw, images, run, step));
+    manualSeed(randomAt(config.seed, at.step).next() >>> 1); // for dropout and whatever else draws inside libtorch
+    const [views, batch] = noGrad(() => toViews(raw, images, run, at));
     const { loss, metrics } = autocast(compute.device, compute.precision, () => task.step(views, batch));
     const names = Object.keys(metrics);
     // One transfer for all the numbers: on a GPU each would wait for the whole step.
@@ -130,7 +118,9 @@ function trainStep(
     const [lossValue = Number.NaN, ...rest] = values;
     if (Number.isFinite(lossValue)) {
       loss.backward();
+      run.world.averageGradients(run.parameters);
       optimizer.step(learningRate);
+      noGrad(() => task.afterStep?.(at.progress));
     }
     return { loss: lossValue, metrics: Object.fromEntries(names.map((name, i) => [name, rest[i] ?? Number.NaN])) };
   });

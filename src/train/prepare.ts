@@ -5,37 +5,34 @@ import { type DecodedStore, decodeSizeFor, openPixels } from "../data/pixels.ts"
 import { UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import { type Encoder, requireImageSize } from "../models/model.ts";
-import { parseOptions } from "../options.ts";
+import { counting, type Hooks } from "../run/events.ts";
+import { initialEncoder } from "../run/folder.ts";
+import type { TrainingConfig } from "../run/options.ts";
 import { taskEntry } from "../tasks/index.ts";
-import type { Module } from "../torch/nn/module.ts";
+import type { Modules } from "../tasks/task.ts";
+import { noGrad } from "../torch/autograd.ts";
+import type { Compute } from "../torch/compute.ts";
+import type { Parameter } from "../torch/nn/module.ts";
 import { AdamW } from "../torch/optim/adamw.ts";
 import { decayGroups } from "../torch/optim/groups.ts";
 import type { Optimizer } from "../torch/optim/optimizer.ts";
 import { cosine, steps, warmUp } from "../torch/optim/schedule.ts";
 import { SGD } from "../torch/optim/sgd.ts";
-import { manualSeed } from "../torch/random.ts";
+import { rngState, setRngState } from "../torch/random.ts";
 import { scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { alone } from "../torch/world.ts";
 import { describeImages, imagesUsed, stepsPerEpoch, type TrainingImages, trainingImages } from "./batches.ts";
 import type { TrainingRun } from "./loop.ts";
-import type { PretrainConfig, TrainingConfig } from "./options.ts";
-import type { Compute } from "./precision.ts";
-
-export interface DecodeHooks {
-  /** Images are read, to know one from another by its content. */
-  onRead?(done: number, total: number): void;
-  onDecode?(done: number, total: number): void;
-  /** Aborting stops the decoding. */
-  signal?: AbortSignal;
-}
 
 /** Decodes a set at the size that its crops are cut from. */
 export async function decodeImages(
   set: ImageSet,
   { imageSize, task }: Pick<TrainingConfig, "imageSize" | "task">,
-  { onDecode: onProgress, signal }: DecodeHooks = {},
+  hooks: Hooks = {},
 ): Promise<TrainingImages & { store: DecodedStore }> {
   const size = await decodeSizeFor(set, imageSize);
-  const store = await openPixels(set, { size, onProgress, signal });
+  const store = await openPixels(set, { size, onProgress: counting(hooks, "decode"), signal: hooks.signal });
   return { ...trainingImages(set, store, usesLabels(task)), store };
 }
 
@@ -43,8 +40,7 @@ export const usesLabels = (task: string): boolean => taskEntry(task).usesLabels 
 
 /** The encoder that a run begins with. @throws UsageError for one that cannot take the images */
 export function firstEncoder(config: TrainingConfig): Encoder {
-  manualSeed(config.seed);
-  const encoder = createEncoder(config);
+  const encoder = initialEncoder(config);
   try {
     requireImageSize(encoder, config.imageSize, config.model);
     return encoder;
@@ -57,7 +53,7 @@ export function firstEncoder(config: TrainingConfig): Encoder {
 /** A run at its beginning, and what of it is saved: the encoder, and the task's modules as `task.NAME`. */
 export interface Prepared {
   run: TrainingRun;
-  modules: Readonly<Record<string, Module>>;
+  modules: Modules;
 }
 
 /**
@@ -74,20 +70,43 @@ export async function prepareTraining(
   cleanup: (() => unknown)[],
 ): Promise<Prepared> {
   const entry = taskEntry(config.task);
-  const options = parseOptions(entry.options, config.taskOptions);
+  const options = entry.options.parse(config.taskOptions); // resolved already
   const { pixels, ...about } = await describeImages(images, config);
+  const place = { device: compute.device, memoryFormat: "channels_last" } as const;
+  const copy = () => copyOf(encoder, config).to(place);
   const task = scope(() =>
-    entry.create(encoder, options, { ...about, sample: normalise(pixelTensor(pixels, images.store.size)) }),
+    entry.create(
+      { encoder, copy, images: { ...about, sample: normalise(pixelTensor(pixels, images.store.size)) }, world: alone },
+      options,
+    ),
   );
-  const modules = { encoder, ...prefixKeys("task", task.modules) };
-  for (const module of Object.values(task.modules)) cleanup.push(() => module.dispose());
+  const trained = { encoder, ...prefixKeys("task", task.trained) };
+  const modules = { ...trained, ...prefixKeys("task", task.state ?? {}) };
+  for (const module of Object.values({ ...task.trained, ...task.state })) cleanup.push(() => module.dispose());
   refuseLargeBatch(config, imagesUsed(images, task));
-  for (const module of Object.values(modules))
-    module.train().to({ device: compute.device, memoryFormat: "channels_last" });
-  const optimizer = createOptimizer(config, modules);
+  for (const module of Object.values(modules)) module.train().to(place);
+  const named = Object.values(trained).flatMap((module) => module.namedParameters());
+  const optimizer = createOptimizer(config, named);
   cleanup.push(() => optimizer.dispose());
   const start = { step: 0, seconds: 0 };
-  return { run: { config, compute, images, encoder, task, optimizer, start, ...rates(config) }, modules };
+  const parameters = named.map(([, parameter]) => parameter);
+  const run = { config, compute, images, encoder, task, optimizer, parameters, world: alone, start, ...rates(config) };
+  return { run, modules };
+}
+
+/** Another encoder of the same architecture, with the same weights. libtorch's generator goes on as if nothing was made. */
+function copyOf(encoder: Encoder, config: TrainingConfig): Encoder {
+  const before = rngState();
+  const other = createEncoder(config);
+  setRngState(before);
+  before.dispose();
+  const weights = encoder.state();
+  scope(() =>
+    noGrad(() => {
+      for (const [name, tensor] of other.state()) tensor.copy_(weights.get(name) as Tensor);
+    }),
+  );
+  return other;
 }
 
 function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
@@ -99,11 +118,8 @@ function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
   );
 }
 
-function createOptimizer(config: PretrainConfig, modules: Readonly<Record<string, Module>>): Optimizer {
-  const groups = decayGroups(
-    Object.values(modules).flatMap((module) => module.namedParameters()),
-    config.weightDecay,
-  );
+function createOptimizer(config: TrainingConfig, named: readonly [string, Parameter][]): Optimizer {
+  const groups = decayGroups(named, config.weightDecay);
   return config.optimizer === "sgd" ? new SGD(groups, { momentum: 0.9, nesterov: true }) : new AdamW(groups);
 }
 

@@ -1,33 +1,34 @@
 /** `pretrain`: a folder of images in, a trained encoder out. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { withCleanup } from "../cleanup.ts";
 import { openImages } from "../data/open.ts";
 import { type ImagesToLearnFrom, imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
-import { modelEntry } from "../models/index.ts";
-import type { Stem } from "../models/model.ts";
+import { replaceFile, writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
-import { taskEntry } from "../tasks/index.ts";
-import type { TaskInstance } from "../tasks/task.ts";
-import { imagesUsed } from "./batches.ts";
-import { withCleanup } from "./cleanup.ts";
-import { environment } from "./environment.ts";
-import { identityOf, learnedImages, writeLearned } from "./learned.ts";
-import { openLog, type RunLog, replaceFile, writeJson } from "./log.ts";
-import { budgetOf, type Position, progressAt, type StepRecord, type TrainingRun, train } from "./loop.ts";
-import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig, usual } from "./options.ts";
-import { resumeFrom, savePosition } from "./position.ts";
-import { chooseCompute } from "./precision.ts";
-import { type DecodeHooks, decodeImages, firstEncoder, prepareTraining, usesLabels } from "./prepare.ts";
+import { environment } from "../run/environment.ts";
+import { counting, type Hooks, type Position, type StepRecord } from "../run/events.ts";
 import {
   checkRunFolder,
   claimRunFolder,
   defaultRunFolder,
   holdRunFolder,
+  type RunStatus,
   resumedOptions,
   runFiles,
   saveEncoder,
-} from "./run.ts";
+} from "../run/folder.ts";
+import { identityOf, writeLearned } from "../run/learned.ts";
+import { openLog, type RunLog } from "../run/log.ts";
+import { type PretrainOptions, pretrainOptions, type TrainingConfig } from "../run/options.ts";
+import { resumeFrom, savePosition } from "../run/position.ts";
+import { refuseContradictions, resolveConfig } from "../run/resolve.ts";
+import { taskEntry } from "../tasks/index.ts";
+import { chooseCompute } from "../torch/compute.ts";
+import { imagesUsed, learnedImages } from "./batches.ts";
+import { budgetOf, progressAt, type TrainingRun, train } from "./loop.ts";
+import { decodeImages, firstEncoder, prepareTraining, usesLabels } from "./prepare.ts";
 import { sampleSheet } from "./samples.ts";
 
 export interface PretrainResult {
@@ -42,38 +43,22 @@ export interface PretrainResult {
   caveat: string | undefined;
 }
 
-/** Who is told how the run goes. All optional. */
-export interface PretrainHooks extends DecodeHooks {
-  /** A download, in words. */
-  onDownload?(line: string): void;
-  onStart?(run: {
-    folder: string;
-    images: number;
-    /** What was left out and why, in sentences. */
-    notes: readonly string[];
-    task: TaskInstance;
-    compute: TrainingRun["compute"];
-  }): void;
-  onStep?(record: StepRecord, totalSeconds: number | undefined): void;
-  /** Aborting saves a checkpoint after the current step and throws {@link InterruptedError}. */
-  signal?: AbortSignal;
-}
-
 /**
  * Pre-trains an encoder on images without labels, into a run folder.
  * @throws UsageError for options, images, tasks, models that cannot be; SelfsightError when training fails;
  *   InterruptedError after saving, when the signal aborts
  */
-export function pretrain(options: PretrainOptions, hooks: PretrainHooks = {}): Promise<PretrainResult> {
+export function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainResult> {
   return withCleanup(async (cleanup) => {
     const session = await prepare(settle(options), hooks, cleanup);
     const { folder, run, notes, log } = session;
     const { task, compute, images, start, config } = run;
-    hooks.onStart?.({ folder, images: imagesUsed(images, task), notes, task, compute });
+    const { metric, guess } = task;
+    hooks.onEvent?.({ type: "start", folder, images: imagesUsed(images, task), notes, metric, guess, compute });
     const last = isOver(run) ? undefined : await follow(session, hooks);
     const { step, seconds } = last ?? start;
     const caveat = taskEntry(config.task).caveat?.(config.taskOptions);
-    saveEncoder(folder, run.encoder, config);
+    saveEncoder(folder, task.output ?? run.encoder, config);
     const samples = await sampleSheet(run);
     replaceFile(join(runFiles(folder).samples, "last.png"), samples);
     log.image(step, "samples", samples);
@@ -89,18 +74,22 @@ interface Session {
   notes: readonly string[];
   log: RunLog;
   save(position: Position): void;
-  status(state: "training" | "done" | "interrupted" | "failed", last?: StepRecord): void;
+  status(state: RunStatus["state"], last?: StepRecord): void;
 }
 
 /** Opens and checks everything before the run folder is touched, then claims it. What was opened is closed by `cleanup`. */
-async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: (() => unknown)[]): Promise<Session> {
+async function prepare(config: TrainingConfig, hooks: Hooks, cleanup: (() => unknown)[]): Promise<Session> {
   cleanup.push(await holdRunFolder(config.out, config.resume));
   const compute = await chooseCompute(config);
   const encoder = firstEncoder(config);
   cleanup.push(() => encoder.dispose());
-  const collection = await openImages(config.images, { say: hooks.onDownload });
+  const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
   const labelled = usesLabels(config.task);
-  const chosen = await imagesToLearnFrom(collection, { split: config.split, labelled }, hooks);
+  const chosen = await imagesToLearnFrom(
+    collection,
+    { split: config.split, labelled },
+    { onRead: counting(hooks, "read"), signal: hooks.signal },
+  );
   const images = await decodeImages(chosen.set, config, hooks);
   cleanup.push(() => images.store.close());
   const prepared = await prepareTraining({ config, compute, encoder, images }, cleanup);
@@ -118,6 +107,7 @@ async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: ((
   const { skipped } = images.store;
   if (skipped.length) writeJson(files.skipped, skipped);
   writeJson(files.environment, environment(compute));
+  const { metric, guess, lossUnit } = run.task;
   const log = openLog(folder, { resumeAtStep: start.step });
   cleanup.push(() => log.close());
   return {
@@ -126,7 +116,8 @@ async function prepare(config: TrainingConfig, hooks: PretrainHooks, cleanup: ((
     notes: [...(collection.notes ?? []), ...leftOut(chosen, skipped.length)],
     log,
     save: (position) => savePosition(files.checkpoint, saved, position),
-    status: (state, last) => writeJson(files.status, { state, chance: run.task.chance, ...(last ?? start) }),
+    status: (state, last) =>
+      writeJson(files.status, { state, metric, guess, lossUnit, ...(last ?? start) } satisfies RunStatus),
   };
 }
 
@@ -147,8 +138,8 @@ function leftOut({ heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: n
 const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;
 
 /** Trains to the end: logs every step, saves at once, every few minutes, at the end and when the signal aborts. */
-async function follow({ run, log, save, status }: Session, { onStep, signal }: PretrainHooks): Promise<StepRecord> {
-  const { minutes, saveMinutes } = run.config;
+async function follow({ run, log, save, status }: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
+  const { saveMinutes } = run.config;
   let last: StepRecord | undefined;
   let savedAt = run.start.seconds;
   try {
@@ -157,9 +148,10 @@ async function follow({ run, log, save, status }: Session, { onStep, signal }: P
     for await (const record of train(run)) {
       last = record;
       log.step(record);
-      onStep?.(record, minutes && minutes * 60);
+      onEvent?.({ type: "step", record });
       if (record.seconds - savedAt >= saveMinutes * 60 || record.progress >= 1 || signal?.aborted) {
         save(record);
+        onEvent?.({ type: "saved", at: record });
         savedAt = record.seconds;
       }
       if (signal?.aborted && record.progress < 1)
@@ -180,26 +172,8 @@ async function follow({ run, log, save, status }: Session, { onStep, signal }: P
 export function settle(options: PretrainOptions): TrainingConfig {
   const given = parseOptions(pretrainOptions, options);
   const out = given.out ?? defaultRunFolder(given);
-  if (given.epochs !== undefined && given.minutes !== undefined)
-    throw new UsageError("Give either epochs or minutes, not both.");
+  refuseContradictions(given);
   checkRunFolder(out, given.resume);
   const config = given.resume ? parseOptions(pretrainOptions, resumedOptions(out, options)) : given;
-  return { ...fillIn(config), out };
-}
-
-/** What the user left open and the task or the names decide. @throws UsageError for an unknown task, and options it has not */
-export function fillIn(config: PretrainConfig): TrainingConfig {
-  const { defaults, options } = taskEntry(config.task);
-  const { stems } = modelEntry(config.model);
-  const own = { ...usual, ...defaults };
-  return {
-    ...config,
-    taskOptions: parseOptions(options, config.taskOptions, `option of ${config.task}`),
-    stem: config.stem ?? stems.find((stem) => stem === defaults?.stem) ?? (stems[0] as Stem),
-    flip: config.flip ?? own.flip,
-    minArea: config.minArea ?? own.minArea,
-    batchSize: config.batchSize ?? own.batchSize,
-    learningRate: config.learningRate ?? (config.optimizer === "sgd" ? own.learningRate : 0.001),
-    out: config.out ?? defaultRunFolder(config),
-  };
+  return { ...resolveConfig(config), out };
 }

@@ -16,12 +16,12 @@ export async function sampleSheet(
   const count = Math.min(most, used);
   const indices = Int32Array.from({ length: count }, (_, i) => Math.floor((i * used) / count));
   const raw = await readBatch(images, used, indices);
-  const modules = [encoder, ...Object.values(task.modules)];
+  const modules = [encoder, ...Object.values({ ...task.trained, ...task.state })];
   for (const module of modules) module.eval();
   const cells = scope(() =>
     noGrad(() => {
       manualSeed(config.seed);
-      const [views, batch] = toViews(raw, images, { config, compute, task }, 0);
+      const [views, batch] = toViews(raw, images, { config, compute, task }, { step: 0, progress: 0 });
       const shown = autocast(compute.device, compute.precision, () => task.preview(views, batch));
       return shown.map(({ image, answer, guess }) => ({
         pixels: denormalise(image).permute(1, 2, 0).contiguous().bytes(),

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
-import { runFiles } from "../../src/train/run.ts";
+import { runFiles } from "../../src/run/folder.ts";
 import { makePictures, scratch } from "../images.ts";
 import { selfsight } from "./run.ts";
 

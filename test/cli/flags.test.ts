@@ -4,7 +4,7 @@ import { addFlags, complaint, parsePairs } from "../../src/cli/flags.ts";
 import { UsageError } from "../../src/errors.ts";
 import { evaluateOptions } from "../../src/evaluate/options.ts";
 import { OptionsError, parseOptions } from "../../src/options.ts";
-import { pretrainOptions } from "../../src/train/options.ts";
+import { pretrainOptions } from "../../src/run/options.ts";
 
 /** What the options become that are typed so, or what is said of them. */
 function typed(words: string[], schema: typeof pretrainOptions | typeof evaluateOptions = pretrainOptions) {

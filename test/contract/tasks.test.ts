@@ -3,16 +3,16 @@ import { describe, expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
 import { createEncoder, families } from "../../src/models/index.ts";
 import type { ModelEntry, Stem } from "../../src/models/model.ts";
+import { loadState, prefixed, saveState } from "../../src/run/checkpoint.ts";
 import { tasks } from "../../src/tasks/index.ts";
-import type { Task, TaskInstance } from "../../src/tasks/task.ts";
+import type { Task, TaskInstance, Views } from "../../src/tasks/task.ts";
 import { autocast, noGrad } from "../../src/torch/autograd.ts";
 import { randn } from "../../src/torch/ops.ts";
 import { AdamW } from "../../src/torch/optim/adamw.ts";
 import { decayGroups } from "../../src/torch/optim/groups.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { memory, scope } from "../../src/torch/scope.ts";
-import { loadState, prefixed, saveState } from "../../src/train/checkpoint.ts";
-import { fixedBatch, noiseImages, noiseViews } from "../batch.ts";
+import { contextOf, fixedBatch, modulesOf, noiseViews } from "../batch.ts";
 import { scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 
@@ -42,7 +42,7 @@ function build(task: string, model: string, seed = 1, options: object = {}) {
   const encoder = createEncoder({ model, width: 0.125, stem: stems[model] });
   const entry = tasks[task as keyof typeof tasks] as unknown as Task;
   const create = (size: number): TaskInstance =>
-    scope(() => entry.create(encoder, entry.options.parse(options), noiseImages(size)));
+    scope(() => entry.create(contextOf(encoder, size), entry.options.parse(options)));
   let size = Math.max(32, encoder.minImageSize);
   let instance: TaskInstance;
   try {
@@ -52,8 +52,9 @@ function build(task: string, model: string, seed = 1, options: object = {}) {
     size = 4 * encoder.minImageSize; // a patch, a quarter of the image, must be one to the encoder
     instance = create(size);
   }
-  const modules = { encoder, ...instance.modules };
-  const parameters = Object.values(modules).flatMap((module) => module.namedParameters());
+  const modules = { encoder, ...modulesOf(instance) };
+  const trained = [encoder, ...Object.values(instance.trained)];
+  const parameters = trained.flatMap((module) => module.namedParameters());
   const dispose = () => {
     for (const module of Object.values(modules)) module.dispose();
   };
@@ -67,8 +68,8 @@ describe.each(pairs)("%s on %s", (task, model) => {
       const { loss, metrics } = instance.step(noiseViews(instance, size, 4), fixedBatch(4));
       loss.backward();
       expect(Number.isFinite(loss.item())).toBe(true);
-      expect(loss.item()).toBeLessThan(3 * instance.chance.loss + 1);
-      expect(Object.keys(metrics)).toContain(instance.chance.metric);
+      expect(loss.item()).toBeLessThan(3 * instance.guess.loss + 1);
+      expect(Object.keys(metrics)).toContain(instance.metric.name);
       const steepest = parameters.map(([name, { grad }]) => {
         expect(grad, `gradient of ${name}`).not.toBeNull();
         return grad?.abs().flatten().amax(0).item() ?? Number.NaN;
@@ -123,7 +124,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
     const { instance, size, modules, dispose } = build(task, model);
     for (const module of Object.values(modules)) module.to({ memoryFormat: "channels_last" });
     scope(() => {
-      const images = noiseViews(instance, size, 4).contiguous("channels_last");
+      const images = noiseViews(instance, size, 4).map((view) => view.contiguous("channels_last")) as unknown as Views;
       const { loss } = autocast("cpu", "bf16", () => instance.step(images, fixedBatch(4)));
       loss.backward();
       expect(loss.dtype).toBe("f32");
@@ -137,7 +138,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
     const optimizer = new AdamW(decayGroups(parameters, 0));
     const images = scope(() => noiseViews(instance, size, 16));
     let loss = Number.POSITIVE_INFINITY;
-    for (let step = 0; step < 150 && loss >= instance.chance.loss / 3; step++) {
+    for (let step = 0; step < 150 && loss >= instance.guess.loss / 3; step++) {
       loss = scope(() => {
         const { loss } = instance.step(images, fixedBatch(16));
         loss.backward();
@@ -146,9 +147,9 @@ describe.each(pairs)("%s on %s", (task, model) => {
         return loss.item();
       });
     }
-    expect(loss).toBeLessThan(instance.chance.loss / 3);
+    expect(loss).toBeLessThan(instance.guess.loss / 3);
     optimizer.dispose();
-    images.dispose();
+    for (const view of images) view.dispose();
     dispose();
   });
 

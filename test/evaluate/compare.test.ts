@@ -1,39 +1,58 @@
 import { expect, test } from "vitest";
 import { compare, type Measured } from "../../src/evaluate/compare.ts";
-import type { Subject } from "../../src/evaluate/subjects.ts";
+import { linear } from "../../src/evaluate/linear.ts";
+import type { Protocol } from "../../src/evaluate/protocol.ts";
+import type { Kind, Representation } from "../../src/evaluate/representations.ts";
+import { accuracy } from "../../src/metric.ts";
 
 const IMAGES = 400;
 
 /** Three draws, in which the first `right` of every 100 test images are classified rightly. */
 function measured(encoder: string, layer: string, right: number, heldOut = right / 100): Measured {
-  const marks = Uint8Array.from({ length: IMAGES }, (_, i) => (i % 100 < right ? 1 : 0));
-  const row = { encoder, protocol: "linear", layer, labelsPerClass: 5, metric: "accuracy", value: right / 100 };
-  const bounds = { low: right / 100, high: right / 100, n: IMAGES, draws: 3 };
-  return { row: { ...row, ...bounds } as Measured["row"], correct: [marks, marks, marks], heldOut };
+  const scores = Array.from({ length: IMAGES }, (_, i) => (i % 100 < right ? 1 : 0));
+  const kind: Kind = encoder.startsWith("untrained") ? "untrained" : "pre-trained";
+  const row = { id: encoder, encoder: `the ${encoder}`, kind, protocol: "linear", layer, labelsPerClass: 5 };
+  const bounds = { value: right / 100, low: right / 100, high: right / 100, n: IMAGES, draws: 3 };
+  return {
+    row: { ...row, ...bounds, metric: accuracy },
+    protocol: linear as unknown as Protocol,
+    scores: [scores, scores, scores],
+    heldOut,
+  };
 }
 
-const common = { seed: 0, chance: 0.1, seen: new Map([["a", 7]]) };
+const common = { seed: 0, classes: 10, seen: new Map([["a", 7]]) };
 
-const subject = (name: string, recipe?: string): Subject[] => [
+const subject = (id: string, recipe?: string): Representation[] => [
   {
-    name,
+    id,
+    label: `the ${id}`,
     kind: "pre-trained",
     imageSize: 32,
-    baselines: [`${name}, untrained`],
+    baselines: [`untrained ${id}`],
     ...(recipe && { recipe }),
     features: async () => ({}),
   },
-  { name: `${name}, untrained`, kind: "untrained", imageSize: 32, baselines: [], features: async () => ({}) },
+  {
+    id: `untrained ${id}`,
+    label: `the untrained ${id}`,
+    kind: "untrained",
+    imageSize: 32,
+    baselines: [],
+    features: async () => ({}),
+  },
 ];
 
 test("each encoder speaks by the layer that was best on held-out labels, not by the one that tested best", () => {
-  const rows = [measured("a", "early", 50, 0.7), measured("a", "late", 60, 0.6), measured("a, untrained", "early", 40)];
+  const rows = [measured("a", "early", 50, 0.7), measured("a", "late", 60, 0.6), measured("untrained a", "early", 40)];
   const [difference, ...others] = compare(rows, subject("a"), common);
   expect(others).toEqual([]);
   expect(difference).toMatchObject({
-    encoder: "a",
+    id: "a",
+    encoder: "the a",
     layer: "early",
-    baseline: "a, untrained",
+    baselineId: "untrained a",
+    baseline: "the untrained a",
     baselineKind: "untrained",
     baselineLayer: "early",
   });
@@ -45,14 +64,14 @@ test("runs of one recipe are compared together too, each with its own baseline; 
   const names = ["a", "b", "other"];
   const rows = names.flatMap((name, i) => [
     measured(name, "late", 50 + 10 * i),
-    measured(`${name}, untrained`, "early", 40),
+    measured(`untrained ${name}`, "early", 40),
   ]);
   const subjects = [...subject("a", "one"), ...subject("b", "one"), ...subject("other", "another")];
   const differences = compare(rows, subjects, common);
-  expect(differences.map(({ encoder }) => encoder)).toEqual(["a", "b", "other", "a and 1 more"]);
+  expect(differences.map(({ encoder }) => encoder)).toEqual(["the a", "the b", "the other", "the a and 1 more"]);
   expect(differences.map(({ seen }) => seen)).toEqual([7, null, null, null]);
   const together = differences[3];
-  expect(together).toMatchObject({ baseline: "a, untrained and 1 more", layer: "late", draws: 6, n: IMAGES });
+  expect(together).toMatchObject({ baseline: "the untrained a and 1 more", layer: "late", draws: 6, n: IMAGES });
   expect(together?.value).toBeCloseTo(0.55);
   expect(together?.difference).toBeCloseTo(0.15);
 });
@@ -61,7 +80,7 @@ test("how much trainings differ widens the interval of all together, however man
   const pair = (first: number, second: number) => {
     const rows = [first, second].flatMap((right, i) => [
       measured(`run-${i}`, "late", right),
-      measured(`run-${i}, untrained`, "early", 40),
+      measured(`untrained run-${i}`, "early", 40),
     ]);
     return compare(rows, [...subject("run-0", "one"), ...subject("run-1", "one")], common).at(-1);
   };

@@ -6,7 +6,8 @@ import { drawLabels, holdOut } from "../../src/evaluate/draws.ts";
 import { type Evaluation, evaluate } from "../../src/evaluate/evaluate.ts";
 import { knn } from "../../src/evaluate/knn.ts";
 import { linear } from "../../src/evaluate/linear.ts";
-import { accuracy } from "../../src/evaluate/protocol.ts";
+import { measure, variantsOf } from "../../src/evaluate/measure.ts";
+import { mean, type Protocol } from "../../src/evaluate/protocol.ts";
 import { randn, tensor } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { dispose, memory, scope } from "../../src/torch/scope.ts";
@@ -135,7 +136,7 @@ function clouds(count: number, distance: number) {
 test.each([
   ["knn", knn],
   ["linear", linear],
-] as const)("%s separates what can be separated, and guesses at what cannot", (_, protocol) => {
+] as const)("%s separates what can be separated, and guesses at what cannot", async (_, protocol) => {
   for (const [distance, least, most] of [
     [20, 0.99, 1],
     [0, 0.3, 0.7],
@@ -144,10 +145,14 @@ test.each([
     const draws = [0, 1].map((draw) => drawLabels(train.labels, 10, 0, draw));
     const options = protocol.options.parse({});
     const before = memory().tensors;
-    for (const { correct, heldOut } of protocol.measure({ train, test: test_, classes: 2, draws }, options as never)) {
-      expect(correct).toHaveLength(2);
-      for (const draw of correct) expect(accuracy(draw)).toBeGreaterThanOrEqual(least);
-      for (const draw of correct) expect(accuracy(draw)).toBeLessThanOrEqual(most);
+    const known = ({ features, labels }: typeof train) => ({ features, truths: labels });
+    for (const variant of variantsOf("it", protocol as unknown as Protocol, options)) {
+      const { scores, heldOut } = await measure(variant, {
+        ...{ train: known(train), test: known(test_), classes: 2, draws, seed: 0 },
+      });
+      expect(scores).toHaveLength(2);
+      for (const draw of scores) expect(mean(draw as number[])).toBeGreaterThanOrEqual(least);
+      for (const draw of scores) expect(mean(draw as number[])).toBeLessThanOrEqual(most);
       expect(heldOut).toBeGreaterThanOrEqual(0);
     }
     expect(memory().tensors).toBe(before);

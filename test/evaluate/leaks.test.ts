@@ -19,7 +19,7 @@ import { labelledParts } from "../../src/data/splits.ts";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
 import { fairParts } from "../../src/evaluate/leaks.ts";
 import { randomAt, uniform } from "../../src/random.ts";
-import { readLearned } from "../../src/train/learned.ts";
+import { readLearned } from "../../src/run/learned.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
@@ -122,7 +122,7 @@ test("the verdict never rests on an image whose label was learned, and says how 
       ] as string;
 
       const parts = await labelledParts(await openImages(place), {});
-      const learner = { name: "run", learned: readLearned(run), usesLabels: task === "supervised" };
+      const learner = { id: "run run", name: "run", learned: readLearned(run), usesLabels: task === "supervised" };
       const bytes = async (set: typeof parts.test) =>
         Promise.all(
           Array.from({ length: set.length }, async (_, i) => {

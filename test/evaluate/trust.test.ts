@@ -4,16 +4,19 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { compare, type Measured } from "../../src/evaluate/compare.ts";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
+import { linear } from "../../src/evaluate/linear.ts";
+import { mean, type Protocol } from "../../src/evaluate/protocol.ts";
+import type { Kind, Representation } from "../../src/evaluate/representations.ts";
 import { holm, signFlipTest } from "../../src/evaluate/statistics.ts";
-import type { Subject } from "../../src/evaluate/subjects.ts";
+import { accuracy } from "../../src/metric.ts";
 import { randomAt, uniform } from "../../src/random.ts";
 import { outcome } from "../../src/report/verdict.ts";
+import { saveState } from "../../src/run/checkpoint.ts";
+import { loadEncoder, runFiles, saveEncoder } from "../../src/run/folder.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { tensor } from "../../src/torch/ops.ts";
 import { memory, scope } from "../../src/torch/scope.ts";
-import { saveState } from "../../src/train/checkpoint.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
-import { loadEncoder, runFiles, saveEncoder } from "../../src/train/run.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 import { smallRun } from "../small-run.ts";
@@ -169,9 +172,10 @@ test("supervised takes the labelled images, and no other task is given a label",
     await pretrain(
       { ...smallRun, images: partly, task, epochs: 0.5, out: join(folder, `partly-${task}`) },
       {
-        onStart({ notes, images: count }) {
-          told.push(...notes);
-          counts.push(count);
+        onEvent(event) {
+          if (event.type !== "start") return;
+          told.push(...event.notes);
+          counts.push(event.images);
         },
       },
     );
@@ -192,15 +196,18 @@ test("on noise, one evaluation in twenty at most says that something helped: 18 
   for (let seed = 0; seed < evaluations; seed++) {
     const measured = ["knn-20", "knn-200", "linear"].flatMap((protocol, i) =>
       ["run", "untrained", "pixels"].map((encoder, j): Measured => {
-        const correct = guesses(1000 * seed + 10 * i + j, 18, 0.5);
-        const value = (correct[0] as Uint8Array).reduce((sum, one) => sum + one, 0) / 18;
-        const shared = { encoder, protocol, layer: "l", labelsPerClass: "all" as const, metric: "accuracy" };
-        return { row: { ...shared, value, low: 0, high: 1, n: 18, draws: 1 }, correct, heldOut: 0 };
+        const scores = guesses(1000 * seed + 10 * i + j, 18, 0.5).map((draw) => Array.from(draw));
+        const value = mean(scores[0] as number[]);
+        const kind: Kind = encoder === "run" ? "pre-trained" : (encoder as Kind);
+        const shared = { id: encoder, encoder, kind, protocol, layer: "l", labelsPerClass: "all" as const };
+        const row = { ...shared, metric: accuracy, value, low: 0, high: 1, n: 18, draws: 1 };
+        return { row, protocol: linear as unknown as Protocol, scores, heldOut: 0 };
       }),
     );
     const features = async () => ({});
-    const subject = (name: string, kind: Subject["kind"], baselines: string[] = []): Subject => ({
-      name,
+    const subject = (name: string, kind: Kind, baselines: string[] = []): Representation => ({
+      id: name,
+      label: name,
       kind,
       imageSize: 32,
       baselines,
@@ -211,7 +218,7 @@ test("on noise, one evaluation in twenty at most says that something helped: 18 
       subject("untrained", "untrained"),
       subject("pixels", "pixels"),
     ];
-    const differences = compare(measured, subjects, { seed, chance: 0.5, seen: new Map() });
+    const differences = compare(measured, subjects, { seed, classes: 2, seen: new Map() });
     if (differences.some((one) => outcome(one) === "helped")) lucky++;
   }
   expect(lucky).toBeLessThanOrEqual(0.05 * evaluations);

@@ -4,12 +4,12 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { createEncoder, models } from "../../src/models/index.ts";
 import type { Encoder, Stem } from "../../src/models/model.ts";
+import { loadState } from "../../src/run/checkpoint.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { Linear } from "../../src/torch/nn/layers.ts";
 import { fromTypedArray } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
-import { loadState } from "../../src/train/checkpoint.ts";
 import { goldenParameter, goldenPictures, goldenValues } from "../fixtures/golden/formula.ts";
 import { expectNoLeak } from "../live.ts";
 import { difference, goldenJson, goldenTensors, type Stored } from "./store.ts";
@@ -63,7 +63,7 @@ function fill(state: ReadonlyMap<string, Tensor>): void {
 }
 
 function stages(encoder: Encoder, fc: Linear, images: Tensor): Record<string, Tensor> {
-  const maps = encoder.features(images);
+  const maps = encoder.encode(images).maps;
   const pooled = encoder.forward(images);
   return { ...maps, pooled, logits: fc.forward(pooled) };
 }

@@ -57,7 +57,7 @@ function pictures({ images: { name, shape } }: Case, dtype: DType = "f64"): Tens
 
 /** Every stage's map, and their average. */
 function stages(encoder: Encoder, images: Tensor): Record<string, Tensor> {
-  const maps = encoder.features(images);
+  const maps = encoder.encode(images).maps;
   return { ...maps, pooled: (Object.values(maps).at(-1) as Tensor).mean([2, 3]) };
 }
 

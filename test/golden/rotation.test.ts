@@ -1,14 +1,14 @@
 /** The first 20 steps of a rotation run against the same 20 steps in PyTorch: same weights, same batches. */
 import { expect, test } from "vitest";
 import { createEncoder } from "../../src/models/index.ts";
+import { prefixed } from "../../src/run/checkpoint.ts";
 import { rotation } from "../../src/tasks/rotation.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { fromTypedArray } from "../../src/torch/ops.ts";
 import { decayGroups } from "../../src/torch/optim/groups.ts";
 import { SGD } from "../../src/torch/optim/sgd.ts";
 import { scope } from "../../src/torch/scope.ts";
-import { prefixed } from "../../src/train/checkpoint.ts";
-import { fixedBatch } from "../batch.ts";
+import { contextOf, fixedBatch } from "../batch.ts";
 import { goldenParameter, goldenPictures } from "../fixtures/golden/formula.ts";
 import { expectNoLeak } from "../live.ts";
 import { goldenJson } from "./store.ts";
@@ -30,8 +30,8 @@ test("20 steps of rotation give PyTorch's losses to 1e-3, and its weights", () =
     after: Record<string, number[]>;
   }>("rotation-run");
   const encoder = createEncoder(golden);
-  const task = rotation.create(encoder, { angles: 4, first: 0 });
-  const state = new Map([...encoder.state(), ...prefixed(task.modules)]);
+  const task = rotation.create(contextOf(encoder, golden.size), { angles: 4, first: 0 });
+  const state = new Map([...encoder.state(), ...prefixed(task.trained)]);
   scope(() =>
     noGrad(() => {
       for (const [name, tensor] of state) {
@@ -39,7 +39,7 @@ test("20 steps of rotation give PyTorch's losses to 1e-3, and its weights", () =
       }
     }),
   );
-  const modules = [encoder, ...Object.values(task.modules)];
+  const modules = [encoder, ...Object.values(task.trained)];
   const groups = decayGroups(
     modules.flatMap((module) => module.namedParameters()),
     golden.weightDecay,
@@ -49,7 +49,7 @@ test("20 steps of rotation give PyTorch's losses to 1e-3, and its weights", () =
     const { loss, accuracy } = scope(() => {
       const shape = [golden.batch, 3, golden.size, golden.size];
       const images = fromTypedArray(goldenPictures(`batch${step}`, golden.batch, golden.size), shape);
-      const { loss, metrics } = task.step(images, fixedBatch(golden.batch));
+      const { loss, metrics } = task.step([images], fixedBatch(golden.batch));
       loss.backward();
       optimizer.step(golden.lr);
       optimizer.zeroGrad();

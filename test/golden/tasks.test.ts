@@ -1,24 +1,24 @@
 /** The losses of the pretext tasks on fixed tensors, and their gradients, against slow loops in Python. */
 import { describe, expect, test } from "vitest";
+import { colourPlane, frequencies, rebalance, softEncode } from "../../src/augment/colour-bins.ts";
 import { labToRgb, rgbToLab } from "../../src/augment/lab.ts";
-import { Encoder } from "../../src/models/model.ts";
-import { colourPlane, frequencies, rebalance, softEncode } from "../../src/tasks/colour-bins.ts";
-import { classReading, regressionReading } from "../../src/tasks/colour-readings.ts";
+import { cutPatches, normalisePatches } from "../../src/augment/patches.ts";
+import { distantPermutations } from "../../src/augment/permutations.ts";
+import { colourClasses, colourRegression } from "../../src/heads/colour-targets.ts";
+import { ConvEncoder, type Encoder, type Maps } from "../../src/models/model.ts";
+import { prefixed } from "../../src/run/checkpoint.ts";
 import { exemplar } from "../../src/tasks/exemplar.ts";
 import { inpainting } from "../../src/tasks/inpainting.ts";
 import { jigsaw } from "../../src/tasks/jigsaw.ts";
-import { cutPatches, normalisePatches } from "../../src/tasks/patches.ts";
-import { distantPermutations } from "../../src/tasks/permutations.ts";
 import { relativePatch } from "../../src/tasks/relative-patch.ts";
 import { supervised } from "../../src/tasks/supervised.ts";
-import type { TaskInstance } from "../../src/tasks/task.ts";
+import type { TaskContext, TaskInstance } from "../../src/tasks/task.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { Parameter } from "../../src/torch/nn/module.ts";
 import { cat, fromTypedArray, integers, zeros } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
-import { prefixed } from "../../src/train/checkpoint.ts";
-import { CLASSES, fixedBatch } from "../batch.ts";
+import { CLASSES, contextOf, fixedBatch, modulesOf } from "../batch.ts";
 import { goldenParameter, goldenPictures, goldenValues } from "../fixtures/golden/formula.ts";
 import { expectNoLeak } from "../live.ts";
 import { difference, goldenJson, goldenTensor, goldenTensors, pick } from "./store.ts";
@@ -45,7 +45,7 @@ function expectNumber(got: number | undefined, expected: number | undefined): vo
 }
 
 /** Gives the same feature map (N, C, h, w) whatever it sees, and collects its gradient. */
-class FixedEncoder extends Encoder {
+class FixedEncoder extends ConvEncoder {
   readonly map: Parameter;
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
@@ -58,7 +58,7 @@ class FixedEncoder extends Encoder {
     this.featureDims = { map: this.outDim };
   }
 
-  override features(): Record<string, Tensor> {
+  override maps(): Maps {
     return { map: this.map };
   }
 }
@@ -75,13 +75,13 @@ function expectGoldenStep(
   const map = fixed(`${name}.${shape[2] ? "maps" : "embedded"}`, shape);
   const encoder = new FixedEncoder(shape[2] ? map : map.reshape(...shape, 1, 1));
   const task = create(encoder);
-  const state = prefixed(task.modules);
+  const state = prefixed(modulesOf(task));
   noGrad(() => {
     for (const [key, tensor] of state) {
       if (tensor.dim) tensor.copy_(fromTypedArray(goldenParameter(key, tensor.shape), tensor.shape));
     }
   });
-  const { loss, metrics } = task.step(images, { ...fixedBatch(batch), ...(labels && { labels: integers(labels) }) });
+  const { loss, metrics } = task.step([images], { ...fixedBatch(batch), ...(labels && { labels: integers(labels) }) });
   loss.backward();
   expectNumber(loss.item(), expected);
   if (accuracy !== undefined) expectNumber(metrics["accuracy"]?.item(), accuracy);
@@ -90,10 +90,13 @@ function expectGoldenStep(
   const weights = [...stored.keys()].filter((key) => key.startsWith(prefix));
   expect(weights.length).toBeGreaterThan(0);
   for (const key of weights) expectStored(state.get(key.slice(prefix.length))?.grad ?? null, key);
-  for (const module of [encoder, ...Object.values(task.modules)]) module.dispose();
+  for (const module of [encoder, ...Object.values(modulesOf(task))]) module.dispose();
 }
 
-const about = (size: number, sample: Tensor) => ({ size, count: 9, classes: CLASSES, sample });
+const about = (encoder: Encoder, size: number, sample: Tensor, count = 9): TaskContext => ({
+  ...contextOf(encoder, size),
+  images: { size, count, classes: CLASSES, sample },
+});
 
 test("patches are cut and normalised, and let gradients through", () => {
   scope(() => {
@@ -112,7 +115,7 @@ describe("a step's loss and gradients", () => {
     scope(() => {
       const images = zeros([batch, 3, 32, 32]);
       const create = (encoder: Encoder) =>
-        relativePatch.create(encoder, relativePatch.options.parse({ hidden }), about(32, images));
+        relativePatch.create(about(encoder, 32, images), relativePatch.options.parse({ hidden }));
       expectGoldenStep("relative-patch", [batch * 9, width], create, images);
     });
   });
@@ -125,7 +128,7 @@ describe("a step's loss and gradients", () => {
     scope(() => {
       const images = zeros([batch, 3, 32, 32]);
       const options = jigsaw.options.parse({ hidden, embedding, permutations: permutations.length, orders: 4 });
-      const create = (encoder: Encoder) => jigsaw.create(encoder, options, about(32, images));
+      const create = (encoder: Encoder) => jigsaw.create(about(encoder, 32, images), options);
       expectGoldenStep("jigsaw", [batch * 9, width], create, images);
     });
   });
@@ -135,7 +138,7 @@ describe("a step's loss and gradients", () => {
     scope(() => {
       const images = pictures("exemplar", copies * batch, 16);
       const options = exemplar.options.parse({ loss: "triplet", copies, embedding, margin });
-      const create = (encoder: Encoder) => exemplar.create(encoder, options, about(16, images));
+      const create = (encoder: Encoder) => exemplar.create(about(encoder, 16, images), options);
       expectGoldenStep("exemplar-triplet", [copies * batch, width], create, images);
     });
   });
@@ -145,7 +148,7 @@ describe("a step's loss and gradients", () => {
     scope(() => {
       const images = pictures("exemplar", batch, 32);
       const options = exemplar.options.parse({ loss: "softmax", copies, hidden, classes });
-      const create = (encoder: Encoder) => exemplar.create(encoder, options, { ...about(16, images), count: classes });
+      const create = (encoder: Encoder) => exemplar.create(about(encoder, 16, images, classes), options);
       expectGoldenStep("exemplar-softmax", [copies * batch, width], create, images);
     });
   });
@@ -154,7 +157,7 @@ describe("a step's loss and gradients", () => {
     const { batch = 0, channels = 0, size = 0 } = golden["inpainting"] ?? {};
     scope(() => {
       const images = pictures("inpainting", batch, size);
-      const create = (encoder: Encoder) => inpainting.create(encoder, { region: "centre" }, about(size, images));
+      const create = (encoder: Encoder) => inpainting.create(about(encoder, size, images), { region: "centre" });
       expectGoldenStep("inpainting", [batch, channels, size / 4, size / 4], create, images);
     });
   });
@@ -164,7 +167,7 @@ describe("a step's loss and gradients", () => {
     const { labels } = golden["supervised"] as unknown as { labels: number[] };
     scope(() => {
       const images = zeros([batch, 3, 32, 32]);
-      const create = (encoder: Encoder) => supervised.create(encoder, { labelSmoothing }, about(32, images));
+      const create = (encoder: Encoder) => supervised.create(about(encoder, 32, images), { labelSmoothing });
       expectGoldenStep("supervised", [batch, width], create, images, labels);
     });
   });
@@ -194,7 +197,7 @@ describe("colorization", () => {
   test("as classes: loss, gradient, annealed mean, and the loss of the most frequent answers", () => {
     const { count = 0, bins = 0, loss, chance } = golden["colorization"] ?? {};
     scope(() => {
-      const read = classReading(kept("colorization.known"), {
+      const read = colourClasses(kept("colorization.known"), {
         grid: 10,
         neighbours: 5,
         lambda: 0.5,
@@ -209,7 +212,7 @@ describe("colorization", () => {
         noGrad(() => read.colours(logits)),
         "colorization.colours",
       );
-      expectNumber(read.chance, chance);
+      expectNumber(read.guess, chance);
       read.module?.dispose();
     });
   });
@@ -217,13 +220,13 @@ describe("colorization", () => {
   test("as two numbers: loss and gradient", () => {
     const { count = 0, regression, regressionChance } = golden["colorization"] ?? {};
     scope(() => {
-      const read = regressionReading(kept("colorization.known"));
+      const read = colourRegression(kept("colorization.known"));
       const guess = fixed("colorization.guess", [count, 2]).requiresGrad_();
       const got = read.loss(guess, kept("colorization.truth")).mean();
       got.backward();
       expectNumber(got.item(), regression);
       expectStored(guess.grad, "colorization.gradient.regression");
-      expectNumber(read.chance, regressionChance);
+      expectNumber(read.guess, regressionChance);
     });
   });
 });

@@ -65,7 +65,7 @@ describe.each(rows)("%s, stem %s", (model, stem) => {
 test("a transformer takes images of whole patches only, oblong ones too, and says what would do", () => {
   const encoder = createEncoder({ model: "vit-tiny-8", width: 0.1 });
   scope(() => {
-    const maps = encoder.features(randn([2, 3, 16, 24]));
+    const maps = encoder.encode(randn([2, 3, 16, 24])).maps;
     expect(maps["block1"]?.shape).toEqual([2, 19, 2, 3]);
     expect(() => encoder.forward(randn([1, 3, 44, 44]))).toThrow(/44×44.*whole patches of 8.*40 or 48/);
   });

@@ -33,7 +33,7 @@ function gradients(encoder: RevNet, images: Tensor, precision: "f32" | "bf16" = 
   manualSeed(2);
   const x = images.detach().requiresGrad_();
   autocast("cpu", precision, () => {
-    const maps = Array.from({ length: passes }, (_, i) => Object.values(encoder.features(i ? x.flip(3) : x))).flat();
+    const maps = Array.from({ length: passes }, (_, i) => Object.values(encoder.encode(i ? x.flip(3) : x).maps)).flat();
     return maps
       .map((map) =>
         map
@@ -90,7 +90,7 @@ describe("recomputed activations", () => {
       const images = randn([4, 3, SIZE, SIZE]);
       const stored = storeActivations(() => gradients(encoder, images, "bf16"));
       expect(distance(gradients(encoder, images, "bf16"), stored)).toBeLessThan(1e-4);
-      const maps = autocast("cpu", "bf16", () => encoder.features(images));
+      const maps = autocast("cpu", "bf16", () => encoder.encode(images).maps);
       expect([maps["layer1"]?.dtype, maps["layer3"]?.dtype]).toEqual(["f32", "f32"]);
     });
     encoder.dispose();
@@ -111,7 +111,7 @@ describe("recomputed activations", () => {
     scope(() => void gradients(encoder, randn([2, 3, SIZE, SIZE])));
     const before = memory().tensors;
     scope(() => {
-      const maps = encoder.features(randn([2, 3, SIZE, SIZE]));
+      const maps = encoder.encode(randn([2, 3, SIZE, SIZE])).maps;
       const copies = Object.values(maps).map((map) => map.detach().clone());
       expect(tape).toHaveLength(6); // the first convolution, four stages, and the last norm
       maps["layer4"]?.sum().backward();
@@ -135,7 +135,7 @@ describe("recomputed activations", () => {
   test("leave d(logit)/d(feature map) to grad, for heat maps", () => {
     const encoder = build("revnet26").eval();
     scope(() => {
-      const { layer3, layer4 } = encoder.features(randn([1, 3, SIZE, SIZE])) as Record<string, Tensor>;
+      const { layer3, layer4 } = encoder.encode(randn([1, 3, SIZE, SIZE])).maps as Record<string, Tensor>;
       const logit = (layer4 as Tensor).select(1, 0).mean();
       expect(grad([logit], [layer4 as Tensor], { keepGraph: true })[0]?.shape).toEqual(layer4?.shape);
       expect(() => grad([logit], [layer3 as Tensor])).toThrow(/cannot go through a segment/);

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { accuracy } from "../../src/metric.ts";
 import { type Report, reportHtml, writeReport } from "../../src/report/html.ts";
 import { curveChart, ticks } from "../../src/report/svg.ts";
 import { verdict } from "../../src/report/verdict.ts";
@@ -69,7 +70,7 @@ it("closes what it opens, and lets no name break out of the text", () => {
     verdict: evil,
     facts: [[evil, evil]],
     curves: [{ name: evil, unit: evil, points: [], chance: Number.NaN }],
-    rows: [row(evil, evil, 0.5, { protocol: evil, metric: evil })],
+    rows: [row(evil, evil, 0.5, { protocol: evil, metric: { ...accuracy, name: evil } })],
     differences: [difference({ encoder: evil, baseline: evil, layer: evil, baselineLayer: evil, protocol: evil })],
   });
   expect(html).not.toContain('alert("');

@@ -1,9 +1,12 @@
 /** A small evaluation: two encoders of two layers and the pixels, with 5 labels a class and all. */
+import type { Kind } from "../../src/evaluate/representations.ts";
 import type { Difference, ResultRow } from "../../src/evaluate/result.ts";
+import { accuracy } from "../../src/metric.ts";
 
 export function row(encoder: string, layer: string, value: number, changes: Partial<ResultRow> = {}): ResultRow {
-  const shared = { protocol: "linear", labelsPerClass: 5, metric: "accuracy", n: 700, draws: 5 };
-  return { ...shared, encoder, layer, value, low: value - 0.03, high: value + 0.03, ...changes };
+  const shared = { protocol: "linear", labelsPerClass: 5, metric: accuracy, n: 700, draws: 5 };
+  const kind: Kind = encoder === "demo" ? "pre-trained" : encoder === "pixels" ? "pixels" : "untrained";
+  return { ...shared, id: encoder, kind, encoder, layer, value, low: value - 0.03, high: value + 0.03, ...changes };
 }
 
 /** layer2 tested best, but layer1 was chosen on held-out labels. */
@@ -21,12 +24,14 @@ export function difference(changes: Partial<Difference> = {}): Difference {
   return {
     encoder: "demo",
     baseline: "demo, untrained",
+    id: "demo",
+    baselineId: "demo, untrained",
     baselineKind: "untrained",
     protocol: "linear",
     layer: "layer1",
     baselineLayer: "layer1",
     labelsPerClass: 5,
-    metric: "accuracy",
+    metric: accuracy,
     value: 0.4,
     baselineValue: 0.25,
     difference: 0.15,

@@ -1,11 +1,18 @@
 import { describe, expect, test } from "vitest";
+import {
+  annealedMean,
+  binLoss,
+  colourPlane,
+  frequencies,
+  rebalance,
+  softEncode,
+} from "../../src/augment/colour-bins.ts";
+import { gamutBins } from "../../src/augment/gamut.ts";
 import { rgbToLab } from "../../src/augment/lab.ts";
 import { lightness } from "../../src/augment/lightness.ts";
 import { fromUnit, toUnit } from "../../src/augment/normalise.ts";
 import { createEncoder } from "../../src/models/index.ts";
 import { colorization } from "../../src/tasks/colorization.ts";
-import { annealedMean, binLoss, colourPlane, frequencies, rebalance, softEncode } from "../../src/tasks/colour-bins.ts";
-import { gamutBins } from "../../src/tasks/gamut.ts";
 import type { TaskInstance } from "../../src/tasks/task.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { cat, rand, randn, resize, tensor } from "../../src/torch/ops.ts";
@@ -14,7 +21,16 @@ import { SGD } from "../../src/torch/optim/sgd.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
-import { createWith, fixedBatch, noiseImages, RecordingEncoder, shownBy } from "../batch.ts";
+import {
+  contextOf,
+  createWith,
+  disposeOf,
+  fixedBatch,
+  modulesOf,
+  noiseImages,
+  RecordingEncoder,
+  shownBy,
+} from "../batch.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -153,12 +169,12 @@ describe("what the encoder sees", () => {
       expect(apart()).toBeLessThan(1e-6);
       expect(from(means)).toBeLessThan(1e-3);
       expect(from(grey)).toBeLessThan(0.6 * untouched.grey); // lightness is not the mean of the channels
-      const modules = [encoder, ...Object.values(task.modules)];
+      const modules = [encoder, ...Object.values(task.trained)];
       const parameters = modules.flatMap((module) => module.namedParameters());
       const optimizer = new SGD(decayGroups(parameters, 1e-4), { momentum: 0.9, nesterov: false });
       const before = kernels.clone();
       for (let step = 0; step < 5; step++) {
-        scope(() => task.step(images, fixedBatch(8, step)).loss.backward());
+        scope(() => task.step([images], fixedBatch(8, step)).loss.backward());
         optimizer.step(0.05);
         optimizer.zeroGrad();
       }
@@ -166,7 +182,7 @@ describe("what the encoder sees", () => {
       expect(apart()).toBeLessThan(0.02);
       expect(from(means)).toBeLessThan(0.1 * untouched.means);
       optimizer.dispose();
-      for (const module of Object.values(task.modules)) module.dispose();
+      disposeOf(task);
     });
     encoder.dispose();
   });
@@ -191,7 +207,7 @@ describe("what the encoder sees", () => {
         expect(apart.map((most) => most > 0.05)).toEqual(Array.from({ length: 8 }, (_, i) => i >= 8 - kept));
         const caveat = colorization.caveat?.(colorization.options.parse({ keepColour }));
         expect(caveat).toEqual(warns ? expect.stringMatching(/hardly sees colour.*keepColour=/) : undefined);
-        for (const module of Object.values(task.modules)) module.dispose();
+        disposeOf(task);
       });
       encoder.dispose();
     },
@@ -206,15 +222,14 @@ describe("a step", () => {
   function withBias(options: object, bias: (outputs: number) => Tensor) {
     const images = noiseImages(SIZE);
     const chosen = colorization.options.parse(options);
-    const task: TaskInstance = colorization.create(new RecordingEncoder(), chosen, images);
-    const [weight, free] = task.modules["head"]?.parameters().slice(-2) ?? [];
+    const context = { ...contextOf(new RecordingEncoder(), SIZE), images };
+    const task: TaskInstance = colorization.create(context, chosen);
+    const [weight, free] = task.trained["head"]?.parameters().slice(-2) ?? [];
     noGrad(() => {
       weight?.zero_();
       free?.copy_(bias(free.numel));
     });
-    const dispose = () => {
-      for (const module of Object.values(task.modules)) module.dispose();
-    };
+    const dispose = () => disposeOf(task);
     return { task, sample: images.sample, dispose };
   }
 
@@ -228,11 +243,11 @@ describe("a step", () => {
     scope(() => {
       const { task, dispose } = withBias({ loss: "regression" }, () => tensor([0.5, -1]));
       const images = noiseImages(SIZE).sample;
-      const { loss, metrics } = task.step(images, fixedBatch(16));
+      const { loss, metrics } = task.step([images], fixedBatch(16));
       const wrong = coloursOf(images).sub(tensor([10, -20]));
       expect(loss.item()).toBeCloseTo(wrong.div(20).pow(2).sum(1).mean().item(), 3);
       expect(metrics["error"]?.item()).toBeCloseTo(wrong.pow(2).sum(1).sqrt().mean().item(), 2);
-      expect(Object.keys(task.modules)).toEqual(["head"]);
+      expect(Object.keys(modulesOf(task))).toEqual(["head"]);
       dispose();
     });
   });
@@ -247,7 +262,7 @@ describe("a step", () => {
           logits = randn([outputs]);
           return logits;
         });
-        const got = task.step(images, fixedBatch(16)).loss.item();
+        const got = task.step([images], fixedBatch(16)).loss.item();
         const plane = colourPlane(10, neighbours);
         const known = softEncode(coloursOf(sample), plane);
         const weights = rebalance(frequencies(known, plane.centres.size(0)), plane.centres, 0.5);
@@ -286,10 +301,10 @@ describe("a step", () => {
         manualSeed(3);
         const encoder = new RecordingEncoder();
         const task = createWith(colorization, { loss, leastColour, grid: 20 }, encoder, SIZE);
-        const head = task.modules["head"]?.eval(); // batch norm would let images change each other
-        task.step(images, fixedBatch(images.size(0))).loss.backward();
+        const head = task.trained["head"]?.eval(); // batch norm would let images change each other
+        task.step([images], fixedBatch(images.size(0))).loss.backward();
         const gradients = (head?.parameters() ?? []).map(({ grad }) => (grad as Tensor).flatten().clone());
-        for (const module of Object.values(task.modules)) module.dispose();
+        disposeOf(task);
         return cat(gradients);
       };
       const apart = (a: Tensor, b: Tensor) => a.sub(b).pow(2).sum().sqrt().item();
@@ -309,7 +324,8 @@ test("grey images are refused before training", () => {
   scope(() => {
     const images = noiseImages(32);
     const grey = { ...images, sample: lightness(images.sample) };
-    expect(() => colorization.create(encoder, colorization.options.parse({}), grey)).toThrow(/These images are grey/);
+    const context = { ...contextOf(encoder, 32), images: grey };
+    expect(() => colorization.create(context, colorization.options.parse({}))).toThrow(/These images are grey/);
   });
   encoder.dispose();
 });

@@ -3,14 +3,14 @@ import { describe, expect, test } from "vitest";
 import { randomPatches } from "../../src/augment/geometry.ts";
 import { toUnit } from "../../src/augment/normalise.ts";
 import { seedPlaces } from "../../src/augment/seeds.ts";
+import { semiHardTriplets, squaredDistances } from "../../src/heads/triplets.ts";
 import { createEncoder } from "../../src/models/index.ts";
 import { randomAt } from "../../src/random.ts";
 import { exemplar } from "../../src/tasks/exemplar.ts";
-import { semiHardTriplets, squaredDistances } from "../../src/tasks/triplets.ts";
 import { arange, cat, randn, zeros } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
-import { fixedBatch, noiseImages, shownBy } from "../batch.ts";
+import { contextOf, disposeOf, fixedBatch, noiseImages, shownBy } from "../batch.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -156,13 +156,16 @@ test("triplets: with grey=1 nothing that is shown has a colour, though colours w
 test("what cannot be told apart is refused", () => {
   const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
   const create = (options: object, count: number) =>
-    scope(() => exemplar.create(encoder, exemplar.options.parse(options), noiseImages(32, count)));
+    scope(() => {
+      const context = { ...contextOf(encoder, 32), images: noiseImages(32, count) };
+      return exemplar.create(context, exemplar.options.parse(options));
+    });
   expect(() => create({}, 1)).toThrow(/1 is too few/);
   const task = create({ copies: 2 }, 4);
-  scope(() => expect(() => task.step(randn([2, 3, 32, 32]), fixedBatch(1))).toThrow(/two images in a batch/));
-  for (const module of Object.values(task.modules)) module.dispose();
+  scope(() => expect(() => task.step([randn([2, 3, 32, 32])], fixedBatch(1))).toThrow(/two images in a batch/));
+  disposeOf(task);
   const softmax = create({ loss: "softmax", classes: 3 }, 64);
-  expect(softmax).toMatchObject({ limit: 3, views: 0, chance: { value: 1 / 3 } });
-  for (const module of Object.values(softmax.modules)) module.dispose();
+  expect(softmax).toMatchObject({ instances: 3, views: "whole", guess: { value: 1 / 3 } });
+  disposeOf(softmax);
   encoder.dispose();
 });

@@ -5,7 +5,7 @@ import { noGrad } from "../../src/torch/autograd.ts";
 import { cat, rand, randn, zeros } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
-import { createWith, fixedBatch, RecordingEncoder, shownBy } from "../batch.ts";
+import { createWith, disposeOf, fixedBatch, RecordingEncoder, shownBy } from "../batch.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -47,11 +47,11 @@ describe.each(["centre", "blocks"])("%s", (region) => {
       const encoder = new RecordingEncoder();
       const task = createWith(inpainting, { region }, encoder, SIZE);
       const images = randn([3, 3, SIZE, SIZE]).requiresGrad_();
-      task.step(images, fixedBatch(3)).loss.backward(); // no gradient passes through what is seen
+      task.step([images], fixedBatch(3)).loss.backward(); // no gradient passes through what is seen
       const holes = blank(encoder.shown as Tensor).expand(3, 3, SIZE, SIZE);
       const counts = images.grad?.eq(0).to("f32").neg().add(1);
       expect(counts?.contiguous().toArray()).toEqual(holes.contiguous().toArray());
-      for (const module of Object.values(task.modules)) module.dispose();
+      disposeOf(task);
     });
   });
 
@@ -60,14 +60,14 @@ describe.each(["centre", "blocks"])("%s", (region) => {
       const encoder = new RecordingEncoder();
       const task = createWith(inpainting, { region }, encoder, SIZE);
       noGrad(() => {
-        for (const parameter of task.modules["decoder"]?.parameters() ?? []) parameter.copy_(zeros(parameter.shape));
+        for (const parameter of task.trained["decoder"]?.parameters() ?? []) parameter.copy_(zeros(parameter.shape));
       });
       const images = randn([3, 3, SIZE, SIZE]);
-      const loss = task.step(images, fixedBatch(3)).loss.item();
+      const loss = task.step([images], fixedBatch(3)).loss.item();
       const holes = blank(encoder.shown as Tensor);
       const squares = images.pow(2).mul(holes).sum().item();
       expect(loss).toBeCloseTo(squares / holes.sum().mul(3).item(), 4);
-      for (const module of Object.values(task.modules)) module.dispose();
+      disposeOf(task);
     });
   });
 });

@@ -31,13 +31,13 @@ test.each([
     const task = createWith(rotation, options, new RecordingEncoder(), 8);
     const brightest = turns.map((turn) => [0, 2, 3, 1][turn / 90]);
     const weights = brightest.map((quarter) => Array.from({ length: 12 }, (_, i) => (i === quarter ? 10 : 0)));
-    noGrad(() => task.modules["fc"]?.parameters()[0]?.copy_(tensor(weights)));
-    const { loss, metrics } = task.step(images, fixedBatch(3));
+    noGrad(() => task.trained["fc"]?.parameters()[0]?.copy_(tensor(weights)));
+    const { loss, metrics } = task.step([images], fixedBatch(3));
     expect(metrics["accuracy"]?.item()).toBe(1);
     expect(loss.item()).toBeLessThan(1e-3);
-    const answers = task.preview(images, fixedBatch(3)).map(({ answer, guess }) => [answer, guess]);
+    const answers = task.preview([images], fixedBatch(3)).map(({ answer, guess }) => [answer, guess]);
     expect(answers).toEqual([0, 1, 2].map((i) => Array(2).fill(`${turns[i % turns.length]}°`)));
-    task.modules["fc"]?.dispose();
+    task.trained["fc"]?.dispose();
   });
 });
 

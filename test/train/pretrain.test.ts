@@ -3,13 +3,13 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { InterruptedError, SelfsightError, UsageError } from "../../src/errors.ts";
+import type { RunEvent } from "../../src/run/events.ts";
+import { loadEncoder, readConfig, resumedOptions, runFiles } from "../../src/run/folder.ts";
+import { readMetrics } from "../../src/run/log.ts";
+import type { PretrainOptions } from "../../src/run/options.ts";
 import { openSafetensors } from "../../src/torch/safetensors.ts";
 import { memory } from "../../src/torch/scope.ts";
-import { readMetrics } from "../../src/train/log.ts";
-import type { StepRecord } from "../../src/train/loop.ts";
-import type { PretrainOptions } from "../../src/train/options.ts";
-import { type PretrainHooks, pretrain, settle } from "../../src/train/pretrain.ts";
-import { loadEncoder, readConfig, resumedOptions, runFiles } from "../../src/train/run.ts";
+import { pretrain, settle } from "../../src/train/pretrain.ts";
 import { selfsight } from "../cli/run.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
@@ -38,11 +38,14 @@ describe("a run", () => {
   test("leaves its configuration, measures, checkpoint, samples and encoder, and no tensors", async () => {
     const before = memory().tensors;
     const seen: number[] = [];
-    const result = await pretrain({ ...small, out }, { onStep: ({ step }) => seen.push(step) });
+    const result = await pretrain(
+      { ...small, out },
+      { onEvent: (event) => event.type === "step" && seen.push(event.record.step) },
+    );
     expect(memory().tensors).toBe(before);
     expect(result.steps).toBe(20);
     expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
-    for (const file of Object.values(runFiles(out)).filter((path) => !path.endsWith("skipped.json")))
+    for (const file of Object.values(runFiles(out)).filter((path) => !/skipped\.json|evals$/.test(path)))
       expect(existsSync(file), file).toBe(true);
     const records = readMetrics(join(out, "metrics.jsonl"));
     expect(records).toHaveLength(20);
@@ -88,9 +91,9 @@ describe("a run", () => {
 
   test("interrupted at the last step is finished all the same", async () => {
     const controller = new AbortController();
-    const onStep = ({ progress }: StepRecord) => progress === 1 && controller.abort();
+    const onEvent = (event: RunEvent) => event.type === "step" && event.record.progress === 1 && controller.abort();
     const last = join(folder, "last-step");
-    await pretrain({ ...small, out: last }, { signal: controller.signal, onStep } as PretrainHooks);
+    await pretrain({ ...small, out: last }, { signal: controller.signal, onEvent });
     expect(weights(last)).toEqual(weights(out));
   });
 
@@ -102,9 +105,9 @@ describe("a run", () => {
     const controller = new AbortController();
     const stop = {
       signal: controller.signal,
-      onStep: ({ step }: { step: number }) => step === at && controller.abort(),
+      onEvent: (event: RunEvent) => event.type === "step" && event.record.step === at && controller.abort(),
     };
-    await expect(pretrain({ ...small, out: cut }, stop as never)).rejects.toThrow(InterruptedError);
+    await expect(pretrain({ ...small, out: cut }, stop)).rejects.toThrow(InterruptedError);
     expect(JSON.parse(readFileSync(runFiles(cut).status, "utf8"))).toMatchObject({ state: "interrupted", step: at });
     await pretrain({ ...small, out: cut, resume: true });
     expect(weights(cut)).toEqual(weights(out));
@@ -298,7 +301,7 @@ describe("to resume", () => {
 async function stoppedAtOnce(name: string, options: Partial<PretrainOptions> = {}): Promise<string> {
   const out = join(folder, name);
   const controller = new AbortController();
-  const hooks = { signal: controller.signal, onStart: () => controller.abort() };
+  const hooks = { signal: controller.signal, onEvent: ({ type }: RunEvent) => type === "start" && controller.abort() };
   await expect(pretrain({ ...small, ...options, out }, hooks)).rejects.toThrow(InterruptedError);
   return out;
 }

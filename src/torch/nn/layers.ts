@@ -53,7 +53,7 @@ export class Conv2d extends Module {
 }
 
 /** Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167. In training by the batch's statistics, else by the running ones. */
-export class BatchNorm2d extends Module {
+abstract class BatchNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
   readonly running_mean: Buffer;
@@ -88,6 +88,12 @@ export class BatchNorm2d extends Module {
     return { kept: numel };
   }
 }
+
+/** Of vectors (N, C). */
+export class BatchNorm1d extends BatchNorm {}
+
+/** Of maps (N, C, H, W). */
+export class BatchNorm2d extends BatchNorm {}
 
 /** x (..., inputs) to (..., outputs). Weights and biases uniform in ±1/√inputs, as PyTorch's. */
 export class Linear extends Module {

@@ -44,7 +44,10 @@ export abstract class Module {
   /** Batch norm and dropout behave differently in training. See {@link train}. */
   training = true;
 
-  abstract forward(x: Tensor): Tensor;
+  /** What the module makes of its input. One that only holds state has none. */
+  forward(_x: Tensor): Tensor {
+    throw new Error(`${this.constructor.name} has no forward`);
+  }
 
   /** What giving y for x costs here, apart from the modules below. Nothing unless declared. */
   cost(_x: Tensor, _y: Tensor): Cost {

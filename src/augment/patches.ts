@@ -1,0 +1,110 @@
+/** Cutting patches out of images, pixel by pixel: nothing is resampled. */
+import { UsageError } from "../errors.ts";
+import { type RandomGenerator, whole } from "../random.ts";
+import { fromTypedArray } from "../torch/ops.ts";
+import { call, type Tensor } from "../torch/tensor.ts";
+
+/**
+ * Square patches at given places.
+ * @param images (B, C, H, W)
+ * @param places (B · P): for each image the top left corners [y, x] of its P patches, image by image
+ * @returns (B · P, C, side, side), channels-last
+ */
+export function cutPatches(images: Tensor, places: readonly (readonly [y: number, x: number])[], side: number): Tensor {
+  const [count, perImage] = [places.length, places.length / images.size(0)];
+  const image = BigInt64Array.from(places, (_, i) => BigInt(Math.floor(i / perImage)));
+  const rows = new BigInt64Array(count * side);
+  const columns = new BigInt64Array(count * side);
+  for (const [i, [y, x]] of places.entries()) {
+    for (let k = 0; k < side; k++) {
+      rows[i * side + k] = BigInt(y + k);
+      columns[i * side + k] = BigInt(x + k);
+    }
+  }
+  const index = (values: BigInt64Array, shape: number[]) => fromTypedArray(values, shape).to(images.device);
+  const [b, y, x] = [index(image, [count, 1, 1]), index(rows, [count, side, 1]), index(columns, [count, 1, side])];
+  // (B, H, W, C)[b, y, x] is (B·P, side, side, C): whole pixels are copied.
+  return (call("aten::index.Tensor", images.permute(0, 2, 3, 1), [b, y, x]) as Tensor).permute(0, 3, 1, 2);
+}
+
+/** Each channel of each patch (N, C, H, W) to mean 0 and deviation 1, so that its brightness and tint tell nothing. */
+export function normalisePatches(patches: Tensor): Tensor {
+  const centred = patches.sub(patches.mean([2, 3], true));
+  return centred.div(centred.std([2, 3], { keepDim: true, correction: 0 }).clamp(1e-2));
+}
+
+/** What an encoder asks of the patches it takes: their least side, and what the side is a multiple of, in pixels. */
+interface PatchLimits {
+  readonly minImageSize: number;
+  readonly patchSize: number;
+}
+
+/** The largest side up to `side` that consists of whole steps of the encoder's: patches of its own, if it is a transformer. */
+export function wholeSteps(side: number, { patchSize }: PatchLimits): number {
+  return side < patchSize ? side : side - (side % patchSize);
+}
+
+/**
+ * @param given whether the user named the side
+ * @throws UsageError when the encoder cannot take patches of that side
+ */
+export function requirePatchSide(side: number, encoder: PatchLimits, imageSize: number, given: boolean): void {
+  const fitting = wholeSteps(side, encoder);
+  if (side >= encoder.minImageSize && side === fitting) return;
+  if (side >= encoder.minImageSize) {
+    throw new UsageError(
+      `This encoder needs patches whose side is a multiple of ${encoder.patchSize} pixels, ${fitting} for one; they have ${side}.`,
+    );
+  }
+  const images = Math.ceil((encoder.minImageSize * imageSize) / Math.max(1, side));
+  const remedy = given ? "Ask for larger ones" : `Use --image-size ${images} or more`;
+  throw new UsageError(
+    `Images of ${imageSize} pixels are cut into patches of ${side}, and this encoder needs ${encoder.minImageSize}. ` +
+      `${remedy}, or take an encoder that keeps small images large (--stem patch, or cifar).`,
+  );
+}
+
+/** 3×3 patches with gaps between them, in pixels. */
+export interface PatchGrid {
+  side: number;
+  gap: number;
+  /** Each patch moves by up to so many pixels each way. */
+  jitter: number;
+}
+
+/** Of Doersch's patches, gaps and jitter, and what they need: 3 · 96 + 2 · 48 + 2 · 7. */
+const PAPER = { side: 96, gap: 48, jitter: 7, extent: 398 };
+
+/** Side of Doersch's patches in an image of `size`; up to a quarter of it, in whole steps, where the encoder needs that. */
+export function patchSide(size: number, encoder: PatchLimits): number {
+  const side = Math.floor((PAPER.side / PAPER.extent) * size);
+  const fits = side >= encoder.minImageSize && side % encoder.patchSize === 0;
+  return fits ? side : wholeSteps(Math.floor(size / 4), encoder);
+}
+
+/** Doersch's proportions, where nothing else is asked for. @throws UsageError when it does not fit into images of `size` */
+export function patchGrid(size: number, side: number, gap?: number, jitter?: number): PatchGrid {
+  const moves = jitter ?? Math.round((PAPER.jitter / PAPER.side) * side);
+  const room = Math.max(0, Math.floor((size - 3 * side - 2 * moves) / 2));
+  const apart = Math.floor((PAPER.gap / PAPER.side) * side);
+  const grid = { side, gap: gap ?? Math.min(apart, room), jitter: moves };
+  if (gridExtent(grid) <= size) return grid;
+  throw new UsageError(
+    `3 patches of ${side} pixels, 2 gaps of ${grid.gap} and a jitter of ${moves} need ${gridExtent(grid)} pixels; ` +
+      `the images have ${size}. Lower patch, gap or jitter, or raise --image-size.`,
+  );
+}
+
+const gridExtent = ({ side, gap, jitter }: PatchGrid) => 3 * side + 2 * gap + 2 * jitter;
+
+/** Top left corners [y, x] of the 9 patches, row by row: the grid anywhere in the image, each patch jittered. */
+export function gridPlaces(grid: PatchGrid, size: number, random: RandomGenerator): [y: number, x: number][] {
+  const { side, gap, jitter } = grid;
+  const spare = size - gridExtent(grid);
+  const [top, left] = [whole(random, 0, spare), whole(random, 0, spare)];
+  const step = side + gap;
+  return Array.from({ length: 9 }, (_, i) => [
+    top + jitter + Math.floor(i / 3) * step + whole(random, -jitter, jitter),
+    left + jitter + (i % 3) * step + whole(random, -jitter, jitter),
+  ]);
+}

@@ -1,0 +1,62 @@
+/** One protocol on one representation: fitted on each draw of training labels, and scored on every test image. */
+import type { z } from "zod";
+import { InterruptedError } from "../errors.ts";
+import type { Inputs, Protocol, Training } from "./protocol.ts";
+import { mean } from "./protocol.ts";
+
+/** A variant of a protocol, ready to be used: `knn-20`. */
+export interface Variant<Options = unknown, Score = unknown> {
+  readonly name: string;
+  readonly protocol: Protocol<z.ZodObject, unknown, unknown, Score>;
+  readonly options: Options;
+}
+
+/** Images, and what is true of each. */
+export type Known<Truth = unknown> = Inputs & { readonly truths: ArrayLike<Truth> };
+
+export interface MeasureInput extends Pick<Training<unknown>, "classes" | "seed" | "encoder"> {
+  train: Known;
+  test: Known;
+  /** Rows of `train` whose truths may be used: one list a draw. */
+  draws: readonly (readonly number[])[];
+  signal?: AbortSignal | undefined;
+}
+
+export interface Measurement<Score = unknown> {
+  /** Draws × test images. */
+  scores: Score[][];
+  /** The metric on held-out training images, averaged over the draws: what the best layer is chosen by. */
+  heldOut: number;
+}
+
+/** The variants of a protocol, in order. @param options checked by the protocol's schema */
+export function variantsOf(name: string, protocol: Protocol, options: Record<string, unknown>): Variant[] {
+  const variants = protocol.variants?.(options) ?? { [name]: options };
+  return Object.entries(variants).map(([own, chosen]) => ({ name: own, protocol, options: chosen }));
+}
+
+/**
+ * Fits on each draw and predicts every test image. Test truths are looked at only to score predictions, after everything is chosen.
+ * @throws InterruptedError when the signal aborts
+ */
+export async function measure<Score>(
+  { protocol, options }: Variant<unknown, Score>,
+  { train, test, classes, draws, seed, encoder, signal }: MeasureInput,
+): Promise<Measurement<Score>> {
+  const { truths, ...unseen } = test;
+  const scores: Score[][] = [];
+  const heldOut: number[] = [];
+  for (const [draw, rows] of draws.entries()) {
+    if (signal?.aborted) throw new InterruptedError("Interrupted while measuring; nothing was written.");
+    const on: Training<unknown> = { ...train, rows, classes, seed: seed + draw, ...(encoder && { encoder }) };
+    const fitted = await protocol.fit(on, options as Record<string, unknown>);
+    try {
+      const predictions = await fitted.predict(unseen);
+      scores.push(predictions.map((prediction, i) => protocol.score(prediction, truths[i])));
+      heldOut.push(fitted.heldOut);
+    } finally {
+      fitted.dispose();
+    }
+  }
+  return { scores, heldOut: mean(heldOut) };
+}

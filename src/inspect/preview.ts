@@ -1,0 +1,182 @@
+/** `preview`: what a task shows the network, before an hour is spent on it; and whether it leaks its answer. */
+import { existsSync, readFileSync } from "node:fs";
+import { z } from "zod";
+import { withCleanup } from "../cleanup.ts";
+import { type ImageSet, spreadOver, subset } from "../data/images.ts";
+import { openImages } from "../data/open.ts";
+import { decodeSizeFor, openPixels, type PixelStore } from "../data/pixels.ts";
+import { imagesToLearnFrom } from "../data/splits.ts";
+import { SelfsightError, UsageError } from "../errors.ts";
+import { replaceFile } from "../files.ts";
+import { parseOptions } from "../options.ts";
+import { loadState, prefixed } from "../run/checkpoint.ts";
+import { counting, type Hooks } from "../run/events.ts";
+import { readConfig, runFiles } from "../run/folder.ts";
+import { pretrainOptions, type TrainingConfig } from "../run/options.ts";
+import { resolveConfig } from "../run/resolve.ts";
+import { taskEntry } from "../tasks/index.ts";
+import { chooseCompute } from "../torch/compute.ts";
+import { type TrainingImages, trainingImages } from "../train/batches.ts";
+import { decodeImages, firstEncoder, prepareTraining, usesLabels } from "../train/prepare.ts";
+import { sampleSheet } from "../train/samples.ts";
+import { type AuditRow, audit } from "./audit.ts";
+
+const shared = pretrainOptions.pick({
+  images: true,
+  split: true,
+  task: true,
+  taskOptions: true,
+  model: true,
+  width: true,
+  stem: true,
+  imageSize: true,
+  crop: true,
+  minArea: true,
+  flip: true,
+  seed: true,
+  device: true,
+  precision: true,
+  threads: true,
+});
+
+export const previewOptions = z.strictObject({
+  ...shared.shape,
+  run: z
+    .string()
+    .optional()
+    .describe(
+      "run folder: its task, model and settings, and its guesses; only device, precision and threads may differ",
+    ),
+  out: z.string().default("preview.png").describe("the picture; an older one is replaced"),
+  count: z.int().min(1).max(256).default(16).describe("images to show"),
+  audit: z
+    .boolean()
+    .default(false)
+    .describe("train probes that see next to nothing: can the task be done by a shortcut?"),
+  minutes: z.number().positive().default(1).describe("of training for each of the audit's three probes"),
+});
+export type PreviewOptions = z.input<typeof previewOptions>;
+
+export interface PreviewResult {
+  /** The picture. */
+  file: string;
+  /** Empty unless asked for. */
+  audit: AuditRow[];
+}
+
+/** Images to choose from: enough for what a task estimates from them, and for a probe to learn. */
+const [FOR_SHEET, FOR_AUDIT] = [256, 5000];
+
+/**
+ * Writes a sheet of what the network sees, with the right answers and its guesses: those of a run, or of a network untrained.
+ * @throws UsageError as `pretrain`, and for settings that are not those of the run
+ */
+export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<PreviewResult> {
+  return withCleanup(async (cleanup) => {
+    const { run: folder, out, count, audit: audited, minutes, ...given } = parseOptions(previewOptions, options);
+    const config = folder === undefined ? settings(given) : settingsOf(folder, options);
+    const compute = await chooseCompute(config);
+    const encoder = firstEncoder(config);
+    cleanup.push(() => encoder.dispose());
+    const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+    const { set } = await imagesToLearnFrom(
+      collection,
+      { split: config.split, labelled: usesLabels(config.task) },
+      { onRead: counting(hooks, "read"), signal: hooks.signal },
+    );
+    const images =
+      folder === undefined
+        ? await decodeImages(spreadOver(set, Math.max(FOR_SHEET, count)), config, hooks)
+        : await imagesOf(folder, set, config, hooks);
+    cleanup.push(() => images.store.close());
+    const { run, modules } = await prepareTraining(
+      { config: { ...config, batchSize: 1 }, compute, encoder, images },
+      cleanup,
+    );
+    if (folder !== undefined) {
+      const ignore = (name: string) => name.startsWith("optimizer.");
+      loadState(runFiles(folder).checkpoint, prefixed(modules), { ignore });
+    }
+    replaceFile(out, await sampleSheet(run, count));
+    const rows = audited
+      ? await audit({ set: spreadOver(set, FOR_AUDIT), task: taskEntry(config.task), config, encoder, minutes }, hooks)
+      : [];
+    return { file: out, audit: rows };
+  });
+}
+
+const settings = (given: z.output<typeof shared>) => resolveConfig(parseOptions(pretrainOptions, given));
+
+/** What a run was made with; device, precision and threads as given. @throws UsageError for anything else that differs */
+function settingsOf(folder: string, options: PreviewOptions): TrainingConfig {
+  const { run: _, out, count, audit, minutes, images, device, precision, threads, taskOptions, ...others } = options;
+  const made = resolveConfig(readConfig(folder));
+  const differing = [...differences(others, made), ...differences(taskOptions ?? {}, made.taskOptions)];
+  if (differing.length) {
+    throw new UsageError(
+      `${folder} was made with other settings: ${differing.join("; ")}. Leave them out, or leave out --run.`,
+    );
+  }
+  return {
+    ...made,
+    images,
+    device: device ?? made.device,
+    precision: precision ?? made.precision,
+    threads: threads ?? made.threads,
+  };
+}
+
+function differences(given: object, made: object): string[] {
+  const before = new Map<string, unknown>(Object.entries(made));
+  const show = (value: unknown) => JSON.stringify(value) ?? "left open";
+  return Object.entries(given)
+    .filter(([key, value]) => value !== undefined && show(value) !== show(before.get(key)))
+    .map(([key, value]) => `${key} was ${show(before.get(key))}, is ${show(value)}`);
+}
+
+/**
+ * The images that a run learned from, under the same numbers: heads may have a place for each. Only those asked for are decoded.
+ * @throws SelfsightError from `get` for an image that can no longer be read
+ */
+async function imagesOf(
+  folder: string,
+  set: ImageSet,
+  { imageSize, task }: TrainingConfig,
+  hooks: Hooks,
+): Promise<TrainingImages> {
+  const size = await decodeSizeFor(set, imageSize);
+  const skipped = unreadIn(folder);
+  const source = Int32Array.from({ length: set.length }, (_, i) => i).filter((i) => !skipped.has(set.id(i)));
+  const store: PixelStore = {
+    length: source.length,
+    size,
+    source,
+    skipped: [],
+    async get(indices) {
+      const some = await openPixels(subset(subset(set, source), indices), {
+        size,
+        onProgress: counting(hooks, "decode"),
+        signal: hooks.signal,
+      });
+      try {
+        const [lost] = some.skipped;
+        if (!lost) return await some.get(Array.from(indices).map((_, i) => i));
+        throw new SelfsightError(
+          `${lost.id} cannot be read: ${lost.reason}. ${folder} learned from it: mend it, or train anew without it.`,
+        );
+      } finally {
+        await some.close();
+      }
+    },
+    close: async () => {},
+  };
+  return trainingImages(set, store, usesLabels(task));
+}
+
+/** Names of the images that a run could not read. */
+function unreadIn(folder: string): Set<string> {
+  const { skipped } = runFiles(folder);
+  if (!existsSync(skipped)) return new Set();
+  const list = JSON.parse(readFileSync(skipped, "utf8")) as { id: string }[];
+  return new Set(list.map(({ id }) => id));
+}

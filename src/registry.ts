@@ -1,0 +1,27 @@
+/** Things by name: those that come with Selfsight, and those that a program adds. */
+import { UsageError, unknownName } from "./errors.ts";
+
+export interface Registry<Entry> {
+  /** @throws UsageError with the nearest name there is */
+  get(name: string): Entry;
+  /** Makes an entry known by a name. @throws UsageError for a name that is taken */
+  add(name: string, entry: Entry): void;
+  names(): string[];
+}
+
+/** @param what the entries are, for messages: "task" */
+export function registry<Entry>(what: string, own: Readonly<Record<string, Entry>>): Registry<Entry> {
+  const entries = new Map(Object.entries(own));
+  return {
+    get(name) {
+      const entry = entries.get(name);
+      if (entry === undefined) throw unknownName(what, name, [...entries.keys()]);
+      return entry;
+    },
+    add(name, entry) {
+      if (entries.has(name)) throw new UsageError(`There is a ${what} "${name}" already.`);
+      entries.set(name, entry);
+    },
+    names: () => [...entries.keys()],
+  };
+}

@@ -1,0 +1,236 @@
+/** The run folder: what is in it, when it may be written to, and the encoder that comes out of it. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { parse, stringify } from "yaml";
+import { MEAN, STD } from "../augment/normalise.ts";
+import { onDisk, SelfsightError, UsageError } from "../errors.ts";
+import { replaceFile, writeJson } from "../files.ts";
+import type { Guess, Metric } from "../metric.ts";
+import { createEncoder } from "../models/index.ts";
+import type { Encoder } from "../models/model.ts";
+import { OptionsError, parseOptions } from "../options.ts";
+import { makeFolder, removeEmpty } from "../setup/folders.ts";
+import { type Holder, isSign, lockHolder, takeLock } from "../setup/lock.ts";
+import { firstNotFinite } from "../torch/nn/finite.ts";
+import { manualSeed } from "../torch/random.ts";
+import { loadState, saveState } from "./checkpoint.ts";
+import type { Position } from "./events.ts";
+import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig } from "./options.ts";
+
+/** Paths inside a run folder. */
+export const runFiles = (folder: string) => ({
+  config: join(folder, "config.yaml"),
+  environment: join(folder, "env.json"),
+  status: join(folder, "status.json"),
+  checkpoint: join(folder, "checkpoints", "last.safetensors"),
+  encoder: join(folder, "encoder.safetensors"),
+  encoderConfig: join(folder, "config.json"),
+  samples: join(folder, "samples"),
+  skipped: join(folder, "skipped.json"),
+  learned: join(folder, "learned.jsonl"),
+  metrics: join(folder, "metrics.jsonl"),
+  log: join(folder, "train.log"),
+  evaluations: join(folder, "evals"),
+});
+
+/** What status.json holds: how the run stands, what its task measures and what guessing scores. */
+export interface RunStatus extends Position {
+  state: "training" | "done" | "interrupted" | "failed";
+  metric: Metric;
+  guess: Guess;
+  lossUnit?: string | undefined;
+}
+
+/** Whoever trains in a run folder holds this lock. */
+export const lockOf = (folder: string): string => join(folder, "lock");
+
+/** Characters of the images' name that a run folder is called by: file systems take 255 bytes in all. */
+const NAME_LENGTH = 50;
+
+/** Where a run goes when nothing else is said: runs/<images>-<task>-<model>; never a hidden folder. */
+export function defaultRunFolder({ images, task, model }: { images: string; task: string; model: string }): string {
+  const name = basename(resolve(images))
+    .normalize("NFC")
+    .replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "_")
+    .replace(/^\.+/, "");
+  return join("runs", `${[...name].slice(0, NAME_LENGTH).join("") || "images"}-${task}-${model}`);
+}
+
+/**
+ * Checks that a run folder can be made, or gone on with, before anything is decoded or computed.
+ * @throws UsageError when it exists and is not to be resumed, is to be resumed and has no checkpoint, or is in use
+ */
+export function checkRunFolder(folder: string, resume: boolean): void {
+  const stats = onDisk(`${folder} cannot be made`, () => statSync(folder, { throwIfNoEntry: false }));
+  if (stats && !stats.isDirectory()) throw new UsageError(`${folder} is a file. Choose another folder with --out.`);
+  const holder = stats && onDisk(`${folder} cannot be read`, () => lockHolder(lockOf(folder)));
+  if (holder) throw inUse(folder, holder);
+  checkState(folder, resume);
+}
+
+/** Whether there is a run to go on with, or none in the way. */
+function checkState(folder: string, resume: boolean): void {
+  const { checkpoint, config } = runFiles(folder);
+  const saved = existsSync(checkpoint);
+  if (resume && !saved) {
+    const begun = existsSync(config) ? " Delete it, and start anew without --resume." : "";
+    throw new UsageError(`There is nothing to resume in ${folder}: it has no checkpoints/last.safetensors.${begun}`);
+  }
+  if (resume || !existsSync(folder)) return;
+  const names = onDisk(`${folder} cannot be read`, () => readdirSync(folder));
+  if (names.every((name) => isSign(lockOf(folder), name))) return;
+  const remedy = saved ? "Go on with it by --resume" : "Delete it";
+  throw new UsageError(`${folder} exists and is never overwritten. ${remedy}, or choose another folder with --out.`);
+}
+
+/**
+ * Takes the run folder for this process alone, making it where it is new. Returns what gives it back; a folder that was made
+ * and is still empty then is removed.
+ * @throws UsageError as {@link checkRunFolder}, for what has changed since it was checked; SelfsightError when it cannot be made
+ */
+export async function holdRunFolder(folder: string, resume: boolean): Promise<() => void> {
+  const made = onDisk(`${folder} cannot be made`, () => makeFolder(folder));
+  try {
+    const release = await takeLock(lockOf(folder)).catch((error) =>
+      onDisk(`${folder} cannot be written to`, () => {
+        throw error;
+      }),
+    );
+    if (typeof release !== "function") throw inUse(folder, release);
+    try {
+      checkState(folder, resume);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    const giveBack = () => {
+      process.off("exit", giveBack);
+      release();
+      removeEmpty(made);
+    };
+    process.on("exit", giveBack);
+    return giveBack;
+  } catch (error) {
+    removeEmpty(made);
+    throw error;
+  }
+}
+
+function inUse(folder: string, { pid, host, sign, alive }: Holder): UsageError {
+  return new UsageError(
+    alive
+      ? `${folder} is in use: process ${pid} trains there. Wait until it is done, stop it, or choose another folder with --out.`
+      : `${folder} is in use by process ${pid} of the machine or container "${host}". If that one is no longer running, ` +
+          `delete ${sign}; else wait, or choose another folder with --out.`,
+  );
+}
+
+/** Makes the run folder where it is new, and writes down the configuration. @throws SelfsightError when that cannot be */
+export function claimRunFolder(folder: string, config: TrainingConfig): void {
+  const files = runFiles(folder);
+  onDisk(`${folder} cannot be made`, () => {
+    makeFolder(dirname(files.checkpoint));
+    makeFolder(files.samples);
+  });
+  replaceFile(files.config, stringify({ ...config, resume: false }));
+}
+
+/** Settings that do not change what is computed, and how long to train, may differ when a run is resumed. */
+const mayChange = new Set(["images", "out", "resume", "device", "threads", "saveMinutes", "epochs", "minutes"]);
+
+/**
+ * The options to go on with: those given, and for the others what the run began with.
+ * @throws UsageError for one that would change what is computed
+ */
+export function resumedOptions(folder: string, given: PretrainOptions): PretrainOptions {
+  const { epochs, minutes, ...rest } = readConfig(folder);
+  const before: Readonly<Record<string, unknown>> = rest;
+  const duration = given.epochs === undefined && given.minutes === undefined ? { epochs, minutes } : {};
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const now = { ...before, ...duration, ...said, taskOptions: { ...rest.taskOptions, ...given.taskOptions } };
+  const changed = Object.entries(now).filter(
+    ([key, value]) => !mayChange.has(key) && JSON.stringify(value) !== JSON.stringify(before[key]),
+  );
+  if (!changed.length) return { ...now, images: given.images };
+  const list = changed.map(([key, value]) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(value)}`);
+  throw new UsageError(
+    `${folder} cannot be resumed with other settings: ${list.join("; ")}. Leave them out, or start anew with another --out.`,
+  );
+}
+
+/** The configuration of a run. @throws UsageError when the folder is none of a run */
+export function readConfig(folder: string): PretrainConfig {
+  const { config } = runFiles(folder);
+  if (!existsSync(config)) throw new UsageError(`${folder} is not a run folder: it has no config.yaml.`);
+  const text = onDisk(`${config} cannot be read`, () => readFileSync(config, "utf8"));
+  try {
+    return parseOptions(pretrainOptions, parse(text) as object, "setting");
+  } catch (cause) {
+    const { message } = cause as Error;
+    const reason = cause instanceof OptionsError ? message : message.split(/:?\n/)[0]; // yaml adds a picture of the place
+    throw new SelfsightError(`${config} cannot be used: ${reason}\nMend it, or train anew with another --out.`, {
+      cause,
+    });
+  }
+}
+
+/** @throws SelfsightError for weights that are NaN or infinite: nothing made from them means anything */
+function requireFinite(encoder: Encoder, what: string): void {
+  const weight = firstNotFinite(encoder);
+  if (weight === undefined) return;
+  throw new SelfsightError(
+    `${what}: its weight ${weight} holds NaN or infinity. The training went wrong, or the file is damaged. Train anew, ` +
+      "with a lower --learning-rate if it happens again.",
+  );
+}
+
+/** Writes the encoder as PyTorch users expect it: torchvision's names without a head, and timm's config beside it. */
+export function saveEncoder(folder: string, encoder: Encoder, config: PretrainConfig): void {
+  const files = runFiles(folder);
+  requireFinite(encoder, `The encoder of ${folder} is not saved`);
+  saveState(files.encoder, encoder.state());
+  const { imageSize, model, width, stem } = config;
+  const description = {
+    architecture: model,
+    num_classes: 0,
+    num_features: encoder.outDim,
+    pretrained_cfg: {
+      input_size: [3, imageSize, imageSize],
+      mean: MEAN,
+      std: STD,
+      interpolation: "bilinear",
+      crop_pct: 1,
+    },
+    selfsight: { width, ...(stem && { stem }), task: config.task },
+  };
+  writeJson(files.encoderConfig, description);
+}
+
+/** The encoder that a run of this configuration begins with. The caller disposes it. */
+export function initialEncoder(config: Pick<PretrainConfig, "model" | "width" | "stem" | "seed">): Encoder {
+  manualSeed(config.seed);
+  return createEncoder(config);
+}
+
+/** The configuration of a run that has got as far as an encoder. @throws UsageError for one that has not */
+export function finishedConfig(folder: string): PretrainConfig {
+  const config = readConfig(folder);
+  if (existsSync(runFiles(folder).encoder)) return config;
+  throw new UsageError(
+    `${folder} has no encoder.safetensors yet: the run was not finished. selfsight pretrain … --resume goes on with it.`,
+  );
+}
+
+/** The trained encoder of a run, which the caller disposes. @throws UsageError for a run that has not got that far */
+export function loadEncoder(folder: string): { encoder: Encoder; config: PretrainConfig } {
+  const config = finishedConfig(folder);
+  const encoder = createEncoder(config);
+  try {
+    loadState(runFiles(folder).encoder, encoder.state());
+    requireFinite(encoder, `The encoder of ${folder} cannot be used`);
+    return { encoder, config };
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * What a run learned from, written into its folder: `learned.jsonl` has one line for each image with a digest of its
+ * content, its name, and its class where the task used labels. By that, `evaluate` knows what it must not test on.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { SelfsightError } from "../errors.ts";
+import { replaceFile } from "../files.ts";
+import { runFiles } from "./folder.ts";
+
+export interface LearnedImage {
+  /** See `imageDigest`. */
+  digest: string;
+  /** What it was called. */
+  image: string;
+  /** Its class, if the task used labels. */
+  label?: string;
+}
+
+/** Tells these images from others, for a run that goes on: their number, and a digest of content and labels in order. */
+export function identityOf(images: readonly LearnedImage[]): string {
+  const digest = createHash("sha256");
+  for (const { digest: content, label = "" } of images) digest.update(`${content} ${label}\n`);
+  return `${images.length} ${digest.digest("hex").slice(0, 32)}`;
+}
+
+export function writeLearned(folder: string, images: readonly LearnedImage[]): void {
+  replaceFile(runFiles(folder).learned, images.map((image) => `${JSON.stringify(image)}\n`).join(""));
+}
+
+/**
+ * The images a run learned from, by digest. Undefined for a run of an older version, which kept no such list.
+ * @throws SelfsightError for a damaged list: nothing may be tested by a run that hides what it saw
+ */
+export function readLearned(folder: string): Map<string, LearnedImage> | undefined {
+  const { learned: file } = runFiles(folder);
+  if (!existsSync(file)) return undefined;
+  try {
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+    return new Map(
+      lines.map((line) => {
+        const image = JSON.parse(line) as LearnedImage;
+        return [image.digest, image];
+      }),
+    );
+  } catch (cause) {
+    throw new SelfsightError(
+      `${file} is damaged, so nobody can say what the run learned from: ${(cause as Error).message}. Train anew.`,
+      { cause },
+    );
+  }
+}

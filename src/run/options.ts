@@ -1,0 +1,53 @@
+/** The options of `pretrain`, declared once: types, flags, help and the saved configuration derive from this. */
+import { z } from "zod";
+import type { TaskDefaults } from "../tasks/task.ts";
+
+export const pretrainOptions = z.strictObject({
+  images: z.string().min(1).describe("folder of images, file of a known format, or a known data set's name"),
+  split: z
+    .string()
+    .optional()
+    .describe("parts of the images to use, joined by +; default: all but what evaluate tests on"),
+  task: z.string().default("rotation").describe("pretext task (selfsight tasks lists them)"),
+  taskOptions: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe("the task's own options, on the command line as key=value"),
+  model: z.string().default("resnet10").describe("architecture (selfsight models lists them)"),
+  width: z
+    .number()
+    .positive()
+    .max(64)
+    .default(0.5)
+    .describe("multiplies every layer's channels; 1 is the architecture's own, 0.5 what a laptop trains in minutes"),
+  stem: z.enum(["imagenet", "cifar", "patch"]).optional().describe("first layers, where the architecture has several"),
+  imageSize: z.int().min(4).max(1024).default(64).describe("side of the network's input, in pixels"),
+  crop: z
+    .enum(["auto", "resized", "shifted"])
+    .default("auto")
+    .describe("random crops: resized to the input (photos), or shifted by an eighth (images no larger than the input)"),
+  minArea: z.number().gt(0).max(1).optional().describe("least fraction of an image's area that a resized crop covers"),
+  flip: z.boolean().optional().describe("mirror every other crop"),
+  epochs: z.number().positive().optional().describe("passes over the images"),
+  minutes: z.number().positive().optional().describe("train for so long instead of a number of epochs"),
+  batchSize: z.int().positive().optional().describe("images a step, before the task makes its copies of them"),
+  optimizer: z.enum(["sgd", "adamw"]).optional().describe("SGD with Nesterov momentum 0.9, or AdamW"),
+  learningRate: z.number().positive().optional().describe("its peak"),
+  weightDecay: z.number().min(0).optional().describe("of kernels and matrices, not of norms and biases (RotNet: 5e-4)"),
+  schedule: z.enum(["cosine", "step"]).optional().describe("cosine to zero, or ×0.2 at 30, 60 and 80 % (RotNet)"),
+  warmup: z.number().min(0).max(0.5).optional().describe("fraction of the training in which the rate rises from zero"),
+  seed: z.int().min(0).max(0x7fffffff).default(0).describe("same seed, same numbers"),
+  device: z.string().default("auto").describe("auto (the first GPU, or the CPU), cpu, cuda, cuda:1, mps"),
+  precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
+  threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+  out: z.string().min(1).optional().describe("run folder; default: runs/<images>-<task>-<model>"),
+  resume: z.boolean().default(false).describe("go on from the run folder's last checkpoint"),
+  saveMinutes: z.number().min(0).default(2).describe("minutes between checkpoints"),
+});
+
+/** What a caller gives: everything but `images` has a default. */
+export type PretrainOptions = z.input<typeof pretrainOptions>;
+export type PretrainConfig = z.output<typeof pretrainOptions>;
+
+/** What a run is trained with: nothing is left open. */
+export type TrainingConfig = PretrainConfig & { out: string } & Required<TaskDefaults>;

@@ -1,0 +1,35 @@
+/** Where to compute and in which precision. */
+import { availableParallelism } from "node:os";
+import { UsageError, unknownName } from "../errors.ts";
+import { processorBf16 } from "../setup/processor.ts";
+import { defaultDevice, devices, threads } from "./device.ts";
+import type { Device } from "./tensor.ts";
+
+export interface Compute {
+  device: Device;
+  precision: "f32" | "bf16";
+}
+
+/**
+ * Settles `auto`, and sets the number of threads.
+ * @throws UsageError for a device that is not here
+ */
+export async function chooseCompute(wanted: {
+  device: string;
+  precision: "auto" | "f32" | "bf16";
+  threads?: number | undefined;
+}): Promise<Compute> {
+  const known = devices();
+  const device = (wanted.device === "auto" ? defaultDevice() : wanted.device) as Device;
+  if (!known.includes(device) && !(device === "cuda" && known.includes("cuda:0"))) {
+    if (/^cuda/.test(device) && !known.includes("cuda:0")) {
+      throw new UsageError(
+        "No CUDA device can be used: this libtorch is built for the CPU, or no driver is found. selfsight doctor says more; --device cpu works everywhere.",
+      );
+    }
+    throw unknownName("device", device, ["auto", ...known]);
+  }
+  threads(wanted.threads ?? availableParallelism());
+  const bf16 = device === "cpu" ? (await processorBf16()).length > 0 : device.startsWith("cuda");
+  return { device, precision: wanted.precision === "auto" ? (bf16 ? "bf16" : "f32") : wanted.precision };
+}

@@ -1,0 +1,52 @@
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { distantPermutations, hammingDistances } from "../../src/augment/permutations.ts";
+import { scratch } from "../images.ts";
+
+const cache = scratch();
+afterEach(() => vi.unstubAllEnvs());
+
+const sorted = (permutation: Uint8Array) => [...permutation].sort().join("");
+
+describe("distant permutations", () => {
+  test("are as far apart as the authors' own 100 (mean 8.08, least 2)", () => {
+    const chosen = distantPermutations(100, 0);
+    const { mean, min } = hammingDistances(chosen);
+    expect(mean).toBeGreaterThanOrEqual(8.07);
+    expect(min).toBeGreaterThanOrEqual(2);
+    expect(chosen.every((permutation) => sorted(permutation) === "012345678")).toBe(true);
+    expect(new Set(chosen.map(String)).size).toBe(100);
+  });
+
+  test("follow from the seed", () => {
+    const text = (seed: number) => distantPermutations(10, seed).map(String).join();
+    expect(text(1)).toBe(text(1));
+    expect(text(1)).not.toBe(text(2));
+  });
+
+  test("two of them differ everywhere", () => {
+    expect(hammingDistances(distantPermutations(2, 3))).toEqual({ mean: 9, min: 9 });
+  });
+
+  test("many are kept in the cache, and made again when that was cut short or cannot be used", () => {
+    vi.stubEnv("SELFSIGHT_CACHE", cache);
+    const first = distantPermutations(500, 0).map(String);
+    const folder = join(cache, "permutations");
+    const [name = "", ...others] = readdirSync(folder);
+    expect(others).toEqual([]);
+    expect(name).toMatch(/^500-of-9-seed-0-v\d+\.bin$/); // the algorithm's version: another one's choice is not taken
+    const file = join(folder, name);
+    expect(distantPermutations(500, 0).map(String)).toEqual(first);
+    writeFileSync(file, Buffer.alloc(7));
+    expect(distantPermutations(500, 0).map(String)).toEqual(first);
+    vi.stubEnv("SELFSIGHT_CACHE", file); // no folder: nothing can be read or written there
+    expect(distantPermutations(500, 0).map(String)).toEqual(first);
+    expect(readdirSync(folder)).toEqual([name]);
+  });
+});
+
+test("distances are counted place by place", () => {
+  const [a, b] = [Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8), Uint8Array.of(1, 0, 2, 3, 4, 5, 6, 7, 8)];
+  expect(hammingDistances([a, b, a])).toEqual({ mean: (2 + 0 + 2) / 3, min: 0 });
+});
