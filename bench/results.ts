@@ -21,10 +21,7 @@ import { pretrain } from "../src/train/pretrain.ts";
 type Settings = Omit<PretrainOptions, "images">;
 
 /** Every task as it is. */
-const entries: Record<string, Settings> = {
-  ...Object.fromEntries(Object.keys(tasks).map((task) => [task, { task }])),
-  supervised: { task: "supervised", split: "train" }, // the labels that the probe may draw from, and no others
-};
+const entries: Record<string, Settings> = Object.fromEntries(Object.keys(tasks).map((task) => [task, { task }]));
 
 const sets: Record<string, Settings> = {
   clothing: { imageSize: 64 },

@@ -30,6 +30,28 @@ export function addFlags(command: Command, schema: z.ZodObject, except: readonly
   return command;
 }
 
+/**
+ * Has `--help` print the defaults that depend on other flags: those of the task and the architecture that are chosen.
+ * @param resolve the flags given to all options; may throw for flags that cannot be
+ */
+export function showResolved(command: Command, resolve: (flags: object) => object): void {
+  const resolved = (): Readonly<Record<string, unknown>> => {
+    try {
+      return { ...resolve(command.opts()) };
+    } catch {
+      return {}; // the error is told when the command is run
+    }
+  };
+  command.configureHelp({
+    optionDescription(option) {
+      const name = option.attributeName();
+      const value = command.getOptionValueSource(name) === "cli" ? undefined : resolved()[name];
+      if (option.negate || value === undefined || option.description.includes("(default:")) return option.description;
+      return `${option.description} (default: ${value === true ? "yes" : value === false ? "no" : show(value)})`;
+    },
+  });
+}
+
 /** What is wrong with options, by the flags that the user typed. */
 export function complaint(error: OptionsError): string {
   const { what } = error;

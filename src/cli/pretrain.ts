@@ -1,9 +1,11 @@
 import type { Command } from "commander";
+import { parseOptions } from "../options.ts";
 import { pretrainOptions } from "../run/options.ts";
 import { progressLine } from "../run/progress.ts";
+import { resolveConfig } from "../run/resolve.ts";
 import { duration } from "../setup/terminal.ts";
 import { pretrain } from "../train/pretrain.ts";
-import { addFlags, parsePairs } from "./flags.ts";
+import { addFlags, parsePairs, showResolved } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
 
@@ -13,6 +15,10 @@ export function addPretrain(program: Command): void {
     .description("train an encoder on images without labels")
     .argument("<images>", pretrainOptions.shape.images.description)
     .argument("[key=value...]", "the task's own options");
+  showResolved(command, (flags) => {
+    const { out: _, ...resolved } = resolveConfig(parseOptions(pretrainOptions, { ...flags, images: "images" }));
+    return resolved;
+  });
   addFlags(command, pretrainOptions, ["images", "taskOptions"]).action(
     async (images: string, pairs: string[], flags: object) => {
       await runPretrain({ ...flags, images, taskOptions: parsePairs(pairs) });

@@ -1,7 +1,10 @@
 import type { Command } from "commander";
 import { preview, previewOptions } from "../inspect/preview.ts";
+import { parseOptions } from "../options.ts";
 import { auditTable } from "../report/audit.ts";
-import { addFlags, parsePairs } from "./flags.ts";
+import { pretrainOptions } from "../run/options.ts";
+import { resolveConfig } from "../run/resolve.ts";
+import { addFlags, parsePairs, showResolved } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
 
@@ -11,6 +14,17 @@ export function addPreview(program: Command): void {
     .description("a picture of what a task shows the network; with --audit, whether it can be done by a shortcut")
     .argument("<images>", previewOptions.shape.images.description)
     .argument("[key=value...]", "the task's own options");
+  showResolved(command, (flags) => {
+    const { images: _, ...shared } = parseOptions(previewOptions, { ...flags, images: "images" });
+    const known = Object.keys(pretrainOptions.shape);
+    const given = Object.fromEntries(Object.entries(shared).filter(([name]) => name !== "out" && known.includes(name)));
+    const {
+      out: __,
+      minutes: ___,
+      ...resolved
+    } = resolveConfig(parseOptions(pretrainOptions, { ...given, images: "images", minutes: undefined }));
+    return resolved;
+  });
   addFlags(command, previewOptions, ["images", "taskOptions"]).action(
     async (images: string, pairs: string[], flags: object) => {
       const working = workingLine();

@@ -10,6 +10,7 @@ import type { Batch, TaskImages, TaskInstance, View, Views } from "../tasks/task
 import type { Compute } from "../torch/compute.ts";
 import { cat, fromTypedArray } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import { alone, type World } from "../torch/world.ts";
 
 /** Images to train on. */
 export interface TrainingImages {
@@ -48,13 +49,17 @@ export function stepsPerEpoch(images: number, batchSize: number): number {
   return Math.floor(images / batchSize);
 }
 
-/** Tells the numbers of the images of a step's batch, by the seed alone. Keeps the order of one epoch. */
-export function batchIndices(used: number, { seed, batchSize }: TrainingConfig): (step: number) => Int32Array {
-  const perEpoch = stepsPerEpoch(used, batchSize);
+/** Tells the numbers of the images of this process's batch in a step, by the seed alone. Keeps the order of one epoch. */
+export function batchIndices(
+  used: number,
+  { seed, batchSize }: TrainingConfig,
+  { rank, size }: Pick<World, "rank" | "size"> = alone,
+): (step: number) => Int32Array {
+  const perEpoch = stepsPerEpoch(used, batchSize * size);
   let epoch = -1;
   let order: Int32Array = new Int32Array();
   return (step) => {
-    const [wanted, first] = [Math.floor(step / perEpoch), (step % perEpoch) * batchSize];
+    const [wanted, first] = [Math.floor(step / perEpoch), ((step % perEpoch) * size + rank) * batchSize];
     if (wanted !== epoch) [epoch, order] = [wanted, epochOrder(used, seed, wanted)];
     return order.slice(first, first + batchSize);
   };
@@ -101,22 +106,23 @@ export async function describeImages(
 export function toViews(
   { pixels, indices }: RawBatch,
   images: TrainingImages,
-  { config, compute, task }: { config: TrainingConfig; compute: Compute; task: TaskInstance },
+  { config, compute, task, world }: { config: TrainingConfig; compute: Compute; task: TaskInstance; world: World },
   { step, progress }: { step: number; progress: number },
 ): [views: Views, batch: Batch] {
   const { store, labels } = images;
   const used = imagesUsed(images, task);
+  const place = step * world.size + world.rank; // chance differs from process to process
   const whole = normalise(pixelTensor(pixels, store.size).to(compute.device));
   const own = labels && indices.map((i) => labels[spread(i, used, store.length)] ?? -1);
   const batch: Batch = {
     indices,
     labels: own && fromTypedArray(own, [own.length], "i32").to("i64").to(compute.device),
-    random: randomAt(config.seed, TASK, step),
+    random: randomAt(config.seed, TASK, place),
     progress,
   };
   const { views = [{ count: 1 }] } = task;
   if (views === "whole") return [[whole.contiguous("channels_last")], batch];
-  const random = randomAt(config.seed, VIEWS, step);
+  const random = randomAt(config.seed, VIEWS, place);
   return [views.map((view) => crops(whole, config, view, random)) as unknown as Views, batch];
 }
 

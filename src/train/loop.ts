@@ -41,9 +41,9 @@ export interface TrainingRun {
 }
 
 /** Where to stop: after so many steps, or so many seconds of training. One of them is infinite. */
-export function budgetOf({ config, images, task }: TrainingRun): Position {
+export function budgetOf({ config, images, task, world }: TrainingRun): Position {
   if (config.minutes !== undefined) return { step: Number.POSITIVE_INFINITY, seconds: config.minutes * 60 };
-  const steps = (config.epochs as number) * stepsPerEpoch(imagesUsed(images, task), config.batchSize);
+  const steps = (config.epochs as number) * stepsPerEpoch(imagesUsed(images, task), config.batchSize * world.size);
   return { step: Math.max(1, Math.round(steps)), seconds: Number.POSITIVE_INFINITY };
 }
 
@@ -59,8 +59,8 @@ export function progressAt({ step, seconds }: Position, budget: Position): numbe
 export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   const { config, images, optimizer, task, world } = run;
   const used = imagesUsed(images, task);
-  const perEpoch = stepsPerEpoch(used, config.batchSize);
-  const indicesAt = batchIndices(used, config);
+  const perEpoch = stepsPerEpoch(used, config.batchSize * world.size);
+  const indicesAt = batchIndices(used, config, world);
   const fetch = (step: number) => {
     const batch = readBatch(images, used, indicesAt(step));
     batch.catch(() => {}); // whoever waits for it is told; a run that ends before does not wait
@@ -94,34 +94,43 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
       learningRate,
       metrics,
       progress,
-      images: config.batchSize,
+      images: config.batchSize * world.size,
     };
     await eventLoopTurn(); // signals and finalizers run only here
   }
 }
 
+/** How far a run is when it takes a step: steps done before, and 0 to 1. */
+export type StepPlace = { step: number; progress: number };
+
 /** One step on one batch, and nothing left behind: pixels to views, loss, gradients, new weights. */
 function trainStep(
   run: TrainingRun,
   raw: RawBatch,
-  at: { step: number; progress: number },
+  at: StepPlace,
   learningRate: number,
 ): { loss: number; metrics: Record<string, number> } {
-  const { compute, config, images, optimizer, task } = run;
+  const { optimizer, task, world, parameters } = run;
   return scope(() => {
-    manualSeed(randomAt(config.seed, at.step).next() >>> 1); // for dropout and whatever else draws inside libtorch
-    const [views, batch] = noGrad(() => toViews(raw, images, run, at));
-    const { loss, metrics } = autocast(compute.device, compute.precision, () => task.step(views, batch));
+    const { loss, metrics } = lossOf(run, raw, at);
     const names = Object.keys(metrics);
     // One transfer for all the numbers: on a GPU each would wait for the whole step.
     const values = stack([loss.detach(), ...Object.values(metrics)].map((value) => value.to("f32"))).toArray();
     const [lossValue = Number.NaN, ...rest] = values;
     if (Number.isFinite(lossValue)) {
       loss.backward();
-      run.world.averageGradients(run.parameters);
+      world.averageGradients(parameters);
       optimizer.step(learningRate);
       noGrad(() => task.afterStep?.(at.progress));
     }
     return { loss: lossValue, metrics: Object.fromEntries(names.map((name, i) => [name, rest[i] ?? Number.NaN])) };
   });
+}
+
+/** What the task makes of a batch. To be called in a scope. */
+export function lossOf(run: TrainingRun, raw: RawBatch, at: StepPlace): ReturnType<TaskInstance["step"]> {
+  const { compute, config, images, task } = run;
+  manualSeed(randomAt(config.seed, at.step).next() >>> 1); // for dropout and whatever else draws inside libtorch
+  const [views, batch] = noGrad(() => toViews(raw, images, run, at));
+  return autocast(compute.device, compute.precision, () => task.step(views, batch));
 }

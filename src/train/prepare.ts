@@ -21,7 +21,7 @@ import { SGD } from "../torch/optim/sgd.ts";
 import { rngState, setRngState } from "../torch/random.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { alone } from "../torch/world.ts";
+import { alone, type World } from "../torch/world.ts";
 import { describeImages, imagesUsed, stepsPerEpoch, type TrainingImages, trainingImages } from "./batches.ts";
 import type { TrainingRun } from "./loop.ts";
 
@@ -66,7 +66,8 @@ export async function prepareTraining(
     compute,
     encoder,
     images,
-  }: { config: TrainingConfig; compute: Compute; encoder: Encoder; images: TrainingImages },
+    world = alone,
+  }: { config: TrainingConfig; compute: Compute; encoder: Encoder; images: TrainingImages; world?: World },
   cleanup: (() => unknown)[],
 ): Promise<Prepared> {
   const entry = taskEntry(config.task);
@@ -76,21 +77,21 @@ export async function prepareTraining(
   const copy = () => copyOf(encoder, config).to(place);
   const task = scope(() =>
     entry.create(
-      { encoder, copy, images: { ...about, sample: normalise(pixelTensor(pixels, images.store.size)) }, world: alone },
+      { encoder, copy, images: { ...about, sample: normalise(pixelTensor(pixels, images.store.size)) }, world },
       options,
     ),
   );
   const trained = { encoder, ...prefixKeys("task", task.trained) };
   const modules = { ...trained, ...prefixKeys("task", task.state ?? {}) };
   for (const module of Object.values({ ...task.trained, ...task.state })) cleanup.push(() => module.dispose());
-  refuseLargeBatch(config, imagesUsed(images, task));
+  refuseLargeBatch({ ...config, batchSize: config.batchSize * world.size }, imagesUsed(images, task));
   for (const module of Object.values(modules)) module.train().to(place);
   const named = Object.values(trained).flatMap((module) => module.namedParameters());
   const optimizer = createOptimizer(config, named);
   cleanup.push(() => optimizer.dispose());
   const start = { step: 0, seconds: 0 };
   const parameters = named.map(([, parameter]) => parameter);
-  const run = { config, compute, images, encoder, task, optimizer, parameters, world: alone, start, ...rates(config) };
+  const run = { config, compute, images, encoder, task, optimizer, parameters, world, start, ...rates(config) };
   return { run, modules };
 }
 

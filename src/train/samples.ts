@@ -9,9 +9,10 @@ import type { TrainingRun } from "./loop.ts";
 
 /** A PNG sheet of images from all over the set, as the task shows them. */
 export async function sampleSheet(
-  { config, compute, encoder, images, task }: Pick<TrainingRun, "config" | "compute" | "encoder" | "images" | "task">,
+  run: Pick<TrainingRun, "config" | "compute" | "encoder" | "images" | "task" | "world">,
   most = 16,
 ): Promise<Uint8Array> {
+  const { config, compute, encoder, images, task } = run;
   const used = imagesUsed(images, task);
   const count = Math.min(most, used);
   const indices = Int32Array.from({ length: count }, (_, i) => Math.floor((i * used) / count));
@@ -21,7 +22,7 @@ export async function sampleSheet(
   const cells = scope(() =>
     noGrad(() => {
       manualSeed(config.seed);
-      const [views, batch] = toViews(raw, images, { config, compute, task }, { step: 0, progress: 0 });
+      const [views, batch] = toViews(raw, images, run, { step: 0, progress: 0 });
       const shown = autocast(compute.device, compute.precision, () => task.preview(views, batch));
       return shown.map(({ image, answer, guess }) => ({
         pixels: denormalise(image).permute(1, 2, 0).contiguous().bytes(),

@@ -1,0 +1,94 @@
+/** What every protocol promises: a loop over the registry. */
+import { describe, expect, test } from "vitest";
+import { drawLabels } from "../../src/evaluate/draws.ts";
+import { protocols } from "../../src/evaluate/index.ts";
+import { type Known, type MeasureInput, measure, type Variant, variantsOf } from "../../src/evaluate/measure.ts";
+import type { Protocol } from "../../src/evaluate/protocol.ts";
+import { improvement } from "../../src/metric.ts";
+import { createEncoder } from "../../src/models/index.ts";
+import { randomAt, shuffle } from "../../src/random.ts";
+import { randn, tensor } from "../../src/torch/ops.ts";
+import { manualSeed } from "../../src/torch/random.ts";
+import { dispose, memory, scope } from "../../src/torch/scope.ts";
+import type { Tensor } from "../../src/torch/tensor.ts";
+import { expectNoLeak } from "../live.ts";
+import { memoryStore } from "../memory-store.ts";
+
+expectNoLeak();
+
+const CLASSES = 3;
+const SIDE = 32;
+
+/** Images of three kinds, each with a brightness of its own where `apart` is above zero; and features that say the same. */
+function part(count: number, apart: number, seed: number): Known & { labels: number[]; features: Tensor } {
+  const labels = Array.from({ length: count }, (_, i) => i % CLASSES);
+  const random = randomAt(seed);
+  const noise = () => (random.next() >>> 0) / 2 ** 32;
+  const store = memoryStore(
+    SIDE,
+    labels.map((label) =>
+      Uint8Array.from({ length: 3 * SIDE ** 2 }, () => 60 + Math.min(1, apart) * 60 * label + 60 * noise()),
+    ),
+  );
+  const features = scope(() => {
+    manualSeed(seed);
+    const centres = tensor(labels.map((label) => [0, 1, 2, 3].map((i) => (i === label ? apart : 0))));
+    return randn([count, 4]).add(centres);
+  });
+  return { store, features, truths: labels, labels };
+}
+
+const variants = Object.entries(protocols).flatMap(([name, protocol]) =>
+  variantsOf(name, protocol as unknown as Protocol, protocol.options.parse({})).map((one): [string, Variant] => [
+    one.name,
+    one,
+  ]),
+);
+
+describe.each(variants)("%s", (_, variant) => {
+  const { protocol } = variant;
+  const chance = protocol.guess(CLASSES);
+
+  /** Fits on `train`, and tests on `test`, with truths changed by `change`. Returns scores, held-out values, the metric. */
+  async function run(apart: number, change: { train?: boolean; test?: boolean } = {}, seed = 0) {
+    const [train, tested] = [part(90, apart, 1), part(150, apart, 2)];
+    const shuffled = (known: typeof train) => shuffle([...known.labels], randomAt(9));
+    const draws = [0, 1].map((draw) => drawLabels(train.labels, 20, 0, draw));
+    const input: MeasureInput = {
+      train: { ...train, truths: change.train ? shuffled(train) : train.labels },
+      test: { ...tested, truths: change.test ? shuffled(tested) : tested.labels },
+      encoder: () => {
+        manualSeed(3);
+        return createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
+      },
+      ...{ classes: CLASSES, draws, seed },
+    };
+    const before = memory().tensors;
+    const result = await measure(variant, input);
+    expect(memory().tensors, "tensors left behind").toBe(before);
+    dispose(train.features, tested.features);
+    return { ...result, values: result.scores.map((scores) => protocol.reduce(scores)) };
+  }
+
+  test("is far better than guessing where classes are far apart, and says so of what it held out", async () => {
+    const { values, heldOut, scores } = await run(20);
+    expect(scores.map(({ length }) => length)).toEqual([150, 150]);
+    const half = improvement(protocol.metric, protocol.metric.perfect, chance) / 2;
+    for (const value of [...values, heldOut]) expect(improvement(protocol.metric, value, chance)).toBeGreaterThan(half);
+  });
+
+  test("is at chance where training labels are shuffled", async () => {
+    const { values } = await run(20, { train: true });
+    for (const value of values) expect(Math.abs(value - chance)).toBeLessThan(0.2);
+  });
+
+  test("chooses the same whatever the test labels are", async () => {
+    const [plain, changed] = [await run(1), await run(1, { test: true })];
+    expect(changed.heldOut).toBe(plain.heldOut);
+    expect(changed.scores).not.toEqual(plain.scores);
+  });
+
+  test("same seed, same numbers", async () => {
+    expect(await run(1)).toEqual(await run(1));
+  });
+});
