@@ -68,6 +68,6 @@ function opening(difference: Difference): string {
     case "did not help":
       return high < 0
         ? `It did not help: ${encoder} is ${by} ${below} ${baseline}`
-        : `It did not help: ${encoder} gains less than ${showDifference(metric, metric.worthwhile).replace("+", "")} of ${metric.name} over ${baseline}`;
+        : `It did not help: ${encoder} gains less than ${showDifference(metric, metric.worthwhile).replace("+", "").replace(".0 ", " ")} of ${metric.name} over ${baseline}`;
   }
 }

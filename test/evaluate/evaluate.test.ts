@@ -35,7 +35,7 @@ test("measures every layer of the trained and the untrained network, and the pix
   expect(new Set(result.rows.map((row) => row.encoder))).toEqual(new Set(["run", "run, untrained", "pixels 32×32"]));
   const layers = (encoder: string) =>
     new Set(result.rows.filter((row) => row.encoder === encoder).map((row) => row.layer));
-  expect([...layers("run")]).toEqual(["stem", "layer1", "layer2", "layer3", "layer4"]);
+  expect([...layers("run")]).toEqual(["stem", "layer1", "layer2", "layer3", "layer4", "output"]);
   expect(layers("run, untrained")).toEqual(layers("run"));
   expect(new Set(result.rows.map((row) => row.protocol))).toEqual(new Set(["knn-20", "knn-200", "linear"]));
 });

@@ -7,8 +7,7 @@ import { difference, row, rows } from "./sample.ts";
 
 const plain = `linear · 5 labels per class · 700 test images, 5 draws
 ┌────────┬─────────────────────┬─────────────────────┬─────────────────────┐
-│ layer  │                demo │               demo, │              pixels │
-│        │                     │           untrained │                     │
+│ layer  │                demo │     demo, untrained │              pixels │
 ├────────┼─────────────────────┼─────────────────────┼─────────────────────┤
 │ layer1 │ * 40.0 [37.0, 43.0] │ * 25.0 [22.0, 28.0] │                     │
 │ layer2 │   41.0 [38.0, 44.0] │   20.0 [17.0, 23.0] │                     │
@@ -17,8 +16,7 @@ const plain = `linear · 5 labels per class · 700 test images, 5 draws
 
 linear · all labels · 700 test images, 1 draw
 ┌────────┬─────────────────────┬─────────────────────┐
-│ layer  │                demo │               demo, │
-│        │                     │           untrained │
+│ layer  │                demo │     demo, untrained │
 ├────────┼─────────────────────┼─────────────────────┤
 │ layer1 │ * 60.0 [57.0, 63.0] │ * 55.0 [52.0, 58.0] │
 └────────┴─────────────────────┴─────────────────────┘
@@ -74,5 +72,5 @@ it("marks the layer that was chosen, or else the one that tested best", () => {
 
 it("survives a single row and none", () => {
   expect(resultTable([row("a", "b", 0.5)])).toContain("│ b     │ * 50.0 [47.0, 53.0] │");
-  expect(resultTable([])).toContain("Percent");
+  expect(resultTable([])).toContain("95 % interval");
 });
