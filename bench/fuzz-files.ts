@@ -2,7 +2,7 @@
 import { crc32 } from "node:zlib";
 import { Transformer } from "@napi-rs/image";
 import sharp, { type Sharp } from "sharp";
-import { randomAt, uniform, whole } from "../src/random.ts";
+import { randomAt, randomInt, uniform } from "../src/random.ts";
 import { claimSize } from "./fuzz-headers.ts";
 
 export interface Sample {
@@ -90,7 +90,7 @@ type Maker = [kind: string, make: () => Promise<Buffer>];
 /** File number `i` of a seed: one of the whole files, spoilt in one to three ways. */
 export function fuzzFile(files: readonly Sample[], seed: number, i: number): Sample {
   const random = randomAt(seed, FUZZ, i);
-  const below = (n: number) => whole(random, 0, n - 1);
+  const below = (n: number) => randomInt(random, 0, n - 1);
   // Large files are slow to spoil and to decode: one in forty, where there are any.
   const large = below(40) === 0 && files.some(isLarge);
   const eligible = files.filter((file) => isLarge(file) === large);

@@ -17,7 +17,7 @@ export interface Guess {
   readonly loss: number;
 }
 
-/** Part of the answers that are right, 0 to 1. */
+/** Fraction of the answers that are right, 0 to 1. */
 export const accuracy: Metric = { name: "accuracy", unit: "%", better: "higher", perfect: 1, worthwhile: 0.02 };
 
 /** By how much the first value is better than the second; below zero when it is worse. */

@@ -27,7 +27,7 @@ export function logUniform(random: RandomGenerator, low: number, high: number): 
 }
 
 /** A whole number from low to high, either included. */
-export function whole(random: RandomGenerator, low: number, high: number): number {
+export function randomInt(random: RandomGenerator, low: number, high: number): number {
   return Math.floor(uniform(random, low, high + 1));
 }
 

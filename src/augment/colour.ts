@@ -1,5 +1,5 @@
 /** Colours of normalised images (B, 3, H, W), changed by matrices. */
-import { type RandomGenerator, uniform, whole } from "../random.ts";
+import { type RandomGenerator, randomInt, uniform } from "../random.ts";
 import { cat, fromTypedArray, randn, tensor, where } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -62,7 +62,7 @@ export function sometimes(
  */
 export function dropColours(images: Tensor, random: RandomGenerator): Tensor {
   const kept = new Float32Array(images.size(0) * 3);
-  for (let i = 0; i < images.size(0); i++) kept[i * 3 + whole(random, 0, 2)] = 1;
+  for (let i = 0; i < images.size(0); i++) kept[i * 3 + randomInt(random, 0, 2)] = 1;
   const mask = fromTypedArray(kept, [images.size(0), 3, 1, 1]).to(images.device);
   const noise = randn(images.shape, { device: images.device }).mul(0.01);
   return images.mul(mask).add(noise.mul(mask.neg().add(1)));

@@ -1,13 +1,13 @@
 /** Random crops and flips of a whole batch by one affine grid: the same code on CPU and GPU. */
 
-import { logUniform, type RandomGenerator, uniform, whole } from "../random.ts";
+import { logUniform, type RandomGenerator, randomInt, uniform } from "../random.ts";
 import { affineGrid, gridSample, tensor } from "../torch/ops.ts";
 import type { Device, Tensor } from "../torch/tensor.ts";
 
 export interface CropOptions {
   /** Side of the crops, in pixels. */
   size: number;
-  /** Least part of the image's area that a crop covers; the most is all of it. */
+  /** Least fraction of the image's area that a crop covers; the most is all of it. */
   minArea: number;
   /** Mirror every other crop, left to right. */
   flip: boolean;
@@ -48,7 +48,7 @@ export function randomShift(
     // Whole pixels, so that nothing is resampled.
     const shift = (side: number) => {
       const range = side + 2 * padding - size;
-      return range > 0 ? (2 * whole(random, 0, range)) / range - 1 : 0;
+      return range > 0 ? (2 * randomInt(random, 0, range)) / range - 1 : 0;
     };
     const reach = (side: number) => (side + 2 * padding - size) / side;
     const [x, y] = [shift(width) * reach(width), shift(height) * reach(height)];
@@ -91,7 +91,7 @@ const [MOVE, SCALE, TURN] = [0.2, [0.7, 1.4], (20 * Math.PI) / 180] as const;
  * the edges the image is mirrored.
  * @param images (B, 3, H, W), floating
  * @param centres [x, y] of -1 (left, top) to 1, one an image
- * @param options part: the patch's side as a part of the image's; size: the side of the result, in pixels
+ * @param options part: the patch's side as a fraction of the image's; size: the side of the result, in pixels
  * @returns (B, 3, size, size)
  */
 export function randomPatches(

@@ -1,6 +1,6 @@
 /** Cutting patches out of images, pixel by pixel: nothing is resampled. */
 import { UsageError } from "../errors.ts";
-import { type RandomGenerator, whole } from "../random.ts";
+import { type RandomGenerator, randomInt } from "../random.ts";
 import { fromTypedArray } from "../torch/ops.ts";
 import { call, type Tensor } from "../torch/tensor.ts";
 
@@ -101,10 +101,10 @@ const gridExtent = ({ side, gap, jitter }: PatchGrid) => 3 * side + 2 * gap + 2 
 export function gridPlaces(grid: PatchGrid, size: number, random: RandomGenerator): [y: number, x: number][] {
   const { side, gap, jitter } = grid;
   const spare = size - gridExtent(grid);
-  const [top, left] = [whole(random, 0, spare), whole(random, 0, spare)];
+  const [top, left] = [randomInt(random, 0, spare), randomInt(random, 0, spare)];
   const step = side + gap;
   return Array.from({ length: 9 }, (_, i) => [
-    top + jitter + Math.floor(i / 3) * step + whole(random, -jitter, jitter),
-    left + jitter + (i % 3) * step + whole(random, -jitter, jitter),
+    top + jitter + Math.floor(i / 3) * step + randomInt(random, -jitter, jitter),
+    left + jitter + (i % 3) * step + randomInt(random, -jitter, jitter),
   ]);
 }

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { replaceFile } from "../files.ts";
-import { randomAt, whole } from "../random.ts";
+import { randomAt, randomInt } from "../random.ts";
 import { makeFolder } from "../setup/folders.ts";
 import { cacheDir } from "../setup/paths.ts";
 
@@ -63,7 +63,7 @@ function choose(count: number, seed: number): Uint8Array[] {
   // seen[place][value]: chosen permutations with that value there. Their sum over a candidate's places is what it shares.
   const seen = new Int32Array(TILES * TILES);
   const chosen: Uint8Array[] = [];
-  let next = whole(randomAt(seed), 0, ALL - 1);
+  let next = randomInt(randomAt(seed), 0, ALL - 1);
   while (true) {
     taken[next] = 1;
     chosen.push(at(next));

@@ -10,7 +10,7 @@ const GRID = 8;
 /**
  * One place for a patch in each image, likelier where the mean squared gradient is larger; always the same for the same image.
  * @param images (B, 3, D, D)
- * @param part side of a patch, as a part of the image's
+ * @param part side of a patch, as a fraction of the image's
  * @param indices numbers of the images, from which their places are drawn
  * @returns centres [x, y], of -1 (left, top) to 1
  */

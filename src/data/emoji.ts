@@ -49,7 +49,7 @@ interface Icons {
   height?: number;
 }
 
-/** Part of the families that are trained on, and where those that choices are made on end: the rest are for tests. */
+/** Fraction of the families that are trained on, and where those that choices are made on end: the rest are for tests. */
 const [TRAINED_ON, CHOSEN_ON] = [0.6, 0.8];
 
 /**

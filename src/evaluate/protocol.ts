@@ -75,7 +75,7 @@ export const classification = {
   guess: (classes: number): number => 1 / classes,
 };
 
-/** Part of the predictions (N), i64, that are the label. */
+/** Fraction of the predictions (N), i64, that are the label. */
 export function accuracy(predicted: Tensor, labels: ArrayLike<number>): number {
   return mean(predicted.toArray().map((label, i) => (label === labels[i] ? 1 : 0)));
 }

@@ -13,7 +13,7 @@ import { randomAt } from "../random.ts";
 export interface BootstrapOptions {
   seed?: number;
   resamples?: number;
-  /** The part of the resampled means that lies within the interval. */
+  /** The fraction of the resampled means that lies within the interval. */
   level?: number;
   /** The draws come from this many trainings, the same number from each, grouped by training. Trainings are resampled first. */
   trainings?: number;
@@ -29,15 +29,15 @@ export interface Interval {
 }
 
 /** One array of N a draw: 1 where the test image was classified rightly, else 0. */
-export type Marks = readonly ArrayLike<number>[];
+export type Correct = readonly ArrayLike<number>[];
 
 /**
- * Accuracy over all draws with its 95 % interval. When all marks are the same the interval has no width: a bootstrap
+ * Accuracy over all draws with its 95 % interval. When all answers are the same the interval has no width: a bootstrap
  * cannot see what never happened.
  * @throws SelfsightError for no draws, no images, or draws of different numbers of images
  */
-export function bootstrapMean(correct: Marks, options: BootstrapOptions = {}): Interval {
-  checkMarks(correct);
+export function bootstrapMean(correct: Correct, options: BootstrapOptions = {}): Interval {
+  checkShape(correct);
   return bootstrap(correct, options);
 }
 
@@ -47,28 +47,28 @@ export function bootstrapMean(correct: Marks, options: BootstrapOptions = {}): I
  * @throws SelfsightError when the two were not measured on the same images and draws
  */
 export function pairedBootstrap(
-  a: Marks,
-  b: Marks,
+  a: Correct,
+  b: Correct,
   options: BootstrapOptions = {},
 ): { difference: number; low: number; high: number } {
-  if (checkMarks(a) !== checkMarks(b) || a.length !== b.length) {
+  if (checkShape(a) !== checkShape(b) || a.length !== b.length) {
     throw new SelfsightError(
       `Only what was measured on the same images and draws can be paired: ${a.length} draws of ${a[0]?.length} images ` +
         `came with ${b.length} of ${b[0]?.length}.`,
     );
   }
-  const differences = a.map((marks, draw) => Int8Array.from(marks, (mark, i) => mark - (b[draw]?.[i] ?? 0)));
+  const differences = a.map((correct, draw) => Int8Array.from(correct, (one, i) => one - (b[draw]?.[i] ?? 0)));
   const { value, low, high } = bootstrap(differences, options);
   return { difference: value, low, high };
 }
 
-function bootstrap(marks: Marks, options: BootstrapOptions): Interval {
-  const images = marks[0]?.length ?? 0;
+function bootstrap(correct: Correct, options: BootstrapOptions): Interval {
+  const images = correct[0]?.length ?? 0;
   const classes = classesOf(images, options.labels);
   const scores = new Float64Array(images);
-  return resample({ draws: marks.length, images }, options, (draws, chosen) => {
-    addUp(marks, draws, scores); // first over the draws: then a resample is one pass over the images
-    return classMean(scores, chosen, classes) / marks.length;
+  return resample({ draws: correct.length, images }, options, (draws, chosen) => {
+    addUp(correct, draws, scores); // first over the draws: then a resample is one pass over the images
+    return classMean(scores, chosen, classes) / correct.length;
   });
 }
 
@@ -97,7 +97,7 @@ export function resample(
   return { value, low: quantileSorted(sorted, tail), high: quantileSorted(sorted, 1 - tail) };
 }
 
-/** The part of the resamples to cut off at each end, so that an interval over `n` images covers what it says. */
+/** The fraction of the resamples to cut off at each end, so that an interval over `n` images covers what it says. */
 export function expandedTail(tail: number, n: number): number {
   if (n < 2) return 0;
   const reach = Math.sqrt(n / (n - 1)) * studentQuantile(1 - tail, n - 1);
@@ -123,13 +123,13 @@ function studentQuantile(p: number, freedom: number): number {
  * @returns a p-value, at least 1 / (flips + 1)
  */
 export function signFlipTest(
-  a: Marks,
-  b: Marks,
+  a: Correct,
+  b: Correct,
   { seed = 0, flips = 4999 }: { seed?: number; flips?: number } = {},
 ): number {
-  const images = checkMarks(a);
+  const images = checkShape(a);
   const sums = Array.from({ length: images }, (_, i) =>
-    a.reduce((sum, marks, draw) => sum + (marks[i] as number) - (b[draw]?.[i] as number), 0),
+    a.reduce((sum, correct, draw) => sum + (correct[i] as number) - (b[draw]?.[i] as number), 0),
   ).filter((sum) => sum !== 0);
   const observed = Math.abs(sums.reduce((total, sum) => total + sum, 0));
   const random = randomAt(seed, images, flips);
@@ -161,11 +161,11 @@ export function holm(values: readonly number[]): number[] {
   return adjusted;
 }
 
-/** Each image's marks in the given draws, summed into `scores`. */
-function addUp(marks: Marks, draws: Iterable<number>, scores: Float64Array): void {
+/** Each image's right answers over the given draws, counted into `scores`. */
+function addUp(correct: Correct, draws: Iterable<number>, scores: Float64Array): void {
   scores.fill(0);
   for (const draw of draws) {
-    const row = marks[draw] as ArrayLike<number>;
+    const row = correct[draw] as ArrayLike<number>;
     for (let i = 0; i < scores.length; i++) scores[i] = (scores[i] as number) + (row[i] as number);
   }
 }
@@ -210,10 +210,10 @@ function below(random: RandomGenerator, count: number): number {
 }
 
 /** The number of images. */
-function checkMarks(marks: Marks): number {
-  const images = marks[0]?.length ?? 0;
+function checkShape(correct: Correct): number {
+  const images = correct[0]?.length ?? 0;
   if (images === 0) throw new SelfsightError("An accuracy needs at least one draw of labels and one test image.");
-  const other = marks.find(({ length }) => length !== images);
+  const other = correct.find(({ length }) => length !== images);
   if (other) throw new SelfsightError(`Draws of different numbers of test images: ${images} and ${other.length}.`);
   return images;
 }

@@ -4,8 +4,8 @@ import { mean } from "./protocol.ts";
 import {
   type BootstrapOptions,
   bootstrapMean,
+  type Correct,
   type Interval,
-  type Marks,
   pairedBootstrap,
   resample,
   signFlipTest,
@@ -20,14 +20,14 @@ const FLIPS = 4999;
 
 /** The metric over all draws, with its interval. */
 export function intervalOf(scores: Scores, reduce: Reduce, options: BootstrapOptions = {}): Interval {
-  if (isMean(reduce)) return bootstrapMean(scores as Marks, options);
+  if (isMean(reduce)) return bootstrapMean(scores as Correct, options);
   return resample(shapeOf(scores), options, (draws, images) => overDraws(scores, reduce, draws, images));
 }
 
 /** The difference a − b of two metrics on the same images and draws, with its interval. */
 export function pairedInterval(a: Scores, b: Scores, reduce: Reduce, options: BootstrapOptions = {}): Interval {
   if (isMean(reduce)) {
-    const { difference, ...bounds } = pairedBootstrap(a as Marks, b as Marks, options);
+    const { difference, ...bounds } = pairedBootstrap(a as Correct, b as Correct, options);
     return { value: difference, ...bounds };
   }
   return resample(
@@ -39,7 +39,7 @@ export function pairedInterval(a: Scores, b: Scores, reduce: Reduce, options: Bo
 
 /** How often luck alone gives a difference as large as a − b: each image's results are swapped between the two at random. */
 export function pValue(a: Scores, b: Scores, reduce: Reduce, seed: number): number {
-  if (isMean(reduce)) return signFlipTest(a as Marks, b as Marks, { seed, flips: FLIPS });
+  if (isMean(reduce)) return signFlipTest(a as Correct, b as Correct, { seed, flips: FLIPS });
   const { draws, images } = shapeOf(a);
   const random = randomAt(seed, images, FLIPS);
   const difference = (swapped: readonly boolean[]) => {

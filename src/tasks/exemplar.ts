@@ -31,7 +31,7 @@ const options = z.strictObject({
   copies: z.int().min(2).max(64).default(8).describe("of each image in a step"),
   margin: z.number().positive().default(0.5).describe("triplet: by which another image must be farther, squared"),
   embedding: z.int().positive().default(1000).describe("triplet: embedding dimension"),
-  grey: z.number().min(0).max(1).default(0.66).describe("triplet: part of the images shown without colour"),
+  grey: z.number().min(0).max(1).default(0.66).describe("triplet: fraction of the images shown without colour"),
   contrast: z
     .boolean()
     .default(true)
@@ -44,7 +44,7 @@ const options = z.strictObject({
     .gt(0)
     .max(1)
     .default(0.5)
-    .describe("softmax: side of a patch, as a part of the image's (paper: 32 of 96)"),
+    .describe("softmax: side of a patch, as a fraction of the image's (paper: 32 of 96)"),
   hidden: z.int().positive().default(512).describe("softmax: width of the layer before the classes"),
 });
 type Options = z.infer<typeof options>;

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { Decoder } from "../heads/decoder.ts";
 import { paintedCells } from "../heads/painted.ts";
 import { featureShapes } from "../models/model.ts";
-import { type RandomGenerator, uniform, whole } from "../random.ts";
+import { type RandomGenerator, randomInt, uniform } from "../random.ts";
 import { fromTypedArray, resize } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { defineTask } from "./task.ts";
@@ -94,7 +94,7 @@ function blocks(images: Tensor, random: RandomGenerator): Tensor {
       let covered = 0;
       while (covered < size ** 2 / 4) {
         const side = Math.max(1, Math.round(uniform(random, size / 8, size / 3)));
-        const corner = () => whole(random, 0, size - side);
+        const corner = () => randomInt(random, 0, size - side);
         covered += fill(i, corner(), corner(), side);
       }
     }

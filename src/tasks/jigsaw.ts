@@ -13,7 +13,7 @@ import { distantPermutations, TILES } from "../augment/permutations.ts";
 import { UsageError } from "../errors.ts";
 import { mlp } from "../heads/mlp.ts";
 import { accuracy } from "../metric.ts";
-import { type RandomGenerator, whole } from "../random.ts";
+import { type RandomGenerator, randomInt } from "../random.ts";
 import { Linear, ReLU } from "../torch/nn/layers.ts";
 import { Sequential } from "../torch/nn/module.ts";
 import { cat, crossEntropy, fromTypedArray } from "../torch/ops.ts";
@@ -35,13 +35,13 @@ export const jigsaw = defineTask({
     permutationSeed: z.int().min(0).default(0).describe("chooses the first of them, from which the others follow"),
     orders: z.int().positive().default(8).describe("orders of each image in one step (the paper: 1)"),
     tile: z.int().positive().optional().describe("side of a tile in pixels; default: 64/75 of a third of the image"),
-    grey: z.number().min(0).max(1).default(0.3).describe("part of the images shown without colour (the code: 0.5)"),
+    grey: z.number().min(0).max(1).default(0.3).describe("fraction of the images shown without colour (the code: 0.5)"),
     project: z
       .number()
       .min(0)
       .max(1)
       .default(0)
-      .describe("part of the others shown without green and magenta (the code: 0.5)"),
+      .describe("fraction of the others shown without green and magenta (the code: 0.5)"),
     normalise: z.boolean().default(true).describe("each tile to mean 0 and deviation 1 (the code: no)"),
     channelShift: z
       .int()
@@ -74,7 +74,7 @@ export const jigsaw = defineTask({
       const spare = cell - side - channelShift;
       const places = Array.from({ length: images.size(0) * TILES }, (_, i): [number, number] => {
         const [row, column] = [Math.floor((i % TILES) / 3), i % 3];
-        return [row * cell + whole(random, 0, spare), column * cell + whole(random, 0, spare)];
+        return [row * cell + randomInt(random, 0, spare), column * cell + randomInt(random, 0, spare)];
       });
       const pieces = cut(visible, places, random);
       return (options.normalise ? normalisePatches(pieces) : pieces).contiguous("channels_last");
@@ -84,8 +84,8 @@ export const jigsaw = defineTask({
       if (channelShift === 0) return cutPatches(images, places, side);
       const channels = Array.from({ length: 3 }, (_, channel) => {
         const moved = places.map(([y, x]): [number, number] => [
-          y + whole(random, 0, channelShift),
-          x + whole(random, 0, channelShift),
+          y + randomInt(random, 0, channelShift),
+          x + randomInt(random, 0, channelShift),
         ]);
         return cutPatches(images.narrow(1, channel, 1), moved, side);
       });
@@ -106,7 +106,7 @@ export const jigsaw = defineTask({
     }
 
     const draw = (images: number, random: RandomGenerator) =>
-      Array.from({ length: images }, () => whole(random, 0, count - 1));
+      Array.from({ length: images }, () => randomInt(random, 0, count - 1));
 
     return {
       trained: { embed, head },

@@ -51,7 +51,7 @@ export const relativePatch = defineTask({
       .min(0)
       .max(1)
       .default(0)
-      .describe("part of the patches shown at a tenth of their pixels or more (the code: 0.33)"),
+      .describe("fraction of the patches shown at a tenth of their pixels or more (the code: 0.33)"),
     hidden: z.int().positive().default(512).describe("width of the head's hidden layer"),
   }),
   create({ encoder, images: { size } }, { patch, gap, jitter, colour, pixelate, hidden }) {

@@ -1,5 +1,5 @@
 /**
- * Rotation prediction: turn each image by 0, 90, 180 and 270 degrees and ask the network which turn it sees.
+ * Rotation prediction: turn each image by 0, 90, 180 and 270 degrees and ask the network which rotation it sees.
  * Gidaris, Singh & Komodakis, ICLR 2018, https://arxiv.org/abs/1803.07728
  */
 import { z } from "zod";
@@ -18,8 +18,8 @@ export const rotation = defineTask({
     angles: z
       .literal([2, 4, 8])
       .default(4)
-      .describe("turns to tell apart, evenly spaced: 4 are best (table 2); 8 are cut to circles"),
-    first: z.literal([0, 90]).default(0).describe("the first turn: with 2 angles, 0° and 180°, or 90° and 270°"),
+      .describe("rotations to tell apart, evenly spaced: 4 are best (table 2); 8 are cut to circles"),
+    first: z.literal([0, 90]).default(0).describe("the first rotation: with 2 angles, 0° and 180°, or 90° and 270°"),
   }),
   onlyWith: { first: { angles: 2 } },
   create({ encoder }, { angles, first }) {

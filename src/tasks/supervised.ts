@@ -11,7 +11,7 @@ export const supervised = defineTask({
   title: "Supervised classification",
   paper: "no pretext: labels and cross-entropy, the yardstick",
   options: z.strictObject({
-    labelSmoothing: z.number().min(0).lt(1).default(0).describe("part of the target spread over all classes"),
+    labelSmoothing: z.number().min(0).lt(1).default(0).describe("fraction of the target spread over all classes"),
   }),
   usesLabels: true,
   create({ encoder, images: { classes } }, { labelSmoothing }) {

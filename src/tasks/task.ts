@@ -51,7 +51,7 @@ export interface View {
   readonly count: number;
   /** Side in pixels. The network's input size unless told. */
   readonly size?: number;
-  /** Least part of an image's area that a crop covers. The run's unless told. */
+  /** Least fraction of an image's area that a crop covers. The run's unless told. */
   readonly minArea?: number;
 }
 

@@ -40,15 +40,20 @@ export interface TrainingRun {
   start: Position;
 }
 
-/** Where to stop: after so many steps, or so many seconds of training. One of them is infinite. */
-export function budgetOf({ config, images, task, world }: TrainingRun): Position {
+/** When to stop: after so many steps, or so many seconds of training. One of them is infinite. */
+export interface Budget {
+  readonly step: number;
+  readonly seconds: number;
+}
+
+export function budgetOf({ config, images, task, world }: TrainingRun): Budget {
   if (config.minutes !== undefined) return { step: Number.POSITIVE_INFINITY, seconds: config.minutes * 60 };
   const steps = (config.epochs as number) * stepsPerEpoch(imagesUsed(images, task), config.batchSize * world.size);
   return { step: Math.max(1, Math.round(steps)), seconds: Number.POSITIVE_INFINITY };
 }
 
 /** 0 at the start to 1 at the end: steps done, or time used. */
-export function progressAt({ step, seconds }: Position, budget: Position): number {
+export function progressAt({ step, seconds }: Position, budget: Budget): number {
   return Math.min(1, Math.max(step / budget.step, seconds / budget.seconds));
 }
 

@@ -50,12 +50,12 @@ export interface PretrainResult {
  */
 export function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainResult> {
   return withCleanup(async (cleanup) => {
-    const session = await prepare(settle(options), hooks, cleanup);
+    const session = await openSession(resolveOptions(options), hooks, cleanup);
     const { folder, run, notes, log } = session;
     const { task, compute, images, start, config } = run;
     const { metric, guess } = task;
     hooks.onEvent?.({ type: "start", folder, images: imagesUsed(images, task), notes, metric, guess, compute });
-    const last = isOver(run) ? undefined : await follow(session, hooks);
+    const last = isOver(run) ? undefined : await trainAndSave(session, hooks);
     const { step, seconds } = last ?? start;
     const caveat = taskEntry(config.task).caveat?.(config.taskOptions);
     saveEncoder(folder, task.output ?? run.encoder, config);
@@ -78,7 +78,7 @@ interface Session {
 }
 
 /** Opens and checks everything before the run folder is touched, then claims it. What was opened is closed by `cleanup`. */
-async function prepare(config: TrainingConfig, hooks: Hooks, cleanup: (() => unknown)[]): Promise<Session> {
+async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() => unknown)[]): Promise<Session> {
   cleanup.push(await holdRunFolder(config.out, config.resume));
   const compute = await chooseCompute(config);
   const encoder = firstEncoder(config);
@@ -121,16 +121,16 @@ async function prepare(config: TrainingConfig, hooks: Hooks, cleanup: (() => unk
   };
 }
 
-const images = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
+const imageCount = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
 
 /** What the run does not learn from, one sentence for each reason. */
 function leftOut({ heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: number): string[] {
   const parts = unused.join("+");
   return [
-    skipped && `${images(skipped)} cannot be read: skipped.json in the run folder lists them.`,
+    skipped && `${imageCount(skipped)} cannot be read: skipped.json in the run folder lists them.`,
     heldBack &&
-      `${images(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split all takes them too.`,
-    unlabelled && `Left out: ${images(unlabelled)} without a label. This task learns from labels.`,
+      `${imageCount(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split all takes them too.`,
+    unlabelled && `Left out: ${imageCount(unlabelled)} without a label. This task learns from labels.`,
     parts && `Not used: ${parts}. --split names the parts to learn from.`,
   ].filter((note) => typeof note === "string" && note !== "") as string[];
 }
@@ -138,7 +138,7 @@ function leftOut({ heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: n
 const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;
 
 /** Trains to the end: logs every step, saves at once, every few minutes, at the end and when the signal aborts. */
-async function follow({ run, log, save, status }: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
+async function trainAndSave({ run, log, save, status }: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
   const { saveMinutes } = run.config;
   let last: StepRecord | undefined;
   let savedAt = run.start.seconds;
@@ -169,7 +169,7 @@ async function follow({ run, log, save, status }: Session, { onEvent, signal }: 
 }
 
 /** Checks the options and the run folder, and fills in what was left open: by what the run began with, when it is resumed. */
-export function settle(options: PretrainOptions): TrainingConfig {
+export function resolveOptions(options: PretrainOptions): TrainingConfig {
   const given = parseOptions(pretrainOptions, options);
   const out = given.out ?? defaultRunFolder(given);
   refuseContradictions(given);

@@ -3,7 +3,7 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { describe, expect, it } from "vitest";
 import { bootstrapMean, pairedBootstrap } from "../../src/evaluate/statistics.ts";
 
-/** Marks of `draws` draws on `images` images: each draw has its luck, and most images are hard or easy for all of them. */
+/** Correct of `draws` draws on `images` images: each draw has its luck, and most images are hard or easy for all of them. */
 function simulate(
   seed: number,
   { images, draws, ease }: { images: number; draws: number; ease: number },

@@ -9,7 +9,7 @@ import { readMetrics } from "../../src/run/log.ts";
 import type { PretrainOptions } from "../../src/run/options.ts";
 import { openSafetensors } from "../../src/torch/safetensors.ts";
 import { memory } from "../../src/torch/scope.ts";
-import { pretrain, settle } from "../../src/train/pretrain.ts";
+import { pretrain, resolveOptions } from "../../src/train/pretrain.ts";
 import { selfsight } from "../cli/run.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
@@ -307,7 +307,8 @@ async function stoppedAtOnce(name: string, options: Partial<PretrainOptions> = {
 }
 
 describe("what nobody said", () => {
-  const settled = (options: Partial<PretrainOptions>) => settle({ images, out: join(folder, "unused"), ...options });
+  const settled = (options: Partial<PretrainOptions>) =>
+    resolveOptions({ images, out: join(folder, "unused"), ...options });
 
   test("is the task's, or the usual", () => {
     const usual = { flip: true, minArea: 0.08, batchSize: 64, learningRate: 0.05, stem: "imagenet" };
