@@ -1,6 +1,6 @@
-/** `beside-others-worker.ts pretrain|fit PHOTOS THREADS`: prints steps a second of pre-training, or seconds of a fit. */
+/** `beside-others-worker.ts pretrain|fit PHOTOS [THREADS]`: prints steps a second of pre-training, or seconds of a fit. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { median } from "simple-statistics";
 import { InterruptedError } from "../src/errors.ts";
@@ -16,14 +16,14 @@ const SECONDS = 8;
 const WARM_UP = 3;
 const [ROWS, WIDTH, CLASSES] = [1000, 1024, 10];
 
-async function stepsPerSecond(images: string, count: number): Promise<number> {
+async function stepsPerSecond(images: string, count?: number): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "selfsight-beside-"));
   const stop = new AbortController();
   let [startedAt, steps] = [0, 0];
   const seconds = () => (performance.now() - startedAt) / 1000;
   try {
     await pretrain(
-      { images, epochs: 10_000, saveMinutes: 1000, threads: count, out: join(folder, "run") },
+      { images, minutes: 10, saveMinutes: 1000, threads: count, out: join(folder, "run") },
       {
         signal: stop.signal,
         onEvent(event) {
@@ -62,5 +62,8 @@ function secondsOfFit(count: number): number {
   });
 }
 
-const [work, photos = "", count = "2"] = process.argv.slice(2);
-process.stdout.write(`${work === "fit" ? secondsOfFit(Number(count)) : await stepsPerSecond(photos, Number(count))}\n`);
+const [work, photos = "", count = "auto"] = process.argv.slice(2);
+const threadCount = count === "auto" ? undefined : Number(count);
+process.stdout.write(
+  `${work === "fit" ? secondsOfFit(threadCount ?? availableParallelism()) : await stepsPerSecond(photos, threadCount)}\n`,
+);

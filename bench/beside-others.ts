@@ -1,6 +1,7 @@
 /**
  * What another program that takes one core costs us: pre-training, and a fit of the linear probe, on a quiet machine and beside
- * a busy loop; with the libraries' own way of waiting for work, and with ours (src/torch/waiting.ts). No PyTorch in it.
+ * a busy loop; with the libraries' own way of waiting for work and a fixed
+ * number of threads, and with ours (src/torch/waiting.ts, src/train/adapt.ts). No PyTorch in it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -26,7 +27,7 @@ export async function besideOthers(context: Context): Promise<Row[]> {
     const rows: Row[] = [];
     for (const [work, unit] of Object.entries(works)) {
       const measure = (settings: NodeJS.ProcessEnv) => () =>
-        runWorker([work, photos, String(context.threads)], settings);
+        runWorker([work, photos, settings === now ? "auto" : String(context.threads)], settings);
       const values = await alternate(context.rounds, {
         wasQuiet: measure(was),
         nowQuiet: measure(now),

@@ -1,25 +1,25 @@
 /**
- * The plane of colours (a, b of CIE Lab) cut into bins, as Zhang, Isola & Efros 2016 do it (section 2.2,
- * https://arxiv.org/abs/1603.08511): a pixel's colour is spread over its nearest bins, rare bins weigh more, and a
- * prediction is read as an annealed mean.
+ * The ab plane of CIE Lab quantised into bins, as in Zhang, Isola & Efros 2016 (section 2.2,
+ * https://arxiv.org/abs/1603.08511): a pixel's colour is spread over its nearest bins, rare bins get larger weights,
+ * and a prediction is decoded by the annealed mean.
  */
 import { arange, fromTypedArray, stack, zeros } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { gamutBins } from "./gamut.ts";
 
-/** Bins that a colour is compared with: in the middle of the gamut, 13 may be among the five nearest of a place's colours. */
+/** Number of bins that a colour is compared with: mid-gamut, 13 bins can be among the five nearest to some colour of a place. */
 const candidates = (neighbours: number) => 3 * neighbours + 1;
-/** Of the Gaussians, in units of a and b. */
+/** Standard deviation of the Gaussians, in units of a and b. */
 const SIGMA = 5;
 
-/** Bins, and which of them lie near each place: a square of half a bin's side. Comparing with all takes most of a step. */
+/** Bins, and those near each place: a square of half a bin's side. Comparing with every bin would take most of a step. */
 export interface Plane {
   readonly grid: number;
-  /** So many bins a colour is spread over. */
+  /** Number of bins that a colour is spread over. */
   readonly neighbours: number;
   /** (Q, 2) */
   readonly centres: Tensor;
-  /** (places, C) i64: the C bins nearest to the middle of each place, places row by row from the least a and b. */
+  /** (places, C) i64: the C bins nearest to the centre of each place. Places are row by row, from the smallest a and b. */
   readonly near: Tensor;
 }
 
@@ -37,18 +37,18 @@ export function colourPlane(grid: number, neighbours = 5): Plane {
   return { grid, neighbours, centres, near };
 }
 
-/** (N, 2) and (M, 2) to (N, M). */
+/** Between all pairs: (N, 2) and (M, 2) to (N, M). */
 function squaredDistances(a: Tensor, b: Tensor): Tensor {
   return a.unsqueeze(1).sub(b).pow(2).sum(2);
 }
 
-/** What a colour's K nearest bins are, the nearest first, and how much of it lies in each: (N, K), rows summing to 1. */
+/** (N, K): the K nearest bins of each colour, nearest first, and its weight in each. Each row of weights sums to 1. */
 export interface SoftBins {
   readonly bins: Tensor;
   readonly parts: Tensor;
 }
 
-/** Colours (N, 2) of sRGB images, or means of such. */
+/** Soft-encodes ab colours (N, 2) of sRGB images, or means of such colours. */
 export function softEncode(colours: Tensor, { grid, neighbours, centres, near }: Plane): SoftBins {
   const side = Math.sqrt(near.size(0));
   const place = colours
@@ -67,14 +67,14 @@ export function softEncode(colours: Tensor, { grid, neighbours, centres, near }:
   return { bins: compared.gather(1, which), parts: nearest.div(2 * SIGMA ** 2).softmax(1) }; // normalised Gaussians
 }
 
-/** Which part of all the colours lies in each of the Q bins: (Q). */
+/** (Q): the fraction of all colours that lies in each of the Q bins. */
 export function frequencies({ bins, parts }: SoftBins, count: number): Tensor {
   return zeros([count], { device: parts.device }).scatterAdd(0, bins.flatten(), parts.flatten()).div(parts.size(0));
 }
 
 /**
- * Cross-entropy with soft bins, each colour weighing as its nearest bin does (equations 2 and 3); less the entropy of the
- * soft bins themselves, which changes no gradient and makes a perfect prediction cost nothing.
+ * Cross-entropy with soft bins, each colour weighted by its nearest bin (equations 2 and 3). The entropy of the soft bins
+ * is subtracted, so that a perfect prediction has loss 0. This changes no gradient.
  * @param logProbabilities (N, Q)
  * @param weights (Q)
  * @returns (N)
@@ -85,8 +85,8 @@ export function binLoss(logProbabilities: Tensor, { bins, parts }: SoftBins, wei
 }
 
 /**
- * How much a pixel of each bin counts: rare colours more. w ∝ ((1 - λ) p̃ + λ / Q)⁻¹ with E[w] = 1 over p̃ (equation 4).
- * @param prior (Q) how frequent each bin is
+ * Weight of a pixel in each bin, larger for rare colours: w ∝ ((1 - λ) p̃ + λ / Q)⁻¹ with E[w] = 1 over p̃ (equation 4).
+ * @param prior (Q) frequency of each bin
  * @param centres (Q, 2)
  */
 export function rebalance(prior: Tensor, centres: Tensor, lambda: number): Tensor {
@@ -102,7 +102,7 @@ export function rebalance(prior: Tensor, centres: Tensor, lambda: number): Tenso
   return weights.div(weights.mul(frequencies).sum());
 }
 
-/** Logits (N, Q) to colours (N, 2): the mean of the bins, made peakier by a temperature below 1 (equation 5). */
+/** Logits (N, Q) to colours (N, 2): the mean of the bins, sharpened by a temperature below 1 (equation 5). */
 export function annealedMean(logits: Tensor, centres: Tensor, temperature: number): Tensor {
   return logits.div(temperature).softmax(1).matmul(centres);
 }

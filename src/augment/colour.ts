@@ -1,14 +1,14 @@
-/** Colours of normalised images (B, 3, H, W), changed by matrices. */
+/** Colour augmentations of normalised images (B, 3, H, W). */
 import { type RandomGenerator, randomInt, uniform } from "../random.ts";
 import { cat, fromTypedArray, randn, tensor, where } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { MEAN, mixChannels, STD, type Triple } from "./normalise.ts";
 
-/** ITU-R 601 luma, as PIL's "L". */
+/** ITU-R 601 luma, as in PIL's mode "L". */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
-/** Multiplies the colours (0 to 1) of normalised images by a matrix, in one pass. */
+/** Multiplies the colours (0 to 1) of normalised images by a 3×3 matrix, in one pass. */
 function mix(images: Tensor, matrix: readonly Triple[]): Tensor {
   const normalised = matrix.map(
     (row, i) => row.map((part, k) => (part * STD[k as 0]) / STD[i as 0]) as unknown as Triple,
@@ -19,14 +19,14 @@ function mix(images: Tensor, matrix: readonly Triple[]): Tensor {
   return mixChannels(images, normalised).add(tensor(shift, { device: images.device }));
 }
 
-/** Grey images of three equal channels (before normalising). */
+/** Grey images with three equal channels (before normalisation). */
 export function toGrey(images: Tensor): Tensor {
   return mix(images, [LUMA, LUMA, LUMA]);
 }
 
 /**
- * Removes the green-magenta axis, in which lenses shift colours against each other: what is left tells nothing of where in
- * the photo a patch was. Doersch et al. 2015, section 3.1 ("projection"); the matrix is that of Noroozi & Favaro's code.
+ * Removes the green-magenta axis, along which chromatic aberration shifts colours: it would reveal where in the photo a
+ * patch was. Doersch et al. 2015, section 3.1 ("projection"); the matrix is from Noroozi & Favaro's code.
  */
 export function projectColours(images: Tensor): Tensor {
   return mix(images, [
@@ -37,8 +37,8 @@ export function projectColours(images: Tensor): Tensor {
 }
 
 /**
- * Each image with that probability changed, otherwise as it is. Of several views, one of all images after the other, the
- * same images are changed in each.
+ * Applies `change` to each image with the given probability. If the batch holds several views, one after the other, the
+ * same images are changed in every view.
  */
 export function sometimes(
   change: (images: Tensor) => Tensor,
@@ -57,7 +57,7 @@ export function sometimes(
 }
 
 /**
- * Keeps one channel at random of each image and puts faint noise in the place of the two others: deviation 1/100 of that
+ * Keeps one random channel of each image and replaces the two others with faint noise: 1/100 of the standard deviation
  * of normalised images. Doersch et al. 2015, section 3.1 ("color dropping").
  */
 export function dropColours(images: Tensor, random: RandomGenerator): Tensor {

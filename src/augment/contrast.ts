@@ -1,6 +1,6 @@
 /**
- * The colour changes of Dosovitskiy et al. 2014 (section 3.1, https://arxiv.org/abs/1406.6909), each image's by itself. Factors
- * and powers are drawn evenly on a logarithmic scale, of which the paper gives the ends.
+ * The colour changes of Dosovitskiy et al. 2014 (section 3.1, https://arxiv.org/abs/1406.6909), drawn for each image
+ * independently. Factors and powers are log-uniform between the paper's bounds.
  */
 import { logUniform, type RandomGenerator, uniform } from "../random.ts";
 import { Buffer, Module } from "../torch/nn/module.ts";
@@ -10,12 +10,12 @@ import type { Tensor } from "../torch/tensor.ts";
 import { hsvToRgb, rgbToHsv } from "./hsv.ts";
 import { fromUnit, toUnit } from "./normalise.ts";
 
-/** Principal components of pixels' colours: the columns of `axes` (3, 3), about `mean` (3). Saved with a run. */
+/** Principal components of pixel colours: the columns of `axes` (3, 3), centred on `mean` (3). Saved with a run. */
 export class ColourAxes extends Module {
   readonly mean: Buffer;
   readonly axes: Buffer;
 
-  /** @param images (B, 3, H, W): of all their pixels */
+  /** @param images (B, 3, H, W): all their pixels are used */
   constructor(images: Tensor) {
     super();
     [this.mean, this.axes] = scope(() => {
@@ -27,18 +27,18 @@ export class ColourAxes extends Module {
     });
   }
 
-  /** Colours (N, 3) to their parts along the axes (N, 3). */
+  /** Colours (N, 3) to their coordinates along the axes (N, 3). */
   override forward(colours: Tensor): Tensor {
     return colours.sub(this.mean).matmul(this.axes);
   }
 }
 
-/** Images whose changes fit into a processor's cache. */
+/** Number of images whose temporaries fit into a CPU's cache. */
 const PART = 16;
 
 /**
- * Both contrasts and the colour of normalised images (B, 3, H, W). On a CPU a few at a time, so that temporaries stay in its
- * cache; a GPU would wait for each of the parts.
+ * Changes both contrasts and the colour of normalised images (B, 3, H, W). A CPU takes a few images at a time, so that
+ * temporaries stay in its cache. A GPU takes all at once: it would wait for each chunk.
  */
 export function changeColours(images: Tensor, colours: ColourAxes, random: RandomGenerator): Tensor {
   const count = images.size(0);
@@ -52,7 +52,7 @@ export function changeColours(images: Tensor, colours: ColourAxes, random: Rando
   return cat(parts);
 }
 
-/** Contrast 1: the pixels' parts along each principal component times 0.5 to 2. */
+/** Contrast 1: scales the pixels along each principal component by 0.5 to 2. */
 export function scaleAxes(images: Tensor, colours: ColourAxes, random: RandomGenerator): Tensor {
   const [mean, axes] = [colours.mean.toArray(), colours.axes.toArray()];
   const matrices = Array.from({ length: images.size(0) }, () => {
@@ -72,8 +72,8 @@ export function scaleAxes(images: Tensor, colours: ColourAxes, random: RandomGen
 }
 
 /**
- * Contrast 2 and colour: saturation and value each to a power of 0.25 to 4, times 0.7 to 1.4, plus -0.1 to 0.1; the hue plus
- * -0.1 to 0.1 of a turn.
+ * Contrast 2 and colour: saturation and value are each raised to a power of 0.25 to 4, multiplied by 0.7 to 1.4 and shifted
+ * by -0.1 to 0.1. The hue is shifted by -0.1 to 0.1 of the full circle.
  * @param images normalised (B, 3, H, W)
  */
 export function changeHsv(images: Tensor, random: RandomGenerator): Tensor {

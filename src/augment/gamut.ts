@@ -1,4 +1,4 @@
-/** Which bins of Lab's plane of colours hold what sRGB can show. Zhang, Isola & Efros 2016, section 2.2 */
+/** The bins of Lab's ab plane that are in the sRGB gamut. Zhang, Isola & Efros 2016, section 2.2. */
 
 import { noGrad } from "../torch/autograd.ts";
 import { fromTypedArray } from "../torch/ops.ts";
@@ -7,11 +7,11 @@ import type { Tensor } from "../torch/tensor.ts";
 import { rgbToLab } from "./lab.ts";
 
 /**
- * Centres [a, b] of the bins: the corners of all squares of the grid that the convex hull of sRGB's colours meets. At a grid
- * of 10 these are the 313 of the authors' `resources/pts_in_hull.npy`, one by one; the paper does not give the rule.
+ * Centres [a, b] of the bins: the corners of all grid squares that intersect the convex hull of sRGB's colours. For a grid
+ * of 10 these are exactly the 313 of the authors' `resources/pts_in_hull.npy`. The paper does not give the rule.
  */
 export function gamutBins(grid: number): [a: number, b: number][] {
-  const strips = new Map<number, [low: number, high: number]>(); // the hull's b above grid·i ≤ a ≤ grid·(i + 1)
+  const strips = new Map<number, [low: number, high: number]>(); // the hull's range of b for grid·i ≤ a ≤ grid·(i + 1)
   const widen = (strip: number, b: number) => {
     const [low, high] = strips.get(strip) ?? [b, b];
     strips.set(strip, [Math.min(low, b), Math.max(high, b)]);
@@ -35,7 +35,7 @@ export function gamutBins(grid: number): [a: number, b: number][] {
   return centres.sort(([a, b], [c, d]) => a - c || b - d);
 }
 
-/** The corners of the convex hull of points [x, y], in turn. Andrew's monotone chain. */
+/** Corners of the convex hull of points [x, y], in order around it. Andrew's monotone chain. */
 function convexHull(points: readonly [number, number][]): [number, number][] {
   const sorted = [...points].sort(([a, b], [c, d]) => a - c || b - d);
   const half = (chain: readonly [number, number][]) => {
@@ -54,14 +54,14 @@ function convexHull(points: readonly [number, number][]): [number, number][] {
 const turnsLeft = ([ax, ay]: [number, number], [bx, by]: [number, number], [cx, cy]: [number, number]) =>
   (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) > 0;
 
-/** [a, b] of every colour on the surface of sRGB's cube. */
+/** [a, b] of every colour on the surface of the sRGB cube. */
 function gamut(): [a: number, b: number][] {
   const colours = scope(() => noGrad(() => rgbToLab(rgbSurface()).flatten(2).squeeze(0).data() as Float32Array)); // (3, N)
   const count = colours.length / 3;
   return Array.from({ length: count }, (_, i) => [colours[count + i] as number, colours[2 * count + i] as number]);
 }
 
-/** (1, 3, 1, N): every sRGB colour of 8 bits with one channel at its least or most. All others lie between. */
+/** (1, 3, 1, N): every 8-bit sRGB colour with one channel at its minimum or maximum. All others lie inside. */
 function rgbSurface(): Tensor {
   const values = new Float32Array(3 * 6 * 256 * 256);
   const count = values.length / 3;

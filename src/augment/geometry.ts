@@ -1,4 +1,4 @@
-/** Random crops and flips of a whole batch by one affine grid: the same code on CPU and GPU. */
+/** Random crops, flips and rotations of a whole batch with one affine grid: the same code on CPU and GPU. */
 
 import { logUniform, type RandomGenerator, randomInt, uniform } from "../random.ts";
 import { affineGrid, gridSample, tensor } from "../torch/ops.ts";
@@ -7,14 +7,14 @@ import type { Device, Tensor } from "../torch/tensor.ts";
 export interface CropOptions {
   /** Side of the crops, in pixels. */
   size: number;
-  /** Least fraction of the image's area that a crop covers; the most is all of it. */
+  /** Smallest fraction of the image's area that a crop covers; the largest is 1. */
   minArea: number;
-  /** Mirror every other crop, left to right. */
+  /** Mirror crops left to right with probability 0.5. */
   flip: boolean;
 }
 
 /**
- * Inception crops: an area of `minArea` to 1 and an aspect ratio of 3/4 to 4/3 of each image, at a random place,
+ * Inception crops: a random window of each image, with `minArea` to 1 of its area and an aspect ratio of 3/4 to 4/3,
  * resized bilinearly to a square. Szegedy et al. 2015, https://arxiv.org/abs/1409.4842; torchvision's RandomResizedCrop.
  * @param images (B, 3, H, W), floating
  * @returns (B, 3, size, size)
@@ -34,8 +34,8 @@ export function randomResizedCrop(
 }
 
 /**
- * Crops of the images' own scale, shifted by up to `padding` pixels beyond the edges, where zeros (the mean colour) are
- * seen: what is usual for CIFAR (He et al. 2016, section 4.2).
+ * Crops without rescaling, shifted by up to `padding` pixels beyond the edges, where the image is padded with zeros (the
+ * mean colour). The usual augmentation for CIFAR (He et al. 2016, section 4.2).
  */
 export function randomShift(
   images: Tensor,
@@ -58,8 +58,8 @@ export function randomShift(
 }
 
 /**
- * Images turned about their centre, counter-clockwise by any angle, and blank (0) outside the inscribed circle: corners
- * would tell the angle. All are moved by a random part of a pixel, so that quarter turns are resampled like the others.
+ * Rotates images about their centre, counter-clockwise, and blanks them (0) outside the inscribed circle: corners would
+ * reveal the angle. All are shifted by a random fraction of a pixel, so that multiples of 90° are resampled too.
  * @param images (B, 3, S, S), floating
  */
 export function rotateInCircle(images: Tensor, degrees: number, random: RandomGenerator): Tensor {
@@ -83,14 +83,14 @@ function insideCircle(size: number, device: Device): Tensor {
   return affineGrid(identity, [1, 1, size, size]).pow(2).sum(3).lt(1).to("f32").squeeze(0);
 }
 
-/** Dosovitskiy et al. 2014, section 3.1: translation, scaling and rotation of seed patches. */
+/** Ranges of the translation, scaling and rotation of seed patches. Dosovitskiy et al. 2014, section 3.1. */
 const [MOVE, SCALE, TURN] = [0.2, [0.7, 1.4], (20 * Math.PI) / 180] as const;
 
 /**
- * A patch of each image about a given centre: moved by up to 0.2 of its side, scaled by 0.7 to 1.4, turned by up to 20°. Beyond
- * the edges the image is mirrored.
+ * Cuts one patch of each image around a given centre: shifted by up to 0.2 of its side, scaled by 0.7 to 1.4, rotated by up
+ * to 20°. The image is mirrored beyond its edges.
  * @param images (B, 3, H, W), floating
- * @param centres [x, y] of -1 (left, top) to 1, one an image
+ * @param centres [x, y] from -1 (left, top) to 1 (right, bottom), one for each image
  * @param options part: the patch's side as a fraction of the image's; size: the side of the result, in pixels
  * @returns (B, 3, size, size)
  */
@@ -115,7 +115,7 @@ export function randomPatches(
 
 type Affine = [[number, number, number], [number, number, number]];
 
-/** A window of that width and height (1 = the whole image) at x, y of -1 (left, top) to 1 (right, bottom). */
+/** A window of the given width and height (1 = the whole image), at x, y from -1 (left, top) to 1 (right, bottom). */
 function window(width: number, height: number, x: number, y: number, mirrored: boolean): Affine {
   return affine(width, height, x * (1 - width), y * (1 - height), mirrored);
 }

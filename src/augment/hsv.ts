@@ -3,7 +3,7 @@ import { cat, floor, maximum, minimum, where } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** RGB (B, 3, H, W) of 0 to 1 to hue, saturation and value of 0 to 1: three times (B, 1, H, W). Grey has hue 0. */
+/** RGB (B, 3, H, W) to hue, saturation and value, (B, 1, H, W) each. All are 0 to 1. Grey has hue 0. */
 export function rgbToHsv(rgb: Tensor): [hue: Tensor, saturation: Tensor, value: Tensor] {
   const [r, g, b] = rgb.chunk(3, 1) as [Tensor, Tensor, Tensor];
   const value = maximum(maximum(r, g), b);
@@ -18,7 +18,7 @@ export function rgbToHsv(rgb: Tensor): [hue: Tensor, saturation: Tensor, value: 
   return [wrap(hue), range.div(value.clamp(1e-8)), value];
 }
 
-/** The inverse; any hue, which is taken modulo 1. */
+/** The inverse of {@link rgbToHsv}. The hue is taken modulo 1. */
 export function hsvToRgb(hue: Tensor, saturation: Tensor, value: Tensor): Tensor {
   const chroma = value.mul(saturation);
   const channel = (offset: number) =>

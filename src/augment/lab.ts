@@ -1,5 +1,5 @@
 /**
- * sRGB to CIE L*a*b* and back on tensors, for the D65 white of sRGB itself (2° observer). L is 0 to 100; a and b are about
+ * sRGB to CIE L*a*b* and back on tensors, with sRGB's own white point, D65 (2° observer). L is 0 to 100; a and b are about
  * -100 to 100. IEC 61966-2-1 for sRGB, CIE 15 for Lab.
  */
 import { tensor, where } from "../torch/ops.ts";
@@ -17,13 +17,13 @@ const XYZ_TO_RGB: readonly Triple[] = [
   [-0.969266, 1.8760108, 0.041556],
   [0.0556434, -0.2040259, 1.0572252],
 ];
-/** X, Y, Z of white: the rows' sums. */
+/** X, Y, Z of white: the row sums. */
 const [X, Y, Z] = RGB_TO_XYZ.map(([r, g, b]) => r + g + b) as [number, number, number];
-/** (6/29)³, below which the cube root is continued by a line. */
+/** (6/29)³: below it, a straight line replaces the cube root. */
 const EPSILON = (6 / 29) ** 3;
 const SLOPE = (29 / 6) ** 2 / 3;
 
-/** (B, 3, H, W) sRGB of 0 to 1 to Lab. */
+/** sRGB (B, 3, H, W), 0 to 1, to Lab. */
 export function rgbToLab(rgb: Tensor): Tensor {
   return scope(() => {
     const linear = scope(() => where(rgb.lt(0.04045), rgb.div(12.92), rgb.clamp(0).add(0.055).div(1.055).pow(2.4)));
@@ -43,14 +43,14 @@ export function rgbToLab(rgb: Tensor): Tensor {
   });
 }
 
-/** Lightness L (B, 1, H, W) to grey sRGB (B, 3, H, W) of it. */
+/** Lightness L (B, 1, H, W) to grey sRGB (B, 3, H, W) of that lightness. */
 export function lightnessToGrey(l: Tensor): Tensor {
   return encoded(decodedXyz(l.add(16).div(116)))
     .clamp(0, 1)
     .expand(-1, 3, -1, -1);
 }
 
-/** (B, 3, H, W) Lab to sRGB, clamped to 0 to 1. */
+/** Lab (B, 3, H, W) to sRGB, clamped to 0 to 1. */
 export function labToRgb(lab: Tensor): Tensor {
   const shifted = lab.add(tensor([[[16]], [[0]], [[0]]], { device: lab.device }));
   const f = mixChannels(shifted, [
@@ -65,7 +65,7 @@ export function labToRgb(lab: Tensor): Tensor {
   return encoded(linear).clamp(0, 1);
 }
 
-/** The cube roots of X, Y, Z back to X, Y, Z, as parts of white. */
+/** Inverse of the cube root: X, Y, Z as fractions of white. */
 function decodedXyz(f: Tensor): Tensor {
   return where(f.lt(6 / 29), f.sub(4 / 29).div(SLOPE), f.pow(3));
 }

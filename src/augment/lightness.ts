@@ -1,11 +1,11 @@
-/** Normalised images in Lab, and without their colours. Lab itself is in `lab.ts`. */
+/** Normalised images to Lab, and to grey. Lab itself is in `lab.ts`. */
 import { autocast } from "../torch/autograd.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { lightnessToGrey, rgbToLab } from "./lab.ts";
 import { fromUnit, toUnit } from "./normalise.ts";
 
-/** Lab must not be rounded to bf16. */
+/** Runs `body` in f32: Lab must not be rounded to bf16. */
 export const exactly = <T>({ device }: Tensor, body: () => T): T => autocast(device, "f32", body);
 
 /** Normalised images (B, 3, H, W) to Lab. */

@@ -1,37 +1,37 @@
-/** Between pixels and the network's input. */
+/** Conversion between pixels and the network's input. */
 import { cat, fromTypedArray, tensor } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** Channel means and deviations of ImageNet, in units of 0 to 1: what torchvision's and timm's encoders expect. */
+/** ImageNet's channel means and standard deviations, for values of 0 to 1: what torchvision's and timm's encoders expect. */
 export const MEAN = [0.485, 0.456, 0.406] as const;
 export const STD = [0.229, 0.224, 0.225] as const;
 
-/** A batch of pixels (B, 3, S, S) as u8, from B×S×S×3 bytes. Channels-last, as the bytes are. */
+/** A u8 batch of pixels (B, 3, S, S) from B×S×S×3 bytes. Channels-last, like the bytes. */
 export function pixelTensor(bytes: Uint8Array, size: number): Tensor {
   return fromTypedArray(bytes, [bytes.length / (size * size * 3), size, size, 3]).permute(0, 3, 1, 2);
 }
 
-/** Pixels (B, 3, H, W) of 0 to 255, any type, to f32 of mean 0 and deviation 1 over ImageNet. */
+/** Pixels (B, 3, H, W), 0 to 255 and any type, to f32 with mean 0 and standard deviation 1 over ImageNet. */
 export function normalise(pixels: Tensor): Tensor {
   const [scale, shift] = constants(pixels);
   return pixels.to("f32").mul(scale).add(shift);
 }
 
-/** Normalised images (B, 3, H, W) to sRGB of 0 to 1. */
+/** Normalised images (B, 3, H, W) to sRGB, 0 to 1. */
 export function toUnit(images: Tensor): Tensor {
   const [scale, shift] = constants(images);
   return images.sub(shift).div(scale).div(255);
 }
 
-/** sRGB of 0 to 1 to normalised images. */
+/** sRGB, 0 to 1, to normalised images. */
 export function fromUnit(rgb: Tensor): Tensor {
   return normalise(rgb.mul(255));
 }
 
 /**
- * Each pixel's channels times a matrix: (B, 3, H, W) to (B, 3, H, W). Sums channel by channel: a matrix product would be
- * rounded to 8 bits by autocast, and a reduction over channels that lie side by side takes four times as long.
+ * Multiplies each pixel's channels by a matrix: (B, 3, H, W) to (B, 3, H, W). Adds channel by channel: autocast would
+ * round a matrix product to 8 bits, and a reduction over adjacent channels takes four times as long.
  */
 export function mixChannels(x: Tensor, matrix: readonly Triple[]): Tensor {
   return scope(() => {
@@ -45,7 +45,7 @@ export function mixChannels(x: Tensor, matrix: readonly Triple[]): Tensor {
 
 export type Triple = readonly [number, number, number];
 
-/** The inverse: (B, 3, H, W) or (3, H, W) to u8. */
+/** The inverse of {@link normalise}: (B, 3, H, W) or (3, H, W) to u8. */
 export function denormalise(images: Tensor): Tensor {
   const [scale, shift] = constants(images);
   return images.sub(shift).div(scale).round().clamp(0, 255).to("u8");

@@ -1,13 +1,13 @@
-/** Cutting patches out of images, pixel by pixel: nothing is resampled. */
+/** Cuts patches out of images at whole pixels: nothing is resampled. */
 import { UsageError } from "../errors.ts";
 import { type RandomGenerator, randomInt } from "../random.ts";
 import { fromTypedArray } from "../torch/ops.ts";
 import { call, type Tensor } from "../torch/tensor.ts";
 
 /**
- * Square patches at given places.
+ * Cuts square patches at given places.
  * @param images (B, C, H, W)
- * @param places (B · P): for each image the top left corners [y, x] of its P patches, image by image
+ * @param places (B · P): the top left corners [y, x] of each image's P patches, image by image
  * @returns (B · P, C, side, side), channels-last
  */
 export function cutPatches(images: Tensor, places: readonly (readonly [y: number, x: number])[], side: number): Tensor {
@@ -27,25 +27,25 @@ export function cutPatches(images: Tensor, places: readonly (readonly [y: number
   return (call("aten::index.Tensor", images.permute(0, 2, 3, 1), [b, y, x]) as Tensor).permute(0, 3, 1, 2);
 }
 
-/** Each channel of each patch (N, C, H, W) to mean 0 and deviation 1, so that its brightness and tint tell nothing. */
+/** Normalises each channel of each patch (N, C, H, W) to mean 0 and deviation 1, which hides its brightness and tint. */
 export function normalisePatches(patches: Tensor): Tensor {
   const centred = patches.sub(patches.mean([2, 3], true));
   return centred.div(centred.std([2, 3], { keepDim: true, correction: 0 }).clamp(1e-2));
 }
 
-/** What an encoder asks of the patches it takes: their least side, and what the side is a multiple of, in pixels. */
+/** What an encoder requires of its input's side, in pixels: the minimum, and what it must be a multiple of. */
 interface PatchLimits {
   readonly minImageSize: number;
   readonly patchSize: number;
 }
 
-/** The largest side up to `side` that consists of whole steps of the encoder's: patches of its own, if it is a transformer. */
+/** `side` rounded down to a multiple of `patchSize`, a transformer's own patch side. Smaller sides stay as they are. */
 export function wholeSteps(side: number, { patchSize }: PatchLimits): number {
   return side < patchSize ? side : side - (side % patchSize);
 }
 
 /**
- * @param given whether the user named the side
+ * @param given whether the user chose the side
  * @throws UsageError when the encoder cannot take patches of that side
  */
 export function requirePatchSide(side: number, encoder: PatchLimits, imageSize: number, given: boolean): void {
@@ -68,21 +68,21 @@ export function requirePatchSide(side: number, encoder: PatchLimits, imageSize: 
 export interface PatchGrid {
   side: number;
   gap: number;
-  /** Each patch moves by up to so many pixels each way. */
+  /** Each patch is shifted by up to this many pixels in each direction. */
   jitter: number;
 }
 
-/** Of Doersch's patches, gaps and jitter, and what they need: 3 · 96 + 2 · 48 + 2 · 7. */
+/** Doersch's patch side, gap and jitter in pixels, and the image side that they need: 3 · 96 + 2 · 48 + 2 · 7. */
 const PAPER = { side: 96, gap: 48, jitter: 7, extent: 398 };
 
-/** Side of Doersch's patches in an image of `size`; up to a quarter of it, in whole steps, where the encoder needs that. */
+/** Side of Doersch's patches, scaled to images of `size`. If the encoder cannot take it: `size` / 4, in whole steps. */
 export function patchSide(size: number, encoder: PatchLimits): number {
   const side = Math.floor((PAPER.side / PAPER.extent) * size);
   const fits = side >= encoder.minImageSize && side % encoder.patchSize === 0;
   return fits ? side : wholeSteps(Math.floor(size / 4), encoder);
 }
 
-/** Doersch's proportions, where nothing else is asked for. @throws UsageError when it does not fit into images of `size` */
+/** A grid with Doersch's proportions by default. @throws UsageError when it does not fit into images of `size` */
 export function patchGrid(size: number, side: number, gap?: number, jitter?: number): PatchGrid {
   const moves = jitter ?? Math.round((PAPER.jitter / PAPER.side) * side);
   const room = Math.max(0, Math.floor((size - 3 * side - 2 * moves) / 2));
@@ -97,7 +97,7 @@ export function patchGrid(size: number, side: number, gap?: number, jitter?: num
 
 const gridExtent = ({ side, gap, jitter }: PatchGrid) => 3 * side + 2 * gap + 2 * jitter;
 
-/** Top left corners [y, x] of the 9 patches, row by row: the grid anywhere in the image, each patch jittered. */
+/** Top left corners [y, x] of the 9 patches, row by row: the grid at a random place in the image, each patch jittered. */
 export function gridPlaces(grid: PatchGrid, size: number, random: RandomGenerator): [y: number, x: number][] {
   const { side, gap, jitter } = grid;
   const spare = size - gridExtent(grid);

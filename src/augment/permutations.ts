@@ -1,6 +1,6 @@
 /**
- * Permutations of nine tiles that differ as much as can be: the first is drawn from the seed, and each further one is that
- * with the largest mean Hamming distance to those chosen (the first such in lexicographic order). Noroozi & Favaro 2016,
+ * Permutations of nine tiles that differ as much as possible: the first is drawn from the seed, and each further one has
+ * the largest mean Hamming distance to those chosen (of several, the first in lexicographic order). Noroozi & Favaro 2016,
  * section 4.3 (algorithm 1), https://arxiv.org/abs/1603.09246
  */
 import { readFileSync } from "node:fs";
@@ -12,9 +12,9 @@ import { cacheDir } from "../setup/paths.ts";
 
 export const TILES = 9;
 const ALL = 362_880; // 9!
-/** From here on choosing takes seconds, and the choice is kept in the cache. */
+/** From this count on, choosing takes seconds, so the result is cached. */
 const WORTH_KEEPING = 500;
-/** Bump when the same seed gives other permutations: files of older versions in the cache are then not used. */
+/** Bump when the same seed gives other permutations, so that older files in the cache are not used. */
 const ALGORITHM = 1;
 
 /** `count` permutations (2 to 10,000) of 0 to 8, the same for the same seed. */
@@ -33,7 +33,7 @@ export function distantPermutations(count: number, seed: number): Uint8Array[] {
   return chosen;
 }
 
-/** A cache saves seconds: one that cannot be read or written stops nobody. */
+/** The cache only saves seconds, so errors in reading or writing it are ignored. */
 function attempt<Result>(body: () => Result): Result | undefined {
   try {
     return body();
@@ -42,7 +42,7 @@ function attempt<Result>(body: () => Result): Result | undefined {
   }
 }
 
-/** Mean and least number of places in which two of them differ. */
+/** Mean and minimum number of places in which two permutations differ. */
 export function hammingDistances(permutations: readonly Uint8Array[]): { mean: number; min: number } {
   let [sum, pairs, min] = [0, 0, TILES];
   for (const [i, a] of permutations.entries()) {
@@ -60,7 +60,7 @@ function choose(count: number, seed: number): Uint8Array[] {
   const all = allPermutations();
   const at = (i: number) => all.subarray(i * TILES, (i + 1) * TILES);
   const taken = new Uint8Array(ALL);
-  // seen[place][value]: chosen permutations with that value there. Their sum over a candidate's places is what it shares.
+  // seen[place][value]: how many chosen permutations have that value there. Summed over a candidate: how much it shares.
   const seen = new Int32Array(TILES * TILES);
   const chosen: Uint8Array[] = [];
   let next = randomInt(randomAt(seed), 0, ALL - 1);
@@ -87,7 +87,7 @@ function leastShared(all: Uint8Array, taken: Uint8Array, seen: Int32Array): numb
   return best;
 }
 
-/** All permutations in lexicographic order, one after the other. */
+/** All permutations in lexicographic order, end to end. */
 function allPermutations(): Uint8Array {
   const all = new Uint8Array(ALL * TILES);
   const current = Uint8Array.from({ length: TILES }, (_, i) => i);
@@ -98,7 +98,7 @@ function allPermutations(): Uint8Array {
   return all;
 }
 
-/** To the next permutation in lexicographic order, in place. */
+/** Advances to the next permutation in lexicographic order, in place. */
 function advance(values: Uint8Array): void {
   const at = (i: number) => values[i] as number;
   let tail = values.length - 1;

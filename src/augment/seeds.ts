@@ -1,18 +1,18 @@
-/** Where in an image there is something to see. Dosovitskiy et al. 2014, section 3.1. */
+/** Finds places with visible structure in images. Dosovitskiy et al. 2014, section 3.1. */
 import { randomAt, uniform } from "../random.ts";
 import { avgPool2d } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** Places along each side. */
+/** Candidate places along each side. */
 const GRID = 8;
 
 /**
- * One place for a patch in each image, likelier where the mean squared gradient is larger; always the same for the same image.
+ * Draws one place for a patch in each image, weighted by the mean squared gradient. The same index always gets the same draw.
  * @param images (B, 3, D, D)
- * @param part side of a patch, as a fraction of the image's
- * @param indices numbers of the images, from which their places are drawn
- * @returns centres [x, y], of -1 (left, top) to 1
+ * @param part side of a patch, as a fraction of the image's side
+ * @param indices the images' positions in the set, which seed the draws
+ * @returns centres [x, y], from -1 (left, top) to 1 (right, bottom)
  */
 export function seedPlaces(images: Tensor, part: number, indices: ArrayLike<number>): [x: number, y: number][] {
   const size = images.size(2);
@@ -33,10 +33,10 @@ export function seedPlaces(images: Tensor, part: number, indices: ArrayLike<numb
   });
 }
 
-/** A place of its own among what numbers of images decide. */
+/** Keeps these draws apart from others that an image's index seeds. */
 const PLACE = 17;
 
-/** The position at which the running sum of the weights passes `part` of the whole; the first where all are 0. */
+/** The position where the running sum of the weights passes the fraction `part` of the total; 0 if all weights are 0. */
 function choose(weights: readonly number[], part: number): number {
   let left = part * weights.reduce((sum, weight) => sum + weight, 0);
   const at = weights.findIndex((weight) => {

@@ -1,5 +1,5 @@
 /**
- * The binary versions of CIFAR-10 and CIFAR-100: records of one or two label bytes and 3 × 32 × 32 bytes, red plane first.
+ * The binary versions of CIFAR-10 and CIFAR-100: records of one or two label bytes and 3 × 32 × 32 pixel bytes, red plane first.
  * www.cs.toronto.edu/~kriz/cifar.html
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -14,12 +14,12 @@ const PIXELS = 3 * PLANE;
 
 interface Format {
   name: string;
-  /** Label bytes before the pixels; the last one counts. */
+  /** Label bytes before the pixels; the last one is used. */
   labels: number;
   classes: number;
   train: RegExp;
   test: RegExp;
-  /** Lists the names of the classes. */
+  /** File with the class names. */
   names: string;
 }
 
@@ -32,7 +32,7 @@ const formats: readonly Format[] = [
     test: /^test_batch\.bin$/,
     names: "batches.meta.txt",
   },
-  // A coarse label of 20, and a fine one of 100.
+  // A coarse label (20 classes), then a fine one (100).
   {
     name: "CIFAR-100",
     labels: 2,
@@ -50,7 +50,7 @@ export function isCifar(file: string): boolean {
   return formatOf(file) !== undefined;
 }
 
-/** The batches of one of the two, with the names of the classes from the list that lies beside them. */
+/** Opens the batches of one of the two formats. Class names come from the list beside them, if there is one. */
 export function openCifar(name: string, files: readonly string[]): ImageCollection {
   const format = formatOf(files[0] ?? "") as Format;
   const classes = classNames(dirname(files[0] ?? ""), format);

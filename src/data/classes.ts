@@ -1,33 +1,33 @@
-/** The part and the class of every folder of images. */
+/** Finds the split and the class of every folder of images. */
 import { classKey, filled, findParts, type PartFolder, unwrapped } from "./layout.ts";
 import { plural, some } from "./names.ts";
 import { inPartOrder, isContainer, isMask, plainPart } from "./parts.ts";
 import type { Folder } from "./scan.ts";
 
-/** Where the images right in a folder belong. */
+/** Split, class and group of the images directly in a folder. */
 export interface Place {
   part: string;
-  /** Position among `classes`; -1 for none. */
+  /** Index into `classes`; -1 for none. */
   label: number;
   group?: string | undefined;
 }
 
 export interface Arrangement {
-  /** By the folder's path. A folder of images that is not here is left out. */
+  /** By folder path. Folders of images that are not here are left out. */
   places: Map<string, Place>;
-  /** In order. */
+  /** Split names, the usual ones first. */
   parts: string[];
-  /** Of all parts together: one that a part lacks must not shift the numbers of the others. */
+  /** Classes of all splits together: one that a split lacks must not shift the labels of the others. */
   classes: string[] | undefined;
-  /** Folders of masks: they are not here either. */
+  /** Folders of masks, which are left out too. */
   masks: Folder[];
   notes: string[];
 }
 
-/** Images beside the class folders of a part: up to this part of those inside, they are left out. */
+/** Images beside a split's class folders are left out if they are at most this fraction of those inside. */
 const FEW = 0.1;
 
-/** @throws UsageError as {@link findParts} */
+/** @throws UsageError as {@link findParts} does */
 export function arrange(tree: Folder): Arrangement {
   const masks: Folder[] = [];
   const { folders: found, notes } = findParts(withoutMasks(tree, masks));
@@ -66,7 +66,7 @@ export function arrange(tree: Folder): Arrangement {
 interface Level extends PartFolder {
   /** Sub-folders with images. */
   kids: Folder[];
-  /** Names of the classes in it. Empty where most images lie beside the sub-folders. */
+  /** Names of the classes in it. Empty if most images lie beside the sub-folders. */
   labels: string[];
 }
 
@@ -78,7 +78,7 @@ function levelOf({ part, folder, label }: PartFolder): Pick<Level, "kids" | "lab
   return { kids, labels: 2 * folder.own < folder.total ? names : [] };
 }
 
-/** Down to where classes differ: in one part by itself, then in all parts at once. */
+/** Descends to the folders that hold several classes: first in each split by itself, then in all splits at once. */
 function descend(folders: readonly PartFolder[]): PartFolder[] {
   const isDeep = ({ part, label, folder }: PartFolder) =>
     part !== "unlabelled" && label === undefined && filled(folder).length > 0;
@@ -96,13 +96,13 @@ function descend(folders: readonly PartFolder[]): PartFolder[] {
   return descend(inside.map((one) => (deep.includes(one) ? { ...one, folder: filled(one.folder)[0] as Folder } : one)));
 }
 
-/** Sub-folders that stand beside others. */
+/** Class keys of the sub-folders, if there are several. */
 function severalKeys(folder: Folder): string[] {
   const kids = filled(folder);
   return kids.length > 1 ? kids.map(({ name }) => classKey(name)) : [];
 }
 
-/** Cat in one part is cat in another, unless there is a part that has both. */
+/** "Cat" in one split is "cat" in another, unless one split has both. */
 function keys(levels: readonly Level[]): (name: string) => string {
   const byPart = new Map<Folder, string[]>();
   for (const { folder, labels, label } of levels) if (label === undefined) byPart.set(folder, labels);
@@ -110,7 +110,7 @@ function keys(levels: readonly Level[]): (name: string) => string {
   return clash ? (name) => name : classKey;
 }
 
-/** Pictures that are answers for the images in a folder beside them are no images to learn from. */
+/** Removes folders of masks: they hold the targets of the images beside them, not images to learn from. */
 function withoutMasks(folder: Folder, masks: Folder[]): Folder {
   const kids = filled(folder);
   const beside = kids.some(({ name }) => isContainer(name) || plainPart(name))
@@ -128,7 +128,7 @@ function tooManyBeside({ path, own, total }: Folder): string {
   return `${where} have no labels: ${own} of ${total} lie beside its sub-folders, and in no class.`;
 }
 
-/** A class that has lost all its images is missed here. */
+/** A note on empty folders: a class may have lost all its images. */
 function emptyFolders(levels: readonly Level[], tree: Folder): string[] {
   const parents = new Set([tree, ...levels.map(({ folder }) => folder)].map(({ path }) => path));
   const empty = new Set<string>();

@@ -1,4 +1,4 @@
-/** Data sets known by name: where they may lie, and how to get them. */
+/** Data sets known by name: where to look for them, and how to fetch them. */
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { SelfsightError } from "../errors.ts";
@@ -14,11 +14,11 @@ export interface Dataset {
   readonly title: string;
   readonly licence: string;
   readonly source: string;
-  /** Names of the classes, where the files only number them. */
+  /** Class names, if the files only number the classes. */
   readonly classes?: readonly string[];
-  /** Puts its files into an empty folder, or goes on where an earlier try was broken off. */
+  /** Downloads its files into an empty folder, or continues an interrupted download. */
   readonly fetch?: (folder: string, say: Say) => Promise<void>;
-  /** Instead of files: made on the spot. */
+  /** For sets made from installed packages instead of downloaded files. */
   readonly make?: () => ImageCollection;
 }
 
@@ -57,7 +57,7 @@ export const datasets = {
 } as const satisfies Readonly<Record<string, Dataset>>;
 export type DatasetName = keyof typeof datasets;
 
-/** Where a data set lies on this machine: `$SELFSIGHT_DATA/<name>`, else in the cache; undefined when it is in neither. */
+/** A data set's folder on this machine: `$SELFSIGHT_DATA/<name>`, else in the cache; undefined if it is in neither. */
 export function datasetFolder(name: DatasetName): string | undefined {
   const given = process.env["SELFSIGHT_DATA"];
   const places = [...(given ? [join(given, name)] : []), cacheFolder(name)];
@@ -67,7 +67,7 @@ export function datasetFolder(name: DatasetName): string | undefined {
 const cacheFolder = (name: string): string => join(cacheDir(), "datasets", name);
 
 /**
- * Opens a data set, after fetching it if need be. `openPath` opens the folder that it lies in.
+ * Opens a data set, fetching it first if needed. `openPath` opens its folder.
  * @throws SelfsightError when it cannot be fetched
  */
 export async function openDataset(
@@ -81,7 +81,7 @@ export async function openDataset(
   return { ...(await openPath(folder, classes)), name };
 }
 
-/** What was fetched before a failure is kept beside the folder, so that the next try goes on from there. */
+/** After a failure, what was already fetched is kept beside the folder, so that the next try continues from there. */
 async function fetchIntoCache(name: DatasetName, say: Say): Promise<string> {
   const folder = cacheFolder(name);
   const draft = `${folder}.part`;
@@ -90,7 +90,7 @@ async function fetchIntoCache(name: DatasetName, say: Say): Promise<string> {
     `${folder}.lock`,
     () => say(`Waiting for another process that fetches ${name}`),
     async () => {
-      if (existsSync(folder)) return; // by that other process
+      if (existsSync(folder)) return; // the other process fetched it
       makeFolder(draft);
       try {
         await fetch?.(draft, say);
@@ -128,7 +128,7 @@ async function fetchFashionMnist(folder: string, say: Say): Promise<void> {
     await fetchFile({ url: `${home}/${name}`, name, md5 }, folder, say);
 }
 
-/** Archives made by the host are not byte-stable: the files in them are checked, at a named commit. */
+/** GitHub's archives are not byte-stable, so the files in them are checked instead, at a fixed commit. */
 const clothingParts = [
   {
     repository: "clothing-dataset-small",
@@ -157,7 +157,7 @@ async function fetchClothing(folder: string, say: Say): Promise<void> {
       await checkListing(folder, folders, listing);
     } catch (error) {
       for (const path of [archive, ...folders.map((name) => join(folder, name))])
-        rmSync(path, { recursive: true, force: true }); // or the next try would fail on them again
+        rmSync(path, { recursive: true, force: true }); // otherwise the next try would fail on them again
       throw error;
     }
   }
@@ -165,7 +165,7 @@ async function fetchClothing(folder: string, say: Say): Promise<void> {
   for (const { repository } of clothingParts) rmSync(join(folder, archiveOf(repository)));
 }
 
-/** `images` holds the photos of the splits too, under the same names: what is left of it becomes `unlabelled`. */
+/** `images` also holds the photos of the splits, under the same names. Deletes these; the rest becomes `unlabelled`. */
 export function separateUnlabelled(folder: string): void {
   const splits = ["train", "validation", "test"].flatMap((split) => filesUnder(join(folder, split)));
   const labelled = new Set(splits.map((file) => basename(file)));

@@ -1,21 +1,21 @@
 /**
- * What an image file's first bytes tell: its format, its size and whether the fast decoder shows it rightly. Nothing is
- * decoded here, so that a header which lies cannot take memory.
+ * Reads an image file's header: its format, its size, and whether the fast decoder shows it correctly. Nothing is decoded
+ * here, so a header that lies cannot use up memory.
  */
 
 import { readTiff, type Tiff } from "./decode-tiff.ts";
 import { isJpeg, type JpegHeader, jpegHeader } from "./jpeg.ts";
 
 export interface ImageHeader {
-  /** As people call the format. */
+  /** Common name of the format; undefined if unknown. */
   readonly format: "JPEG" | "PNG" | "WebP" | "GIF" | "BMP" | "PNM" | "TIFF" | "AVIF" | "SVG" | undefined;
-  /** As stored, in pixels: the image may have to be turned. Undefined where only the decoder can tell. */
+  /** As stored, in pixels, before any EXIF rotation. Undefined if only the decoder can tell. */
   readonly size?: { readonly width: number; readonly height: number } | undefined;
-  /** 1 to 8 as EXIF counts, where the fast decoder can be told how to turn the image; undefined: it must not have it. */
+  /** EXIF orientation, 1 to 8, for files that the fast decoder can take; undefined for files that it must not. */
   readonly fast?: number | undefined;
-  /** The decoder holds the whole image at once, not some rows at a time. */
+  /** The decoder holds the whole image at once, not a few rows at a time. */
   readonly whole?: boolean;
-  /** No image of that many pixels fits into a file of that length. */
+  /** The file is too short to hold so many pixels. */
   readonly tooShort?: boolean;
   readonly jpeg?: JpegHeader;
   readonly tiff?: Tiff;
@@ -31,16 +31,16 @@ export function imageHeader(file: Buffer): ImageHeader {
   if (/^(II[*+]\0|MM\0[*+])/.test(magic)) return tiff(file);
   if (/^BM/.test(magic) && file.length >= 26) return { format: "BMP", size: bmpSize(file), fast: 1 };
   if (/^P[1-7]\s/.test(magic)) return { format: "PNM", size: pnmSize(file), fast: 1 };
-  // HEIC is the same container with a codec that is not free: it is in the major brand or among the others.
+  // HEIC is the same container with a codec that is not free. It is the major brand or one of the others.
   if (/^ftyp(avi[fs]|mif1|msf1|mi[as]f)/.test(magic.slice(4)) && !/hei[cxms]/.test(brands(file)))
     return { format: "AVIF", whole: true, size: heifSize(file) };
-  if (magic.startsWith("\x1f\x8b")) return { format: "SVG" }; // packed with gzip
+  if (magic.startsWith("\x1f\x8b")) return { format: "SVG" }; // gzipped
   if (/^\s*(<\?xml|<!--|<!DOCTYPE svg|<svg)/i.test(file.toString("latin1", 0, 100).replace(/^\xef\xbb\xbf/, "")))
     return { format: "SVG" };
   return { format: undefined };
 }
 
-/** A Huffman code has a bit at least: an 8 × 8 block of grey cannot take less, and colour takes more. */
+/** A Huffman code has at least 1 bit, so an 8 × 8 block of grey takes at least 1 bit, and colour takes more. */
 const JPEG_PIXELS_A_BYTE = 64 * 8;
 
 function jpeg(file: Buffer): ImageHeader {
@@ -57,10 +57,10 @@ function jpeg(file: Buffer): ImageHeader {
   };
 }
 
-/** Deflate makes no more of a byte (RFC 1951: 258 bytes from two bits). */
+/** Deflate expands a byte to at most this many (RFC 1951: 258 bytes from two bits). */
 const DEFLATE_MOST = 1032;
 
-/** Size, depth and colours stand in IHDR; transparency must be put on white, 16 bits be scaled, eXIf may turn it. */
+/** IHDR has size, depth and colour type. Transparency, 16 bits per sample and an eXIf orientation are left to sharp. */
 function png(file: Buffer): ImageHeader {
   if (file.length < 29) return { format: "PNG", tooShort: true };
   const size = { width: file.readUInt32BE(16), height: file.readUInt32BE(20) };
@@ -84,7 +84,7 @@ function hasPngChunk(file: Buffer, names: readonly string[]): boolean {
   return false;
 }
 
-/** The extended kind may have transparency, EXIF or several pictures; the two simple kinds have a picture and no more. */
+/** The extended format may have transparency, EXIF or several frames. The simple formats have one frame and no EXIF. */
 function webp(file: Buffer): ImageHeader {
   if (file.length < 30) return { format: "WebP", tooShort: true };
   const kind = file.toString("latin1", 12, 16);
@@ -109,7 +109,7 @@ function tiff(file: Buffer): ImageHeader {
   return { format: "TIFF", size: { width, height }, tiff, fast: plain ? orientation : undefined };
 }
 
-/** BITMAPCOREHEADER has 16 bits for each side; in all others a negative height means that the first row is on top. */
+/** BITMAPCOREHEADER has 16 bits for each side. In all other headers, a negative height means that the top row is first. */
 function bmpSize(file: Buffer): ImageHeader["size"] {
   if (file.readUInt32LE(14) === 12) return { width: file.readUInt16LE(18), height: file.readUInt16LE(20) };
   return { width: file.readInt32LE(18), height: Math.abs(file.readInt32LE(22)) };
@@ -125,7 +125,7 @@ function pnmSize(file: Buffer): ImageHeader["size"] {
 
 const brands = (file: Buffer) => file.toString("latin1", 8, Math.min(file.readUInt32BE(0), 64));
 
-/** The largest picture of those that the file's `ispe` boxes tell (ISO/IEC 23008-12, 6.5.3). */
+/** Size of the largest picture in the file's `ispe` boxes (ISO/IEC 23008-12, 6.5.3). */
 function heifSize(file: Buffer): ImageHeader["size"] {
   const head = file.subarray(0, 4096);
   let largest: ImageHeader["size"];
@@ -136,7 +136,7 @@ function heifSize(file: Buffer): ImageHeader["size"] {
   return largest;
 }
 
-/** What people have among their images and cannot be read: what a file has at a place. */
+/** Common formats that cannot be read here, recognised by a signature at an offset in the file. */
 const strangers: readonly (readonly [at: number, signature: string, what: string])[] = [
   [0, "\xff\x0a", "a JPEG XL image"],
   [4, "JXL ", "a JPEG XL image"],
@@ -167,7 +167,7 @@ const strangers: readonly (readonly [at: number, signature: string, what: string
   [0, "\x1aE\xdf\xa3", "a film"],
 ];
 
-/** Why a file that is of no known format cannot be read, and what to do. */
+/** Why a file of unknown format cannot be read, and what to do about it. */
 export function whyUnknown(file: Buffer): string {
   const start = file.toString("latin1", 0, 200);
   const found = strangers.find(([at, signature]) => start.startsWith(signature, at));

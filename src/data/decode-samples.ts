@@ -1,6 +1,6 @@
 /**
- * TIFF files whose samples are no 8 or 16 bits, or that have more bands than colours need: as scientific cameras and
- * satellites write them. Their samples are fetched as they are, and brought to 8 bits by what the format says.
+ * TIFF files from scientific cameras and satellites: with samples other than 8 or 16 bits, or with more bands than colours
+ * need. Samples are read without conversion, and then scaled to 8 bits according to their format.
  */
 import sharp from "sharp";
 import { SelfsightError } from "../errors.ts";
@@ -8,10 +8,10 @@ import { BLACK_IS_ZERO, CMYK, PALETTE, RGB, type Tiff, WHITE_IS_ZERO, YCBCR } fr
 
 const REMEDY = "save it with 8 or 16 bits a sample, from 0 for black to the largest number for white";
 
-/** Above this many samples the whole image does not fit in memory beside others: 512 MiB of 32-bit numbers. */
+/** With more samples than this, an image takes too much memory beside others: 512 MiB of 32-bit values. */
 const MAX_SAMPLES = 2 ** 27;
 
-/** Why a TIFF file cannot be shown as it was meant; undefined where it can. */
+/** Why a TIFF file cannot be shown as intended; undefined if it can. */
 export function whyNotTiff({ format, bits, photometric, samples, alpha, width, height }: Tiff): string | undefined {
   if (bits === 0) return `its bands have different numbers of bits: ${REMEDY}`;
   const name = `${bits}-bit ${format === "float" ? "floating-point" : format} numbers`;
@@ -34,7 +34,7 @@ export function whyNotTiff({ format, bits, photometric, samples, alpha, width, h
   return undefined;
 }
 
-/** Whether sharp would misread the samples: take bands for opacity, 0 to 1 for black, or refuse them. */
+/** Whether sharp would misread the samples: treat extra bands as opacity, show 0 to 1 as black, or refuse the file. */
 export function isUnusual({ bits, photometric, samples, alpha }: Tiff): boolean {
   if (photometric > RGB) return false;
   const colours = photometric === RGB ? 3 : 1;
@@ -50,13 +50,13 @@ export interface Samples {
 
 /**
  * The first three bands as red, green and blue, or the first as grey, at 8 bits and upright.
- * @throws SelfsightError for samples that are not finite, and where nothing tells which number is white
+ * @throws SelfsightError for samples that are not finite, and if it is unknown which value is white
  */
 export async function readSamples(bytes: Uint8Array, tiff: Tiff): Promise<Samples> {
   const { bits, samples, alpha, photometric } = tiff;
   const colour = photometric === RGB || (samples >= 3 && alpha !== 1);
   const file = Buffer.from(bytes);
-  // Told that they are colours, libvips leaves bands as they are.
+  // If the file says that they are RGB, libvips leaves the bands as they are.
   const renamed = colour && photometric !== RGB;
   if (renamed)
     file
@@ -78,7 +78,7 @@ export async function readSamples(bytes: Uint8Array, tiff: Tiff): Promise<Sample
   return { pixels: toBytes(pixels, whiteOf(pixels, tiff), inverted), width, height, channels };
 }
 
-/** How libvips calls such samples, and what holds them; asked for what it has already, it converts nothing. */
+/** libvips's names for the samples' type and colour space, and the array type. These make libvips convert nothing. */
 function kindOf({ bits, format }: Tiff, colour: boolean) {
   const [few, deep] = colour ? (["srgb", "rgb16"] as const) : (["b-w", "grey16"] as const);
   if (bits === 8) return ["uchar", few, Uint8Array] as const;
@@ -89,7 +89,7 @@ function kindOf({ bits, format }: Tiff, colour: boolean) {
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array | Float32Array;
 
-/** The first channels of each pixel. */
+/** The first `channels` of the `of` channels of each pixel. */
 function pick(values: Numbers, { of, channels, count }: { of: number; channels: number; count: number }): Numbers {
   if (of === channels) return values;
   const picked = values.slice(0, count * channels);
@@ -98,7 +98,7 @@ function pick(values: Numbers, { of, channels, count }: { of: number; channels: 
   return picked;
 }
 
-/** Which number is white. */
+/** The sample value that is white. */
 function whiteOf(values: Numbers, { bits, format }: Tiff): number {
   if (bits === 8) return 255;
   let [least, most, whole] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, true];
@@ -115,7 +115,7 @@ function whiteOf(values: Numbers, { bits, format }: Tiff): number {
   return white;
 }
 
-/** The usual ranges are 0 to 1 and 0 to 255; resizing makes numbers that go a little beyond. */
+/** The usual ranges are 0 to 1 and 0 to 255; resizing can overshoot them a little. */
 function whiteOfFloats(least: number, most: number, whole: boolean): number {
   const white = most <= 1.05 ? 1 : whole || most >= 16 ? 255 : 0;
   if (white && least >= -0.05 * white && most <= 1.05 * white) return white;
@@ -125,12 +125,12 @@ function whiteOfFloats(least: number, most: number, whole: boolean): number {
   );
 }
 
-/** A 16th of the range: nothing would be seen. */
+/** Below 1/16 of the range, nothing would be visible. */
 const DARK = 16;
 
 /**
- * Samples of 12 bits in 16, say, would show as black without a word. What is all but evenly black is a picture of nothing.
- * @returns the reason why such samples are refused
+ * Samples that use only part of their range, like 12 bits of 16, would silently show as black. Uniform black is accepted.
+ * @returns why the samples are refused; undefined if they are not
  */
 export function whyTooDark(least: number, most: number, white: number): string | undefined {
   if (most >= (white + 1) / DARK || most - least < DARK) return undefined;
@@ -139,7 +139,7 @@ export function whyTooDark(least: number, most: number, white: number): string |
 
 function toBytes(values: Numbers, white: number, inverted: boolean): Uint8Array {
   if (white === 255 && values instanceof Uint8Array && !inverted) return values;
-  // The rounding and the ends are what Uint8ClampedArray does.
+  // Uint8ClampedArray rounds and clamps.
   const bytes = new Uint8ClampedArray(values.length);
   const [factor, start] = inverted ? [-255 / white, 255] : [255 / white, 0];
   for (let i = 0; i < values.length; i++) bytes[i] = start + factor * (values[i] as number);

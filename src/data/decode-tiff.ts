@@ -1,6 +1,6 @@
-/** What a TIFF file's first directory says about its samples (TIFF 6.0, and BigTIFF), without decoding anything. */
+/** Reads what a TIFF file's first directory says about its samples (TIFF 6.0 and BigTIFF). Nothing is decoded. */
 
-/** Numbers of the first directory, by tag; undefined where it cannot be followed. EXIF is such a file too. */
+/** Values of the first directory, by tag. An EXIF block has the same structure. */
 export type Tags = ReadonlyMap<number, readonly number[]>;
 
 const [WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, EXTRA, FORMAT] = [
@@ -8,25 +8,25 @@ const [WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, EXTRA, FORMAT] = 
 ] as const;
 const NEEDED: readonly number[] = [WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, EXTRA, FORMAT];
 
-/** Bytes of a number, by the type that a tag has: BYTE, SHORT, LONG, LONG8. Other types hold no number asked for here. */
+/** Bytes per value, by the tag's type: BYTE, SHORT, LONG, LONG8. No value needed here has another type. */
 const typeBytes: Readonly<Record<number, 1 | 2 | 4 | 8>> = { 1: 1, 3: 2, 4: 4, 16: 8 };
 
 export interface Tiff {
   readonly width: number;
   readonly height: number;
-  /** 1 to 8, as EXIF counts. */
+  /** EXIF orientation, 1 to 8. */
   readonly orientation: number;
   readonly photometric: number;
-  /** Bits of a sample: the same for all, or 0. */
+  /** Bits per sample; 0 if they differ. */
   readonly bits: number;
   readonly format: SampleFormat;
-  /** Samples of a pixel. */
+  /** Samples per pixel. */
   readonly samples: number;
-  /** Which of a pixel's samples is its opacity; -1: none. */
+  /** Index of the opacity among a pixel's samples; -1 for none. */
   readonly alpha: number;
-  /** Eight bits, grey or RGB or CMYK and no more: what every decoder gets right. */
+  /** Unsigned 8-bit grey, RGB or CMYK without extra samples, which every decoder gets right. */
   readonly plain: boolean;
-  /** Where the two bytes of the photometric interpretation stand. */
+  /** Offset of the photometric interpretation's two bytes; -1 for none. */
   readonly photometricAt: number;
 }
 
@@ -63,7 +63,7 @@ export function readTiff(file: Buffer): Tiff | undefined {
   };
 }
 
-/** One more sample than the colours need is the opacity, unless the file says that it is something else. */
+/** One more sample than the colours need is the opacity, unless the file says otherwise. */
 function alphaOf(photometric: number, samples: number, extra: readonly number[] | undefined): number {
   const colours = photometric === RGB || photometric === YCBCR ? 3 : photometric === CMYK ? 4 : 1;
   const kind = extra?.[0] ?? (samples === colours + 1 && colours !== 4 ? 2 : 0);
@@ -71,8 +71,8 @@ function alphaOf(photometric: number, samples: number, extra: readonly number[] 
 }
 
 /**
- * The orientation in an EXIF block, from its byte order on: 1 where it has none.
- * @returns undefined where the block is odd, and decoders may differ
+ * The orientation in an EXIF block, which begins with its byte order; 1 if it has none.
+ * @returns undefined if the block is malformed, because decoders may then differ
  */
 export function exifOrientation(block: Buffer): number | undefined {
   const tags = readDirectory(block)?.tags;
@@ -81,12 +81,12 @@ export function exifOrientation(block: Buffer): number | undefined {
   return values.length === 1 ? turn(values[0] ?? 1) : undefined;
 }
 
-/** Some cameras write 0, which means nothing. */
+/** Some cameras write 0, which has no meaning. */
 const turn = (orientation: number) => (orientation >= 1 && orientation <= 8 ? orientation : 1);
 
 interface Directory {
   tags: Tags;
-  /** Where each tag's first number stands. */
+  /** Offset of each tag's first value. */
   at: ReadonlyMap<number, number>;
 }
 
@@ -110,12 +110,12 @@ function readDirectory(file: Buffer): Directory | undefined {
   for (let k = 0, at = start + counter; k < entries; k++, at += entry) {
     if (at + entry > file.length) return undefined;
     const [tag, bytes] = [number(at, 2), typeBytes[number(at + 2, 2)]];
-    if (!NEEDED.includes(tag) || tags.has(tag)) continue; // of two the first counts
+    if (!NEEDED.includes(tag) || tags.has(tag)) continue; // the first of two counts
     const count = number(at + 4, word);
     if (!bytes || count < 1) return undefined;
     const from = count * bytes <= word ? at + 4 + word : number(at + 4 + word, word);
     if (from + count * bytes > file.length) return undefined;
-    // A file of many bands repeats itself; what stands behind the first hundred changes nothing.
+    // A file with many bands repeats its values; those after the first hundred do not matter.
     tags.set(
       tag,
       Array.from({ length: Math.min(count, 100) }, (_, i) => number(from + i * bytes, bytes)),

@@ -1,10 +1,10 @@
-/** Whether a JPEG has all of its image data. Decoders fill what is missing and say nothing. */
+/** Checks that a JPEG has all of its image data. Decoders silently fill in what is missing. */
 import sharp from "sharp";
 import { allScans, endings, type JpegHeader, trimmed } from "./jpeg.ts";
 
 /**
- * For a JPEG without end marker: the file with it, where the image data is all there.
- * Zeros at the end are taken for a gap that was never filled, unless exactly so many are needed.
+ * Adds the end marker to a JPEG that lacks it; undefined if image data is missing too.
+ * Zeros at the end are taken for an unfilled gap, unless exactly that many are needed.
  */
 export async function mendEnd(file: Buffer, header: JpegHeader): Promise<Buffer | undefined> {
   const short = trimmed(file, header);
@@ -14,7 +14,7 @@ export async function mendEnd(file: Buffer, header: JpegHeader): Promise<Buffer 
   return needed ? endings(file)[0] : undefined;
 }
 
-/** Decodes it twice, with different bytes behind the data: a decoder that has all it needs does not look at them. */
+/** Decodes it twice, with different bytes after the data: a decoder that has all it needs ignores them. */
 async function isWhole(data: Buffer): Promise<boolean> {
   const decode = (file: Buffer) => sharp(file, { failOn: "none", ignoreIcc: true }).raw().toBuffer();
   try {
@@ -25,7 +25,7 @@ async function isWhole(data: Buffer): Promise<boolean> {
   }
 }
 
-/** Whether a decoder says that there is too little data before the end marker. */
+/** Whether the decoder reports too little data before the end marker. */
 export async function lacksData(file: Buffer): Promise<boolean> {
   try {
     await sharp(file, { failOn: "warning" }).resize(8, 8, { fit: "fill" }).raw().toBuffer();
@@ -35,11 +35,11 @@ export async function lacksData(file: Buffer): Promise<boolean> {
   }
 }
 
-/** Smaller images are not worth a second look for a black side: grey drawings on black would take twice as long. */
+/** Smaller images are not checked again for a black side: grey drawings on black would take twice as long. */
 const SMALL = 64 * 64;
 /**
- * Whether one side of the square is all of a colour that decoders fill in for what is missing. A whole picture has such
- * a side now and then.
+ * Whether one side of the square has only a colour that decoders fill in for missing data. Some whole pictures have such
+ * a side too.
  */
 export function looksUnfilled(rgb: Uint8Array, size: number, { width, height }: JpegHeader): boolean {
   const last = rgb.length - 3;
@@ -49,12 +49,12 @@ export function looksUnfilled(rgb: Uint8Array, size: number, { width, height }: 
     for (let at = from; at <= to; at += step) if (!isFill(rgb, at, black)) return false;
     return true;
   };
-  // Every side has an end in one of these two corners.
+  // Every side ends in one of these two corners.
   if (isFill(rgb, 0, black) && (isSide(0, row - 3, 3) || isSide(0, last, row))) return true;
   return isFill(rgb, last, black) && (isSide(last - row + 3, last, 3) || isSide(row - 3, last, row));
 }
 
-/** Mid-grey, or what zeros mean in YCbCr (green) and in grey (black), to within one. */
+/** Mid-grey, or the colour of zeros in YCbCr (green) and in grey (black), to within 1. */
 function isFill(rgb: Uint8Array, at: number, black: boolean): boolean {
   const [red, green, blue] = [rgb[at] as number, rgb[at + 1] as number, rgb[at + 2] as number];
   if (red <= 1 && blue <= 1) return (black && green <= 1) || Math.abs(green - 135) <= 1;

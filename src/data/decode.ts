@@ -1,6 +1,6 @@
 /**
- * Image files to square RGB pixels. @napi-rs/image decodes and resizes what is ordinary, on threads of its own, several
- * times as fast as anything else on npm; sharp does what that cannot: SVG, CMYK, 16 bit, transparency, odd formats.
+ * Decodes image files to square RGB pixels. @napi-rs/image handles ordinary files, on its own threads, several times as
+ * fast as anything else on npm. sharp handles the rest: SVG, CMYK, 16 bit, transparency, unusual formats.
  */
 import { Transformer } from "@napi-rs/image";
 import sharp, { type Sharp } from "sharp";
@@ -11,28 +11,28 @@ import { lacksData, looksUnfilled, mendEnd } from "./decode-whole.ts";
 import type { ImageData } from "./images.ts";
 import { hasEnd, type JpegHeader } from "./jpeg.ts";
 
-/** More pixels than this are refused before they are decoded: 16,384², sharp's limit too. */
+/** Images with more pixels are refused before they are decoded: 16,384², sharp's limit too. */
 const MAX_PIXELS = 16384 * 16384;
-/** As many as may be held at once: some formats cannot be decoded a few rows at a time. */
+/** Limit for images that must be held as a whole: some formats cannot be decoded a few rows at a time. */
 const MAX_WHOLE_PIXELS = 50e6;
-/** The fast decoder holds about 14 bytes a pixel, for each image in flight; sharp takes what is larger in strips. */
+/** The fast decoder holds about 14 bytes per pixel for each image in flight; sharp decodes larger images in strips. */
 const MAX_FAST_PIXELS = 2 ** 24;
-/** Longer images would be huge once their short side has been brought to size. */
+/** Images with a larger aspect ratio would be huge once their short side is resized. */
 const MAX_FAST_ASPECT = 8;
-/** A drawing that says it is larger is drawn smaller. */
+/** A drawing with a larger nominal size is rendered smaller. */
 const MAX_SVG_PIXELS = 2 ** 24;
 
-/** @napi-rs/image's enums are `const` and ambient: no value exists to import. */
+/** @napi-rs/image's enums are `const` and ambient: there is no value to import. */
 const BILINEAR = 1; // FastResizeFilter.Bilinear
 const FILL = 1; // ResizeFit.Fill
 const PLAIN_COLOURS = [0, 2]; // JsColorType.L8, JsColorType.Rgb8
 
 /**
- * Turned as the file says, the short side resized to `size` by an antialiased bilinear filter, the centre cut out.
- * Of an animation the first picture, of more than three bands the first three; transparency is put on white.
- * @param into where the pixels go, size × size × 3 bytes: a buffer for each image keeps the garbage collector busy
+ * Applies the file's orientation, resizes the short side to `size` with an antialiased bilinear filter, crops the centre.
+ * Takes an animation's first frame and the first three of more bands; composites transparency on white.
+ * @param into output, size × size × 3 bytes: a new buffer for each image would keep the garbage collector busy
  * @returns `into`, RGB, row by row
- * @throws SelfsightError for what is no image, is damaged or too large, or has samples without a black and a white
+ * @throws SelfsightError for a file that is not an image, is damaged or too large, or has no defined black and white
  */
 export async function decodeImage(
   image: ImageData,
@@ -57,7 +57,7 @@ export async function decodeImage(
 
 const bufferOf = ({ buffer, byteOffset, length }: Uint8Array) => Buffer.from(buffer, byteOffset, length);
 
-/** Why a file is refused by its header alone. */
+/** Why a file is refused, from its header alone; undefined if it is not. */
 function whyNot({ format, size, whole, tooShort, tiff }: ImageHeader, bytes: Buffer): string | undefined {
   if (!format) return whyUnknown(bytes);
   if (size) {
@@ -68,14 +68,14 @@ function whyNot({ format, size, whole, tooShort, tiff }: ImageHeader, bytes: Buf
       return `the ${format} is cut short: ${size.width} × ${size.height} pixels do not fit into so few bytes`;
   }
   if (tooShort) return `the ${format} is cut short`;
-  // Without it nothing tells what the samples mean.
+  // Without it, the meaning of the samples is unknown.
   if (format === "TIFF" && !tiff) return "the TIFF is damaged or cut short: its first directory cannot be read";
   return tiff && whyNotTiff(tiff);
 }
 
 const tooLarge = (most: number) => `it has more than ${(most / 1e6).toFixed(0)} million pixels: make it smaller`;
 
-/** Decoders fill in what is missing of a JPEG with one colour, and say nothing. */
+/** Refuses JPEGs with missing data, which decoders silently fill with one colour. */
 async function decodeJpeg(bytes: Buffer, header: ImageHeader, jpeg: JpegHeader, size: number, into: Uint8Array) {
   let file: Buffer | undefined = bytes;
   const ended = hasEnd(bytes, jpeg);
@@ -95,7 +95,7 @@ async function decodeBytes(bytes: Buffer, header: ImageHeader, size: number, int
   }
 }
 
-/** False for whatever needs the other decoder, which also explains what is wrong with it. */
+/** False if the other decoder is needed. That one also explains what is wrong with a damaged file. */
 async function decodeFast(bytes: Buffer, header: ImageHeader, size: number, into: Uint8Array): Promise<boolean> {
   if (!header.fast || !header.size) return false;
   const { width, height } = header.size;
@@ -105,7 +105,7 @@ async function decodeFast(bytes: Buffer, header: ImageHeader, size: number, into
     const image = new Transformer(bytes);
     if (!header.jpeg && !(await isPlain(image, header.size))) return false;
     const [wide, high] = [Math.round((width * size) / short), Math.round((height * size) / short)];
-    // ResizeFit.Cover would do both at once, but keeps the right or lower end of an image (1.15), not its middle.
+    // ResizeFit.Cover would resize and crop at once, but in 1.15 it keeps an image's right or lower end, not its middle.
     image.fastResize({ width: wide, height: high, filter: BILINEAR, fit: FILL });
     const turn = header.fast;
     image.crop(
@@ -125,25 +125,25 @@ interface Size {
   height: number;
 }
 
-/** The orientations that turn the stored image's columns or rows around; those above 4 then swap rows and columns. */
+/** The orientations that reverse the stored image's columns or rows; those above 4 then swap rows and columns. */
 const [MIRRORED_X, MIRRORED_Y] = [
   [2, 3, 7, 8],
   [3, 4, 6, 7],
 ];
 
-/** Where the middle begins, with `rest` pixels around it: rounded as sharp does in the upright image. */
+/** Start of the middle, with `rest` pixels around it, rounded as sharp does in the upright image. */
 const middle = (rest: number, mirrored: boolean) => (mirrored ? rest >> 1 : (rest + 1) >> 1);
 
-/** Whether there is neither transparency nor more than 8 bits, and the size is what the header says. */
+/** Whether there is no transparency, at most 8 bits per sample, and the size is what the header says. */
 async function isPlain(image: Transformer, { width, height }: Size): Promise<boolean> {
   const found = await image.metadata();
   return PLAIN_COLOURS.includes(Number(found.colorType)) && found.width === width && found.height === height;
 }
 
 /**
- * The fast resize gives RGBA. Its own `rotate` would turn the whole image, and print on stderr what it finds odd in EXIF.
- * @param turn 1 to 8, as EXIF counts
- * @returns false when it gave something else
+ * Copies the fast resize's RGBA to upright RGB. Its own `rotate` would rotate the whole image, and print EXIF warnings.
+ * @param turn EXIF orientation, 1 to 8
+ * @returns false if `rgba` has another size
  */
 function takeUpright(rgba: Uint8Array, turn: number, size: number, rgb: Uint8Array): boolean {
   if (rgba.length !== size * size * 4) return false;
@@ -166,7 +166,7 @@ async function decodeAny(bytes: Buffer, header: ImageHeader, size: number): Prom
     return toSquare(sharp(pixels, { raw }), raw, size);
   }
   if (format === "SVG") return drawSvg(bytes, size);
-  // sharp reads neither; as PNG nothing is lost.
+  // sharp reads neither format; converting to PNG is lossless.
   const file = format === "BMP" || format === "PNM" ? await toPng(bytes, header) : bytes;
   const open = () => sharp(file, { limitInputPixels: MAX_PIXELS, failOn: "error" });
   const upright = isLong(header.size) ? (await open().metadata()).autoOrient : header.size;
@@ -181,7 +181,7 @@ async function toPng(bytes: Buffer, { format, size }: ImageHeader): Promise<Uint
   return new Transformer(bytes).png({ compressionType: 1 }); // CompressionType.Fast
 }
 
-/** For a picture that came out all but black: whether its samples are, or were only meant for fewer bits. */
+/** For a picture that came out almost black: refuses samples that use fewer bits than they are stored in. */
 async function refuseTooDark(image: Sharp): Promise<void> {
   const { depth } = await image.metadata();
   if (depth === "uchar") return;
@@ -202,7 +202,7 @@ async function drawSvg(bytes: Buffer, size: number): Promise<Uint8Array> {
   return toSquare(sharp(bytes, { ...options, density }), scale === 1 ? drawn : undefined, size);
 }
 
-/** One line from what a library said: the first, without the names of its functions. */
+/** The first line of a library's error message, without the names of its functions. */
 function explain(message: string, { format }: ImageHeader, bytes: Buffer): string {
   if (message.includes("pixel limit")) return tooLarge(MAX_PIXELS);
   if (message.includes("unsupported image format"))
@@ -213,11 +213,11 @@ function explain(message: string, { format }: ImageHeader, bytes: Buffer): strin
   return `the ${format} is damaged or cut short: ${line.slice(0, 150).trim()}`;
 }
 
-/** @param stored the image's size before it is resized, after it was turned */
+/** @param stored the image's size after rotation and before resizing */
 async function toSquare(image: Sharp, stored: Size | undefined, size: number): Promise<Uint8Array> {
-  // Enlarged as a whole, a line of pixels would be huge; all but its middle is cut off in the end.
+  // A very long image would be huge when resized as a whole, and only its middle is kept anyway.
   const middle = stored && isLong(stored) ? image.extract(middleOf(stored)) : image;
-  // On white, before resizing mixes transparent pixels in. "linear" is antialiased when it reduces.
+  // Composite on white before resizing mixes in transparent pixels. "linear" is antialiased when it downsizes.
   const square = middle
     .flatten({ background: "white" })
     .toColourspace("srgb")
@@ -229,10 +229,10 @@ function isLong(size: Size | undefined): boolean {
   return size !== undefined && Math.max(size.width, size.height) > MAX_FAST_ASPECT * Math.min(size.width, size.height);
 }
 
-/** The middle, longer than what is shown, so that rounding its size to whole pixels hardly stretches it. */
+/** The middle, longer than the part shown, so that rounding its size to whole pixels hardly stretches it. */
 function middleOf({ width, height }: Size): { left: number; top: number; width: number; height: number } {
   const most = MAX_FAST_ASPECT * Math.min(width, height);
-  // As far from both ends, or the middle would move by half a pixel.
+  // Equally far from both ends; otherwise the middle would move by half a pixel.
   const kept = (side: number) => (side <= most ? side : most + ((side - most) & 1));
   const [wide, high] = [kept(width), kept(height)];
   return { left: (width - wide) / 2, top: (height - high) / 2, width: wide, height: high };

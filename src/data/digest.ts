@@ -1,10 +1,10 @@
-/** What makes two images the same: their content. Names, folders and dates do not count. */
+/** Identifies images by their content. Names, folders and dates do not count. */
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { InterruptedError } from "../errors.ts";
 import type { ImageData, ImageSet } from "./images.ts";
 
-/** 128 bits in hexadecimal: of the file's bytes, or of the size and the pixels where there is no file. */
+/** 128-bit hash in hexadecimal: of the file's bytes, or of the size and pixels if there is no file. */
 export function imageDigest(image: ImageData): string {
   const digest = createHash("sha256");
   if ("pixels" in image) digest.update(`${image.width}x${image.height} `).update(image.pixels);
@@ -14,12 +14,12 @@ export function imageDigest(image: ImageData): string {
 
 export interface ReadHooks {
   onRead?: ((done: number, total: number) => void) | undefined;
-  /** Stops the reading. */
+  /** Aborts the reading. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Reads every image of a set, and gives each one's digest. An image that cannot be read has an empty one.
+ * Reads every image of a set and returns their digests, "" for an image that cannot be read.
  * @throws InterruptedError when the signal aborts
  */
 export async function digestsOf(set: ImageSet, { onRead, signal }: ReadHooks = {}): Promise<string[]> {
@@ -33,7 +33,7 @@ export async function digestsOf(set: ImageSet, { onRead, signal }: ReadHooks = {
       try {
         digests[i] = imageDigest(await set.read(i));
       } catch {
-        // openPixels counts and names what cannot be read
+        // openPixels counts and names unreadable images
       }
     }
   };

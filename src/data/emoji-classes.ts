@@ -1,11 +1,11 @@
 /**
- * What an emoji shows, by the subgroups that Unicode sorts emoji into (emoji-test.txt, here from the npm package emoji.json),
- * and which emoji are variants of one another.
+ * Classes of emoji, from Unicode's subgroups (emoji-test.txt, here from the npm package emoji.json), and families of emoji
+ * that are variants of one another.
  *
- * The rule for a class: Unicode's subgroups of one thing that a single word names, taken together ("face-smiling", "face-hat" and
- * ten more are faces), at least 60 drawings of at least 15 families, so that every class has 25 training drawings and some to
- * measure on. Signs (the group Symbols) are left out, and so is what no one word names ("event", "household", "other-object").
- * Counts decided, not results.
+ * A class joins all of Unicode's subgroups that one word describes ("face-smiling", "face-hat" and ten more are faces). It has
+ * at least 60 drawings of at least 15 families, so that there are 25 training drawings and some to evaluate on. Left out are
+ * signs (the group Symbols) and subgroups that no single word describes ("event", "household", "other-object").
+ * The classes were chosen by counts, not by results.
  */
 const PATTERNS: Readonly<Record<string, RegExp>> = {
   face: /^face-/,
@@ -29,7 +29,7 @@ export const EMOJI_CLASSES = Object.keys(PATTERNS);
 
 /** An entry of emoji.json. */
 export interface UnicodeEmoji {
-  /** Code points in hexadecimal, with spaces between them. */
+  /** Code points in hexadecimal, separated by spaces. */
   codes: string;
   subgroup: string;
 }
@@ -39,7 +39,7 @@ export function subgroupsOf(list: readonly UnicodeEmoji[]): Map<string, string> 
   return new Map(list.map(({ codes, subgroup }) => [plainCodes(codes), subgroup]));
 }
 
-/** 0 to classes - 1, or -1 for a subgroup in none of the classes. */
+/** 0 to classes - 1, or -1 for a subgroup in no class. */
 export function classOf(subgroup: string): number {
   return Object.values(PATTERNS).findIndex((pattern) => pattern.test(subgroup));
 }
@@ -59,7 +59,7 @@ const CLOCK = /^1f5(5[0-9a-f]|6[0-7])$/;
 const PLAIN_HEART = /^(2764|1f49[9a-c]|1f5a4|1f90[de]|1f9e1|1fa7[5-7])$/;
 
 /**
- * Emoji of one family are nearly the same picture: women, men and persons who do the same thing, couples and families of any
+ * Emoji of one family are nearly the same picture: women, men and people doing the same thing, couples and families of any
  * members, clocks at any hour, hearts of any colour. Takes {@link plainCodes}.
  */
 export function familyOf(emoji: string): string {

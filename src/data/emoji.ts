@@ -1,7 +1,7 @@
 /**
- * Emoji drawn by four designers: pictures that no photographer has rights in, made from npm packages of vector drawings.
- * The label is the kind of thing that is drawn: face, animal, vehicle. Skin-tone variants are left out. A family of emoji, drawn
- * by all designers, is one group: no two splits share one.
+ * Emoji drawn by four designers: pictures without photographers' rights, rendered from npm packages of vector drawings.
+ * The label is the kind of thing drawn: face, animal, vehicle. Skin-tone variants are left out. A family of emoji, by all
+ * designers, is one group, so no two splits share a family.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,7 +12,7 @@ import { hash, type ImageCollection, type ImageSet } from "./images.ts";
 
 const DESIGNERS = ["noto", "twemoji", "openmoji", "fluent-emoji-flat"] as const;
 
-/** The designers' own categories that all four have: "Food Drink" in one is "Food & Drink" in the others. */
+/** Categories that all four designers have: "Food Drink" in one is "Food & Drink" in the others. */
 const CATEGORIES = [
   "Activities",
   "Animals & Nature",
@@ -24,7 +24,7 @@ const CATEGORIES = [
   "Symbols",
   "Travel & Places",
 ];
-/** The five skin tones, as they stand in a sequence of code points. */
+/** The five skin tones in a sequence of code points. */
 const SKIN_TONE = /1f3f[b-f]/;
 
 /** Side of the rasterised drawings, in pixels. */
@@ -32,13 +32,13 @@ const SIZE = 128;
 
 interface Drawing {
   designer: string;
-  /** What the designer's package calls it. */
+  /** Name in the designer's package. */
   name: string;
-  /** Emoji that are nearly the same picture. */
+  /** The same for emoji that are nearly the same picture. */
   family: string;
-  /** Unicode's, or "" for an emoji newer than the list. */
+  /** Unicode's subgroup, or "" for an emoji newer than the list. */
   subgroup: string;
-  /** -1 for what is in none of the classes. */
+  /** -1 for a drawing in no class. */
   label: number;
 }
 
@@ -49,12 +49,12 @@ interface Icons {
   height?: number;
 }
 
-/** Fraction of the families that are trained on, and where those that choices are made on end: the rest are for tests. */
+/** Cumulative fractions of the families: train, then validation. The rest are for tests. */
 const [TRAINED_ON, CHOSEN_ON] = [0.6, 0.8];
 
 /**
- * Train, validation and test: 60, 20 and 20 % of the families of every subgroup. Unlabelled: what is in none of the classes, but
- * of families held back from nothing. @throws UsageError naming the packages to install
+ * Train, validation and test: 60, 20 and 20 % of the families of every subgroup. Unlabelled: drawings
+ * in no class, of training families only. @throws UsageError naming the packages to install
  */
 export function openEmoji(): ImageCollection {
   const icons = new Map(DESIGNERS.map((designer) => [designer as string, ofDesigner<Icons>(designer, "icons.json")]));
@@ -78,9 +78,9 @@ export function openEmoji(): ImageCollection {
 
 type Side = "train" | "validation" | "test";
 
-/** The side of each family. Hashes give the order: it is the same everywhere, and has nothing to do with the pictures. */
+/** The split of each family. Families are ordered by hash: the same on every machine, and unrelated to the pictures. */
 function sidesOf(drawings: readonly Drawing[]): Map<string, Side> {
-  const subgroupOf = new Map(drawings.toReversed().map(({ family, subgroup }) => [family, subgroup])); // the first one's
+  const subgroupOf = new Map(drawings.toReversed().map(({ family, subgroup }) => [family, subgroup])); // the first drawing's
   const families = new Map<string, string[]>();
   for (const [family, subgroup] of subgroupOf) {
     const list = families.get(subgroup);
@@ -102,7 +102,7 @@ function sidesOf(drawings: readonly Drawing[]): Map<string, Side> {
 function drawingsBy(designer: string, subgroups: ReadonlyMap<string, string>): Drawing[] {
   const { categories } = ofDesigner<{ categories: Record<string, string[]> }>(designer, "metadata.json");
   const names = Object.entries(ofDesigner<Record<string, string>>(designer, "chars.json"));
-  // The first code wins: OpenMoji has later ones of its own for some standard emoji's names.
+  // The first code wins: OpenMoji reuses the names of some standard emoji for its own later codes.
   const emojiOf = new Map(names.reverse().map(([emoji, name]) => [name, emoji]));
   return CATEGORIES.flatMap((category) =>
     (categories[category] ?? categories[category.replace("& ", "")] ?? []).flatMap((name): Drawing[] => {
@@ -115,7 +115,7 @@ function drawingsBy(designer: string, subgroups: ReadonlyMap<string, string>): D
   );
 }
 
-/** Without what is drawn exactly as an earlier one, such as the flags of France and of its Clipperton Island. */
+/** Without drawings identical to an earlier one, like the flags of France and of Clipperton Island. */
 function distinct(drawings: readonly Drawing[], icons: Icons["icons"]): Drawing[] {
   const seen = new Map(drawings.toReversed().map((drawing) => [icons[drawing.name]?.body, drawing]));
   return drawings.filter((drawing) => seen.get(icons[drawing.name]?.body) === drawing);

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { decodeName, encodeName, isForeign } from "./names.ts";
 
-/** File names packed end to end, and the folder that each is in. */
+/** File names packed end to end, and the folder of each. */
 export class FileTable {
   private names = Buffer.alloc(1 << 12);
   private used = 0;
@@ -11,7 +11,7 @@ export class FileTable {
   readonly folders: string[] = [];
   length = 0;
 
-  /** Files of one folder must follow one another. */
+  /** Files of one folder must be added one after another. */
   add(folder: string, name: string): void {
     if (this.folders.at(-1) !== folder) this.folders.push(folder);
     const foreign = isForeign(name) ? encodeName(name) : undefined;
@@ -29,14 +29,14 @@ export class FileTable {
     this.offsets[++this.length] = this.used;
   }
 
-  /** The path, with its folder. Bytes that are no UTF-8 are held as names.ts says. */
+  /** Path of file i, with its folder. Bytes that are not UTF-8 are represented as in names.ts. */
   path(i: number): string {
     if (!(i >= 0 && i < this.length)) throw new RangeError(`image ${i} of ${this.length}`);
     const folder = this.folders[this.folderIndex(i)] ?? "";
     return join(folder, decodeName(this.names.subarray(this.offsets[i], this.offsets[i + 1])));
   }
 
-  /** Where the folder of file i stands in `folders`. */
+  /** Index of file i's folder in `folders`. */
   folderIndex(i: number): number {
     return this.folderOf[i] ?? -1;
   }

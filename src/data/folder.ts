@@ -1,4 +1,4 @@
-/** Folders of image files: flat, nested, a sub-folder a class, in parts or not. */
+/** Folders of image files: flat, nested, or one sub-folder per class, with or without splits. */
 import { readFile } from "node:fs/promises";
 import { basename, extname, join, resolve, sep } from "node:path";
 import { UsageError } from "../errors.ts";
@@ -10,8 +10,8 @@ import { diskPath, isForeign, plural, realPath, shown, some } from "./names.ts";
 import type { Folder, Scan } from "./scan.ts";
 
 /**
- * The images of a folder that was walked through. Sub-folders become parts and classes, as layout.ts says; where there are
- * no classes, Hugging Face's metadata files may name them.
+ * Opens the images of a scanned folder. Sub-folders become splits and classes, see layout.ts. If there are no class
+ * folders, labels may come from Hugging Face's metadata files.
  * @throws UsageError when there are no images
  */
 export async function openFolder(scan: Scan): Promise<ImageCollection> {
@@ -35,7 +35,7 @@ export async function openFolder(scan: Scan): Promise<ImageCollection> {
 
 interface Labels {
   classes: readonly string[] | undefined;
-  /** Of an image of the whole folder; -1 for none. */
+  /** Label of an image, by its row in the scan; -1 for none. */
   of: (row: number) => number;
 }
 
@@ -44,7 +44,7 @@ function labelsOfFolders({ images }: Scan, { classes, places }: Arrangement): La
   return { classes, of: (row) => byFolder[images.folderIndex(row)] ?? -1 };
 }
 
-/** Numbers of images, in the order that they were found. */
+/** For each split: the scan's rows of its images, in order. */
 function rowsByPart({ images }: Scan, { places, parts }: Arrangement): Map<string, Uint32Array> {
   const partOf = images.folders.map((path) => parts.indexOf(places.get(path)?.part ?? ""));
   const counts = parts.map(() => 0);
@@ -59,7 +59,7 @@ function rowsByPart({ images }: Scan, { places, parts }: Arrangement): Map<strin
   return new Map(parts.flatMap((part, i) => (rows[i]?.length ? [[part, rows[i]]] : [])));
 }
 
-/** @returns what it was before */
+/** @returns the count before it was incremented */
 function count(counts: number[], at: number): number {
   const before = counts[at] ?? 0;
   if (at >= 0) counts[at] = before + 1;
@@ -92,7 +92,7 @@ function partSet(
   };
 }
 
-/** Images that are in no part, or are no images of the set. */
+/** Notes on images that are left out: those in no split, and masks. */
 function strays({ images }: Scan, { places, masks }: Arrangement): string[] {
   const inside = (path: string, { path: folder }: Folder) => path === folder || path.startsWith(folder + sep);
   const kinds = images.folders.map((path) =>
@@ -123,7 +123,7 @@ function noImages(folder: string, leftOut: LeftOut): UsageError {
   );
 }
 
-/** What people have instead of images. */
+/** What to do with files that people often have instead of images. */
 function hint(endings: readonly string[]): string {
   if (endings.some((ending) => /^\.(zip|tar|t?gz|7z|rar|xz)$/i.test(ending))) return "Unpack archives first. ";
   if (endings.includes(".arrow")) return 'Write Arrow files as Parquet first, by "to_parquet". ';

@@ -13,9 +13,9 @@ export function isIdx(file: string): boolean {
 }
 
 /**
- * Images (…-images-idx3-ubyte) with the labels of the same name beside them (…-labels-idx1-ubyte), where there are any.
- * What is called `t10k` or `test` is the test part.
- * @param classes names of the classes, which the format only numbers
+ * Opens images (…-images-idx3-ubyte), with labels from the file of the same name beside them (…-labels-idx1-ubyte), if any.
+ * Files named `t10k` or `test` are the test split.
+ * @param classes class names; the format only numbers the classes
  */
 export function openIdx(name: string, files: readonly string[], classes?: readonly string[]): ImageCollection {
   const images = unpackedOnce(files.filter((file) => /idx3/i.test(basename(file))));
@@ -43,7 +43,7 @@ export function openIdx(name: string, files: readonly string[], classes?: readon
   };
 }
 
-/** Of a file that lies there both packed and unpacked, as torchvision leaves it, only the unpacked one. */
+/** Leaves out gzipped files that are also there unpacked, as torchvision leaves them. */
 function unpackedOnce(files: readonly string[]): string[] {
   return files.filter((file) => !files.includes(file.replace(/\.gz$/i, "")) || !/\.gz$/i.test(file));
 }
@@ -89,12 +89,12 @@ function idxSet(
 
 interface IdxArray {
   file: string;
-  /** Sizes, the outermost first. */
+  /** Sizes, outermost dimension first. */
   shape: number[];
   data: Uint8Array | Int32Array;
 }
 
-/** Packed or not, whatever the images are. */
+/** The labels of an image file, gzipped or not; undefined if there are none. */
 function readLabels(images: string): IdxArray | undefined {
   const name = basename(images)
     .replace(/idx3/i, "idx1")
@@ -104,7 +104,7 @@ function readLabels(images: string): IdxArray | undefined {
   return file === undefined ? undefined : readIdx(file, 1);
 }
 
-/** Whole numbers by the format's third byte: bytes, of sign or not, and two and four bytes, the highest first. */
+/** Integer types by the format's third byte: unsigned and signed bytes, and 2 and 4 bytes, big-endian. */
 const types: Readonly<Record<number, { bytes: number; read: (from: Buffer, at: number) => number }>> = {
   8: { bytes: 1, read: (from, at) => from.readUInt8(at) },
   9: { bytes: 1, read: (from, at) => from.readInt8(at) },
@@ -112,7 +112,7 @@ const types: Readonly<Record<number, { bytes: number; read: (from: Buffer, at: n
   12: { bytes: 4, read: (from, at) => from.readInt32BE(at) },
 };
 
-/** Images are of unsigned bytes; labels may be of any whole numbers. */
+/** Images must be unsigned bytes; labels may be any integer type. */
 function readIdx(file: string, dimensions: 1): IdxArray;
 function readIdx(file: string, dimensions: 3): IdxArray & { data: Uint8Array };
 function readIdx(file: string, dimensions: number): IdxArray {

@@ -1,4 +1,4 @@
-/** What a collection of images is: sets by split, whatever the format. Nothing is decoded here. */
+/** Collections of images, independent of the format: one set for each split. Nothing is decoded here. */
 import { createHash } from "node:crypto";
 import { UsageError, unknownName } from "../errors.ts";
 import { randomAt, shuffle } from "../random.ts";
@@ -9,24 +9,24 @@ export type ImageData = { encoded: Uint8Array } | { pixels: Uint8Array; width: n
 export interface ImageSet {
   readonly name: string;
   readonly length: number;
-  /** Class names, where the images are labelled. */
+  /** Class names, if the images are labelled. */
   readonly classes?: readonly string[];
   /** 0 to classes - 1, or -1 for an image without a label. */
   label(i: number): number;
-  /** A name to show, unlike any other of the collection: the path inside its folder, or file#row. */
+  /** Name to show, unique in the collection: the path inside its folder, or file#row. */
   id(i: number): string;
   /** Images of one group must stay on one side of a split. */
   group(i: number): string | number;
   read(i: number): Promise<ImageData>;
-  /** Changes when the images do: names, sizes and dates. The key of whatever is cached. */
+  /** Changes when the images' names, sizes or dates change. The key for caches. */
   readonly fingerprint: string;
 }
 
 export interface ImageCollection {
   readonly name: string;
-  /** By name: train, validation, test, unlabelled, or what the folders are called; or just all. */
+  /** By name: train, validation, test, unlabelled, or the folders' own names; `all` if there is only one. */
   readonly splits: Readonly<Record<string, ImageSet>>;
-  /** What its owner should know, one sentence each: what was left out, and how names were understood. */
+  /** Notes for the user, one sentence each: what was left out, and how names were interpreted. */
   readonly notes?: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export function subset(set: ImageSet, indices: ArrayLike<number>, name = set.nam
   };
 }
 
-/** At most so many images, from all over the set. */
+/** At most `most` images, spread evenly over the set. */
 export function spreadOver(set: ImageSet, most: number): ImageSet {
   if (set.length <= most) return set;
   return subset(
@@ -58,7 +58,7 @@ export function spreadOver(set: ImageSet, most: number): ImageSet {
   );
 }
 
-/** Several sets as one. Labels are kept where all labelled parts have the same classes. */
+/** Several sets as one. Labels are kept if all labelled sets have the same classes. */
 export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => set.name).join("+")): ImageSet {
   const starts: number[] = [];
   let length = 0;
@@ -66,7 +66,7 @@ export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => 
     starts.push(length);
     length += set.length;
   }
-  /** Asks the part that holds image i, telling where the image stands in it and which part it is. */
+  /** Calls `question` with the set that holds image i, the image's index in it, and the set's number. */
   const ask = <Answer>(i: number, question: (set: ImageSet, at: number, part: number) => Answer): Answer => {
     const part = i < length ? starts.findLastIndex((start) => start <= i) : -1;
     const set = sets[part];
@@ -84,14 +84,14 @@ export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => 
     group: (i) =>
       ask(i, (set, at, part) => {
         const group = set.group(at);
-        return typeof group === "number" ? `${part}/${group}` : group; // numbers count within their own part
+        return typeof group === "number" ? `${part}/${group}` : group; // numbers are unique only within their set
       }),
     read: (i) => ask(i, (set, at) => set.read(at)),
     fingerprint: hash(sets.map((set) => set.fingerprint)),
   };
 }
 
-/** The splits named in `train+unlabelled`, as one set. @throws UsageError for a split that is not there, or named twice */
+/** The splits named, like `train+unlabelled`, as one set. @throws UsageError for a split that is missing or named twice */
 export function selectSplits(collection: ImageCollection, names: string): ImageSet {
   const wanted = names.split("+");
   const twice = wanted.find((name, i) => wanted.indexOf(name) < i);
@@ -105,16 +105,16 @@ export function selectSplits(collection: ImageCollection, names: string): ImageS
 }
 
 /**
- * Two parts, the first with about `fraction` of the images of every class. Groups stay together, and belong to the
- * class of their first image.
- * @throws UsageError when a part would be empty
+ * Splits a set in two, the first with about `fraction` of the images of every class. Groups stay together, and count for
+ * the class of their first image.
+ * @throws UsageError when one of the two would be empty
  */
 export function splitByGroup(set: ImageSet, fraction: number, seed: number): [ImageSet, ImageSet] {
   const random = randomAt(seed);
   const parts: [number[], number[]] = [[], []];
   for (const groups of groupsByLabel(set)) {
     shuffle(groups, random);
-    // At least one group on each side, where a class has two.
+    // At least one group on each side, if a class has two.
     const last = Math.max(1, groups.length - 1);
     const cut = Math.min(Math.max(1, Math.round(groups.length * fraction)), last);
     for (const [position, members] of groups.entries()) for (const i of members) parts[position < cut ? 0 : 1].push(i);
@@ -126,7 +126,7 @@ export function splitByGroup(set: ImageSet, fraction: number, seed: number): [Im
   return [subset(set, first, `${set.name} (part)`), subset(set, second, `${set.name} (rest)`)];
 }
 
-/** For each label, in order: the members of each group. */
+/** For each label, in ascending order: the members of each group. */
 function groupsByLabel(set: ImageSet): number[][][] {
   const groups = new Map<string | number, number[]>();
   for (let i = 0; i < set.length; i++) {
@@ -144,7 +144,7 @@ function groupsByLabel(set: ImageSet): number[][][] {
   return [...byLabel].sort(([a], [b]) => a - b).map(([, list]) => list);
 }
 
-/** 128 bits, in hexadecimal. */
+/** 128-bit hash in hexadecimal. */
 export function hash(parts: readonly string[]): string {
   const digest = createHash("sha256");
   for (const part of parts) digest.update(part).update("\n");

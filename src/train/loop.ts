@@ -8,12 +8,14 @@ import type { TrainingConfig } from "../run/options.ts";
 import type { TaskInstance } from "../tasks/task.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
 import type { Compute } from "../torch/compute.ts";
+import { threads } from "../torch/device.ts";
 import type { Parameter } from "../torch/nn/module.ts";
 import { stack } from "../torch/ops.ts";
 import type { Optimizer } from "../torch/optim/optimizer.ts";
 import { manualSeed } from "../torch/random.ts";
 import { scope } from "../torch/scope.ts";
 import type { World } from "../torch/world.ts";
+import { adaptiveThreads } from "./adapt.ts";
 import {
   batchIndices,
   imagesUsed,
@@ -75,7 +77,9 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   let { step, seconds } = run.start;
   let pending = fetch(step);
   let progress = progressAt(run.start, budget);
+  const adapt = mayAdapt(run) ? adaptiveThreads(threads()) : undefined;
   while (progress < 1) {
+    adapt?.();
     const started = performance.now();
     const batch = await pending;
     pending = fetch(step + 1); // read while the step computes
@@ -104,6 +108,10 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     await eventLoopTurn(); // signals and finalizers run only here
   }
 }
+
+/** A run of so many minutes cannot be repeated step by step anyway. One of so many epochs can, and keeps its threads. */
+const mayAdapt = ({ config, compute }: TrainingRun) =>
+  config.minutes !== undefined && config.threads === undefined && compute.device === "cpu";
 
 /** How far a run is when it takes a step: steps done before, and 0 to 1. */
 export type StepPlace = { step: number; progress: number };
