@@ -31,7 +31,7 @@ export async function builtInImages(say: (line: string) => void, open = openImag
     return { images: "clothing", collection, what: "photos of clothes", ...rotation };
   } catch (error) {
     if (!(error instanceof SelfsightError)) throw error;
-    say("The photos of clothes cannot be downloaded here, so drawings take their place. They are installed already.");
+    say("The photos of clothes cannot be had here, so drawings that are installed already take their place.");
     return { images: "quickdraw", collection: await open("quickdraw"), ...drawings };
   }
 }
@@ -39,8 +39,8 @@ export async function builtInImages(say: (line: string) => void, open = openImag
 const drawings = {
   what: "drawings that people made in the game Quick, Draw!",
   fair:
-    "It is tested on other people's drawings than those it learned from, 25 kinds of things. The recipe was chosen on\n" +
-    "others still: docs/DEMO.md.",
+    "It is tested on other drawings than those it learned from, of 25 kinds of things. The recipe was chosen on others still:\n" +
+    "docs/DEMO.md.",
   ...rotation,
   recipe: { ...rotation.recipe, imageSize: 32 }, // docs/DEMO.md has what was tried
   testSplit: "test", // the recipe was chosen on validation

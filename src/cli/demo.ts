@@ -48,8 +48,8 @@ function opening({ what, question, fair }: DemoImages, minutes: number, labelled
     ? "a few labels show what its features are good for, beside the same network untrained"
     : "you see which of them look alike to it";
   const lines = [
-    `This takes about ${Math.ceil(minutes + OTHER_MINUTES)} minutes. A small network looks at ${what}, without any label,`,
-    `for ${minutes} of them: it learns to tell ${question}. Then ${then}.`,
+    `This takes about ${Math.ceil(minutes + OTHER_MINUTES)} minutes. First a small network trains for ${minutes === 1 ? "1 minute" : `${minutes} minutes`} on ${what}, without`,
+    `any label: it learns to tell ${question}. Then ${then}.`,
     ...(labelled && fair ? [fair] : []),
   ];
   return `${lines.join("\n")}\n\n1. Pre-training`;

@@ -88,7 +88,7 @@ async function fetchIntoCache(name: DatasetName, say: Say): Promise<string> {
   const { fetch }: Dataset = datasets[name];
   await withLock(
     `${folder}.lock`,
-    () => say(`Waiting for another process that fetches ${name}`),
+    (holder) => say(`Waiting for another process that fetches ${name} (${holder})`),
     async () => {
       if (existsSync(folder)) return; // the other process fetched it
       makeFolder(draft);

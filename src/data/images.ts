@@ -24,7 +24,7 @@ export interface ImageSet {
 
 export interface ImageCollection {
   readonly name: string;
-  /** By name: train, validation, test, unlabelled, or the folders' own names; `all` if there is only one. */
+  /** By name: train, validation, test, unlabelled, or the folders' own names; `all` if nothing is split. */
   readonly splits: Readonly<Record<string, ImageSet>>;
   /** Notes for the user, one sentence each: what was left out, and how names were interpreted. */
   readonly notes?: readonly string[];

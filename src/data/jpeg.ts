@@ -1,17 +1,17 @@
-/** What a JPEG tells before its image data (ITU T.81, annex B), without decoding anything. */
+/** Reads the header and the scans of a JPEG (ITU T.81, annex B). Nothing is decoded. */
 import { exifOrientation } from "./decode-tiff.ts";
 
 export interface JpegHeader {
-  /** As stored, in pixels: EXIF may turn the image. */
+  /** As stored, in pixels, before any EXIF rotation. */
   readonly width: number;
   readonly height: number;
   /** 1 is grey, 3 colour, 4 CMYK. */
   readonly components: number;
   readonly progressive: boolean;
   readonly arithmetic: boolean;
-  /** 1 to 8, as EXIF counts; undefined where what EXIF says is odd, and decoders may differ. */
+  /** EXIF orientation, 1 to 8; undefined if the EXIF data is malformed, because decoders may then differ. */
   readonly orientation: number | undefined;
-  /** Where the first scan's header is. */
+  /** Offset of the first scan's header. */
   readonly scan: number;
 }
 
@@ -23,14 +23,14 @@ export function isJpeg(bytes: Uint8Array): boolean {
   return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff && bytes[3] !== 0xf7; // that one is JPEG-LS
 }
 
-/** Undefined where the segments cannot be followed up to the image data. */
+/** Undefined if the segments cannot be followed to the image data. */
 export function jpegHeader(file: Buffer): JpegHeader | undefined {
   let [blocks, orientation]: [number, number | undefined] = [0, 1];
   let frame: Omit<JpegHeader, "orientation" | "scan"> | undefined;
   for (let at = 2; at + 9 < file.length; ) {
     const marker = file.readUInt16BE(at);
     if (marker === 0xffff) {
-      at++; // any number of these may stand before a marker
+      at++; // any number of fill bytes may precede a marker
       continue;
     }
     if (marker === START_OF_SCAN) return frame && { ...frame, orientation, scan: at };
@@ -44,7 +44,7 @@ export function jpegHeader(file: Buffer): JpegHeader | undefined {
   return undefined;
 }
 
-/** SOF0 to SOF15; the three numbers between are tables and extensions. */
+/** SOF0 to SOF15, except the three codes among them that are tables and extensions. */
 function isStartOfFrame(marker: number): boolean {
   return marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker);
 }
@@ -60,12 +60,12 @@ function readFrame(file: Buffer, at: number): Omit<JpegHeader, "orientation" | "
   };
 }
 
-/** Whether the marker that ends an image stands behind the first scan: inside image data 0xff is escaped. */
+/** Whether the end marker comes after the first scan. It cannot be image data, where 0xff is escaped. */
 export function hasEnd(file: Buffer, { scan }: JpegHeader): boolean {
   return file.lastIndexOf(END_OF_IMAGE) > scan;
 }
 
-/** Up to its last byte of data: zeros fill a download that broke off, and 0xff alone begins a marker. */
+/** The file up to its last byte of data: an interrupted download may end in zeros, and a single 0xff begins a marker. */
 export function trimmed(file: Buffer, { scan }: JpegHeader): Buffer {
   const least = scan + 2 + file.readUInt16BE(scan + 2);
   let length = file.length;
@@ -75,19 +75,19 @@ export function trimmed(file: Buffer, { scan }: JpegHeader): Buffer {
 }
 
 /**
- * Two files that decode to the same pixels where `data` has the whole image, and to others where something is missing:
- * a decoder that has all it needs looks at nothing that follows.
+ * Two files that decode to the same pixels if `data` has the whole image, and to different pixels if something is missing:
+ * a decoder that has all it needs ignores what follows.
  */
 export function endings(data: Buffer): [Buffer, Buffer] {
   return [Buffer.concat([data, END_OF_IMAGE]), Buffer.concat([data, Buffer.alloc(4096, 0xa5), END_OF_IMAGE])];
 }
 
 /**
- * Whether all scans are there that tell a progressive image's coefficients down to the last bit, or each component of
- * a sequential one.
+ * Whether no scan is missing: a progressive image needs every coefficient down to the last bit, a sequential one every
+ * component.
  */
 export function allScans(data: Buffer, { scan, progressive, components }: JpegHeader): boolean {
-  // By component and coefficient, how many low bits are missing.
+  // Number of missing low bits, by component and coefficient.
   const missing = new Map<number, Uint8Array>();
   for (let at = scan; at >= 0 && at + 6 < data.length; at = nextScan(data, at)) {
     const count = data[at + 4] ?? 0;

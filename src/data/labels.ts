@@ -1,18 +1,18 @@
-/** Labels as files hold them (numbers, words, yes and no) to classes numbered from 0, the same for all parts of a set. */
+/** Converts labels in files (numbers, strings, booleans) to classes numbered from 0, the same for all files of a set. */
 import { some } from "./names.ts";
 
 type Value = string | number | bigint;
 
 /** The labels of one file. */
 export interface Column {
-  /** Of each image: a position in `values`, or -1 where there is no label. */
+  /** For each image: an index into `values`, or -1 for no label. */
   codes: Int32Array;
   values: Value[];
-  /** What stands there that can be no label: "lists or dictionaries", "fractions". */
+  /** Kind of values found that cannot be labels: "lists or dictionaries", "fractions". */
   unusable?: string;
 }
 
-/** Gathers a column's values one by one: rows of words would take more memory than all that is kept. */
+/** Collects a column's values one by one: a list of all strings would take more memory than all that is kept. */
 export function columnReader(length: number): { put(i: number, value: unknown): void; column: Column } {
   const column: Column = { codes: new Int32Array(length).fill(-1), values: [] };
   const known = new Map<Value, number>();
@@ -50,27 +50,27 @@ function toValue(raw: unknown): Value | { unusable: string } | undefined {
 }
 
 export interface LabelFile {
-  /** For messages. */
+  /** File name for messages. */
   file: string;
   column: Column | undefined;
-  /** Names of the classes, which its numbers count. */
+  /** Class names, which numbers in the column index. */
   names?: readonly string[] | undefined;
 }
 
 export interface NamedLabels {
   classes: string[] | undefined;
-  /** For each file: of each image the position of its class; -1 for none. */
+  /** For each file: the class index of each image; -1 for none. */
   labels: (Int32Array | undefined)[];
   notes: string[];
 }
 
-/** So few values are classes, however few images there are. */
+/** Up to this many values are classes, however few images there are. */
 const SURELY_CLASSES = 16;
 
 /**
- * Gives the labels of several files numbers that mean the same in each. A number counts the names of its own file, so files
- * may list them in different orders; where no file has names, values are numbered in their order. What cannot be a class is
- * no label, and noted.
+ * Numbers the labels of several files so that each number means the same class in all. A numeric label indexes the names of
+ * its own file, so files may list them in different orders. If no file has names, values are numbered in sorted order.
+ * Values that cannot be classes are not used, with a note.
  */
 export function nameLabels(files: readonly LabelFile[]): NamedLabels {
   const notes: string[] = [];
@@ -84,7 +84,7 @@ export function nameLabels(files: readonly LabelFile[]): NamedLabels {
   const [longest = []] = [...named].sort((a, b) => b.length - a.length);
   const agree = named.every((list) => list.every((name, i) => longest[i] === name));
   const minusIsClass = !named.length && areSigns(usable);
-  /** For each file: the class of each of its values, or undefined for a value that is no label. */
+  /** For each file: the class of each of its values, or undefined for a value that is not a label. */
   const meanings = usable.map((column, k) => {
     const list = lists[k] ?? (agree ? longest : undefined);
     const numbers = column?.values.some((value) => typeof value !== "string") ?? false;
@@ -122,7 +122,7 @@ function meaning(value: Value, names: readonly string[], minusIsClass: boolean):
   return names[Number(value)] ?? String(value);
 }
 
-/** A name that is there twice is two classes: "crane" is a bird and a machine. */
+/** A name that is listed twice means two classes: "crane" is a bird and a machine. */
 function distinctNames(names: readonly string[]): string[] {
   const seen = new Map<string, number>();
   return names.map((name) => {
@@ -146,7 +146,7 @@ function countOf(columns: readonly (Column | undefined)[]): number {
   return columns.reduce((sum, column) => sum + (column?.codes.reduce((n, code) => n + Number(code >= 0), 0) ?? 0), 0);
 }
 
-/** Numbers by size, then words. */
+/** Numbers in ascending order, then words. */
 function inOrder(names: Iterable<string>): string[] {
   const isNumber = (name: string) => /^-?\d+$/.test(name);
   const all = [...names];

@@ -1,33 +1,33 @@
 /**
- * Which sub-folders are parts (train, test, …) and which are classes, from names and numbers of images alone. One name
- * proves nothing: a class may be called "train" or "valid". Two names of parts do, and so do equal sub-folders.
+ * Decides which sub-folders are splits (train, test, …) and which are classes, from names and image counts alone. One name
+ * is not enough: a class may be called "train" or "valid". Two names of splits are, and so are sub-folders with equal contents.
  */
 import { UsageError } from "../errors.ts";
 import { some } from "./names.ts";
 import { inPartOrder, isContainer, isFold, isMask, partName, plainPart } from "./parts.ts";
 import type { Folder } from "./scan.ts";
 
-/** A folder whose images belong to a part. */
+/** A folder whose images belong to one split. */
 export interface PartFolder {
   part: string;
   folder: Folder;
-  /** Its class, where its sub-folders are none. */
+  /** Its class, if its sub-folders are not classes. */
   label?: string;
-  /** Images that stay together when the part is cut. */
+  /** The same for images that stay together when the set is split. */
   group?: string;
 }
 
-/** Images that are in none of the folders belong to no part. */
+/** Images in none of the folders belong to no split. */
 export interface Layout {
-  /** In order of parts. */
+  /** In the order of the splits. */
   folders: PartFolder[];
   notes: string[];
 }
 
-/** More parts without a usual name would be a name for each person or place: these are groups. */
+/** If more folders than this could be splits, they are probably one for each person or place, and become groups instead. */
 const MOST_PARTS = 12;
 
-/** @throws UsageError for the folds of a cross-validation, and an empty folder for training */
+/** @throws UsageError for the folds of a cross-validation, and for an empty training folder */
 export function findParts(node: Folder): Layout {
   refuseEmptyTrain(node);
   const kids = filled(node);
@@ -50,7 +50,7 @@ function ordered(layout: Layout): Layout {
   return { ...layout, folders: [...layout.folders].sort((a, b) => order.indexOf(a.part) - order.indexOf(b.part)) };
 }
 
-/** Learning from what is left would take the images for tests. */
+/** Refuses an empty training folder: otherwise the test images would be trained on. */
 function refuseEmptyTrain(node: Folder): void {
   const empty = node.children.find(({ total, name }) => !total && plainPart(name) === "train");
   const kids = filled(node);
@@ -65,7 +65,7 @@ function byName(node: Folder): Layout | undefined {
   const plain = kids.filter(({ name }) => plainPart(name));
   const parts = new Set(plain.map(({ name }) => plainPart(name)));
   const rest = others(kids, plain);
-  const several = parts.size > 1 || (plain.length > 1 && !rest.length); // train2014 and train2017, say
+  const several = parts.size > 1 || (plain.length > 1 && !rest.length); // for example train2014 and train2017
   if (!several || ![...parts].some(usual)) return byNameAndRest(kids);
   const nested = plain.some((kid) => filled(kid).length && kid.own < below(kid));
   if (!nested && plain.length <= rest.length) return undefined;
@@ -86,7 +86,7 @@ function byNameAndRest(kids: readonly Folder[]): Layout | undefined {
   return labelled ? { folders: found, notes: [] } : joined(found.map(({ part, folder }) => ({ part, folder })));
 }
 
-/** Several folders may make one part. */
+/** Several folders may form one split. */
 function joined(folders: PartFolder[]): Layout {
   const notes: string[] = [];
   for (const part of new Set(folders.map((folder) => folder.part))) {
@@ -114,7 +114,7 @@ function classesFirst(kids: readonly Folder[]): Layout | undefined {
   }
   const nested = inner.filter(({ folder }) => filled(folder).length > 0 && folder.own < below(folder));
   if (2 * nested.length <= inner.length) return { folders: inner, notes: [] };
-  return joined(inner.map(({ part, folder }) => ({ part, folder }))); // sets of their own, with classes inside
+  return joined(inner.map(({ part, folder }) => ({ part, folder }))); // separate sets, with classes inside
 }
 
 /** `siteA/cat`, `siteA/dog`, `siteB/cat`, `siteB/dog`. */
@@ -136,10 +136,10 @@ function bySameContents(node: Folder): Layout | undefined {
   return { folders, notes: [`${found}: they are taken for parts, and the sub-folders for classes.`] };
 }
 
-/** The part that a name speaks of, among other things: contents have shown that it is a part. */
+/** The split that a name mentions, perhaps among other words. Only for folders whose contents show that they are splits. */
 const looksLike = ({ name }: Folder) => partName(name)?.part;
 
-/** Names of sub-folders that may be classes, as they are compared. */
+/** Class keys of the sub-folders that may be classes. */
 function contentsOf(folder: Folder): Set<string> {
   const inner = unwrapped(folder);
   if (inner.own >= below(inner)) return new Set();
@@ -147,7 +147,7 @@ function contentsOf(folder: Folder): Set<string> {
   return new Set(found.filter((name) => !isContainer(name) && !isMask(name)));
 }
 
-/** `train/images/cat` and `seg_train/seg_train/cat`: down to the folder whose sub-folders differ. */
+/** Descends through wrappers to the folder with the classes, as in `train/images/cat` and `seg_train/seg_train/cat`. */
 export function unwrapped(folder: Folder): Folder {
   const [only, ...more] = filled(folder);
   if (!only || more.length || folder.own >= only.total) return folder;
@@ -156,7 +156,7 @@ export function unwrapped(folder: Folder): Folder {
   return again || isContainer(only.name) ? unwrapped(only) : folder;
 }
 
-/** Names of classes are the same in any case, and however accents are written. */
+/** Class names are compared without regard to case, or to how accents are encoded. */
 export const classKey = (name: string): string => name.normalize("NFC").trim().toLowerCase();
 
 function alike(a: ReadonlySet<string> = new Set(), b: ReadonlySet<string> = new Set()): boolean {
@@ -164,7 +164,7 @@ function alike(a: ReadonlySet<string> = new Set(), b: ReadonlySet<string> = new 
   return common >= 2 && 2 * common >= Math.min(a.size, b.size);
 }
 
-/** Years, days, "session 3": these count something, and name no class. */
+/** Years, days, "session 3": names that count something, and are not classes. */
 function isCount(name: string): boolean {
   return (
     /^(19|20)\d\d([-_.]?\d\d){0,2}$/.test(name) ||
@@ -174,7 +174,7 @@ function isCount(name: string): boolean {
   );
 }
 
-/** `cat`, `dog` and `unlabelled`; or `cat`, `dog`, and `test` that holds `cat` and `dog` again. */
+/** `cat`, `dog` and `unlabelled`; or `cat`, `dog`, and a `test` that holds `cat` and `dog` again. */
 function besideClasses(node: Folder): Layout | undefined {
   const kids = filled(node);
   const outer = (kid: Folder) => new Set(others(kids, [kid]).map(({ name }) => classKey(name)));
@@ -194,7 +194,7 @@ function besideClasses(node: Folder): Layout | undefined {
   return { folders, notes: parts.length ? notes : [] };
 }
 
-/** The one sub-folder that the data set lies in: alone, or beside folders of other things. */
+/** The layout of the one sub-folder that holds the data set, alone or beside unrelated folders. */
 function within(node: Folder): Layout | undefined {
   const kids = filled(node);
   const [only] = kids;
@@ -202,7 +202,7 @@ function within(node: Folder): Layout | undefined {
     const part = plainPart(only.name);
     if (part && node.own < only.total) return { folders: [{ part, folder: only }], notes: [] };
     const found = findParts(only);
-    // Where there is nothing to tell apart in it, it is no more than a folder in a folder.
+    // Without splits or classes in it, it is just a nested folder.
     const [first] = found.folders;
     const structured = found.folders.length > 1 || first?.part !== "all" || filled(first.folder).length > 1;
     return structured && node.own < only.total ? found : undefined;
@@ -213,7 +213,7 @@ function within(node: Folder): Layout | undefined {
   return findParts(set);
 }
 
-/** Said because it may surprise: `cat`, `dog`, `test` are three classes. */
+/** A note, because it may surprise: `cat`, `dog`, `test` are three classes. */
 function loneName(kids: readonly Folder[]): string[] {
   const lone = kids.filter(({ name }) => plainPart(name));
   if (kids.length < 2 || !lone.length) return [];

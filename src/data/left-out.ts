@@ -1,7 +1,7 @@
-/** What was left out of a collection, or read in spite of its name: counted, and said once. */
+/** Counts files that were left out of a collection, or read despite an odd name, and reports each reason once. */
 import { plural, some } from "./names.ts";
 
-/** `foreign` is read all the same: only its name is odd. */
+/** `foreign` files are read anyway: only their names are odd. */
 export type Reason = "other" | "link" | "run" | "sheet" | "pointer" | "foreign";
 
 interface Count {
@@ -20,7 +20,7 @@ export class LeftOut {
     count(this.reasons, reason, name);
   }
 
-  /** An image of a format that cannot be decoded here. */
+  /** Counts an image of a format that cannot be decoded here. */
   addFormat(format: string, name: string): void {
     count(this.formats, format, name);
   }

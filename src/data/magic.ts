@@ -1,35 +1,35 @@
-/** What a file is, by its name and by its first bytes. */
+/** Recognises what a file is by its name and its first bytes. */
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { diskPath } from "./names.ts";
 import { isSheet } from "./sheet-mark.ts";
 
-/** Endings of images that need no look inside. */
+/** Extensions of images that need no look inside. */
 const IMAGE = /\.(jpe?g|jpe|jfif|png|apng|webp|gif|bmp|dib|tiff?|avif|svg|p[pgbn]m)$/i;
 export const isImageName = (name: string): boolean => IMAGE.test(name);
 
-/** Raw files of cameras begin as TIFF does, but hold a picture that has not been developed. */
+/** Camera raw files begin like TIFF, but hold an undeveloped picture. */
 const CAMERA = /\.(cr[23]|crw|nef|nrw|arw|sr2|srf|dng|orf|rw2|raf|pef|srw|x3f|3fr|iiq|kdc|dcr|mrw|erf|mef|mos|rwl)$/i;
 
-/** `image` can be decoded here; `unreadable` is one of a format that cannot; `pointer` stands for a file in Git LFS. */
+/** `image` can be decoded here; `unreadable` is an image that cannot; `pointer` is a placeholder for a file in Git LFS. */
 export type Kind =
   | { is: "image" | "other" | "sheet" | "pointer" }
   | {
       is: "unreadable";
-      /** For people: "JPEG XL". */
+      /** Name for messages: "JPEG XL". */
       format: string;
     };
 
 const IMAGE_KIND: Kind = { is: "image" };
 const OTHER: Kind = { is: "other" };
 
-/** Enough for all that is looked for. */
+/** Bytes to read, enough for every test below. */
 const HEAD = 512;
 
-/** The first bytes of a file; none where it cannot be read. */
+/** The first bytes of a file; empty if it cannot be read. */
 export function headOf(path: string): Buffer {
   const head = Buffer.alloc(HEAD);
   try {
-    const file = openSync(diskPath(path), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)); // a pipe would wait
+    const file = openSync(diskPath(path), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)); // a pipe would block
     try {
       return head.subarray(0, readSync(file, head, 0, HEAD, 0));
     } finally {
@@ -40,7 +40,7 @@ export function headOf(path: string): Buffer {
   }
 }
 
-/** What a file of that name, which begins with these bytes, is. */
+/** Kind of a file with this name and these first bytes. */
 export function kindOf(name: string, head: Buffer): Kind {
   const text = head.toString("latin1");
   if (text.startsWith("version https://git-lfs.")) return { is: "pointer" };
@@ -60,7 +60,7 @@ const readable: readonly Test[] = [
   (text) => text.startsWith("RIFF") && text.startsWith("WEBP", 8),
   (text) => /^(II[*+]\0|MM\0[*+])/.test(text), // TIFF and BigTIFF
   (text) => brands(text).some((brand) => brand === "avif" || brand === "avis"),
-  // Few letters, so more is asked for: the size of a header that exists, and room kept free.
+  // Two letters are not enough: the header's size must be one that exists.
   (text, head) => text.startsWith("BM") && head.length > 18 && bmpHeaders.includes(head.readUInt32LE(14)),
   (text) => /^P[1-6]\s+(#[^\n]*\n\s*)*\d+\s/.test(text) || text.startsWith("P7\nWIDTH"),
   (text) => /^(\xef\xbb\xbf)?\s*<(\?xml|!--|!DOCTYPE svg|svg\b)/.test(text) && /<svg[\s>]/.test(text),
@@ -81,13 +81,13 @@ const unreadable: readonly { format: string; test: Test }[] = [
   { format: "DICOM", test: (text) => text.startsWith("DICM", 128) },
 ];
 
-/** Icon or cursor, of up to 64 pictures, the first with a byte that is always 0. */
+/** Icon or cursor with up to 64 pictures; the first has a reserved byte that is always 0. */
 const isIcon = (head: Buffer) =>
   [1, 2].includes(head.readUInt16LE(2)) && head.readUInt16LE(4) - 1 < 64 && head.readUInt16LE(4) > 0 && head[9] === 0;
 
 const isAvif = (text: string) => brands(text).some((brand) => /^avi[fs]/.test(brand));
 
-/** Of an ISO file (HEIC, AVIF, video): the main brand and those it can be read as. */
+/** Major and compatible brands of an ISO media file (HEIC, AVIF, video). */
 function brands(text: string): string[] {
   if (!text.startsWith("ftyp", 4)) return [];
   const end = Math.min(text.length, text.charCodeAt(2) * 256 + text.charCodeAt(3));

@@ -19,7 +19,7 @@ interface Listed {
 
 const FILE = ["file_name", "image_file_name"];
 
-/** @param labelled whether folders name the classes already; they come first */
+/** @param labelled whether folders already give the classes; they take precedence */
 export async function labelsFromFiles({ root, metadata, images }: Scan, labelled: boolean): Promise<Listed> {
   if (!metadata.length) return { notes: [] };
   if (labelled) return { notes: [`The folders give the labels: ${some(metadata)} was not read.`] };
@@ -46,7 +46,7 @@ export async function labelsFromFiles({ root, metadata, images }: Scan, labelled
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** @returns whether there is a label for a file in them */
+/** Adds the rows' labels to `into`, by path. @returns whether the rows have columns for files and labels */
 function gather(rows: readonly Row[], folder: string, into: Map<string, unknown>): boolean {
   const columns = new Set(rows.flatMap((row) => Object.keys(row)));
   const [file, label] = [FILE, LABEL].map((names) => names.find((name) => columns.has(name)));
@@ -58,7 +58,7 @@ function gather(rows: readonly Row[], folder: string, into: Map<string, unknown>
   return true;
 }
 
-/** Text files have no types. What would not be written the same, as 007, stays text. */
+/** Text files have no types. Values that would be written differently as numbers, like 007, stay text. */
 function asNumber(value: unknown): unknown {
   return typeof value === "string" && String(Number(value)) === value ? Number(value) : value;
 }
@@ -73,7 +73,7 @@ async function readRows(path: string): Promise<readonly Row[]> {
     .map((line) => JSON.parse(line) as Row);
 }
 
-/** Comma-separated values as RFC 4180 has them, with a header; numbers stay text. */
+/** Parses comma-separated values (RFC 4180) with a header; numbers stay text. */
 export function parseCsv(text: string): Row[] {
   const rows: string[][] = [[]];
   for (const [, quoted, plain = "", end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|\r|$)/g)) {

@@ -1,6 +1,6 @@
 /**
- * Names of files as the disk holds them. A name is bytes, and not always UTF-8: older systems wrote Latin-1. A byte that is
- * no UTF-8 is held as a lone surrogate (U+DC80 to U+DCFF), so that names stay strings and no byte is lost.
+ * File names as stored on disk. A name is bytes, and not always UTF-8: older systems wrote Latin-1. A byte that is not
+ * UTF-8 becomes a lone surrogate (U+DC80 to U+DCFF), so that names stay strings and no byte is lost.
  */
 import { isUtf8 } from "node:buffer";
 import { type Dirent, opendirSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
@@ -9,15 +9,15 @@ import { UsageError } from "../errors.ts";
 
 const LONE = /[\udc80-\udcff]/u;
 
-/** Whether a name holds bytes that are no UTF-8. */
+/** Whether a name has bytes that are not UTF-8. */
 export const isForeign = (name: string): boolean => LONE.test(name);
 
-/** What the file system takes for a path. */
+/** A path as the file system takes it. */
 export function diskPath(path: string): string | Buffer {
   return isForeign(path) ? encodeName(path) : path;
 }
 
-/** What a person can read: a byte that is no UTF-8 becomes `\xE9`. */
+/** A name for display: a byte that is not UTF-8 is shown as `\xE9`. */
 export function shown(name: string): string {
   if (!isForeign(name)) return name;
   return name.replace(/[\udc80-\udcff]/gu, (byte) => `\\x${(byte.charCodeAt(0) - 0xdc00).toString(16).toUpperCase()}`);
@@ -50,13 +50,13 @@ export function decodeName(bytes: Buffer): string {
 export interface Entry {
   name: string;
   kind: "file" | "folder" | "other";
-  /** A link. Links to folders and files are followed; one to nowhere is of kind "other". */
+  /** Whether it is a link. Links to folders and files are followed; a broken one is of kind "other". */
   link: boolean;
 }
 
 /**
- * What a folder holds, one after another: a list of a million entries would take more memory than all that is kept.
- * @throws UsageError when it cannot be read
+ * Yields a folder's entries one by one: a list of a million would take more memory than all that is kept.
+ * @throws UsageError when the folder cannot be read
  */
 export function* entriesOf(folder: string): Generator<Entry> {
   const path = diskPath(folder);
@@ -64,7 +64,7 @@ export function* entriesOf(folder: string): Generator<Entry> {
   let garbled = false;
   try {
     for (let entry = open.readSync(); entry; entry = open.readSync()) {
-      // Node puts U+FFFD where a name is no UTF-8: those are read again, as bytes.
+      // Node puts U+FFFD into names that are not UTF-8: these are read again, as bytes.
       if (entry.name.includes("\ufffd")) garbled = true;
       else yield describe(folder, entry.name, entry);
     }
@@ -84,7 +84,7 @@ function describe(folder: string, name: string, entry: Dirent<string> | Dirent<B
   return { name, link, kind: stats?.isDirectory() ? "folder" : stats?.isFile() ? "file" : "other" };
 }
 
-/** Undefined for a link to nowhere, or to itself. @throws UsageError when it cannot be looked at */
+/** Undefined for a missing path or a broken or circular link. @throws UsageError when access fails otherwise */
 export function statIfThere(path: string): Stats | undefined {
   return readable(path, () => {
     try {
@@ -96,7 +96,7 @@ export function statIfThere(path: string): Stats | undefined {
   });
 }
 
-/** Runs what reads a path. @throws UsageError when that fails */
+/** Runs `read`, which reads `path`. @throws UsageError when that fails */
 export function readable<Result>(path: string, read: () => Result): Result {
   try {
     return read();
@@ -108,7 +108,7 @@ export function readable<Result>(path: string, read: () => Result): Result {
 }
 
 /**
- * Where a file or folder is, by one name only. Two folders may have equal names, sizes and dates; this sets them apart.
+ * The canonical path of a file or folder. It tells folders with equal names, sizes and dates apart.
  */
 export function realPath(path: string): string {
   const bytes = readable(path, () => realpathSync.native(diskPath(path) as string, { encoding: "buffer" }));

@@ -1,4 +1,4 @@
-/** Opens whatever `<images>` names on the command line: a folder, a file of a known format, a data set's name. */
+/** Opens whatever `<images>` names on the command line: a folder, a file of a known format, or a data set. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { nearest, UsageError } from "../errors.ts";
@@ -13,14 +13,14 @@ import { findParquet, isParquet } from "./parquet.ts";
 import { scanFolder } from "./scan.ts";
 
 export interface OpenOptions {
-  /** Is told, now and then, how a download goes. */
+  /** Called with lines about the progress of a download. */
   say?: ((line: string) => void) | undefined;
 }
 
 /**
- * The images of a folder (nested, flat or a sub-folder a class), of Parquet, IDX or CIFAR files, or of a known data
- * set, which is looked for in `$SELFSIGHT_DATA` and the cache, and else downloaded. What is there by that name comes first.
- * @throws UsageError for what is not there, cannot be read, holds no images or is of no known format
+ * Opens a folder of images (nested, flat or one sub-folder per class), Parquet, IDX or CIFAR files, or a known data set.
+ * An existing path takes precedence. A data set is looked for in `$SELFSIGHT_DATA` and the cache, else downloaded.
+ * @throws UsageError for a source that does not exist, cannot be read, holds no images or has an unknown format
  */
 export async function openImages(source: string, options: OpenOptions = {}): Promise<ImageCollection> {
   if (existsSync(source)) return openPath(source);
@@ -31,7 +31,7 @@ export async function openImages(source: string, options: OpenOptions = {}): Pro
   throw new UsageError(`There is no file or folder "${source}". ${hint}Known data sets: ${known.join(", ")}.`);
 }
 
-/** What lies in the same folder under nearly the same name. */
+/** A path in the same folder with nearly the same name. */
 function neighbour(path: string): string | undefined {
   try {
     const name = nearest(basename(path), readdirSync(dirname(path)));
@@ -41,7 +41,7 @@ function neighbour(path: string): string | undefined {
   }
 }
 
-/** Looks into files of a format: undefined when they hold no images after all. `needed`: there is nothing else. */
+/** Looks into files of a format; undefined if they hold no images after all. `needed`: there is nothing else to open. */
 type Look = (
   root: string,
   paths: readonly string[],
@@ -49,12 +49,12 @@ type Look = (
 ) => Promise<Candidate | undefined>;
 
 interface Candidate {
-  /** How many images there are. */
+  /** Number of images. */
   images: number;
   open(): Promise<ImageCollection>;
 }
 
-/** Formats of which one file holds many images, by the files' names. All else is a folder of image files. */
+/** Formats with many images in a file, recognised by file name. Anything else is a folder of image files. */
 const formats: readonly { is: (name: string) => boolean; look: Look }[] = [
   { is: isParquet, look: findParquet },
   { is: isIdx, look: together(openIdx) },
@@ -62,7 +62,7 @@ const formats: readonly { is: (name: string) => boolean; look: Look }[] = [
 ];
 const isCollection = (name: string) => formats.some(({ is }) => is(name));
 
-/** Files that are read at once, all of one folder: the uppermost that has some. */
+/** For formats whose files are opened together: takes those of one folder, the topmost that has any. */
 function together(
   open: (name: string, files: readonly string[], classes?: readonly string[]) => ImageCollection,
 ): Look {
@@ -80,7 +80,7 @@ function together(
       return { images, open: async () => collection };
     } catch (error) {
       if (needed || !(error instanceof UsageError)) throw error;
-      return undefined; // only called like such a file
+      return undefined; // it only has such a file's name
     }
   };
 }
@@ -97,7 +97,7 @@ async function openPath(path: string, classes?: readonly string[]): Promise<Imag
   );
 }
 
-/** Of images and of files that hold many, what there is more of. The rest is noted. */
+/** Opens either the image files or the files of one other format, whichever hold more images. The rest is noted. */
 async function openTree(
   root: string,
   { name, classes }: { name: string; classes: readonly string[] | undefined },
@@ -130,7 +130,7 @@ function firstOf(images: FileTable): string[] {
   return Array.from({ length: Math.min(3, images.length) }, (_, i) => images.path(i));
 }
 
-/** In the Hub's cache a set lies in snapshots/<commit>, of links to files without a name. */
+/** The Hub's cache keeps a set in snapshots/<commit>, as links to files without proper names. */
 function hubSnapshot(folder: string): string {
   const [refs, snapshots] = [join(folder, "refs", "main"), join(folder, "snapshots")];
   if (!existsSync(refs) || !existsSync(snapshots)) return folder;

@@ -1,32 +1,32 @@
-/** Images of one size, one after the other in a file that is either complete or not there. */
+/** Images of one size, end to end in a file that is either complete or absent. */
 import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { onDisk, SelfsightError } from "../errors.ts";
 import { makeFolder } from "../setup/folders.ts";
 
-/** Why an image is not in the file, by its position in the set. */
+/** Why an image is missing from the file, by its position in the set. */
 export type Skipped = ReadonlyMap<number, string>;
 
-/** What became of a set's images. */
+/** Result of decoding a set's images. */
 export interface Decoded {
   skipped: Skipped;
-  /** By position in the set; empty for a skipped one. */
+  /** By position in the set; "" for a skipped image. */
   digests: readonly string[];
 }
 
-/** Puts an image where it belongs. Several may be on their way at once. */
+/** Stores image i. Several calls may be in flight at once. */
 export type Put = (i: number, image: Uint8Array) => void | Promise<void>;
 
 export interface PackedShape {
-  /** How many, those skipped included. */
+  /** Number of images, including skipped ones. */
   count: number;
-  /** Bytes of each. */
+  /** Bytes per image. */
   bytes: number;
 }
 
 /**
- * Opens the file, and before that has it filled where there is none.
- * @throws SelfsightError when the disk is full; whatever `fill` throws. What is left behind then is never taken for the file.
+ * Opens the file. If there is none, writes it first with `fill`.
+ * @throws SelfsightError when the disk is full; also whatever `fill` throws. A partial file is never used later.
  */
 export async function openPacked(
   file: string,
@@ -37,7 +37,7 @@ export async function openPacked(
   return { handle: await open(file, "r"), ...decoded };
 }
 
-/** The list is written last: where it is, the packed file is complete. */
+/** The list is written last: if it exists, the packed file is complete. */
 async function readList(file: string, { count, bytes }: PackedShape): Promise<Decoded | undefined> {
   try {
     if ((await stat(file)).size !== count * bytes) return undefined;
@@ -84,14 +84,14 @@ async function pack(
   }
 }
 
-/** A disk that is nearly full takes a part, and says so only when asked again. */
+/** A nearly full disk may write fewer bytes than asked, and reports an error only at the next write. */
 async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
   }
 }
 
-/** Fills `target` from `position`. @throws SelfsightError when the file ends before */
+/** Fills `target` with bytes from `position`. @throws SelfsightError when the file ends too early */
 export async function readAll(handle: FileHandle, target: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < target.length; ) {
     const { bytesRead } = await handle.read(target, done, target.length - done, position + done);

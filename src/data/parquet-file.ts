@@ -1,4 +1,4 @@
-/** One Parquet file with images: a column of { bytes, path } as Hugging Face writes it, or of bare bytes. */
+/** One Parquet file with images: a column of { bytes, path } as Hugging Face writes it, or of plain bytes. */
 import {
   type AsyncBuffer,
   asyncBufferFromFile,
@@ -21,17 +21,17 @@ export interface ParquetFile {
   columns: string[];
   /** Undefined for a file without images. */
   images: RowGroups | undefined;
-  /** Columns that may hold labels, the likeliest first. */
+  /** Columns that may hold labels, likeliest first. */
   labelColumns: string[];
   /** The labels of a column, by row. */
   labels(column: string): Promise<Column>;
-  /** Names of the classes that a column counts, where the file tells them. */
+  /** Class names that a column's numbers index, if the file has them. */
   names(column: string): readonly string[] | undefined;
 }
 
 const IMAGE = ["image", "img", "images", "picture", "photo", "jpg", "jpeg", "png", "image_bytes"];
 
-/** @throws UsageError for a file that is damaged, or not there yet */
+/** @throws UsageError for a file that is damaged, or only a Git LFS pointer */
 export async function openParquetFile(path: string): Promise<ParquetFile> {
   try {
     const buffer = await openBuffer(path);
@@ -70,13 +70,13 @@ function unsound(path: string, cause: unknown): UsageError {
 }
 
 export function openBuffer(path: string): Promise<AsyncBuffer> {
-  return asyncBufferFromFile(diskPath(path) as string); // it hands bytes on to the file system too
+  return asyncBufferFromFile(diskPath(path) as string); // it also passes a Buffer on to the file system
 }
 
 type Columns = ReturnType<typeof parquetSchema>["children"];
 type Features = Readonly<Record<string, { _type?: string; names?: string[] }>>;
 
-/** The description of the columns that the library `datasets` leaves in the file. */
+/** Descriptions of the columns, which the library `datasets` writes into the file. */
 function featuresOf(metadata: FileMetaData): Features {
   const text = metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value;
   if (!text) return {};
@@ -84,7 +84,7 @@ function featuresOf(metadata: FileMetaData): Features {
   return info?.features ?? {};
 }
 
-/** By its type, and of several by its name. */
+/** Chosen by type, and among several by name. */
 function imageColumn(columns: Columns, features: Features): string | undefined {
   const holdsBytes = columns.filter(
     ({ element, children }) =>
@@ -120,7 +120,7 @@ async function readLabels(file: AsyncBuffer, metadata: FileMetaData, name: strin
   return column;
 }
 
-/** Reads row groups as they are asked for, and keeps the last two: images are read in order, by several workers. */
+/** Reads row groups on demand and keeps the last two: images are read in order, by several workers. */
 export class RowGroups {
   private readonly starts: number[] = [];
   private readonly cached = new Map<number, Promise<(Uint8Array | undefined)[]>>();

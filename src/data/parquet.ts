@@ -1,6 +1,6 @@
 /**
- * Images in Hugging Face's Parquet, in all the layouts of the Hub: shards beside one another, in a folder for each part, or
- * as its automatic conversion names them. https://huggingface.co/docs/hub/datasets-image
+ * Images in Hugging Face's Parquet files, in all layouts of the Hub: shards in one folder, one folder for each split, or
+ * named by its automatic conversion. https://huggingface.co/docs/hub/datasets-image
  */
 import { statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -15,18 +15,18 @@ export function isParquet(file: string): boolean {
   return /\.(parquet|parq|pq)$/i.test(file);
 }
 
-/** Parquet files below a folder, of which some hold images. */
+/** Parquet files below a folder, some of which hold images. */
 export interface ParquetCollection {
-  /** How many images they hold. */
+  /** Number of images in them. */
   images: number;
   open(): Promise<ImageCollection>;
 }
 
 /**
  * Looks into the files, without reading an image.
- * @param paths below `root`
+ * @param paths relative to `root`
  * @returns undefined when none of them holds images, and `needed` is false
- * @throws UsageError for a file that is damaged, for a missing shard, and for several sets in one folder
+ * @throws UsageError for a damaged file, a missing shard, or several sets in one folder
  */
 export async function findParquet(
   root: string,
@@ -37,7 +37,7 @@ export async function findParquet(
   const files = await Promise.all(
     [...paths].sort().map(async (path) => ({ ...describe(path), file: await openParquetFile(join(root, path)) })),
   );
-  const order = inPartOrder(new Set(files.map(({ part }) => part))); // names of classes are taken from the first
+  const order = inPartOrder(new Set(files.map(({ part }) => part))); // class names come from the first
   const found = files.filter(({ file }) => file.images).sort((a, b) => order.indexOf(a.part) - order.indexOf(b.part));
   const others = files.filter(({ file }) => !file.images);
   if (!found.length) {
@@ -54,10 +54,10 @@ export async function findParquet(
 }
 
 interface Described {
-  /** Below the root. */
+  /** Relative to the root. */
   path: string;
   part: string;
-  /** The folder, without that of the part: the set that the file is of. */
+  /** The set that the file belongs to: its folder, without that of the split. */
   set: string;
 }
 
@@ -70,7 +70,7 @@ const SHARD = /^(?:(.*?)[-_.])?(\d{5})-of-(\d{5})(.*)$/;
 const COUNTED =
   /^((part|data|shard|file|chunk|block|batch|rows?|images?|dataset)?[-_.]?\d*)([-_.]c?[0-9a-f-]{3,})*(\.snappy|\.gz|\.zstd)?$/i;
 
-/** `train-00000-of-00002.parquet`, `train/0000.parquet`, `default/partial-train/0000.parquet`, `data/test.parquet`. */
+/** From `train-00000-of-00002.parquet`, `train/0000.parquet`, `default/partial-train/0000.parquet`, `data/test.parquet`, … */
 function describe(path: string): Described {
   const stem = basename(path).replace(/\.[^.]+$/, "");
   const own = SHARD.exec(stem)?.[1] ?? (SHARD.test(stem) ? "" : stem);
@@ -84,7 +84,7 @@ function describe(path: string): Described {
   return { path, part: last, set: folders.slice(0, -1).join("/") };
 }
 
-/** A set of which a part was not downloaded must not pass for the whole, nor one of which parts are there twice. */
+/** A set with missing or duplicate shards must not be taken for the whole. */
 function requireAllShards(files: readonly Found[]): void {
   const series = new Map<string, { count: number; files: (string | undefined)[] }>();
   for (const { path } of files) {
@@ -154,7 +154,7 @@ async function openFound(name: string, found: readonly Found[], others: readonly
   };
 }
 
-/** The likeliest that most files have: fine and coarse labels must not be mixed. */
+/** The likeliest of the label columns that most files have: fine and coarse labels must not be mixed. */
 function labelColumn(files: readonly ParquetFile[]): string | undefined {
   const counts = new Map<string, number>();
   for (const { labelColumns } of files) for (const name of labelColumns) counts.set(name, (counts.get(name) ?? 0) + 1);

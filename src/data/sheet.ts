@@ -8,7 +8,7 @@ export interface SheetCell {
   width: number;
   height: number;
   caption?: string;
-  /** Green frame for true, red for false, none when left out. */
+  /** Frame colour: green for true, red for false, grey by default. */
   good?: boolean;
 }
 
@@ -16,8 +16,8 @@ const FRAME = 4;
 const CAPTION = 18;
 
 /**
- * A PNG of all cells, `columns` in a row, each `side` pixels wide. Without captions on a machine that has no font. It is
- * marked as ours, so that it is not taken for one of the images when it is written among them.
+ * A PNG of all cells, `columns` per row, each `side` pixels wide. There are no captions if the machine has no font. It is
+ * marked as ours, so that it is not read as an image when it is saved among them.
  */
 export async function contactSheet(cells: readonly SheetCell[], columns: number, side = 112): Promise<Buffer> {
   const captioned = cells.some((cell) => cell.caption) && (await hasFont());
@@ -49,7 +49,7 @@ async function drawCell(
     .toBuffer();
   const outer = side + 2 * FRAME;
   const text = (below ? caption : "").replace(/[<&>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  const fontSize = Math.min(13, Math.floor((1.7 * outer) / Math.max(1, caption.length))); // a letter is 0.55 wide
+  const fontSize = Math.min(13, Math.floor((1.7 * outer) / Math.max(1, caption.length))); // a letter is about 0.55 em wide
   const label = `<svg xmlns="http://www.w3.org/2000/svg" width="${outer}" height="${outer + below}">
     <rect width="${outer}" height="${outer}" fill="${colour}"/>
     <text x="${outer / 2}" y="${outer + below - 4}" font-family="sans-serif" font-size="${fontSize}" text-anchor="middle" fill="#222">${text}</text></svg>`;

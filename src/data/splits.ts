@@ -1,7 +1,7 @@
 /**
- * Which images are learned from and which are tested on. Where a collection has parts of its own, their names decide.
- * Where it has none, each image's content decides, and nothing else does: images that are added, removed, renamed or
- * moved leave the others where they are, and copies of one image are always on the same side.
+ * Decides which images to train on and which to test on. If a collection has splits, their names decide. If it has none,
+ * each image's content alone decides: adding, removing, renaming or moving images does not move the others, and copies of
+ * an image are always on the same side.
  */
 import { createHash } from "node:crypto";
 import { UsageError } from "../errors.ts";
@@ -9,31 +9,33 @@ import { digestsOf, type ReadHooks } from "./digest.ts";
 import { type ImageCollection, type ImageSet, selectSplits, subset } from "./images.ts";
 
 const TESTS = ["validation", "test"];
-/** About this fraction of a labelled collection without parts is learned from. */
+/** Approximate training fraction of a labelled collection without splits. */
 const LEARNED = 0.7;
 
 export interface LearnOptions {
-  /** The parts to use, as they are. */
+  /** The splits to use, unchanged. */
   split?: string | undefined;
   /** Only labelled images, for a task that learns from labels. */
   labelled?: boolean;
 }
 
-/** Images to learn from, and how many were left out for what reason. */
+/** Images to learn from, and how many were left out for each reason. */
 export interface ImagesToLearnFrom {
   set: ImageSet;
-  /** Left for tests. */
+  /** The parts it comes from, joined by +. */
+  parts: string;
+  /** Number of images held back for tests. */
   heldBack: number;
-  /** Left out because they have no label, where only labelled ones are wanted. */
+  /** Number of images left out for lack of a label, if only labelled ones are wanted. */
   unlabelled: number;
-  /** Parts that are neither learned from nor for tests: `split` may name them. */
+  /** Splits used neither for training nor for tests: `split` may name them. */
   unused: readonly string[];
 }
 
 /**
- * Images to pre-train on: what `split` names, as it is, else all but validation and test. Of labelled images without
- * such parts, only those that {@link labelledParts} learns from.
- * @throws UsageError for a split that is not there, and where labels are wanted and there are none
+ * Images to pre-train on: the splits that `split` names, unchanged, by default all but validation and test. If labelled
+ * images have no such splits, only those that {@link labelledParts} trains on.
+ * @throws UsageError for a missing split, and if labels are wanted but there are none
  */
 export async function imagesToLearnFrom(
   collection: ImageCollection,
@@ -45,15 +47,15 @@ export async function imagesToLearnFrom(
   const used = [...names.split("+"), ...TESTS];
   const unused = split === undefined ? Object.keys(collection.splits).filter((name) => !used.includes(name)) : [];
   const { set, heldBack } =
-    split !== undefined || hasTests(collection) || !all.classes
+    split !== undefined || testParts(collection).length || !all.classes
       ? { set: all, heldBack: 0 }
       : await withoutTests(all, hooks);
-  if (!wantsLabels) return { set, heldBack, unlabelled: 0, unused };
+  if (!wantsLabels) return { set, parts: names, heldBack, unlabelled: 0, unused };
   const known = labelled(set);
-  return { set: known, heldBack, unlabelled: set.length - known.length, unused };
+  return { set: known, parts: names, heldBack, unlabelled: set.length - known.length, unused };
 }
 
-/** Everything but the test part of the labelled images, and copies of it among those without a label. */
+/** All images except the test side of the labelled ones, and copies of these among the unlabelled ones. */
 async function withoutTests(all: ImageSet, hooks: ReadHooks): Promise<{ set: ImageSet; heldBack: number }> {
   const digests = await digestsOf(all, hooks);
   const tested = new Set<string>();
@@ -61,21 +63,21 @@ async function withoutTests(all: ImageSet, hooks: ReadHooks): Promise<{ set: Ima
     if (side === "test" && all.label(i) >= 0) tested.add(digests[i] as string);
   }
   const kept = rowsOf(all, (i) => !tested.has(digests[i] as string));
-  if (!kept.some((i) => all.label(i) >= 0)) return { set: all, heldBack: 0 }; // too few labels to test on some of them
+  if (!kept.some((i) => all.label(i) >= 0)) return { set: all, heldBack: 0 }; // too few labelled images to hold some back
   return { set: kept.length === all.length ? all : subset(all, kept), heldBack: all.length - kept.length };
 }
 
-/** Names of the parts to learn labels from and to test on. */
+/** Names of the splits to train on, with labels, and to test on. */
 export interface PartNames {
   trainSplit?: string | undefined;
   testSplit?: string | undefined;
 }
 
 /**
- * Labelled images to learn from and to test on: the parts train and validation+test, where there are some of them and
- * no others are named. Without any, about 70 % and 30 % of each class, by the images' content; groups stay together.
+ * Labelled images to train on and to test on: by default the splits train and validation+test, as far as they exist.
+ * Without these, about 70 % and 30 % of the images, by their content; groups stay together.
  * Images without a label are left out.
- * @throws UsageError for images without labels, parts that are not there or named on both sides, and too few images
+ * @throws UsageError for images without labels, splits that are missing or named on both sides, and too few images
  */
 export async function labelledParts(
   collection: ImageCollection,
@@ -83,14 +85,15 @@ export async function labelledParts(
   hooks: ReadHooks = {},
 ): Promise<{ train: ImageSet; test: ImageSet; classes: readonly string[] }> {
   const trains = trainSplit?.split("+") ?? learnable(collection).filter((name) => collection.splits[name]?.classes);
-  const tests = testSplit?.split("+") ?? present(collection, TESTS).filter((name) => !trains.includes(name));
+  const tests = testSplit?.split("+") ?? testParts(collection).filter((name) => !trains.includes(name));
   const both = trains.filter((name) => tests.includes(name));
   if (both.length) {
     throw new UsageError(
       `${both.join(", ")} cannot be both learned from and tested on. Name other parts with --train-split or --test-split.`,
     );
   }
-  const known = labelled(selectSplits(collection, (trains.length ? trains : Object.keys(collection.splits)).join("+")));
+  const others = Object.keys(collection.splits).filter((name) => !tests.includes(name));
+  const known = labelled(selectSplits(collection, (trains.length ? trains : others.length ? others : tests).join("+")));
   const [train, test] = tests.length
     ? [known, labelled(selectSplits(collection, tests.join("+")))]
     : await cutByContent(known, hooks);
@@ -109,15 +112,15 @@ async function cutByContent(set: ImageSet, hooks: ReadHooks): Promise<[train: Im
 }
 
 /**
- * The side of each image. It follows from the content alone; images of a named group follow from the group's name.
- * Copies of a test image are test images too, in whatever group they are.
+ * The side of each image. It depends only on the image's content or, for a group of several images, on the group's name.
+ * Copies of a test image are test images too, whatever their group.
  */
 function sidesOf(set: ImageSet, digests: readonly string[]): ("train" | "test")[] {
   const sizes = new Map<string | number, number>();
   for (let i = 0; i < set.length; i++) sizes.set(set.group(i), (sizes.get(set.group(i)) ?? 0) + 1);
   const sides = digests.map((digest, i) => {
     const group = set.group(i);
-    if (digest === "") return "train"; // it cannot be read: whoever decodes it says so
+    if (digest === "") return "train"; // it cannot be read; decoding will report it
     return sideOf((sizes.get(group) ?? 1) > 1 ? String(group) : digest);
   });
   const tested = new Set(digests.filter((_, i) => sides[i] === "test"));
@@ -129,7 +132,7 @@ function sideOf(key: string): "train" | "test" {
   return number < LEARNED ? "train" : "test";
 }
 
-/** Everything but what is for tests; where there is nothing else, everything. */
+/** Splits to train on: train and unlabelled, else all that are not for tests, else all. */
 function learnable(collection: ImageCollection): string[] {
   const usual = present(collection, ["train", "unlabelled"]);
   if (usual.length) return usual;
@@ -141,9 +144,11 @@ function present({ splits }: ImageCollection, names: readonly string[]): string[
   return names.filter((name) => Object.hasOwn(splits, name));
 }
 
-const hasTests = (collection: ImageCollection) => present(collection, TESTS).length > 0;
+/** Splits to test on. A split without labels, as in competitions, cannot test anything. */
+const testParts = (collection: ImageCollection) =>
+  present(collection, TESTS).filter((name) => collection.splits[name]?.classes);
 
-/** The images that have a label. @throws UsageError when there are none, or of one class only */
+/** The images that have a label. @throws UsageError if there are none, or only one class */
 function labelled(set: ImageSet): ImageSet {
   const rows = rowsOf(set, (i) => set.label(i) >= 0);
   if (!set.classes || set.classes.length < 2 || !rows.length) {

@@ -53,7 +53,8 @@ export async function fairParts(
       `${spoilt.length} of ${test.length} test images are left out: ${[...names].join(", ")} learned their labels.`,
     );
   }
-  const kept = rowsOf(test, (i) => learnedLabel(i) === undefined);
+  const fresh = rowsOf(test, (i) => learnedLabel(i) === undefined);
+  const kept = firstOfEach(fresh, testDigests);
   if (!kept.length) throw new UsageError(`No test image is left: the runs learned the labels of all ${test.length}.`);
 
   const tested = new Set(Array.from(kept, (i) => testDigests[i] as string));
@@ -64,8 +65,10 @@ export async function fairParts(
   }
   if (!fit.length)
     throw new UsageError(`${train.name} holds only copies of the test images: nothing is left to learn from.`);
-  if (tested.size < kept.length)
-    notes.push(`${kept.length - tested.size} test images are copies of other test images, and count each time.`);
+  if (kept.length < fresh.length)
+    notes.push(
+      `${fresh.length - kept.length} test images are copies of other test images: each image is tested on once.`,
+    );
 
   const seen = new Map(
     learners.map(({ id, learned }) => [
@@ -74,6 +77,15 @@ export async function fairParts(
     ]),
   );
   return { train: some(train, fit), test: some(test, kept), seen, notes };
+}
+
+/** The first row of each content: a copy is no further evidence. Images that cannot be read are kept; who decodes them says so. */
+function firstOfEach(rows: Int32Array, digests: readonly string[]): Int32Array {
+  const seen = new Set<string>();
+  return rows.filter((row) => {
+    const digest = digests[row] as string;
+    return digest === "" || (!seen.has(digest) && seen.add(digest) !== undefined);
+  });
 }
 
 function refuseUnknown({ name, learned, usesLabels }: Learner, notes: string[]): void {

@@ -143,7 +143,18 @@ export function signFlipTest(
     }
     if (Math.abs(total) >= observed) asLarge++;
   }
-  return (asLarge + 1) / (flips + 1);
+  const p = (asLarge + 1) / (flips + 1);
+  return asLarge > 0 || sums.length === 0 ? p : Math.min(p, unseenTail(sums, observed));
+}
+
+/**
+ * The p-value where no flip came near the observed sum: that of a normal distribution with the flips' variance, but never below
+ * the chance of the one assignment that was observed. Without it, many comparisons could never all be significant.
+ */
+function unseenTail(sums: readonly number[], observed: number): number {
+  const deviation = Math.sqrt(sums.reduce((total, sum) => total + sum ** 2, 0));
+  const normal = 1 - errorFunction(observed / deviation / Math.SQRT2);
+  return Math.max(normal, 2 ** (1 - sums.length), Number.MIN_VALUE);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** A result told to someone who sees such numbers for the first time. */
 import type { Difference } from "../evaluate/result.ts";
 import { showDifference, showValue, signedValue } from "../metric.ts";
-import { outcome } from "./verdict.ts";
+import { doubts, outcome } from "./verdict.ts";
 
 export interface PlainResult {
   /** The pre-trained encoder by the probe: against the same network untrained, and against raw pixels. */
@@ -33,8 +33,11 @@ function conclusion(difference: Difference): string {
       return `Pre-training helped: ${showDifference(metric, difference.difference)}; ${range}.`;
     case "did not help":
       return `Pre-training did not help here: ${showDifference(metric, difference.difference)}; ${range}.`;
-    case "cannot tell":
-      return `Whether pre-training helped cannot be told yet: ${showDifference(metric, difference.difference)}, but ${range}. More minutes, or more test images, would tell.`;
+    case "cannot tell": {
+      const gain = `Whether pre-training helped cannot be told yet: ${showDifference(metric, difference.difference)}`;
+      if (low > 0) return `${gain}; ${range}, but ${doubts(difference).join("; and ")}. More test images would tell.`;
+      return `${gain}, but ${range}. More minutes, or more test images, would tell.`;
+    }
   }
 }
 

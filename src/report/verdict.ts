@@ -20,7 +20,7 @@ export function outcome(difference: Difference): Outcome {
 }
 
 /** Why a difference whose interval is above zero may still be luck. */
-function doubts({ p, comparisons, baseline, baselineValue, chance, valueLow, n, metric }: Difference): string[] {
+export function doubts({ p, comparisons, baseline, baselineValue, chance, valueLow, n, metric }: Difference): string[] {
   return [
     p >= SIGNIFICANT &&
       (comparisons > 1
@@ -63,7 +63,7 @@ function opening(difference: Difference): string {
     case "cannot tell": {
       const where = `${encoder} is ${by} ${difference.difference < 0 ? below : above} ${baseline}`;
       const why = low > 0 ? doubts(difference).join("; and ") : "which chance alone could give";
-      return `Cannot tell yet: ${where}${low > 0 ? ", but " : ", "}${why}; more test images or draws of labels would narrow it`;
+      return `Cannot tell yet: ${where}${low > 0 ? ", but " : ", "}${why}; more test images${low > 0 ? "" : " or draws of labels"} would narrow it`;
     }
     case "did not help":
       return high < 0

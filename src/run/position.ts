@@ -16,7 +16,7 @@ const OPTIMIZER = "optimizer.";
 export interface Saved {
   modules: Modules;
   optimizer: Optimizer;
-  /** Tells the images of a run from others: their number and a digest of their names. */
+  /** Tells the images of a run from others: their number, and a digest of their content and labels. */
   images: string;
 }
 
@@ -39,7 +39,7 @@ export function resumeFrom(file: string, { modules, optimizer, images }: Saved):
   if (before !== images) {
     const count = (text = "unknown") => text.split(" ")[0];
     throw new UsageError(
-      `The images are not those that the run began with (${count(before)} then, ${count(images)} now, or other names). ` +
+      `The images are not those that the run began with (${count(before)} then, ${count(images)} now, or others among them). ` +
         "Give the same images, or start anew with another --out.",
     );
   }

@@ -28,14 +28,14 @@ const stepBackMs = 40;
 /** Signs of this process, which are removed when it ends, however it ends (but for a kill). */
 const ownSigns = new Set<string>();
 
-/** Runs `work` while holding the lock; waits, after calling `waiting` once, while another holds it. */
-export async function withLock<T>(file: string, waiting: () => void, work: () => Promise<T>): Promise<T> {
+/** Runs `work` while holding the lock; waits, after calling `waiting` once, while another holds it. `waiting` is told who that is. */
+export async function withLock<T>(file: string, waiting: (why: string) => void, work: () => Promise<T>): Promise<T> {
   const hint = file.startsWith(cacheDir()) ? " (SELFSIGHT_CACHE names another folder for the cache)" : "";
   onDisk(`${dirname(file)} cannot be made${hint}`, () => makeFolder(dirname(file)));
   for (let first = true; ; first = false) {
     const release = await takeLock(file);
     if (typeof release !== "function") {
-      if (first) waiting();
+      if (first) waiting(holderNote(release));
       await sleep(pollMs);
       continue;
     }
@@ -75,6 +75,12 @@ export function lockHolder(file: string, except?: string): Holder | undefined {
     takeDown(sign);
   }
   return undefined;
+}
+
+/** Who is waited for, and what to do if that one is long gone: "process 12", or the file to delete. */
+function holderNote({ pid, host, sign, alive }: Holder): string {
+  if (alive) return `process ${pid}`;
+  return `process ${pid} of the machine or container "${host}"; if that one is no longer running, delete ${sign}`;
 }
 
 /** Whether a file name is a sign of this lock. */

@@ -34,7 +34,7 @@ export async function setup(options: SetupOptions = {}): Promise<CurrentBuild> {
   const only = askedSource(options.libtorch);
   const current = currentBuild();
   if (!force && current && (await isUpToDate(current, only))) return current;
-  const waiting = () => say("Another process is setting up; waiting for it ...");
+  const waiting = (holder: string) => say(`Another process is setting up; waiting for it (${holder}) ...`);
   return withLock(join(buildFolder(), "lock"), waiting, async () => {
     const meanwhile = currentBuild();
     if (!force && meanwhile && (await isUpToDate(meanwhile, only))) return meanwhile;

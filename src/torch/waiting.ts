@@ -1,12 +1,13 @@
 /** How the libraries' threads wait for work. */
 
 /**
- * Between two operators the threads of OpenMP and OpenBLAS look for work in a loop, for milliseconds. Where another program
- * wants the cores, they take them from it and from each other: a step takes several times as long. Asleep they cost a few
- * microseconds an operator. Each library reads its variable when it is loaded, libomp and Intel's at the first question.
+ * Between two operators the threads of OpenMP and OpenBLAS wait in a busy loop, by default for milliseconds. Beside another
+ * program that takes cores away from it and from our own threads: a step takes several times as long. A short loop, of some
+ * microseconds, is enough for the next operator to find them awake; then they sleep. Measured in bench/README.md. Each library
+ * reads its variable when it is loaded; libomp and Intel's read theirs at the first question.
  */
 const asleep = {
-  GOMP_SPINCOUNT: "0", // GNU's libgomp: turns of the loop
+  GOMP_SPINCOUNT: "10000", // GNU's libgomp: rounds of the loop (its default: 300,000)
   KMP_BLOCKTIME: "0", // LLVM's libomp and Intel's: milliseconds
   OPENBLAS_THREAD_TIMEOUT: "4", // OpenBLAS with threads of its own: 2 to this power, in cycles; its least
 };

@@ -81,9 +81,9 @@ export function learnedImages(
 ): LearnedImage[] {
   return Array.from({ length: used }, (_, i) => {
     const at = spread(i, used, store.length);
-    const label = labels && classes?.[labels[at] ?? -1];
+    const label = labels ? classes?.[labels[at] ?? -1] : undefined;
     const image = set.id(store.source[at] as number);
-    return { digest: store.digests[at] as string, image, ...(label && { label }) };
+    return { digest: store.digests[at] as string, image, ...(label !== undefined && { label }) };
   });
 }
 

@@ -70,6 +70,7 @@ export async function prepareTraining(
   }: { config: TrainingConfig; compute: Compute; encoder: Encoder; images: TrainingImages; world?: World },
   cleanup: (() => unknown)[],
 ): Promise<Prepared> {
+  refuseNoImages(images.store.length);
   const entry = taskEntry(config.task);
   const options = entry.options.parse(config.taskOptions); // resolved already
   const { pixels, ...about } = await describeImages(images, config);
@@ -110,10 +111,13 @@ function copyOf(encoder: Encoder, config: TrainingConfig): Encoder {
   return other;
 }
 
+function refuseNoImages(count: number): void {
+  if (count === 0)
+    throw new UsageError("There are no images to learn from. Give others, or other parts of them with --split.");
+}
+
 function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
   if (stepsPerEpoch(images, batchSize) > 0) return;
-  if (!images)
-    throw new UsageError("There are no images to learn from. Give others, or other parts of them with --split.");
   throw new UsageError(
     `A batch of ${batchSize} is more than the ${images} images there are. Use --batch-size ${images} or less.`,
   );

@@ -108,12 +108,13 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   if (skipped.length) writeJson(files.skipped, skipped);
   writeJson(files.environment, environment(compute));
   const { metric, guess, lossUnit } = run.task;
+  const caveat = taskEntry(config.task).caveat?.(config.taskOptions);
   const log = openLog(folder, { resumeAtStep: start.step });
   cleanup.push(() => log.close());
   return {
     folder,
     run,
-    notes: [...(collection.notes ?? []), ...leftOut(chosen, skipped.length)],
+    notes: [...(collection.notes ?? []), ...leftOut(chosen, skipped.length), ...(caveat ? [caveat] : [])],
     log,
     save: (position) => savePosition(files.checkpoint, saved, position),
     status: (state, last) =>
@@ -124,14 +125,14 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
 const imageCount = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
 
 /** What the run does not learn from, one sentence for each reason. */
-function leftOut({ heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: number): string[] {
-  const parts = unused.join("+");
+function leftOut({ parts, heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: number): string[] {
+  const others = unused.join("+");
   return [
     skipped && `${imageCount(skipped)} cannot be read: skipped.json in the run folder lists them.`,
     heldBack &&
-      `${imageCount(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split all takes them too.`,
+      `${imageCount(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split ${parts} takes them too.`,
     unlabelled && `Left out: ${imageCount(unlabelled)} without a label. This task learns from labels.`,
-    parts && `Not used: ${parts}. --split names the parts to learn from.`,
+    others && `Not used: ${others}. --split names the parts to learn from.`,
   ].filter((note) => typeof note === "string" && note !== "") as string[];
 }
 

@@ -25,7 +25,7 @@ test("without a network it goes on with drawings, in one calm line", async () =>
   };
   expect((await builtInImages((line) => said.push(line), offline)).images).toBe("quickdraw");
   expect(said).toEqual([
-    "The photos of clothes cannot be downloaded here, so drawings take their place. They are installed already.",
+    "The photos of clothes cannot be had here, so drawings that are installed already take their place.",
   ]);
 });
 
@@ -35,7 +35,7 @@ test("labelled images of one's own: what will happen, the result in words, three
   const { code, stdout } = await selfsight(["demo", "--images", labelled, "--minutes", "0.02"], { cwd });
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^This takes about 2 minutes\. A small network looks at the images of .*labelled, without any label,\nfor 0\.02 of them: it learns to tell how far each was turned\. Then/,
+    /^This takes about 2 minutes\. First a small network trains for 0\.02 minutes on the images of .*labelled, without\nany label: it learns to tell how far each was turned\. Then/,
   );
   expect(stdout).toMatch(
     /Pre-trained: \d+\.\d % of \d+ test images right\. The same network untrained: \d+\.\d %\. Raw pixels: .* Guessing: 50\.0 %\./,

@@ -32,6 +32,6 @@ it("reaches libgomp, where that is what libtorch uses", ({ skip }) => {
   };
   const [now, after] = spinCount({});
   if (now === undefined) return skip("libtorch's OpenMP is not GNU's");
-  expect([now, after]).toEqual(["0", "undefined"]);
+  expect([now, after]).toEqual(["10000", "undefined"]);
   expect(spinCount({ GOMP_SPINCOUNT: "5" })).toEqual(["5", "5"]);
 });
