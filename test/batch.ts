@@ -1,4 +1,4 @@
-/** Batches made up for tests: what the training loop would hand to a task. */
+/** Artificial batches for tests, like those that the training loop gives to a task. */
 import { ConvEncoder, type Encoder, type Maps } from "../src/models/model.ts";
 import { randomAt } from "../src/random.ts";
 import type { Batch, Modules, Task, TaskContext, TaskImages, TaskInstance, View, Views } from "../src/tasks/task.ts";
@@ -8,7 +8,7 @@ import { alone } from "../src/torch/world.ts";
 
 export const CLASSES = ["a", "b", "c"];
 
-/** 64 labelled images of noise. */
+/** Labelled images of noise. */
 export function noiseImages(size: number, count = 64): TaskImages {
   return { size, count, classes: CLASSES, sample: smooth(16, size) };
 }
@@ -16,7 +16,7 @@ export function noiseImages(size: number, count = 64): TaskImages {
 /** Pictures of blurred spots (count, 3, size, size). */
 const smooth = (count: number, size: number) => resize(randn([count, 3, 6, 6]), size, size).mul(2);
 
-/** Views of `count` images for a task; of several crops of one image, the later ones are a little noisier. */
+/** Views of `count` images for a task. If there are several crops of an image, later ones are a little noisier. */
 export function noiseViews(
   { views = [{ count: 1 }] }: Pick<TaskInstance, "views">,
   size: number,
@@ -43,8 +43,8 @@ export function fixedBatch(count: number, place = 0): Batch {
 }
 
 /**
- * Keeps the images that it was shown last, and answers with the means of their quarters: top left, top right, bottom left,
- * bottom right, channel by channel. No gradient passes.
+ * Keeps the images that it was shown last, and returns the means of their quarters: top left, top right, bottom left,
+ * bottom right, channel by channel. It passes no gradient.
  */
 export class RecordingEncoder extends ConvEncoder {
   override readonly featureDims = { quarters: 12 };
@@ -65,7 +65,7 @@ export class RecordingEncoder extends ConvEncoder {
 }
 
 /**
- * What a step shows the encoder of one view of some images, (count · B, 3, S, S). Other random numbers for each `place`.
+ * What a step shows the encoder for one view of the images, (count · B, 3, S, S). Each `place` has other random numbers.
  */
 export function shownBy(
   task: Pick<Task, "options">,
@@ -82,12 +82,12 @@ export function shownBy(
   return (encoder.shown as Tensor).contiguous();
 }
 
-/** A task at work on an encoder, about images of noise. */
+/** A task created with an encoder and images of noise. */
 export function createWith(task: Pick<Task, "options">, options: object, encoder: Encoder, size: number): TaskInstance {
   return (task as Task).create(contextOf(encoder, size), task.options.parse(options));
 }
 
-/** What a task is created with; `copy` is not to be used. */
+/** The context that a task is created with; its `copy` throws. */
 export function contextOf(encoder: Encoder, size: number): TaskContext {
   const copy = () => {
     throw new Error("this test gives no other encoder");
@@ -95,7 +95,7 @@ export function contextOf(encoder: Encoder, size: number): TaskContext {
   return { encoder, copy, images: noiseImages(size), world: alone };
 }
 
-/** Everything that belongs to a task beside the encoder. */
+/** All modules of a task except the encoder. */
 export const modulesOf = ({ trained, state }: TaskInstance): Modules => ({ ...trained, ...state });
 
 export function disposeOf(task: TaskInstance): void {

@@ -5,7 +5,7 @@ const failing = (message: string) => () => {
   throw new Error(message);
 };
 
-test("undoes everything, last first, and returns the result", async () => {
+test("runs all cleanups, last one first, and returns the result", async () => {
   const done: string[] = [];
   const result = await withCleanup(async (cleanup) => {
     cleanup.push(
@@ -17,7 +17,7 @@ test("undoes everything, last first, and returns the result", async () => {
   expect([result, done]).toEqual([7, ["second", "first"]]);
 });
 
-test("a failure stops no other undoing; the first failure is the one that is told", async () => {
+test("a failure does not stop other cleanups, and the first failure is reported", async () => {
   const done: string[] = [];
   const both = withCleanup(async (cleanup) => {
     cleanup.push(() => done.push("first"), failing("undoing"));

@@ -1,4 +1,4 @@
-/** The three worked diffs of CONTRIBUTING.md apply to the source as it is, and what they add can be used. */
+/** The three example diffs of CONTRIBUTING.md apply to the current source, and what they add can be used. */
 import { execFileSync } from "node:child_process";
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ test("each is at most 40 lines", () => {
   for (const diff of diffs) expect(diff.trimEnd().split("\n").length).toBeLessThanOrEqual(40);
 });
 
-test("a new task on a new model is trained, shown, and measured by a new protocol", async () => {
+test("a new task trains a new model, and a new protocol evaluates it", async () => {
   const folder = scratch();
   const copy = join(folder, "copy");
   for (const part of ["src", "package.json", "tsconfig.json", "tsconfig.build.json"])

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { diskError, onDisk, SelfsightError } from "../src/errors.ts";
 
-describe("what the file system refuses", () => {
+describe("an error of the file system", () => {
   test.each([
     ["EACCES", /permission denied \(EACCES\)\. Check the permissions/],
     ["EPERM", /not permitted \(EPERM\)\. Check the permissions/],
@@ -22,7 +22,7 @@ describe("what the file system refuses", () => {
     ["EBUSY", /another program uses it.*Close that/],
     ["ETXTBSY", /another program uses it/],
     ["EOVERFLOW", /^r cannot be written: EOVERFLOW: as the system says/],
-  ])("%s ends in one sentence", (code, sentence) => {
+  ])("%s is explained in one sentence", (code, sentence) => {
     const cause = Object.assign(new Error(`${code}: as the system says, open 'r'`), { code, syscall: "open" });
     const fail = () =>
       onDisk("r cannot be written", () => {
@@ -33,7 +33,7 @@ describe("what the file system refuses", () => {
     expect(diskError(cause)?.message).not.toContain("\n");
   });
 
-  it("is told from the error alone, where nothing else is known", () => {
+  it("is explained from the error alone if nothing else is known", () => {
     const folder = mkdtempSync(join(tmpdir(), "errors-"));
     const messageOf = (body: () => unknown) => {
       try {
@@ -51,7 +51,7 @@ describe("what the file system refuses", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("is told from other errors, which are passed on as they are", () => {
+  it("is distinguished from other errors, which are passed on unchanged", () => {
     for (const error of [new TypeError("no"), Object.assign(new Error("no"), { code: "ERR_INVALID_ARG_TYPE" }), "no"]) {
       expect(diskError(error)).toBeUndefined();
       expect(() =>

@@ -1,4 +1,4 @@
-/** The examples are programs of their own: each runs to its end as its first lines say. */
+/** Each example is a separate program and runs to its end, as its first lines say. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";

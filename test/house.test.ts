@@ -32,7 +32,7 @@ it("finds nothing in this repository", () => {
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
 });
 
-it("finds nothing where all is well", () => {
+it("finds nothing if all is well", () => {
   const fine = check({
     "src/errors.ts": "export class Wrong extends Error {}\n",
     "src/setup/setup.ts": 'import { Wrong } from "../errors.ts";\n',
@@ -58,7 +58,7 @@ it.each([
   ["a re-export", 'export { loop } from "../train/loop.ts";'],
   ["all of it", 'export * from "../train/loop.ts";'],
   ["a dynamic import", 'const loop = await import("../train/loop.ts");'],
-])("finds an import that points down: %s", (_, statement) => {
+])("finds an import from a lower layer: %s", (_, statement) => {
   const { lines: found, code } = check({ "src/tasks/a.ts": `${statement}\n`, "src/train/loop.ts": "\n" });
   expect(found).toEqual(["src/tasks/a.ts: imports src/train/loop.ts, which stands below it"]);
   expect(code).toBe(1);
@@ -68,18 +68,18 @@ it.each([
   ["src/errors.ts", "./torch/ops.ts", "src/torch/ops.ts"],
   ["src/setup/setup.ts", "../torch/ops.ts", "src/torch/ops.ts"],
   ["src/cli/main.ts", "../index.ts", "src/index.ts"],
-])("%s imports no %s", (file, specifier, target) => {
+])("%s must not import %s", (file, specifier, target) => {
   const { lines: found } = check({ [file]: `import { x } from "${specifier}";\n`, [target]: "\n" });
   expect(found).toEqual([`${file}: imports ${target}, which stands below it`]);
 });
 
-it("finds a folder that belongs nowhere", () => {
+it("finds a folder that belongs to no layer", () => {
   expect(check({ "src/utils/a.ts": "\n" }).lines).toEqual([
     "src/utils/a.ts: belongs to no layer; scripts/house.mjs lists them",
   ]);
 });
 
-it("finds circles, also of three and of types", () => {
+it("finds import cycles, also of three files and of types", () => {
   const { lines: found, code } = check({
     "src/torch/a.ts": 'import { b } from "./b.ts";\n',
     "src/torch/b.ts": 'import type { C } from "./nn/c.ts";\n',
@@ -121,7 +121,7 @@ it.each([
   expect(code).toBe(1);
 });
 
-it("does not take other paths and words for those", () => {
+it("ignores other paths and words", () => {
   const fine = "src/work/main and ../home/x and a/tmp/b, a mastodon, toDo, https://download.pytorch.org/x\n";
   expect(check({ "notes.md": fine }).lines).toEqual([]);
 });
@@ -131,7 +131,7 @@ it("finds where packages were fetched from", () => {
   expect(found).toEqual(["package-lock.json:2: names where a package was fetched from"]);
 });
 
-it("looks at what git would track, and at nothing else", () => {
+it("checks only files that git would track", () => {
   const { lines: found } = check({ ".gitignore": "dist/\n", "dist/a.ts": lines(999), "b.ts": lines(301) });
   expect(found).toEqual(["b.ts: 301 lines, at most 300: split it, or delete"]);
 });

@@ -1,4 +1,4 @@
-/** Small picture files for tests, made on the spot: up is brighter than down, so that a rotation can be seen. */
+/** Small generated picture files for tests. The top is brighter than the bottom, so that rotations are visible. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { afterAll } from "vitest";
 import { randomAt, uniform } from "../src/random.ts";
 
-/** A scratch folder that is gone after the test file. */
+/** A scratch folder that is deleted after the test file. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), "selfsight-test-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -16,12 +16,12 @@ export function scratch(): string {
 export interface PictureOptions {
   count: number;
   size?: number;
-  /** Sub-folders, one a class; each class has its own hue. */
+  /** Sub-folders, one per class; each class has its own hue. */
   classes?: readonly string[];
   seed?: number;
 }
 
-/** Writes PNG pictures into a folder, by class where there are classes. Returns the folder. */
+/** Writes PNG pictures into a folder, with a sub-folder for each class. Returns the folder. */
 export async function makePictures(
   folder: string,
   { count, size = 24, classes = [""], seed = 0 }: PictureOptions,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect } from "vitest";
 import { memory } from "../src/torch/scope.ts";
 
-/** The test file that calls this must end with as many live tensors as it began with. */
+/** Checks that the calling test file ends with as many live tensors as it began with. */
 export function expectNoLeak(): void {
   let before = 0;
   beforeAll(() => {

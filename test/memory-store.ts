@@ -1,4 +1,4 @@
-/** Decoded images made on the spot. */
+/** A pixel store of generated images. */
 import type { PixelStore } from "../src/data/pixels.ts";
 
 /** @param images size × size × 3 bytes each */

@@ -32,7 +32,7 @@ const complaintOf = (given: object) => {
   }
 };
 
-describe("a wrong option is named, with what it takes and what came", () => {
+describe("a wrong option is named, with what was expected and what was given", () => {
   test.each([
     [{ epochs: "many" }, 'option epochs: expected a number above 0; got "many"'],
     [{ epochs: Number.NaN }, "option epochs: expected a number above 0; got NaN"],
@@ -60,13 +60,13 @@ describe("a wrong option is named, with what it takes and what came", () => {
     else expect(complaintOf(given)).toMatch(message);
   });
 
-  test("also where what came is no object at all", () => {
+  test("also if the options are not an object at all", () => {
     for (const given of [null, 3, "text"])
       expect(() => parseOptions(schema, given as unknown as object)).toThrow("expected options by name; got");
   });
 });
 
-test("every option there is can say what it takes", () => {
+test("every option can say what it expects", () => {
   const schemas: z.ZodObject[] = [pretrainOptions, previewOptions, evaluateOptions];
   for (const { options } of Object.values(tasks)) schemas.push(options);
   for (const { shape } of schemas)

@@ -1,9 +1,9 @@
-/** A run of a second, to train on pictures of `test/images.ts`. */
+/** A run that takes a second, on pictures of `test/images.ts`. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import type { PretrainOptions } from "../src/run/options.ts";
 
-/** fp32 on the CPU: bit for bit the same every time. */
+/** fp32 on the CPU: bit-identical every time. */
 export const smallRun = {
   model: "resnet10",
   width: 0.125,
@@ -15,7 +15,7 @@ export const smallRun = {
   threads: 2,
 } as const satisfies Partial<PretrainOptions>;
 
-/** The same as words of the command line. */
+/** The options as command-line arguments. */
 export function asFlags(options: object): string[] {
   return Object.entries(options).flatMap(([name, value]) => [
     `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
@@ -23,7 +23,7 @@ export function asFlags(options: object): string[] {
   ]);
 }
 
-/** A disk of so many KiB mounted at `folder`; undefined where that is not allowed. */
+/** Mounts a disk of `kib` KiB at `folder`; undefined if that is not permitted. */
 export function smallDisk(folder: string, kib: number): { grow(kib: number): void; remove(): void } | undefined {
   mkdirSync(folder, { recursive: true });
   const mount = (options: string) => spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]).status === 0;

@@ -1,4 +1,4 @@
-/** The public API in a hundred lines: from pictures to a verdict, as a user's program would do it. */
+/** The public API in a hundred lines: from pictures to a verdict, as in a user's program. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import * as selfsight from "../src/index.ts";
@@ -10,7 +10,7 @@ const folder = scratch();
 
 expectNoLeak();
 
-test("tensors compute, differentiate and are freed", () => {
+test("tensors are computed, differentiated and freed", () => {
   scope(() => {
     const x = tensor([
       [1, 2],

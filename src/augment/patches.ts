@@ -27,7 +27,7 @@ export function cutPatches(images: Tensor, places: readonly (readonly [y: number
   return (call("aten::index.Tensor", images.permute(0, 2, 3, 1), [b, y, x]) as Tensor).permute(0, 3, 1, 2);
 }
 
-/** Normalises each channel of each patch (N, C, H, W) to mean 0 and deviation 1, which hides its brightness and tint. */
+/** Normalises each channel of each patch (N, C, H, W) to mean 0 and standard deviation 1, to hide brightness and tint. */
 export function normalisePatches(patches: Tensor): Tensor {
   const centred = patches.sub(patches.mean([2, 3], true));
   return centred.div(centred.std([2, 3], { keepDim: true, correction: 0 }).clamp(1e-2));

@@ -193,6 +193,6 @@ class Scanner {
 
 function isRun(names: readonly string[]): boolean {
   const [config, marks] = RUN;
-  if (names.length && names.every((name) => isSign("lock", name))) return true; // one that is about to begin
+  if (names.length && names.every((name) => isSign("lock", name))) return true; // a run that is about to start
   return names.includes(config) && marks.some((mark) => names.includes(mark));
 }

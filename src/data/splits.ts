@@ -22,7 +22,7 @@ export interface LearnOptions {
 /** Images to learn from, and how many were left out for each reason. */
 export interface ImagesToLearnFrom {
   set: ImageSet;
-  /** The parts it comes from, joined by +. */
+  /** The splits it comes from, joined by +. */
   parts: string;
   /** Number of images held back for tests. */
   heldBack: number;
@@ -44,7 +44,7 @@ export async function imagesToLearnFrom(
 ): Promise<ImagesToLearnFrom> {
   const names = split ?? learnable(collection).join("+");
   const all = selectSplits(collection, names);
-  const used = [...names.split("+"), ...TESTS];
+  const used = [...names.split("+"), ...testParts(collection)];
   const unused = split === undefined ? Object.keys(collection.splits).filter((name) => !used.includes(name)) : [];
   const { set, heldBack } =
     split !== undefined || testParts(collection).length || !all.classes

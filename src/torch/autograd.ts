@@ -19,18 +19,18 @@ export function gradMode(): boolean {
 }
 
 export interface GradOptions {
-  /** d(loss)/d(output) for each output; may be left out when every output is one number. */
+  /** d(loss)/d(output) for each output. Optional when every output has one element. */
   gradients?: readonly Tensor[];
   keepGraph?: boolean;
   /** Make the gradients differentiable themselves. */
   createGraph?: boolean;
-  /** Give null for an input that the outputs do not depend on, instead of an error. */
+  /** Return null instead of throwing for an input that the outputs do not depend on. */
   allowUnused?: boolean;
 }
 
 /**
  * d(sum of outputs)/d(input) for each input, without touching any `grad`.
- * @throws Error where the way leads through a segment (segment.ts): only `backward` goes through those
+ * @throws Error when the path runs through a segment (segment.ts): only `backward` supports those
  */
 export function grad(
   outputs: readonly Tensor[],
@@ -38,7 +38,7 @@ export function grad(
   options: GradOptions = {},
 ): (Tensor | null)[] {
   const { gradients, createGraph = false, keepGraph = createGraph, allowUnused = false } = options;
-  // Array.from stops at the first hole of an array of four billion; map would look at every one.
+  // Array.from throws at the first hole of a sparse array; map would walk all four billion slots.
   const handles = (tensors: readonly Tensor[]) => Array.from(tensors, (tensor) => tensor.handle);
   const wanted = handles(inputs);
   const segments = tape.map(({ needs: [, output] }) => output.handle).slice(firstBehind(wanted));
@@ -62,14 +62,14 @@ export function grad(
   );
 }
 
-/** Segments recorded from here on may depend on one of the inputs: none on the outputs of those before. */
+/** Tape index of the first segment that may depend on an input: 0, unless every input is itself the output of a segment. */
 function firstBehind(inputs: readonly Handle[]): number {
   return 1 + Math.min(...inputs.map((input) => tape.findIndex(({ output }) => output.handle === input)));
 }
 
 /**
- * Runs `body` in mixed precision: convolutions and matrix products in `dtype`, what needs range in f32, as PyTorch's
- * autocast. `f32` runs it as it is.
+ * Runs `body` in mixed precision, like PyTorch's autocast: convolutions and matrix products in `dtype`, operators that need
+ * range in f32. `f32` turns autocast off.
  */
 export function autocast<T>(device: Device, dtype: "bf16" | "f16" | "f32", body: () => T): T {
   const before = native().autocast(device, dtype === "f32" ? null : dtype);
@@ -81,8 +81,8 @@ export function autocast<T>(device: Device, dtype: "bf16" | "f16" | "f32", body:
 }
 
 /**
- * What autocast is set to, null when it is off. Forgets the weights that it cast: it keeps them for their next use, but those of a
- * forward pass without gradients have none, and would be taken where gradients are wanted.
+ * The dtype autocast is set to; null when it is off. Clears the cache of cast weights: those cast in a forward pass without
+ * gradients have no graph, and would be reused where gradients are needed.
  */
 export function autocastType(device: Device): "bf16" | "f16" | null {
   const dtype = native().autocast(device, null);

@@ -1,4 +1,4 @@
-/** Where to compute and in which precision. */
+/** Chooses the device and the precision. */
 import { availableParallelism } from "node:os";
 import { UsageError, unknownName } from "../errors.ts";
 import { processorBf16 } from "../setup/processor.ts";
@@ -11,8 +11,8 @@ export interface Compute {
 }
 
 /**
- * Settles `auto`, and sets the number of threads.
- * @throws UsageError for a device that is not here
+ * Resolves `auto` and sets the number of threads.
+ * @throws UsageError for a device that this machine does not have
  */
 export async function chooseCompute(wanted: {
   device: string;

@@ -1,4 +1,4 @@
-/** What there is to compute with. */
+/** Devices, threads and the version of libtorch. */
 import { availableParallelism } from "node:os";
 import { native } from "./native.ts";
 import type { Device } from "./tensor.ts";
@@ -8,17 +8,17 @@ export function devices(): Device[] {
   return native().devices() as Device[];
 }
 
-/** The first GPU, or the CPU. */
+/** The first GPU; the CPU if there is none. */
 export function defaultDevice(): Device {
   return devices().at(1) ?? "cpu";
 }
 
-/** Waits until everything queued on the device is done: for honest timing. */
+/** Waits until all work queued on the device is done. Needed for correct timing. */
 export function synchronize(device: Device): void {
   native().synchronize(device);
 }
 
-/** Threads that one operator may use; with a count, sets it first. */
+/** Threads that one operator may use. Given a count, sets it first. */
 export function threads(count?: number): number {
   return count === undefined ? native().threads() : native().threads(Math.min(count, 4 * availableParallelism()));
 }
@@ -28,7 +28,7 @@ export function torchVersion(): string {
   return native().version();
 }
 
-/** Have cuDNN choose only algorithms that give the same result every time. */
+/** Makes cuDNN choose only algorithms that give the same result every time. */
 export function deterministic(on: boolean): void {
   native().deterministic(on);
 }

@@ -1,7 +1,7 @@
 /** Calls operators of PyTorch's dispatcher by name. The schemas are the documentation: {@link schemas} lists them. */
 import { type Handle, native, type Raw } from "./native.ts";
 
-/** Whatever an operator may be given. A plain object in last place holds named arguments: `{ dtype: "f32" }`. */
+/** Any argument of an operator. A plain object as the last one holds named arguments: `{ dtype: "f32" }`. */
 export type Value =
   | { readonly handle: Handle }
   | number
@@ -12,35 +12,35 @@ export type Value =
   | readonly Value[]
   | { readonly [name: string]: Value };
 
-/** An operator, looked up at its first call. */
+/** An operator, looked up on its first call. */
 export type Operator = (...values: Value[]) => Raw;
 
 /**
- * The operator of that full name, `aten::add.Tensor`: namespace, name, and the overload where it has one.
+ * The operator with this full name, e.g. `aten::add.Tensor`: namespace, name and, if any, overload.
  *
- * What this package uses is fuzzed: it refuses bad arguments. A few internals that crash libtorch itself are refused by
- * name (native/guards.cc). Of the other 2,900, those with a leading underscore, `*_backward` and quantized or recurrent
- * cells trust their caller in libtorch too: prefer the public operator.
+ * The operators that this package uses are fuzzed: they reject bad arguments. A few internals that crash libtorch itself are
+ * rejected by name (native/guards.cc). Of the other 2,900, those with a leading underscore, `*_backward` and quantized or
+ * recurrent cells do not check their arguments in libtorch either: prefer the public operator.
  */
 export function operator(name: string): Operator {
   const call = caller(name);
   return (...values) => call(values);
 }
 
-/** As {@link operator}, with the arguments in an array, which it overwrites: one function call less. */
+/** Like {@link operator}, but takes the arguments in an array and overwrites it. Saves one function call. */
 export function caller(name: string): (values: Value[]) => Raw {
   let index = -1;
   let returnsWritten = false;
   return (values) => {
     if (index < 0) [index, returnsWritten] = find(name);
     for (let i = 0; i < values.length; i++) values[i] = toNative(values[i]) as Value;
-    // Written out for two arguments: a spread costs a tenth of a small addition.
+    // Two arguments are passed without a spread, which costs a tenth of a small addition.
     const result = values.length === 2 ? native().call(index, values[0], values[1]) : native().call(index, ...values);
     return returnsWritten ? undefined : result;
   };
 }
 
-/** Whether this libtorch has the operator of that full name. */
+/** Whether this libtorch has an operator with this full name. */
 export function hasOperator(name: string): boolean {
   let known = present.get(name);
   if (known === undefined) {
@@ -81,13 +81,13 @@ const longest = 2 ** 20;
 
 function toNative(value: Value): unknown {
   if (typeof value !== "object" || value === null) {
-    // The addon takes a bigint for a tensor's handle; only a Tensor may bring one.
+    // The addon reads a bigint as a tensor handle, so only a Tensor may supply one.
     if (typeof value === "bigint") throw new TypeError("a bigint cannot be given to an operator: use a number");
     return value;
   }
   if ("handle" in value && typeof value.handle === "bigint") return value.handle;
   if (Array.isArray(value)) {
-    // An array of holes may claim four billion elements.
+    // A sparse array may have a length of four billion.
     if (value.length > longest)
       throw new RangeError(`expected an array of at most ${longest} elements, got ${value.length}`);
     return value.map(toNative);

@@ -1,4 +1,4 @@
-/** The handle to one of libtorch's tensors: what it is, what it holds, when it is freed. */
+/** A handle to a libtorch tensor: its properties, its data and its lifetime. */
 import { operator } from "./dispatch.ts";
 import { type Handle, native } from "./native.ts";
 import { dispose, track } from "./scope.ts";
@@ -11,12 +11,12 @@ export type MemoryFormat = "channels_last" | "contiguous_format" | "preserve_for
 export type Dims = number | readonly number[];
 export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
 
-/** What any tensor can tell of itself. `Tensor` adds the operations. */
+/** Base class of `Tensor`, which adds the operations. */
 export class TensorHandle {
   readonly handle: Handle;
   kept = false;
 
-  /** Not for users: see `tensor`, `zeros`, ... A handle may be wrapped once only. */
+  /** Internal: users call `tensor`, `zeros`, ... A handle may be wrapped only once. */
   constructor(handle: Handle) {
     this.handle = handle;
     track(this);
@@ -40,7 +40,7 @@ export class TensorHandle {
   get numel(): number {
     return this.shape.reduce((product, size) => product * size, 1);
   }
-  /** The size along one dimension, counted from the end when negative. Throws RangeError when there is none. */
+  /** The size along `dim`; a negative `dim` counts from the end. Throws RangeError when there is no such dimension. */
   size(dim: number): number {
     const { shape } = this;
     const size = shape.at(dim);
@@ -48,7 +48,7 @@ export class TensorHandle {
     return size;
   }
 
-  /** Frees the memory now. In a scope there is no need to. */
+  /** Frees the memory now. Not needed inside a scope. */
   dispose(): void {
     dispose(this);
   }
@@ -56,11 +56,11 @@ export class TensorHandle {
     dispose(this);
   }
 
-  /** The only element, as a number. Throws when there are more. */
+  /** The only element, as a number. Throws unless there is exactly one. */
   item(): number {
     return native().item(this.handle);
   }
-  /** The elements in row-major order, as a typed array of the same type (bf16 and f16 widen to Float32Array). A copy. */
+  /** A copy of the elements in row-major order, as a typed array of the same type (bf16 and f16 widen to Float32Array). */
   data(): TypedArray {
     const { dtype } = this;
     if (dtype !== "bf16" && dtype !== "f16") return new arrayTypes[dtype](native().toBytes(this.handle));
@@ -73,7 +73,7 @@ export class TensorHandle {
   toArray(): number[] {
     return Array.from(this.data() as ArrayLike<number | bigint>, Number);
   }
-  /** The raw bytes in row-major order: a copy. */
+  /** A copy of the raw bytes in row-major order. */
   bytes(): Uint8Array {
     return new Uint8Array(native().toBytes(this.handle));
   }
@@ -87,7 +87,7 @@ export class TensorHandle {
     native().requiresGrad(this.handle, value);
     return this;
   }
-  /** Adds d(this)/d(leaf) to the `grad` of every leaf. `gradient` (same shape) is needed unless this is one number. */
+  /** Adds d(this)/d(leaf) to the `grad` of every leaf. `gradient` (same shape) is required unless this has one element. */
   backward(gradient: TensorHandle | null = null, { keepGraph = false } = {}): void {
     native().backward(this.handle, gradient?.handle ?? null, keepGraph);
     replay(keepGraph);

@@ -1,6 +1,6 @@
 /**
- * Loads the addon (native/) and types what it exports. Tensors are handles here: BigInts that only fit the slot they
- * were made for. Everything above this file sees `Tensor`.
+ * Loads the addon (native/) and declares the types of its exports. Tensors are handles here: BigInts, each valid only for the
+ * slot it was made for. The layers above this file use `Tensor`.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,7 +8,7 @@ import { SelfsightError } from "../errors.ts";
 import { withSleepingThreads } from "./waiting.ts";
 
 export type Handle = bigint;
-/** What the addon gives back: a bigint is a tensor's handle. */
+/** What the addon returns. A bigint is a tensor's handle. */
 export type Raw = Handle | number | boolean | string | null | undefined | Raw[];
 
 export interface Native {
@@ -48,7 +48,7 @@ export interface Native {
 
 let addon: Native | undefined;
 
-/** The addon, loaded at first use. Throws a {@link SelfsightError} that lists causes and remedies when it cannot be. */
+/** The addon, loaded on first use. Throws a {@link SelfsightError} with causes and remedies when it cannot be loaded. */
 export function native(): Native {
   addon ??= load();
   return addon;

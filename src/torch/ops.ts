@@ -1,4 +1,4 @@
-/** Functions on tensors, PyTorch's `torch.*` and `torch.nn.functional.*`: one typed line per operator in use. */
+/** Functions on tensors, as in PyTorch's `torch.*` and `torch.nn.functional.*`: one typed line per operator in use. */
 import { hasOperator, operator, type Value } from "./dispatch.ts";
 import { type Handle, native } from "./native.ts";
 import { scope } from "./scope.ts";
@@ -11,12 +11,12 @@ export interface TensorOptions {
 type Pair = number | readonly [number, number];
 
 // Creation
-/** A tensor of the elements of a typed array in row-major order: a copy. Int32Array becomes i32, BigInt64Array i64, ... */
+/** Copies a typed array, in row-major order, into a tensor. Int32Array becomes i32, BigInt64Array i64, ... */
 export function fromTypedArray(values: TypedArray, shape: readonly number[] = [values.length], dtype?: DType): Tensor {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return new Tensor(native().fromBytes(bytes, dtype ?? dtypeOf(values), shape));
 }
-/** Labels or indices (n) i64. */
+/** Labels or indices as an i64 tensor (n). */
 export function integers(values: ArrayLike<number>, device: Device = "cpu"): Tensor {
   const whole = new BigInt64Array(values.length);
   for (let i = 0; i < values.length; i++) whole[i] = BigInt(values[i] as number);
@@ -24,8 +24,8 @@ export function integers(values: ArrayLike<number>, device: Device = "cpu"): Ten
   return device === "cpu" ? cpu : scope(() => cpu.to(device));
 }
 /**
- * A tensor of a number, or of equally long nested arrays of numbers: `tensor([[1, 2], [3, 4]])`. f32 unless told. For
- * much data {@link fromTypedArray} is faster.
+ * A tensor from a number, or from nested arrays of numbers of equal length: `tensor([[1, 2], [3, 4]])`. f32 by default. For
+ * large data {@link fromTypedArray} is faster.
  */
 export function tensor(values: Nested, { dtype = "f32", device = "cpu" }: TensorOptions = {}): Tensor {
   const shape: number[] = [];
@@ -64,13 +64,13 @@ export const ones = (shape: readonly number[], options?: TensorOptions) => onesO
 export const empty = (shape: readonly number[], options?: TensorOptions) => emptyOp(shape, like(options));
 export const full = (shape: readonly number[], value: number, options?: TensorOptions) =>
   fullOp(shape, value, like(options));
-/** 0, 1, ..., end - 1. i64 unless told. */
+/** 0, 1, ..., end - 1. i64 by default. */
 export const arange = (end: number, options: TensorOptions = {}) => arangeOp(end, like({ dtype: "i64", ...options }));
 /** Uniform in [0, 1). */
 export const rand = (shape: readonly number[], options?: TensorOptions) => randOp(shape, like(options));
 /** Standard normal. */
 export const randn = (shape: readonly number[], options?: TensorOptions) => randnOp(shape, like(options));
-/** Whole numbers in [0, high). i64 unless told. */
+/** Uniform whole numbers in [0, high). i64 by default. */
 export const randint = (high: number, shape: readonly number[], options: TensorOptions = {}) =>
   randintOp(high, shape, like({ dtype: "i64", ...options }));
 export const zerosLike = tensorOperator("aten::zeros_like") as (x: Tensor) => Tensor;
@@ -78,10 +78,10 @@ export const zerosLike = tensorOperator("aten::zeros_like") as (x: Tensor) => Te
 // Joining and choosing
 export const cat = tensorOperator("aten::cat") as (tensors: readonly Tensor[], dim?: number) => Tensor;
 export const stack = tensorOperator("aten::stack") as (tensors: readonly Tensor[], dim?: number) => Tensor;
-/** Zeros before and after: pairs of counts, for the last dimension first. */
+/** Pads with zeros. `counts` are (before, after) for each dimension, last dimension first. */
 export const pad = tensorOperator("aten::constant_pad_nd") as (x: Tensor, counts: readonly number[]) => Tensor;
 export const where = tensorOperator("aten::where.self") as (condition: Tensor, yes: Tensor, no: Tensor) => Tensor;
-/** Row i of the result has a 1 at `labels[i]`: i64 (..., classes). */
+/** Labels (...) to i64 (..., classes): row i has a 1 at `labels[i]`. */
 export const oneHot = tensorOperator("aten::one_hot") as (labels: Tensor, classes: number) => Tensor;
 
 // Layers
@@ -132,9 +132,9 @@ export const adaptiveMaxPool2d = (x: Tensor, size: Pair) => {
   native().release([indices]);
   return new Tensor(values);
 };
-/** Whether {@link attention} keeps no N×N numbers: since libtorch 2.0. */
+/** Whether {@link attention} avoids storing an N×N matrix: since libtorch 2.0. */
 export const isAttentionFused = () => hasOperator("aten::scaled_dot_product_attention");
-/** Scaled dot products, softmax(q kᵀ / √D) v: queries, keys and values (B, heads, N, D) to (B, heads, N, D). Vaswani et al. 2017 */
+/** Attention, softmax(q kᵀ / √D) v: queries, keys and values (B, heads, N, D) to (B, heads, N, D). Vaswani et al. 2017 */
 export const attention = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
   isAttentionFused()
     ? attentionOp(q, k, v)
@@ -144,43 +144,43 @@ export const attention = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
         .softmax(3)
         .matmul(v);
 export const dropout = tensorOperator("aten::dropout") as (x: Tensor, probability: number, training: boolean) => Tensor;
-/** The larger of two numbers, element by element. */
+/** Element-wise maximum of two tensors. */
 export const maximum = tensorOperator("aten::maximum") as (a: Tensor, b: Tensor) => Tensor;
-/** The smaller of two numbers, element by element. */
+/** Element-wise minimum of two tensors. */
 export const minimum = tensorOperator("aten::minimum") as (a: Tensor, b: Tensor) => Tensor;
 export const floor = tensorOperator("aten::floor") as (x: Tensor) => Tensor;
-/** Eigenvalues (N), ascending, and eigenvectors, the columns of (N, N), of a symmetric matrix. */
+/** Eigenvalues (N), ascending, and eigenvectors (the columns of an (N, N) matrix) of a symmetric matrix. */
 export const linalgEigh = (x: Tensor): [values: Tensor, vectors: Tensor] => {
   const [values, vectors] = linalgEighOp(x, "L") as [Handle, Handle];
   return [new Tensor(values), new Tensor(vectors)];
 };
 export const gelu = tensorOperator("aten::gelu") as (x: Tensor) => Tensor;
-/** (B, C) times its inverse length: every row of length 1. */
+/** Divides (B, C) by its L2 norm along `dim`: by default every row gets length 1. */
 export const normalize = (x: Tensor, dim = 1, epsilon = 1e-12) => x.div(normOp(x, 2, [dim], true).clamp(epsilon));
 
 // Losses
-/** logits (N, C) and class indices (N), to the mean of -log softmax; in f32, whatever autocast made of the logits. */
+/** Mean cross-entropy of logits (N, C) with class indices (N). Computed in f32 even when autocast gave bf16 logits. */
 export const crossEntropy = (logits: Tensor, target: Tensor, { labelSmoothing = 0 } = {}) =>
   crossEntropyOp(logits.dtype === "f64" ? logits : logits.to("f32"), target, null, 1, -100, labelSmoothing);
 export const mseLoss = tensorOperator("aten::mse_loss") as (x: Tensor, target: Tensor) => Tensor;
 
 // Resampling
-/** Affine maps (N, 2, 3) to a sampling grid (N, H, W, 2) in coordinates of -1 to 1. */
+/** Affine maps (N, 2, 3) to a sampling grid (N, H, W, 2) with coordinates from -1 to 1. */
 export const affineGrid = (theta: Tensor, size: readonly number[]) => affineGridOp(theta, size, false);
-/** x (N, C, H, W) sampled at grid (N, h, w, 2), bilinear. Outside: zeros, the border's value, or a reflection. */
+/** Samples x (N, C, H, W) at grid (N, h, w, 2), bilinearly. Outside x: zeros, the border's value or a reflection. */
 export const gridSample = (x: Tensor, grid: Tensor, padding: "zeros" | "border" | "reflection" = "zeros") =>
   gridSampleOp(x, grid, 0, ["zeros", "border", "reflection"].indexOf(padding), false);
-/** x (N, C, H, W), floating, to another size by an antialiased bilinear filter, as PIL's. */
+/** Resizes x (N, C, H, W), floating point, with an antialiased bilinear filter like PIL's. */
 export const resize = (x: Tensor, height: number, width: number) => resizeOp(x, [height, width], false, null, null);
-/** x (N, C, H, W), f32, to another size by an antialiased bicubic filter. */
+/** Resizes x (N, C, H, W), f32, with an antialiased bicubic filter. */
 export const resizeBicubic = (x: Tensor, height: number, width: number) =>
   resizeBicubicOp(x, [height, width], false, null, null);
 
-/** Each pixel repeated: x (N, C, H, W) to another size. */
+/** Resizes x (N, C, H, W) by repeating pixels. */
 export const upsampleNearest = (x: Tensor, height: number, width: number) =>
   upsampleNearestOp(x, [height, width], null, null);
 
-/** x (N, C · factor², H, W) to (N, C, H · factor, W · factor): each place's channels become a square. Shi et al. 2016 */
+/** x (N, C · factor², H, W) to (N, C, H · factor, W · factor): each pixel's channels become a square. Shi et al. 2016 */
 export const pixelShuffle = tensorOperator("aten::pixel_shuffle") as (x: Tensor, factor: number) => Tensor;
 
 const zerosOp = tensorOperator("aten::zeros");

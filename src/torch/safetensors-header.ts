@@ -1,5 +1,5 @@
 /**
- * The header of a safetensors file: JSON with each tensor's type, shape and place in the data. Nothing in it is trusted.
+ * The header of a safetensors file: JSON with each tensor's type, shape and position in the data. Nothing in it is trusted.
  * https://github.com/huggingface/safetensors#format; the limits are those of the Python package.
  */
 import { SelfsightError } from "../errors.ts";
@@ -21,15 +21,15 @@ export const MAX_HEADER_BYTES = 100_000_000;
 const METADATA = "__metadata__";
 const ENTRY_KEYS = ["dtype", "shape", "data_offsets"];
 
-/** Bytes of one element. */
+/** Bytes per element. */
 export function itemSize(dtype: SafetensorsType): number {
   return itemSizes[dtype];
 }
 
 /**
- * Lays the tensors out one after the other, the widest types first, so that each begins at a multiple of its item size.
- * @returns the header, padded with spaces to a multiple of 8 bytes, and the places in the order given
- * @throws SelfsightError for a name used twice, an unknown type, a shape that is none
+ * Lays the tensors out back to back, widest types first, so that each begins at a multiple of its item size.
+ * @returns the header, padded with spaces to a multiple of 8 bytes, and the places in the order of `tensors`
+ * @throws SelfsightError for a duplicate name, an unknown type or an invalid shape
  */
 export function encodeHeader(
   tensors: readonly { name: string; dtype: SafetensorsType; shape: readonly number[] }[],
@@ -50,7 +50,7 @@ export function encodeHeader(
     const { dtype, shape, offset, byteLength } = places[i] as SafetensorsPlace;
     fields.set(name, { dtype, shape, data_offsets: [offset, offset + byteLength] });
   });
-  // Not an object: its setter would swallow a tensor called "__proto__".
+  // Built as text: the setter of an object would swallow a tensor called "__proto__".
   const text = `{${Array.from(fields, ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join()}}`;
   const header = Buffer.from(text + " ".repeat(-Buffer.byteLength(text) & 7));
   if (header.length > MAX_HEADER_BYTES)
@@ -58,7 +58,7 @@ export function encodeHeader(
   return { header, places };
 }
 
-/** Indices of the tensors in the order of their data. */
+/** Indices of the tensors in the order in which their data is stored. */
 export function widestFirst(tensors: readonly { dtype: SafetensorsType }[]): number[] {
   const size = (i: number) => itemSize((tensors[i] as { dtype: SafetensorsType }).dtype);
   return Array.from(tensors.keys()).sort((a, b) => size(b) - size(a));
@@ -66,7 +66,7 @@ export function widestFirst(tensors: readonly { dtype: SafetensorsType }[]): num
 
 /**
  * Checks a header against the number of data bytes that follow it.
- * @throws Error whose message says what is wrong, in words that follow "not a sound safetensors file: "
+ * @throws Error whose message says what is wrong. It continues "not a sound safetensors file: "
  */
 export function decodeHeader(
   header: Uint8Array,
@@ -83,7 +83,7 @@ export function decodeHeader(
     if (name === METADATA) Object.assign(metadata, checkMetadata(value));
     else places.set(name, checkPlace(name, value));
   }
-  // JSON.parse keeps the last of two equal names in silence: the text must hold as many as the object.
+  // JSON.parse silently keeps the last of two equal keys, so the text must hold as many keys as the object.
   if (countKeys(text) !== keys) throw new Error("a name appears twice in its header");
   checkCover(places, dataBytes);
   return { metadata, places };
@@ -134,7 +134,7 @@ function checkPlace(name: string, value: Record<string, unknown>): SafetensorsPl
   return { dtype: dtype as SafetensorsType, shape, offset, byteLength };
 }
 
-/** Every data byte belongs to exactly one tensor. */
+/** Checks that every data byte belongs to exactly one tensor. */
 function checkCover(places: ReadonlyMap<string, SafetensorsPlace>, dataBytes: number): void {
   const inOrder = [...places].sort(([, a], [, b]) => a.offset - b.offset || a.byteLength - b.byteLength);
   let end = 0;
@@ -147,16 +147,16 @@ function checkCover(places: ReadonlyMap<string, SafetensorsPlace>, dataBytes: nu
   if (end < dataBytes) throw new Error(`its tensors take ${end} bytes and it holds ${dataBytes}`);
 }
 
-/** Bytes of a tensor; undefined when the type, a size, or the product of all sizes is not one. */
+/** Bytes of a tensor; undefined for an unknown type, an invalid size, or a product too large for an exact integer. */
 function bytesOf(dtype: SafetensorsType, shape: readonly number[]): number | undefined {
   if (!Object.hasOwn(itemSizes, dtype) || !isCounts(shape)) return undefined;
-  // A zero among the sizes must not hide a product that would overflow elsewhere.
+  // A zero among the sizes must not hide a product that overflows in other readers.
   const largest = shape.reduce((product, size) => product * Math.max(size, 1), itemSize(dtype));
   if (!Number.isSafeInteger(largest)) return undefined;
   return shape.includes(0) ? 0 : largest;
 }
 
-/** Names of members anywhere in a JSON text that is known to parse. */
+/** Number of keys, at any depth, in a JSON text that is known to parse. */
 function countKeys(text: string): number {
   let count = 0;
   for (let i = text.indexOf('"'); i !== -1; i = text.indexOf('"', i)) {
@@ -180,7 +180,7 @@ function describe(dtype: string, shape: readonly number[]): string {
   return `${dtype} [${shape.join(", ")}]`.slice(0, 80);
 }
 
-/** A value of the header for a message: its text may be megabytes long, its lists nested without end. */
+/** Shortens a value of the header for a message: its text may be megabytes long, its lists deeply nested. */
 function quote(value: unknown): string {
   if (typeof value === "object" && value !== null && Object.values(value).some(isNested)) return "something nested";
   const text = JSON.stringify(value) ?? "missing";

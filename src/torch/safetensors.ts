@@ -1,5 +1,5 @@
 /**
- * The safetensors format, read and written tensor by tensor: 8 bytes of header length, the header, the data.
+ * Reads and writes safetensors files tensor by tensor: 8 bytes of header length, the header, the data.
  * https://github.com/huggingface/safetensors#format
  */
 import {
@@ -32,14 +32,14 @@ export interface SafetensorsEntry {
   name: string;
   dtype: SafetensorsType;
   shape: readonly number[];
-  /** The bytes, row by row, little-endian. Called once, when it is their turn to be written. */
+  /** The bytes in row-major order, little-endian. Called once, just before they are written. */
   data: () => Uint8Array;
 }
 
 export interface SafetensorsFile {
   readonly metadata: SafetensorsMetadata;
   readonly entries: ReadonlyMap<string, SafetensorsPlace>;
-  /** The bytes of one tensor, in memory of their own. @throws SelfsightError for an unknown name */
+  /** A copy of one tensor's bytes. @throws SelfsightError for an unknown name */
   read(name: string): Uint8Array;
   close(): void;
 }
@@ -48,10 +48,10 @@ export interface SafetensorsFile {
 const CHUNK_BYTES = 2 ** 30;
 
 /**
- * Writes `file.part`, and puts it in the place of `file` when all of it is on the disk: a kill or a full disk leaves
- * the previous file as it was. Holds one tensor's bytes at a time.
+ * Writes `file.part` and renames it to `file` once all of it is on the disk: after a kill or on a full disk, the previous
+ * file is intact. Holds one tensor's bytes at a time.
  * @throws SelfsightError when the disk is full, with the bytes needed and free; for names, types, shapes and data that
- *   do not fit together
+ *   do not match
  */
 export function writeSafetensors(
   file: string,
@@ -86,8 +86,8 @@ export function writeSafetensors(
 }
 
 /**
- * Opens a file and checks its whole header; reads data only when asked to.
- * @throws UsageError when there is no such file; SelfsightError saying what is wrong with it
+ * Opens a file and checks its whole header. Reads a tensor's data only on request.
+ * @throws UsageError when there is no such file; SelfsightError, with the reason, when it is invalid
  */
 export function openSafetensors(file: string): SafetensorsFile {
   if (!existsSync(file)) throw new UsageError(`There is no file ${file}.`);

@@ -1,7 +1,7 @@
 /**
- * Who frees a tensor. libtorch's memory is invisible to JavaScript's garbage collector, whose finalizers run only when
- * the event loop turns, which a training loop never lets it do. So every step runs in a {@link scope}, which frees what
- * was made in it and hands on what it returns. Outside of any scope the garbage collector is the safety net.
+ * Lifetimes of tensors. JavaScript's garbage collector cannot see libtorch's memory, and its finalizers run only when control
+ * returns to the event loop, which never happens in a training loop. So every step runs in a {@link scope}, which frees the
+ * tensors made in it, except those it returns. Outside of any scope the garbage collector is the safety net.
  */
 import { type Handle, native } from "./native.ts";
 import { dependsOnTape, tape } from "./tape.ts";
@@ -9,7 +9,7 @@ import { dependsOnTape, tape } from "./tape.ts";
 /** Anything that owns a handle. */
 export interface Owner {
   readonly handle: Handle;
-  /** True when it outlives the scopes it was made in. */
+  /** Whether it outlives the scopes it was made in. */
   kept: boolean;
 }
 
@@ -21,16 +21,16 @@ export function isInScope(): boolean {
 
 const collected = new FinalizationRegistry<Handle>((handle) => native().release([handle]));
 
-/** Notes a new tensor in the innermost scope. */
+/** Registers a new tensor with the innermost scope. */
 export function track(owner: Owner): void {
   if (current) current.push(owner);
   else collected.register(owner, owner.handle);
 }
 
 /**
- * Runs `body` and frees every tensor made in it, except those that it returns (alone, or in arrays and plain objects;
- * they then belong to the scope around it) and those given to {@link keep}. Frees them also when `body` throws.
- * @throws TypeError when `body` returns a promise: what it makes later could belong to any scope.
+ * Runs `body` and frees every tensor made in it, except those it returns (alone, or in arrays, maps and plain objects; they
+ * then belong to the enclosing scope) and those given to {@link keep}. Frees them also when `body` throws.
+ * @throws TypeError when `body` returns a promise: tensors made later could belong to any scope.
  */
 export function scope<T>(body: () => T): T {
   const outer = current;
@@ -49,7 +49,7 @@ export function scope<T>(body: () => T): T {
         returned.clear();
         throw new Error(leavesOutermost);
       }
-      end = tape.length; // what its backward() will need leaves with it
+      end = tape.length; // return what its backward() will need, too
       for (const { needs } of tape.slice(start)) for (const owner of needs) returned.add(owner);
     }
     return result;

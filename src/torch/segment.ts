@@ -1,9 +1,9 @@
 /**
- * Gradients without stored activations. The activations of a segment are freed in the forward pass; `backward` computes them
- * again, from its input (Chen et al. 2016, https://arxiv.org/abs/1604.06174) or its output (Gomez et al. 2017).
+ * Gradients without stored activations. The activations of a segment are freed in the forward pass; `backward` recomputes them
+ * from its input (Chen et al. 2016, https://arxiv.org/abs/1604.06174) or its output (Gomez et al. 2017).
  *
- * To libtorch a segment's output is a leaf. `Tensor.backward` first lets libtorch fill its gradient, and then runs the
- * segments in reverse (tape.ts): libtorch's engine calls nothing in JavaScript, and on a GPU it has threads of its own.
+ * To libtorch, a segment's output is a leaf. `Tensor.backward` first lets libtorch compute its gradient, then runs the segments
+ * in reverse (tape.ts): libtorch's engine cannot call JavaScript, and on a GPU it runs in its own threads.
  */
 import { autocast, autocastType, gradMode, noGrad } from "./autograd.ts";
 import { native } from "./native.ts";
@@ -12,23 +12,23 @@ import { type Recorded, tape } from "./tape.ts";
 import type { Device, Tensor } from "./tensor.ts";
 
 export interface Segment {
-  /** All that it learns. */
+  /** All its trainable parameters. */
   parameters: readonly Tensor[];
   /**
-   * Runs without gradients, or with them where activations are stored after all. Draws no random numbers.
-   * @returns the output, and what else is to be kept for `backward`
+   * Runs without gradients, or with them when activations are stored anyway. Must not draw random numbers.
+   * @returns the output and, if needed, another tensor to keep for `backward`
    */
   forward: (input: Tensor) => readonly [output: Tensor, state?: () => Tensor];
   /**
-   * Adds to the `grad` of the input and of the parameters, with gradients on and autocast as it was in the forward pass.
-   * @param gradient d(loss)/d(output), to be changed or disposed as it likes
+   * Adds to the `grad` of the input and of the parameters. Runs with gradients on, and with the autocast of the forward pass.
+   * @param gradient d(loss)/d(output). May be modified or disposed
    */
   backward: (input: Tensor, output: Tensor, gradient: Tensor, state: Tensor | undefined) => void;
 }
 
 let isStoring = false;
 
-/** Runs `body` with libtorch's own graph in place of segments: what they save is measured against this. */
+/** Runs `body` with libtorch's own graph instead of segments: the baseline for the memory they save. */
 export function storeActivations<T>(body: () => T): T {
   const before = isStoring;
   isStoring = true;
@@ -40,8 +40,8 @@ export function storeActivations<T>(body: () => T): T {
 }
 
 /**
- * The segment's output. If the input has a graph, it has no other consumer than this: that graph is gone through when the
- * segment is. Outside of any scope, nothing would say when to forget the segment: there libtorch records everything.
+ * The segment's output. An input that has a graph must have no other consumer: `backward` goes through that graph together with
+ * the segment. Outside of any scope, libtorch records everything: nothing would tell when to drop the segment.
  */
 export function segment(input: Tensor, { parameters, forward, backward }: Segment): Tensor {
   if (!gradMode()) return scope(() => forward(input)[0]);
@@ -55,10 +55,10 @@ export function segment(input: Tensor, { parameters, forward, backward }: Segmen
     }),
   );
   output.requiresGrad_();
-  // Second handles to the same two tensors, which nobody else can dispose.
+  // Our own handles to the same two tensors: nobody else can dispose these.
   const [x, y] = [input.to({}), output.to({})];
   const { device } = input;
-  const precision = autocastType(device); // forgets the weights that were cast without gradients, too
+  const precision = autocastType(device); // also drops the weights that were cast without gradients
   const replay = (keepGraph: boolean) =>
     scope(() => {
       const gradient = y.grad;
@@ -80,7 +80,7 @@ export function segment(input: Tensor, { parameters, forward, backward }: Segmen
   return output;
 }
 
-/** A segment that is computed again from its input. */
+/** A segment that is recomputed from its input. */
 export function checkpoint(input: Tensor, parameters: readonly Tensor[], forward: (input: Tensor) => Tensor): Tensor {
   const backward = (x: Tensor, _: Tensor, gradient: Tensor) => {
     const y = forward(x);

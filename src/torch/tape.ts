@@ -1,6 +1,6 @@
 /**
- * What libtorch's graph does not know: stretches of a network whose gradient is computed from here (segment.ts), in the
- * order of their forward passes. This file is below `Tensor`, whose `backward` runs them, and `scope`, which forgets them.
+ * The segments (segment.ts) of a network, which libtorch's graph does not contain, in the order of their forward passes.
+ * `Tensor.backward` runs them and `scope` drops them. Both import this file, so it imports neither.
  */
 import { type Handle, native } from "./native.ts";
 
@@ -9,35 +9,35 @@ interface Owner {
 }
 
 export interface Recorded {
-  /** As the caller has it: a leaf of the graph that goes on from it. */
+  /** The tensor that the caller has: a leaf of the graph that continues from it. */
   readonly output: Owner;
-  /** Which nobody else can dispose: they live as long as this is on the tape. */
+  /** Handles that nobody else can dispose: they live as long as this is on the tape. */
   readonly needs: readonly [input: Owner, output: Owner, ...more: Owner[]];
-  /** Whether a backward pass went through it, and did not mean to come back. */
+  /** Whether a backward pass without `keepGraph` went through it. */
   isSpent: boolean;
-  /** Hands the gradient that has come together at the output on to the input and the parameters, if there is any. */
+  /** Passes the gradient accumulated at the output, if any, on to the input and the parameters. */
   readonly replay: (keepGraph: boolean) => void;
 }
 
-/** A scope cuts off what was recorded in it, when it ends. */
+/** When a scope ends, it removes what was recorded in it. */
 export const tape: Recorded[] = [];
 
 let bottom = 0;
 let replaying = false;
 
-/** Whether a forward pass is repeated for its gradient: what counts passes must not count this one. */
+/** Whether a forward pass is being repeated for its gradient: code that counts passes must not count this one. */
 export function isReplaying(): boolean {
   return replaying;
 }
 
-/** After libtorch's own backward pass: the last recorded first, so that each has the gradient of all its consumers. */
+/** Runs after libtorch's own backward pass, last recorded first, so that each has the gradient of all its consumers. */
 export function replay(keepGraph: boolean): void {
   if (tape.length === bottom) return;
   const before = { bottom, replaying, gradMode: native().gradMode(true) };
   replaying = true;
   try {
     for (let i = tape.length - 1; i >= before.bottom; i--) {
-      bottom = tape.length; // a backward pass within is only about what is recorded within
+      bottom = tape.length; // a nested backward pass covers only what is recorded during the replay
       (tape[i] as Recorded).replay(keepGraph);
     }
   } finally {
@@ -46,7 +46,7 @@ export function replay(keepGraph: boolean): void {
   }
 }
 
-/** Whether `backward` from one of these may run into something recorded from `start` on. */
+/** Whether `backward` from one of these may reach a segment recorded at `start` or later. */
 export function dependsOnTape(owners: readonly Owner[], start: number): boolean {
   const recorded = tape.slice(start);
   if (recorded.every(({ isSpent }) => isSpent)) return false;

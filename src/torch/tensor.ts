@@ -1,4 +1,4 @@
-/** The tensor: a handle to libtorch's, with the methods that PyTorch users know. Shapes are (batch, channels, height, width). */
+/** A handle to a libtorch tensor, with the methods that PyTorch users know. Shapes are (batch, channels, height, width). */
 import { caller, operator, type Value } from "./dispatch.ts";
 import { type Device, type Dims, type DType, isDType, type MemoryFormat, TensorHandle } from "./handle.ts";
 import { type Handle, native, type Raw } from "./native.ts";
@@ -17,8 +17,8 @@ export class Tensor extends TensorHandle {
     return detach(this);
   }
 
-  // Type, place, layout
-  /** Another data type, device or memory format; the same memory when nothing changes. */
+  // Type, device, layout
+  /** Converts to another data type, device or memory format. Shares the memory when nothing changes. */
   to(target: DType | Device | { dtype?: DType; device?: Device; memoryFormat?: MemoryFormat }): Tensor {
     if (typeof target === "string") return this.to(isDType(target) ? { dtype: target } : { device: target });
     return toLayout(this, { dtype: target.dtype, device: target.device, memory_format: target.memoryFormat });
@@ -34,7 +34,7 @@ export class Tensor extends TensorHandle {
     return this;
   }
 
-  // Arithmetic, element by element; shapes broadcast
+  // Element-wise arithmetic; shapes broadcast
   add(other: Tensor | number, { alpha = 1 } = {}): Tensor {
     return typeof other === "number"
       ? addScalar(this, other, alpha)
@@ -112,7 +112,7 @@ export class Tensor extends TensorHandle {
     const dtype = /^[fb]\d|^bf/.test(this.dtype) ? undefined : "f32";
     return dims === undefined ? meanAll(this, { dtype }) : meanDims(this, list(dims), keepDim, { dtype });
   }
-  /** The largest along `dim`, without where it was: see {@link argmax}. */
+  /** The maximum over `dims`. For its position see {@link argmax}. */
   amax(dims: Dims, keepDim = false): Tensor {
     return amax(this, list(dims), keepDim);
   }
@@ -123,7 +123,7 @@ export class Tensor extends TensorHandle {
   std(dims: Dims, { keepDim = false, correction = 1 } = {}): Tensor {
     return std(this, list(dims), { correction, keepdim: keepDim });
   }
-  /** The `k` largest along `dim` in falling order, and their indices. */
+  /** The `k` largest along `dim` in descending order, and their indices. */
   topk(k: number, dim = -1): [values: Tensor, indices: Tensor] {
     const [values, indices] = topk(this, k, dim) as [Handle, Handle];
     return [new Tensor(values), new Tensor(indices)];
@@ -151,7 +151,7 @@ export class Tensor extends TensorHandle {
   expand(...shape: number[]): Tensor {
     return expand(this, shape);
   }
-  /** Quarter turns, counter-clockwise, in the plane of two dimensions. Exact: nothing is resampled. */
+  /** Rotates by `turns` × 90° counter-clockwise in the plane of two dimensions. Exact: nothing is resampled. */
   rot90(turns: number, dims: readonly [number, number]): Tensor {
     return rot90(this, turns, dims);
   }
@@ -173,7 +173,7 @@ export class Tensor extends TensorHandle {
   select(dim: number, index: number): Tensor {
     return select(this, dim, index);
   }
-  /** The rows of an i64 index tensor. */
+  /** The slices along `dim` at i64 `indices` (n). */
   indexSelect(dim: number, indices: Tensor): Tensor {
     return indexSelect(this, dim, indices);
   }
@@ -209,7 +209,7 @@ export function tensorOperator(name: string): (...values: Value[]) => Tensor {
   return (...values) => new Tensor(run(values) as Handle);
 }
 
-/** Any operator by its full name: `call("aten::fft_fft2", x)`. In-place operators give back their first argument. See {@link operator}. */
+/** Calls any operator by its full name: `call("aten::fft_fft2", x)`. In-place ones return their first argument. See {@link operator}. */
 export function call(name: string, ...values: Value[]): Result {
   let run = operators.get(name);
   if (!run) {

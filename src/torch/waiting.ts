@@ -9,12 +9,12 @@
 const asleep = {
   GOMP_SPINCOUNT: "10000", // GNU's libgomp: rounds of the loop (its default: 300,000)
   KMP_BLOCKTIME: "0", // LLVM's libomp and Intel's: milliseconds
-  OPENBLAS_THREAD_TIMEOUT: "4", // OpenBLAS with threads of its own: 2 to this power, in cycles; its least
+  OPENBLAS_THREAD_TIMEOUT: "4", // OpenBLAS with its own threads: 2 to this power, in cycles; 4 is the minimum
 };
 
 /**
- * Loads a library whose threads then sleep while they wait, unless the user says how: with these variables, or OpenMP's own
- * OMP_WAIT_POLICY. Afterwards the environment is as it was, for the programs that this process starts.
+ * Loads a library so that its threads sleep while they wait, unless the user has set these variables or OpenMP's own
+ * OMP_WAIT_POLICY. Then restores the environment, so that programs started by this process do not inherit the settings.
  */
 export function withSleepingThreads<Library>(
   load: () => Library,

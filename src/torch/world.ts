@@ -1,4 +1,4 @@
-/** The processes that train one network together. One process unless told. */
+/** The processes that train one network together. By default there is just one. */
 import type { Parameter } from "./nn/module.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -8,9 +8,9 @@ export interface World {
   readonly size: number;
   /** Replaces each gradient by its mean over all processes. */
   averageGradients(parameters: readonly Parameter[]): void;
-  /** (B, …) of each process to (size · B, …), in the order of ranks. Gradients flow to this process's own part. */
+  /** Concatenates (B, …) of each process to (size · B, …), in rank order. Gradients flow to this process's own rows. */
   gather(tensor: Tensor): Tensor;
-  /** What process 0 says: clocks differ, and all must stop at the same step. */
+  /** The value of process 0, in every process: clocks differ, and all must stop at the same step. */
   agree(value: number): number;
 }
 

@@ -3,7 +3,7 @@ import { availableParallelism, cpus } from "node:os";
 import { threads } from "../torch/device.ts";
 
 /** Seconds over which the load is averaged. */
-const EVERY = 2;
+const EVERY = 1;
 
 /** What has been used since the machine and this process were started, in seconds of one core. */
 export interface CpuTime {
@@ -25,7 +25,7 @@ export function freeCores(before: CpuTime, now: CpuTime, cores: number): number 
 }
 
 /**
- * To be called often: every two seconds it sets libtorch's threads to the cores that are free. How many threads compute changes
+ * To be called often: every second it sets libtorch's threads to the cores that are free. How many threads compute changes
  * sums in their last bits, so a run that is to be repeatable must not use it.
  * @param most threads at most
  */

@@ -11,7 +11,7 @@ expectNoLeak();
 
 const largest = (x: Tensor) => x.abs().amax([0, 1, 2, 3]).item();
 
-test("0 to 1 and back", () => {
+test("normalised to 0 to 1 and back", () => {
   scope(() => {
     const rgb = rand([2, 3, 4, 4]);
     expect(largest(toUnit(fromUnit(rgb)).sub(rgb))).toBeLessThan(1e-5);
@@ -30,7 +30,7 @@ test("a matrix mixes the channels of each pixel", () => {
   });
 });
 
-test("grey has three equal channels of the luma; grey images stay as they are", () => {
+test("toGrey gives three equal channels of luma, and leaves grey images unchanged", () => {
   scope(() => {
     const rgb = rand([2, 3, 4, 4]);
     const grey = toUnit(toGrey(fromUnit(rgb)));
@@ -40,7 +40,7 @@ test("grey has three equal channels of the luma; grey images stay as they are", 
   });
 });
 
-test("projected colours have no green-magenta left, and grey stays grey", () => {
+test("projected colours have no green-magenta component, and grey stays grey", () => {
   scope(() => {
     const rgb = toUnit(projectColours(fromUnit(rand([2, 3, 4, 4]))));
     const magenta = rgb.select(1, 0).sub(rgb.select(1, 1).mul(2)).add(rgb.select(1, 2));
@@ -50,7 +50,7 @@ test("projected colours have no green-magenta left, and grey stays grey", () => 
   });
 });
 
-test("as many images turn grey as asked for", () => {
+test("the given fraction of images turns grey", () => {
   scope(() => {
     const images = randn([400, 3, 2, 2]);
     const changed = sometimes(toGrey, images, { probability: 0.3 }, randomAt(0)).sub(images).abs().amax([1, 2, 3]);
@@ -61,7 +61,7 @@ test("as many images turn grey as asked for", () => {
   });
 });
 
-test("one channel of each is kept, the others are faint noise", () => {
+test("one channel of each image is kept, the others become faint noise", () => {
   scope(() => {
     const images = randn([300, 3, 8, 8]);
     const spread = dropColours(images, randomAt(0)).std([2, 3]); // (300, 3)

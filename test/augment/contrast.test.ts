@@ -1,4 +1,4 @@
-/** The colour changes of exemplar, against slow code that goes pixel by pixel. */
+/** The colour changes of exemplar, compared with a slow pixel-by-pixel reference. */
 import { describe, expect, test } from "vitest";
 import { ColourAxes, changeHsv, scaleAxes } from "../../src/augment/contrast.ts";
 import { hsvToRgb, rgbToHsv } from "../../src/augment/hsv.ts";
@@ -11,7 +11,7 @@ import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
 
-/** Foley, van Dam et al., "Computer Graphics", figure 13.33: hue in turns. */
+/** Foley, van Dam et al., "Computer Graphics", figure 13.33. The hue is a fraction of the full circle. */
 function slowHsv(r: number, g: number, b: number): [number, number, number] {
   const [most, least] = [Math.max(r, g, b), Math.min(r, g, b)];
   const range = most - least;
@@ -25,13 +25,13 @@ const colours = [0, 0.2, 0.5, 1].flatMap((r) => [0, 0.3, 1].flatMap((g) => [0, 0
 describe("hue, saturation and value", () => {
   const pixels = () => fromTypedArray(Float32Array.from(colours.flat()), [colours.length, 3, 1, 1]);
 
-  test("are those of slow code", () => {
+  test("match the slow reference", () => {
     const hsv = scope(() => cat(rgbToHsv(pixels()), 1).toArray());
     const expected = colours.flatMap(([r, g, b]) => slowHsv(r, g, b));
     for (const [i, value] of expected.entries()) expect(hsv[i]).toBeCloseTo(value, 5);
   });
 
-  test("lead back to the colours, and a whole turn of the hue changes nothing", () => {
+  test("convert back to the colours, and a full circle of hue changes nothing", () => {
     for (const turn of [0, 1, -2]) {
       const rgb = scope(() => {
         const [hue, saturation, value] = rgbToHsv(pixels());
@@ -43,14 +43,14 @@ describe("hue, saturation and value", () => {
 });
 
 describe("principal components", () => {
-  test("are orthogonal, and along the direction of most variance last", () => {
+  test("are orthogonal, with the direction of largest variance last", () => {
     const { mean, axes } = scope(() => {
       manualSeed(1);
       const along = randn([4, 1, 16, 16]);
       const images = cat([along.mul(3), along.mul(3), along.mul(0).add(2)], 1).add(randn([4, 3, 16, 16]).mul(0.1));
       const found = new ColourAxes(images);
       const arrays = { mean: found.mean.toArray(), axes: found.axes.toArray() };
-      // The first two parts of a colour vary little, the last much.
+      // The first two coordinates of a colour vary little, the last one a lot.
       const parts = found.forward(images.transpose(0, 1).flatten(1).transpose(0, 1)).std(0);
       expect(parts.toArray().map((part) => part > 1)).toEqual([false, false, true]);
       found.dispose();
@@ -68,7 +68,7 @@ describe("principal components", () => {
     expect(Math.abs(column(2)[2] ?? 1)).toBeCloseTo(0, 2);
   });
 
-  test("scaled along the channels multiply each channel about the mean, every image by its own factors", () => {
+  test("that equal the channels scale each channel about its mean, by separate factors for each image", () => {
     const about = scope(() => new ColourAxes(rand([1, 3, 2, 2])));
     scope(() => {
       about.mean.copy_(arange(3).add(1));
@@ -90,7 +90,7 @@ describe("principal components", () => {
   });
 });
 
-test("contrast 2 is the formula of the paper, with one draw for all pixels of an image", () => {
+test("contrast 2 follows the paper's formula, with one draw for all pixels of an image", () => {
   const [before, after] = scope(() => {
     manualSeed(2);
     const images = randn([3, 3, 4, 4]);
@@ -124,5 +124,5 @@ test("contrast 2 is the formula of the paper, with one draw for all pixels of an
   }
 });
 
-/** A number of 0 to 1. */
+/** A number from 0 to 1. */
 const uniformOf = (random: ReturnType<typeof randomAt>) => Math.log(logUniform(random, 1, Math.E));

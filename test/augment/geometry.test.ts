@@ -10,7 +10,7 @@ expectNoLeak();
 
 const SIZE = 32;
 
-/** (count, 3, size, size): pixels of the value `right` · column + `down` · row. */
+/** (count, 3, size, size): pixels with the value `right` · column + `down` · row. */
 const slope = (count: number, size: number, right: number, down: number) => {
   const along = arange(size, { dtype: "f32" });
   return along.mul(right).add(along.mul(down).unsqueeze(1)).expand(count, 3, size, size).contiguous();
@@ -18,8 +18,8 @@ const slope = (count: number, size: number, right: number, down: number) => {
 
 const largest = (x: Tensor) => x.abs().amax([0, 1, 2, 3]).item();
 
-describe("turns in a circle", () => {
-  test.each([0, 90, 180, 270])("by %i° are rot90's, up to half a pixel's resampling", (degrees) => {
+describe("rotations in a circle", () => {
+  test.each([0, 90, 180, 270])("by %i° match rot90, up to resampling by half a pixel", (degrees) => {
     scope(() => {
       const images = slope(8, SIZE, 3, -5);
       const middle = (x: Tensor) => x.narrow(2, 6, 20).narrow(3, 6, 20); // inside the circle
@@ -48,7 +48,7 @@ describe("turns in a circle", () => {
     });
   });
 
-  test.each([0, 45])("by %i° leave nothing outside the inscribed circle, and all inside", (degrees) => {
+  test.each([0, 45])("by %i° blank everything outside the inscribed circle, and keep everything inside", (degrees) => {
     scope(() => {
       const turned = rotateInCircle(ones([2, 1, SIZE, SIZE]), degrees, randomAt(0))
         .select(0, 1)
@@ -63,10 +63,10 @@ describe("turns in a circle", () => {
   });
 });
 
-test("resized crops cover the least area to all of it, at most 4:3, anywhere inside; every other is mirrored", () => {
+test("resized crops cover minArea to 1, at most 4:3, anywhere inside the image; half of them are mirrored", () => {
   scope(() => {
     const count = 300;
-    /** Where crops lie from left to right, or from top to bottom: sides and middles as parts of the image's. */
+    /** Sides and centres of the crops, across or down, as fractions of the image's side. */
     const extents = (down: boolean, flip: boolean) => {
       const images = down ? slope(count, 64, 0, 1) : slope(count, 64, 1, 0);
       const crops = randomResizedCrop(images, { size: 16, minArea: 0.25, flip }, randomAt(0)).select(1, 0);
@@ -75,8 +75,8 @@ test("resized crops cover the least area to all of it, at most 4:3, anywhere ins
           .narrow(down ? 1 : 2, i, 1)
           .mean([1, 2])
           .add(0.5)
-          .div(64); // the middle of pixel i
-      const [low, high] = [at(4), at(11)]; // where nothing beyond the edges is mixed in
+          .div(64); // the centre of pixel i
+      const [low, high] = [at(4), at(11)]; // too far inside to mix in pixels beyond the edges
       return {
         sides: high
           .sub(low)
@@ -111,9 +111,9 @@ test("resized crops cover the least area to all of it, at most 4:3, anywhere ins
   });
 });
 
-test("shifted crops are the images' own pixels, each row and column of them somewhere, and 0 beyond the edges", () => {
+test("shifted crops are the images' own pixels at every possible shift, and 0 beyond the edges", () => {
   scope(() => {
-    const images = slope(200, 8, 1, 8).add(1); // 1 to 64: a pixel's value tells its place
+    const images = slope(200, 8, 1, 8).add(1); // 1 to 64: a pixel's value encodes its place
     const options = { size: 8, padding: 2, flip: false };
     const shifted = randomShift(images, options, randomAt(0)).select(1, 0);
     const starts = Array.from({ length: 200 }, (_, i) => {
@@ -127,7 +127,7 @@ test("shifted crops are the images' own pixels, each row and column of them some
       }
       return `${dy} ${dx}`;
     });
-    expect(new Set(starts).size).toBe(25); // -2 to 2 each way
+    expect(new Set(starts).size).toBe(25); // -2 to 2 in each direction
     const flipped = randomShift(images, { ...options, padding: 0, flip: true }, randomAt(0)).select(1, 0);
     const mirrored = flipped.select(1, 0).select(1, 0).toArray().map(Math.round); // top left: 1 or 8
     expect(new Set(mirrored)).toEqual(new Set([1, 8]));

@@ -21,7 +21,7 @@ test.each([
   for (const [i, value] of lab(rgb).entries()) expect(Math.abs(value - (expected[i] ?? 0))).toBeLessThan(2e-2);
 });
 
-/** One pixel by the formulas of CIE 15, in double precision and another order: X, Y, Z against white first. */
+/** One pixel by the formulas of CIE 15, in double precision and another order: X, Y, Z are divided by white first. */
 function slowLab([r, g, b]: readonly number[]): number[] {
   const linear = [r, g, b].map((v = 0) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
   const [lr = 0, lg = 0, lb = 0] = linear;
@@ -34,7 +34,7 @@ function slowLab([r, g, b]: readonly number[]): number[] {
   return [116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)];
 }
 
-test("random colours agree with a slow implementation to 1e-3, and come back", () => {
+test("random colours agree with a slow implementation to 1e-3, and convert back", () => {
   scope(() => {
     manualSeed(0);
     const rgb = rand([2, 3, 8, 8]);

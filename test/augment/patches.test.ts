@@ -39,7 +39,7 @@ test("patches are the images' own pixels, image by image", () => {
   });
 });
 
-test("a normalised patch has no brightness and no tint left; a flat one stays finite", () => {
+test("a normalised patch has no brightness or tint, and a flat one stays finite", () => {
   scope(() => {
     const patches = randn([4, 3, 8, 8]).mul(3).add(5);
     const normal = normalisePatches(patches);
@@ -50,19 +50,19 @@ test("a normalised patch has no brightness and no tint left; a flat one stays fi
 });
 
 describe("the grid", () => {
-  test("has the paper's proportions at its size", () => {
+  test("has the paper's proportions", () => {
     const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "patch" });
     const grid = (size: number) => patchGrid(size, patchSide(size, encoder));
     for (const size of [398, 400]) expect(grid(size)).toEqual({ side: 96, gap: 48, jitter: 7 });
     expect(grid(64)).toEqual({ side: 15, gap: 7, jitter: 1 });
-    expect(patchSide(32, encoder)).toBe(8); // 7 would be too small for it
+    expect(patchSide(32, encoder)).toBe(8); // 7 would be too small for the encoder
     encoder.dispose();
     const transformer = createEncoder({ model: "vit-tiny-8", width: 0.125 });
     expect([64, 96, 100].map((size) => patchSide(size, transformer))).toEqual([16, 24, 24]);
     transformer.dispose();
   });
 
-  test.each([32, 64, 96, 225])("stays inside images of %i pixels, and its patches apart", (size) => {
+  test.each([32, 64, 96, 225])("stays inside images of %i pixels, and keeps its patches apart", (size) => {
     const grid = patchGrid(size, Math.floor(size / 4));
     const random = randomAt(0);
     for (let i = 0; i < 200; i++) {
@@ -78,7 +78,7 @@ describe("the grid", () => {
     }
   });
 
-  test("that does not fit is refused with the numbers", () => {
+  test("is refused with the sizes if it does not fit", () => {
     expect(() => patchGrid(64, 20, 10, 0)).toThrow(/need 80 pixels; the images have 64/);
   });
 });
@@ -94,16 +94,16 @@ test("tiles too large for a third of the image are refused", () => {
   encoder.dispose();
 });
 
-test("patches are made of whole steps of the encoder's by default, and refused where they are not", () => {
+test("patch sides are a multiple of the encoder's patch size by default, and refused otherwise", () => {
   const encoder = createEncoder({ model: "vit-tiny-8", width: 0.125 });
   expect([25, 24, 7].map((side) => wholeSteps(side, encoder))).toEqual([24, 24, 7]);
   expect(() => requirePatchSide(25, encoder, 100, true)).toThrow(/multiple of 8 pixels, 24 for one; they have 25/);
   const seen = scope(() => shownBy(jigsaw, {}, noiseViews({}, 64, 2)[0], 0, 8).shape);
-  expect(seen).toEqual([2 * 9, 3, 16, 16]); // tiles of 17 otherwise
+  expect(seen).toEqual([2 * 9, 3, 16, 16]); // otherwise tiles would have 17
   encoder.dispose();
 });
 
-test("patches too small for the encoder are refused, with the image size that would do", () => {
+test("patches too small for the encoder are refused, naming an image size that works", () => {
   const encoder = createEncoder({ model: "resnet10", width: 0.125 });
   expect(() => requirePatchSide(16, encoder, 64, false)).toThrow(/needs 32.*--image-size 128 or more.*--stem patch/);
   expect(() => requirePatchSide(16, encoder, 64, true)).toThrow(/needs 32\. Ask for larger ones, or .*--stem patch/);

@@ -10,7 +10,7 @@ afterEach(() => vi.unstubAllEnvs());
 const sorted = (permutation: Uint8Array) => [...permutation].sort().join("");
 
 describe("distant permutations", () => {
-  test("are as far apart as the authors' own 100 (mean 8.08, least 2)", () => {
+  test("are as far apart as the authors' 100 (mean 8.08, minimum 2)", () => {
     const chosen = distantPermutations(100, 0);
     const { mean, min } = hammingDistances(chosen);
     expect(mean).toBeGreaterThanOrEqual(8.07);
@@ -19,28 +19,28 @@ describe("distant permutations", () => {
     expect(new Set(chosen.map(String)).size).toBe(100);
   });
 
-  test("follow from the seed", () => {
+  test("are determined by the seed", () => {
     const text = (seed: number) => distantPermutations(10, seed).map(String).join();
     expect(text(1)).toBe(text(1));
     expect(text(1)).not.toBe(text(2));
   });
 
-  test("two of them differ everywhere", () => {
+  test("differ in every place if there are two", () => {
     expect(hammingDistances(distantPermutations(2, 3))).toEqual({ mean: 9, min: 9 });
   });
 
-  test("many are kept in the cache, and made again when that was cut short or cannot be used", () => {
+  test("are cached if there are many, and made again if the cache is truncated or unusable", () => {
     vi.stubEnv("SELFSIGHT_CACHE", cache);
     const first = distantPermutations(500, 0).map(String);
     const folder = join(cache, "permutations");
     const [name = "", ...others] = readdirSync(folder);
     expect(others).toEqual([]);
-    expect(name).toMatch(/^500-of-9-seed-0-v\d+\.bin$/); // the algorithm's version: another one's choice is not taken
+    expect(name).toMatch(/^500-of-9-seed-0-v\d+\.bin$/); // with the algorithm's version, so that results of others are not used
     const file = join(folder, name);
     expect(distantPermutations(500, 0).map(String)).toEqual(first);
     writeFileSync(file, Buffer.alloc(7));
     expect(distantPermutations(500, 0).map(String)).toEqual(first);
-    vi.stubEnv("SELFSIGHT_CACHE", file); // no folder: nothing can be read or written there
+    vi.stubEnv("SELFSIGHT_CACHE", file); // not a folder: nothing can be read or written there
     expect(distantPermutations(500, 0).map(String)).toEqual(first);
     expect(readdirSync(folder)).toEqual([name]);
   });

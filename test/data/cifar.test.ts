@@ -7,7 +7,7 @@ import { scratch } from "../images.ts";
 
 const root = scratch();
 
-/** Records of one label each: red is the row, green the column, blue the label. */
+/** Records with one label each: red is the row, green the column, blue the label. */
 function batch(...labels: number[]): Buffer {
   const plane = (value: (row: number, column: number) => number) =>
     Array.from({ length: 1024 }, (_, i) => value(i >> 5, i & 31));
@@ -24,7 +24,7 @@ function folderOf(name: string, files: Record<string, Buffer | string>): string 
 }
 
 describe("CIFAR-10's binary files", () => {
-  it("are batches of one training split, and a test split", async () => {
+  it("are batches of a training split, and a test split", async () => {
     const names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
     const { splits } = await openImages(
       folderOf("whole", {
@@ -45,13 +45,13 @@ describe("CIFAR-10's binary files", () => {
     expect([...image.pixels.subarray(3 * (5 * 32 + 17), 3 * (5 * 32 + 17) + 3)]).toEqual([5, 17, 9]);
   });
 
-  it("number their classes where the list of names is missing", async () => {
+  it("number their classes if the list of names is missing", async () => {
     const { splits } = await openImages(join(folderOf("bare", { "test_batch.bin": batch(1) }), "test_batch.bin"));
     expect(Object.keys(splits)).toEqual(["test"]);
     expect(splits["test"]?.classes?.slice(8)).toEqual(["8", "9"]);
   });
 
-  it("of CIFAR-100 have a coarse label, and the fine one that counts", async () => {
+  it("of CIFAR-100 have a coarse label and a fine one, which is used", async () => {
     const record = (coarse: number, fine: number) => Buffer.concat([Buffer.of(coarse), batch(fine)]);
     const names = Array.from({ length: 100 }, (_, i) => `class${i}`).join("\n");
     const { splits } = await openImages(
@@ -72,7 +72,7 @@ describe("CIFAR-10's binary files", () => {
     expect(image && "pixels" in image && [...image.pixels.subarray(-3)]).toEqual([31, 31, 3]);
   });
 
-  it("a file that is only called like one does not hide a folder's images", async () => {
+  it("a file that only has such a name does not hide a folder's images", async () => {
     const { splits, notes } = await openImages(folderOf("weights", { "train.bin": "weights", "1.png": "a picture" }));
     expect([splits["all"]?.length, notes]).toEqual([1, ["1 file that is no image was left out: train.bin."]]);
   });
@@ -81,7 +81,7 @@ describe("CIFAR-10's binary files", () => {
     ["cut short", batch(1, 2).subarray(0, -1), /no CIFAR-10 file, or cut short: 6145 bytes are no multiple of 3073/],
     ["empty", Buffer.alloc(0), /no CIFAR-10 file/],
     ["of another kind", batch(1, 10), /a label 10, expected 0 to 9/],
-  ])("%s: one clear refusal", async (name, bytes, message) => {
+  ])("%s: refused with a clear message", async (name, bytes, message) => {
     const failure = openImages(folderOf(name, { "data_batch_1.bin": bytes }));
     await expect(failure).rejects.toThrow(UsageError);
     await expect(failure).rejects.toThrow(message);

@@ -48,7 +48,7 @@ describe("a data set's name", () => {
     expect(test?.classes?.[test.label(0)]).toBe("Ankle boot");
   });
 
-  it("is downloaded last; a failure says what else to do, and the next try starts where it ended", async () => {
+  it("is downloaded last; a failure names an alternative, and keeps what was fetched for the next try", async () => {
     const fetch = vi.fn(async () => new Response("gone", { status: 404 }));
     vi.stubGlobal("fetch", fetch);
     const lines: string[] = [];
@@ -66,7 +66,7 @@ describe("a data set's name", () => {
     expect(datasetFolder("clothing")).toBeUndefined();
   });
 
-  it("says what is wrong with what was downloaded", async () => {
+  it("says what is wrong with a download", async () => {
     vi.stubGlobal("fetch", async () => new Response("not what was asked for"));
     await expect(openImages("cifar10")).rejects.toThrow(/sent other bytes than expected: md5 \w+ instead of c32a1d4a/);
     await expect(openImages("clothing")).rejects.toThrow(/clothing-dataset-small.tar.gz cannot be unpacked/);
@@ -79,7 +79,7 @@ describe("a data set's name", () => {
   });
 });
 
-it("photos that stand in a split too are no unlabelled ones", () => {
+it("photos that are in a split too are removed from the unlabelled ones", () => {
   const folder = join(home, "clothing");
   for (const path of ["train/hat/1.jpg", "test/hat/2.jpg", "images/1.jpg", "images/2.jpg", "images/3.jpg"]) {
     mkdirSync(join(folder, path, ".."), { recursive: true });
@@ -89,7 +89,7 @@ it("photos that stand in a split too are no unlabelled ones", () => {
   expect(filesUnder(folder).sort()).toEqual(["test/hat/2.jpg", "train/hat/1.jpg", "unlabelled/3.jpg"]);
 });
 
-/** The real sets, where there are copies. */
+/** The real sets, if there are copies. */
 describe.skipIf(!given)("copies in SELFSIGHT_DATA", () => {
   beforeEach(() => {
     vi.stubEnv("SELFSIGHT_DATA", given);

@@ -1,4 +1,4 @@
-/** Pictures for the tests of decoding, and what must come of them. */
+/** Pictures for the decoding tests, and the expected results. */
 import sharp, { type Sharp } from "sharp";
 import { expect } from "vitest";
 import { decodeImage } from "../../src/data/decode.ts";
@@ -6,7 +6,7 @@ import { decodeImage } from "../../src/data/decode.ts";
 export const WIDTH = 160;
 export const HEIGHT = 120;
 
-/** Red grows to the right, green downwards, over squares of 8 pixels in blue: what is cut or turned wrongly is far off. */
+/** Red grows to the right, green downwards, over blue squares of 8 pixels: a wrong crop or rotation gives a large error. */
 export function drawing(width = WIDTH, height = HEIGHT): Uint8Array {
   return Uint8Array.from({ length: width * height * 3 }, (_, i) => {
     const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
@@ -20,15 +20,15 @@ export function picture(width = WIDTH, height = HEIGHT): Sharp {
 
 export const decode = (encoded: Uint8Array, size = 40) => decodeImage({ encoded }, size);
 
-/** Mean absolute difference of two images, of 255. */
+/** Mean absolute difference of two images, on a scale of 0 to 255. */
 export function difference(a: Uint8Array, b: Uint8Array): number {
   expect(a.length).toBe(b.length);
   return a.reduce((sum, value, i) => sum + Math.abs(value - (b[i] ?? 0)), 0) / a.length;
 }
 
 /**
- * Triangle filter as wide as the reduction, then the middle, in float: what PIL's resize(BILINEAR) and a centre crop do.
- * Against PIL itself, photos of 128 × 171 pixels: mean difference 0.16 (PNG) to 0.57 (JPEG) of 255 at 32, 64 and 100 px.
+ * Triangle filter as wide as the reduction, then a centre crop, in float: the same as PIL's resize(BILINEAR) and a crop.
+ * Compared with PIL itself, photos of 128 × 171 pixels: mean difference 0.16 (PNG) to 0.57 (JPEG) of 255 at 32, 64 and 100 px.
  */
 export function reference(width: number, height: number, size: number, source = drawing(width, height)): Uint8Array {
   const scale = size / Math.min(width, height);
@@ -46,7 +46,7 @@ export function reference(width: number, height: number, size: number, source = 
   return out;
 }
 
-/** For each of the `kept` middle pixels of `to`: the pixels of `from` that it is made of, and their parts. */
+/** For each of the `kept` middle pixels of `to`: the pixels of `from` that contribute to it, and their weights. */
 function weights(from: number, to: number, kept: number): [number, number][][] {
   const ratio = from / to;
   const support = Math.max(ratio, 1);
@@ -61,11 +61,11 @@ function weights(from: number, to: number, kept: number): [number, number][][] {
   });
 }
 
-/** Numbers of one kind, in one byte order. */
+/** All samples have the same type and byte order. */
 interface TiffOptions {
   width?: number;
   height?: number;
-  /** Samples of a pixel. */
+  /** Samples per pixel. */
   samples: number;
   bits: 8 | 16 | 32 | 64;
   /** SampleFormat: 1 unsigned, 2 signed, 3 floating point, 6 complex. */
@@ -79,7 +79,7 @@ interface TiffOptions {
   bigTiff?: boolean;
 }
 
-/** An uncompressed TIFF file (TIFF 6.0) of one strip, with `values` as its samples, in rows. */
+/** An uncompressed TIFF file (TIFF 6.0) with one strip and `values` as its samples, row by row. */
 export function tiffFile(values: ArrayLike<number>, options: TiffOptions): Buffer {
   const { width = WIDTH, height = HEIGHT, samples, bits, format = 1, photometric, extra, orientation } = options;
   const { bigEndian = false, bigTiff = false } = options;
@@ -158,7 +158,7 @@ function sampleBytes(values: ArrayLike<number>, { bits, format, bigEndian }: Sam
   return bits === 32 ? bytes.swap32() : bytes.swap64();
 }
 
-/** An EXIF block that holds an orientation and no more; `type` 3 is the right one, 1 and 4 are seen as well. */
+/** An EXIF block with only an orientation. `type` 3 is correct; 1 and 4 also occur in practice. */
 export function exifBlock(orientation: number, { bigEndian = false, type = 3 } = {}): Buffer {
   const block = Buffer.alloc(26);
   const u16 = (value: number, at: number) =>
@@ -178,7 +178,7 @@ export function exifBlock(orientation: number, { bigEndian = false, type = 3 } =
   return block;
 }
 
-/** A JPEG with segments put in front. */
+/** A JPEG with segments inserted at the start. */
 export function withSegments(jpeg: Buffer, ...segments: readonly [marker: number, content: Buffer][]): Buffer {
   const parts = segments.map(([marker, content]) => {
     const head = Buffer.from([0xff, marker, 0, 0]);
@@ -188,7 +188,7 @@ export function withSegments(jpeg: Buffer, ...segments: readonly [marker: number
   return Buffer.concat([jpeg.subarray(0, 2), ...parts, jpeg.subarray(2)]);
 }
 
-/** The drawing as someone sees it whose file has this orientation: the table of the EXIF standard, 4.6.5. */
+/** The drawing as it should be shown for this orientation: the table of the EXIF standard, 4.6.5. */
 export async function upright(orientation: number): Promise<{ data: Buffer; width: number; height: number }> {
   const turned = async (degrees: number) => sharp(await picture().rotate(degrees).png().toBuffer());
   const images: (() => Sharp | Promise<Sharp>)[] = [

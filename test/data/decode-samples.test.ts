@@ -4,16 +4,16 @@ import { describe, expect, it } from "vitest";
 import { SelfsightError } from "../../src/errors.ts";
 import { decode, difference, drawing, HEIGHT, picture, reference, tiffFile, WIDTH } from "./decode-files.ts";
 
-/** sharp reduces by whole numbers first. */
+/** sharp first shrinks by an integer factor. */
 const CLOSE = 3.5;
 const colours = drawing();
-/** One side is brighter than the other: inverted it would be far off. */
+/** One side is brighter than the other, so an inverted image gives a large error. */
 const grey = Float64Array.from({ length: WIDTH * HEIGHT }, (_, i) => Math.round((255 * (i % WIDTH) ** 2) / WIDTH ** 2));
 const threefold = (values: ArrayLike<number>) =>
   Uint8Array.from({ length: values.length * 3 }, (_, i) => values[Math.floor(i / 3)] ?? 0);
 const upright = (source: Uint8Array) => reference(WIDTH, HEIGHT, 40, source);
 const scaled = (values: ArrayLike<number>, factor: number) => Array.from(values, (value) => value * factor);
-/** Each pixel's channels, and then others. */
+/** Each pixel's channels, followed by others. */
 const beside = (values: ArrayLike<number>, channels: number, ...others: number[]) =>
   Array.from({ length: WIDTH * HEIGHT }, (_, i) => [
     ...Array.from({ length: channels }, (_, k) => values[i * channels + k] ?? 0),
@@ -91,7 +91,7 @@ describe("TIFF samples", () => {
     expect(difference(await decode(file), upright(threefold(grey)))).toBeLessThan(CLOSE);
   });
 
-  it("transparency is put on white, of floats too", async () => {
+  it("transparency is composited on white, for floats too", async () => {
     const file = tiffFile(beside(scaled(colours, 1 / 255), 3, 0), { ...rgb, samples: 4, extra: [2], ...float });
     expect(new Set(await decode(file))).toEqual(new Set([255]));
   });
@@ -139,7 +139,7 @@ describe("TIFF samples", () => {
     expect((error as Error).message).toMatch(/^[^\n]*: save it [^\n]*$/);
   });
 
-  it("what is black is black", async () => {
+  it("black images are decoded as black", async () => {
     const nothing = new Uint8Array(WIDTH * HEIGHT * 3);
     const noise = Array.from(nothing, (_, i) => 300 + (i % 7));
     const files = [
@@ -161,7 +161,7 @@ describe("other formats", () => {
       channels === 1 ? "grey16" : "rgb16",
     );
 
-  it("PNG of 16 bits, grey and colour; not 12 bits in 16", async () => {
+  it("16-bit PNG, grey and colour, but not 12 bits in 16", async () => {
     const [deepGrey, deep] = [
       await ofDepth(scaled(grey, 257), 1).png().toBuffer(),
       await ofDepth(scaled(colours, 257), 3).png().toBuffer(),
@@ -174,7 +174,7 @@ describe("other formats", () => {
     );
   });
 
-  it.each([1, 2, 4])("PNG and TIFF of %i bits", async (depth) => {
+  it.each([1, 2, 4])("PNG and TIFF with %i bits", async (depth) => {
     const levels = 2 ** depth - 1;
     const few = Uint8Array.from(grey, (value) => Math.round((value * levels) / 255) * (255 / levels));
     const image = sharp(few, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } }).toColourspace("b-w");
@@ -198,7 +198,7 @@ describe("other formats", () => {
     expect(new Set(await decode(await clear.toBuffer()))).toEqual(new Set([255]));
   });
 
-  it.each([1, 3, 100, 255, 256, 1023, 4095, 65535])("netpbm whose white is %i", async (most) => {
+  it.each([1, 3, 100, 255, 256, 1023, 4095, 65535])("netpbm with white = %i", async (most) => {
     const quantised = scaled(grey, most / 255).map(Math.round);
     const samples = Buffer.alloc(quantised.length * (most > 255 ? 2 : 1));
     for (const [i, value] of quantised.entries())
@@ -213,7 +213,7 @@ describe("other formats", () => {
       expect(difference(await decode(file), expected)).toBeLessThan(CLOSE);
   });
 
-  it("BMP, with opacity too", async () => {
+  it("BMP, with and without opacity", async () => {
     const bmp = await new Transformer(await picture().png().toBuffer()).bmp();
     expect(difference(await decode(bmp), upright(colours))).toBeLessThan(1);
     const clear = await new Transformer(await picture().ensureAlpha(0.5).png().toBuffer()).bmp();

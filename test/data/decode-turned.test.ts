@@ -14,28 +14,28 @@ import {
 
 const orientations = [1, 2, 3, 4, 5, 6, 7, 8];
 
-/** sharp reduces by whole numbers first; one pixel to the side is a difference of more than 20 in the drawing. */
+/** sharp first shrinks by an integer factor. A shift of the drawing by one pixel is a difference of more than 20. */
 const CLOSE = 3.5;
 
-/** Sizes at which the middle can be cut out evenly, and not: a mirrored image must not be a pixel off. */
+/** Tests an even and an odd size: a mirrored image must not be shifted by a pixel. */
 async function expectUpright(file: Buffer, orientation: number, tolerance = CLOSE) {
   const { data, width, height } = await upright(orientation);
   for (const size of [40, 41])
     expect(difference(await decode(file, size), reference(width, height, size, data))).toBeLessThan(tolerance);
 }
 
-describe("the orientation that a file tells", () => {
+describe("the orientation in a file", () => {
   const written = orientations.flatMap((orientation) =>
     (["jpeg", "png", "webp", "tiff", "avif"] as const).map((format) => [orientation, format] as const),
   );
-  it.each(written)("%i of a %s", async (orientation, format) => {
+  it.each(written)("%i in a %s", async (orientation, format) => {
     const options = { quality: 95, chromaSubsampling: "4:4:4", ...(format === "webp" && { lossless: true }) };
     const file = await picture().withMetadata({ orientation }).toFormat(format, options).toBuffer();
     await expectUpright(file, orientation);
   });
 
   it.each(orientations)(
-    "%i of a TIFF, in both byte orders, classic and big, 8 bits and others",
+    "%i in a TIFF, in both byte orders, classic and BigTIFF, with 8 bits and others",
     async (orientation) => {
       const values = drawing();
       for (const bigEndian of [false, true])
@@ -50,11 +50,11 @@ describe("the orientation that a file tells", () => {
     },
   );
 
-  it.each(orientations)("%i of a PNG and a WebP with transparency", async (orientation) => {
+  it.each(orientations)("%i in a PNG and a WebP with transparency", async (orientation) => {
     for (const format of ["png", "webp"] as const) {
       const file = picture().ensureAlpha(1).withMetadata({ orientation });
       const bytes = await file.toFormat(format, { lossless: true }).toBuffer();
-      expect((await sharp(bytes).metadata()).hasAlpha).toBe(format === "png"); // WebP drops what is all opaque
+      expect((await sharp(bytes).metadata()).hasAlpha).toBe(format === "png"); // WebP drops fully opaque alpha
       await expectUpright(bytes, orientation);
     }
     const half = await picture().ensureAlpha(0.5).withMetadata({ orientation }).webp({ lossless: true }).toBuffer();
@@ -70,7 +70,7 @@ describe("EXIF in a JPEG", () => {
   const plain = () => picture().jpeg({ quality: 95, chromaSubsampling: "4:4:4" }).toBuffer();
 
   it.each(orientations)(
-    "orientation %i in either byte order, of other types, behind XMP, behind padding",
+    "orientation %i in either byte order, with other types, after XMP, after padding",
     async (orientation) => {
       const jpeg = await plain();
       for (const bigEndian of [false, true])
@@ -90,7 +90,7 @@ describe("EXIF in a JPEG", () => {
     await expectUpright(withSegments(await plain(), ...blocks), 6);
   });
 
-  it("what is no orientation turns nothing", async () => {
+  it("an invalid orientation is ignored", async () => {
     const jpeg = await plain();
     for (const orientation of [0, 9, 65535])
       await expectUpright(withSegments(jpeg, [0xe1, exif(exifBlock(orientation))]), 1);

@@ -5,9 +5,9 @@ import { decodeImage, imageSize } from "../../src/data/decode.ts";
 import { SelfsightError } from "../../src/errors.ts";
 import { decode, difference, drawing, HEIGHT, picture, reference, WIDTH } from "./decode-files.ts";
 
-/** One pixel to the side is a difference of more than 20 in the drawing. */
+/** A shift of the drawing by one pixel is a difference of more than 20. */
 const CLOSE = 1;
-/** sharp reduces by whole numbers first. */
+/** sharp first shrinks by an integer factor. */
 const SHARP = 3.5;
 
 describe("size and place", () => {
@@ -19,12 +19,12 @@ describe("size and place", () => {
     [64, 64, 64],
     [30, 40, 48],
     [9, 900, 6],
-  ])("%i × %i to %i: an antialiased bilinear filter, then the middle", async (width, height, size) => {
+  ])("%i × %i to %i: an antialiased bilinear filter, then a centre crop", async (width, height, size) => {
     const png = await picture(width, height).png().toBuffer();
     expect(difference(await decode(png, size), reference(width, height, size))).toBeLessThan(CLOSE);
   });
 
-  it("pixels that are decoded already are resized alike", async () => {
+  it("decoded pixels are resized in the same way", async () => {
     const pixels = drawing();
     const image = { pixels, width: WIDTH, height: HEIGHT };
     expect(difference(await decodeImage(image, 40), reference(WIDTH, HEIGHT, 40))).toBeLessThan(SHARP);
@@ -61,16 +61,16 @@ describe("size and place", () => {
         expect(difference(await decode(file, 64), flat)).toBeLessThan(CLOSE);
       }
     }
-    expect(process.resourceUsage().maxRSS - before).toBeLessThan(200_000); // kB; enlarged as a whole, it had 370 MB
+    expect(process.resourceUsage().maxRSS - before).toBeLessThan(200_000); // kB; resizing it as a whole took 370 MB
   });
 });
 
 describe("formats", () => {
-  // Lossy colours of a hard drawing: the tolerance is what the format itself does to it.
+  // The drawing is hard to compress: the tolerance is the loss of the format itself.
   const same: [string, () => Promise<Buffer>, number][] = [
     ["JPEG", () => picture().jpeg({ quality: 95, chromaSubsampling: "4:4:4" }).toBuffer(), CLOSE],
     ["progressive JPEG", () => picture().jpeg({ quality: 95, progressive: true }).toBuffer(), 2.5],
-    ["CMYK JPEG", () => picture().toColourspace("cmyk").jpeg({ quality: 95 }).toBuffer(), 18], // inks cannot show its blues
+    ["CMYK JPEG", () => picture().toColourspace("cmyk").jpeg({ quality: 95 }).toBuffer(), 18], // CMYK cannot represent its blues
     ["16-bit PNG", () => picture().toColourspace("rgb16").png().toBuffer(), SHARP],
     ["palette PNG", () => picture().png({ palette: true, colours: 256 }).toBuffer(), 5],
     ["WebP", () => picture().webp({ lossless: true }).toBuffer(), CLOSE],
@@ -93,7 +93,7 @@ describe("formats", () => {
     }
   });
 
-  it("transparency is put on white before it is mixed with its surroundings", async () => {
+  it("transparency is composited on white before resizing", async () => {
     const clear = { create: { width: 20, height: 20, channels: 4 as const, background: "#00000000" } };
     const half = { create: { width: 20, height: 20, channels: 4 as const, background: "#00000080" } };
     for (const file of [await sharp(clear).png().toBuffer(), await sharp(clear).webp({ lossless: true }).toBuffer()])
@@ -103,7 +103,7 @@ describe("formats", () => {
     );
   });
 
-  it("the first picture of an animation", async () => {
+  it("the first frame of an animation", async () => {
     const frames = Buffer.concat([drawing(), Buffer.alloc(drawing().length, 255)]);
     const film = sharp(frames, { raw: { width: WIDTH, height: 2 * HEIGHT, channels: 3, pageHeight: HEIGHT } });
     for (const [file, tolerance] of [
@@ -123,7 +123,7 @@ describe("formats", () => {
 });
 
 describe("what cannot be decoded", () => {
-  it.each(["jpeg", "png", "webp", "gif"] as const)("a %s that was cut short, wherever", async (format) => {
+  it.each(["jpeg", "png", "webp", "gif"] as const)("a %s that is cut short anywhere", async (format) => {
     const whole = await picture().toFormat(format).toBuffer();
     for (const part of [0.02, 0.3, 0.6, 0.9, 0.98])
       await expect(decode(whole.subarray(0, whole.length * part)), `${part}`).rejects.toThrow(SelfsightError);
@@ -143,7 +143,7 @@ describe("what cannot be decoded", () => {
     expect((error as Error).message).toMatch(message);
   });
 
-  it("a header that claims more pixels than the file can hold is refused by itself", async () => {
+  it("a header that claims more pixels than the file can hold is refused without decoding", async () => {
     for (const file of [await largePng(12_000), await largeJpeg(12_000)])
       await expect(decode(file)).rejects.toThrow("12000 × 12000 pixels do not fit into so few bytes");
   });
@@ -153,7 +153,7 @@ describe("what cannot be decoded", () => {
     for (const file of [await largePng(20_000), await largeJpeg(20_000)]) {
       await expect(decode(file)).rejects.toThrow("more than 268 million pixels");
     }
-    // In kB; as RGB such an image has 1.2 GB.
+    // In kB; such an image takes 1.2 GB as RGB.
     expect(process.resourceUsage().maxRSS - before).toBeLessThan(300_000);
   });
 });

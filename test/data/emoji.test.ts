@@ -34,14 +34,14 @@ describe("emoji", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it("have labels that are kinds of things, with drawings enough of each", () => {
+  it("are labelled by kinds of things, with enough drawings of each", () => {
     expect(all.classes).toEqual(expect.arrayContaining(["face", "person", "animal", "vehicle", "flag"]));
     const classes = all.classes?.length ?? 0;
     const counts = (set: ImageSet) => {
       const labels = positions(set).map((i) => set.label(i));
       return Array.from({ length: classes }, (_, label) => labels.filter((one) => one === label).length);
     };
-    expect(Math.min(...counts(train))).toBeGreaterThanOrEqual(40); // 25 to learn from, and draws that differ
+    expect(Math.min(...counts(train))).toBeGreaterThanOrEqual(40); // enough for different draws of 25
     for (const set of [validation, test]) expect(Math.min(...counts(set))).toBeGreaterThanOrEqual(12);
     expect(positions(unlabelled).every((i) => unlabelled.label(i) === -1)).toBe(true);
     const label = (id: string) => all.classes?.[all.label(ids.indexOf(id))];
@@ -51,16 +51,16 @@ describe("emoji", () => {
       "vehicle",
       "food",
     ]);
-    expect(label("noto/red-heart")).toBeUndefined(); // hearts are drawn in few ways: no class
+    expect(label("noto/red-heart")).toBeUndefined(); // too few different hearts for a class
   });
 
-  it("have no skin tones, and all that only sounds like one", () => {
+  it("leave out skin tones, but not names that only sound like one", () => {
     expect(ids.filter((id) => /skin-tone|artist-(dark|light|medium)/.test(id))).toEqual([]);
     expect(ids).toContain("noto/horizontal-traffic-light");
     expect(ids).toContain("twemoji/white-medium-square");
   });
 
-  it("are split 60, 20 and 20, all drawings of one family on one side", () => {
+  it("are split 60, 20 and 20 %, with each family in one split", () => {
     const labelled = train.length + validation.length + test.length;
     expect(train.length / labelled).toBeCloseTo(0.6, 1);
     expect(validation.length / labelled).toBeCloseTo(0.2, 1);
@@ -74,14 +74,14 @@ describe("emoji", () => {
     expect(new Set(deaf.map(side)).size).toBe(1);
   });
 
-  it("learn from what is not measured on, with or without labels", async () => {
+  it("are never trained on images for evaluation, with or without labels", async () => {
     const { set } = await imagesToLearnFrom(collection);
     expect(set.length).toBe(train.length + unlabelled.length);
     const parts = await labelledParts(collection, { testSplit: "validation" });
     expect([parts.train.length, parts.test.length]).toEqual([train.length, validation.length]);
   });
 
-  it("are of one family where they are nearly the same picture", () => {
+  it("belong to one family if they are nearly the same picture", () => {
     const family = (emoji: string) =>
       familyOf(plainCodes([...emoji].map((one) => (one.codePointAt(0) ?? 0).toString(16)).join(" ")));
     for (const alike of [
@@ -100,13 +100,13 @@ describe("emoji", () => {
     expect([classOf("arrow"), classOf("")]).toEqual([-1, -1]);
   });
 
-  it("are the same at every opening", () => {
+  it("are the same every time they are opened", () => {
     const again = openEmoji().splits["test"];
     expect(again?.fingerprint).toBe(test.fingerprint);
     expect(again && positions(again).map((i) => again.id(i))).toEqual(positions(test).map((i) => test.id(i)));
   });
 
-  it("are drawn on white, and not all alike", async () => {
+  it("are drawn on white, and differ between designers", async () => {
     const names = ["noto/red-heart", "twemoji/red-heart", "openmoji/red-heart", "fluent-emoji-flat/red-heart"];
     const hashes = new Set<string>();
     for (const name of names) {
@@ -119,12 +119,12 @@ describe("emoji", () => {
     expect(hashes.size).toBe(4);
   });
 
-  it("drawn exactly alike are there once", () => {
+  it("that are drawn identically appear once", () => {
     expect(ids).toContain("openmoji/flag-chad");
     expect(ids).not.toContain("openmoji/flag-romania");
   });
 
-  it("name the packages to install where they are missing", async () => {
+  it("name the packages to install if these are missing", async () => {
     vi.resetModules();
     vi.doMock("node:module", () => ({
       createRequire: () => ({

@@ -1,4 +1,4 @@
-/** Sets of images that are not there. */
+/** Fake sets of images. */
 import type { ImageSet } from "../../src/data/images.ts";
 
 export interface Fake {
@@ -7,7 +7,7 @@ export interface Fake {
   groups?: readonly (string | number)[];
 }
 
-/** A set whose images are one byte: their position. */
+/** A set in which each image is one byte, its position. */
 export function fakeSet(name: string, { labels, classes, groups }: Fake): ImageSet {
   return {
     name,

@@ -13,14 +13,14 @@ const root = scratch();
 const newFolder = () => mkdtempSync(join(root, "f-"));
 afterEach(() => vi.unstubAllGlobals());
 
-/** A .tar.gz of these files. */
+/** A .tar.gz with these files. */
 async function archive(files: Record<string, string>): Promise<Buffer> {
   const entries = Object.entries(files).map(([name, body]) => ({ header: { name, size: body.length }, body }));
   return gzipSync(await packTar(entries));
 }
 
 describe("fetchFile", () => {
-  it("says what it does, and asks for nothing that is there", async () => {
+  it("reports progress, and does not download existing files", async () => {
     const body = Buffer.alloc(25_000_000, 7);
     const fetch = vi.fn(async () => new Response(body, { headers: { "content-length": String(body.length) } }));
     vi.stubGlobal("fetch", fetch);
@@ -43,7 +43,7 @@ describe("fetchFile", () => {
 });
 
 describe("unpack", () => {
-  it("leaves the uppermost folder out", async () => {
+  it("drops the top-level folder", async () => {
     const folder = newFolder();
     const path = join(folder, "x.tar.gz");
     writeFileSync(path, await archive({ "set-0123/a/1.txt": "one", "set-0123/b/c/2.txt": "two" }));
@@ -52,7 +52,7 @@ describe("unpack", () => {
     expect(readFileSync(join(folder, "b/c/2.txt"), "utf8")).toBe("two");
   });
 
-  it("refuses what is cut short or no archive, and deletes it", async () => {
+  it("refuses and deletes a file that is cut short or not an archive", async () => {
     const whole = await archive({ "x/1.txt": "one" });
     for (const bytes of [whole.subarray(0, 30), Buffer.from("<html>"), gzipSync(gunzipSync(whole).subarray(0, 513))]) {
       const path = join(newFolder(), "x.tar.gz");
@@ -87,14 +87,14 @@ describe("checkListing", () => {
   const shell = (command: string) =>
     execFileSync("sh", ["-c", command], { cwd: folder, env: { ...process.env, LC_ALL: "C" }, encoding: "utf8" });
 
-  it.skipIf(process.platform !== "linux")("computes what sha256sum does", async () => {
+  it.skipIf(process.platform !== "linux")("computes the same sums as sha256sum", async () => {
     const [byPath = ""] = shell("find train test -type f | sort | xargs sha256sum | sha256sum").split(" ");
     const [byLine = ""] = shell("find train test -type f | xargs sha256sum | sort | sha256sum").split(" ");
     expect(byPath).not.toBe(byLine);
     for (const sum of [byPath, byLine]) await checkListing(folder, ["train", "test"], sum);
   });
 
-  it("refuses other files, saying how many there are", async () => {
+  it("refuses other files, and says how many there are", async () => {
     const failure = checkListing(folder, ["train", "test"], "0".repeat(64));
     await expect(failure).rejects.toThrow(SelfsightError);
     await expect(failure).rejects.toThrow(/The 3 files under train, test are not those expected/);

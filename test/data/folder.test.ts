@@ -12,7 +12,7 @@ const folderOf = (...paths: string[]) => makeTree(root, paths);
 const openTree = (...paths: string[]) => openImages(folderOf(...paths));
 
 describe("a folder's structure", () => {
-  it("flat: images of any usual ending in order of names, without labels", async () => {
+  it("flat: images with any usual extension, sorted by name, without labels", async () => {
     const { splits } = await openTree("b.PNG", "a.jpeg", "c.webp", "notes.txt", ".hidden.png");
     expect(Object.keys(splits)).toEqual(["all"]);
     expect(idsOf(splits["all"])).toEqual(["a.jpeg", "b.PNG", "c.webp"]);
@@ -22,14 +22,14 @@ describe("a folder's structure", () => {
     expect(() => splits["all"]?.id(3)).toThrow(RangeError);
   });
 
-  it("a sub-folder a class, however deep the images lie", async () => {
+  it("one sub-folder per class, with images at any depth", async () => {
     const { all } = (await openTree("dog/x/2.png", "cat/1.png", "dog/1.png", "dog/x/y/0.png")).splits;
     expect(all?.classes).toEqual(["cat", "dog"]);
     expect(idsOf(all)).toEqual(["cat/1.png", "dog/1.png", "dog/x/2.png", "dog/x/y/0.png"]);
     expect(labelsOf(all)).toEqual([0, 1, 1, 1]);
   });
 
-  it("no classes where there is one sub-folder only: all images are kept", async () => {
+  it("a single sub-folder is not a class, and all images are kept", async () => {
     for (const paths of [
       ["cat/1.png", "cat/2.png"],
       ["1.png", "cat/1.png", "cat/2.png"],
@@ -39,7 +39,7 @@ describe("a folder's structure", () => {
     }
   });
 
-  it("parts with the classes of all", async () => {
+  it("splits share the classes of all splits", async () => {
     const { splits } = await openTree(
       ...["train/b/1.png", "train/a/1.png", "val/c/1.png", "val/b/1.png", "unlabeled/x/1.png", "labels/names.txt"],
     );
@@ -58,7 +58,7 @@ describe("a folder's structure", () => {
   });
 });
 
-describe("what lies beside classes and parts is set aside and named", () => {
+describe("images beside classes and splits are left out and named", () => {
   it("a picture beside class folders", async () => {
     const cats = Array.from({ length: 10 }, (_, i) => `cat/${i}.png`);
     const { splits, notes } = await openTree("contact.png", ...cats, "dog/1.png");
@@ -66,7 +66,7 @@ describe("what lies beside classes and parts is set aside and named", () => {
     expect(notes).toEqual(["1 image beside the class folders or parts was left out: contact.png."]);
   });
 
-  it("more of them are kept without a label, and most of them are no strays", async () => {
+  it("more of them are kept without a label; if most images are beside them, there are no classes", async () => {
     const some = await openTree("1.png", "2.png", "cat/1.png", "cat/2.png", "dog/1.png");
     expect(summary(some)).toEqual({
       all: { "1.png": undefined, "2.png": undefined, "cat/1.png": "cat", "cat/2.png": "cat", "dog/1.png": "dog" },
@@ -77,7 +77,7 @@ describe("what lies beside classes and parts is set aside and named", () => {
     expect(most.notes?.[0]).toMatch(/^The images have no labels: 3 of 5 lie beside its sub-folders/);
   });
 
-  it("images and folders beside parts are not used, not even those of a sub-folder", async () => {
+  it("images and folders beside splits are not used, not even those in a sub-folder", async () => {
     const { splits, notes } = await openTree(
       ...["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png", "more/c/3.png", "4.png", "docs/readme.md"],
     );
@@ -94,13 +94,13 @@ describe("what lies beside classes and parts is set aside and named", () => {
     ]);
   });
 
-  it("folders without images, also within parts", async () => {
+  it("folders without images, also inside splits", async () => {
     const { splits, notes } = await openTree("train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/readme.md");
     expect(splits["train"]?.classes).toEqual(["a", "b"]);
     expect(notes?.[0]).toBe("1 folder without images was left out: test/c.");
   });
 
-  it("an empty part for tests; an empty one for training is refused", async () => {
+  it("an empty test folder; an empty training folder is refused", async () => {
     const { splits, notes } = await openTree("train/a/1.png", "train/b/1.png", "test/readme.md");
     expect([Object.keys(splits), notes?.[0]]).toEqual([["train"], "1 folder without images was left out: test."]);
     await expect(openTree("train/readme.md", "test/a/1.png")).rejects.toThrow(/train holds no images.*in test/);
@@ -127,7 +127,7 @@ describe("links", () => {
     ]);
   });
 
-  it("back up, to themselves or to nowhere do no harm, and the last are counted", async () => {
+  it("to a parent, to themselves or to nowhere do no harm; the last two are counted", async () => {
     const folder = folderOf("cat/1.png");
     symlinkSync(folder, join(folder, "cat", "up"));
     symlinkSync(join(folder, "cat", "self.png"), join(folder, "cat", "self.png"));
@@ -141,7 +141,7 @@ describe("links", () => {
 describe("the fingerprint", () => {
   const print = async (folder: string) => (await openImages(folder)).splits["all"]?.fingerprint;
 
-  it("stays while nothing changes, and changes with names, contents and dates", async () => {
+  it("stays the same if nothing changes, and changes with names, contents and dates", async () => {
     const folder = folderOf("a.png", "b.png");
     const prints = [await print(folder)];
     expect(await print(folder)).toBe(prints[0]);
@@ -158,7 +158,7 @@ describe("the fingerprint", () => {
     expect(new Set(prints).size).toBe(5);
   });
 
-  it("sets folders of equal files apart, and is the same by every path to one", async () => {
+  it("differs between folders with equal files, and is the same for every path to one folder", async () => {
     const twins = [folderOf("set/a.png"), folderOf("set/a.png")];
     const before = process.cwd();
     const prints: (string | undefined)[] = [];
@@ -177,14 +177,14 @@ describe("the fingerprint", () => {
   });
 });
 
-describe("what holds no images", () => {
+describe("a folder without usable images", () => {
   it("empty", async () => {
     const folder = folderOf();
     await expect(openImages(folder)).rejects.toThrow(UsageError);
     await expect(openImages(folder)).rejects.toThrow(`${folder} holds no images, nor do its sub-folders: it is empty.`);
   });
 
-  it("other files: says which, and what to do about them", async () => {
+  it("with other files: says which, and what to do about them", async () => {
     await expect(openTree("a.txt", "x/b.csv", "x/LICENSE")).rejects.toThrow(
       /only \.txt, LICENSE, \.csv\. Expected jpg, png/,
     );
@@ -195,7 +195,7 @@ describe("what holds no images", () => {
   it("unreadable", async () => {
     const folder = folderOf("1.png", "private/2.png");
     chmodSync(join(folder, "private"), 0o000);
-    const asNobody = process.geteuid?.() === 0; // the administrator may read everything
+    const asNobody = process.geteuid?.() === 0; // root may read everything
     chmodSync(root, 0o755);
     chmodSync(folder, 0o755);
     if (asNobody) process.seteuid?.(65534);
@@ -216,7 +216,7 @@ describe("what holds no images", () => {
 });
 
 describe("a table of files", () => {
-  it("gives back what was added, over all growth and every script", () => {
+  it("returns what was added, for any size and any script", () => {
     const table = new FileTable();
     const paths = Array.from(
       { length: 3000 },
@@ -228,7 +228,7 @@ describe("a table of files", () => {
     expect(() => table.path(3000)).toThrow(RangeError);
   });
 
-  it("needs less than 200 bytes a file for a million files", () => {
+  it("needs less than 200 bytes per file for a million files", () => {
     const before = process.memoryUsage();
     const table = new FileTable();
     for (let i = 0; i < 1e6; i++)

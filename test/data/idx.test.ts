@@ -9,7 +9,7 @@ import { makeTree } from "./trees.ts";
 
 const root = scratch();
 
-/** The header and the data of an IDX file. */
+/** An IDX file: header and data. */
 function idx(shape: readonly number[], data: ArrayLike<number>): Buffer {
   const header = Buffer.alloc(4 + 4 * shape.length);
   header.writeUInt32BE(0x800 + shape.length);
@@ -40,7 +40,7 @@ describe("IDX files", () => {
     const { train, test } = splits;
     expect([train?.label(0), train?.label(1), test?.label(1)]).toEqual([2, 0, 1]);
     expect(train?.classes).toEqual(["0", "1", "3"]);
-    expect(test?.classes).toEqual(train?.classes); // though none of its labels is 3
+    expect(test?.classes).toEqual(train?.classes); // although none of its labels is 3
     expect(test?.id(1)).toBe("t10k-images-idx3-ubyte.gz#1");
     const second = [60, 70, 80, 90, 100, 110].flatMap((grey) => [grey, grey, grey]);
     for (const set of [train, test])
@@ -48,7 +48,7 @@ describe("IDX files", () => {
     expect(train?.fingerprint).not.toBe(test?.fingerprint);
   });
 
-  it("are read without labels too, and one by one with the labels beside them", async () => {
+  it("are also read without labels, and a single file with the labels beside it", async () => {
     const bare = await openImages(folderOf("bare", { "images-idx3-ubyte": twoImages }));
     expect(bare.splits["train"]?.classes).toBeUndefined();
     expect(bare.splits["train"]?.label(0)).toBe(-1);
@@ -60,7 +60,7 @@ describe("IDX files", () => {
     expect([Object.keys(splits), splits["test"]?.label(0)]).toEqual([["test"], 1]);
   });
 
-  it("that lie there both packed and unpacked count once, wherever they lie", async () => {
+  it("that are there both gzipped and unpacked count once, at any depth", async () => {
     const files = { "train-images-idx3-ubyte": twoImages, "train-labels-idx1-ubyte": idx([2], [1, 0]) };
     const packed = Object.fromEntries(Object.entries(files).map(([name, file]) => [`${name}.gz`, gzipSync(file)]));
     const folder = makeTree(
@@ -73,7 +73,7 @@ describe("IDX files", () => {
     expect((await openImages(makeTree(root, twice))).splits["train"]?.length).toBe(2);
   });
 
-  it("may have labels of more bytes, and be in a part for validation", async () => {
+  it("may have labels with more bytes, and be a validation split", async () => {
     const wide = Buffer.from([0, 0, 12, 1, 0, 0, 0, 2, 0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff]); // 65536, -1
     const { splits } = await openImages(
       makeTree(root, { "valid-images.idx3-ubyte": twoImages, "valid-labels.idx1-ubyte": wide }),
@@ -100,7 +100,7 @@ describe("IDX files", () => {
       { "a-images-idx3-ubyte": twoImages, "b-images-idx3-ubyte": twoImages },
       /would both be/,
     ],
-  ])("%s: one clear refusal", async (name, files, message) => {
+  ])("%s: refused with a clear message", async (name, files, message) => {
     const failure = openImages(folderOf(name, files));
     await expect(failure).rejects.toThrow(UsageError);
     await expect(failure).rejects.toThrow(message);

@@ -12,25 +12,25 @@ const collection = { name: "pets", splits: { train, unlabelled, test } };
 describe("subset", () => {
   const part = subset(train, [2, 0]);
 
-  it("has the images named, in that order", async () => {
+  it("has the given images, in that order", async () => {
     expect(ids(part)).toEqual(["train#2", "train#0"]);
     expect(labels(part)).toEqual([1, 0]);
     expect(await part.read(0)).toEqual({ encoded: Uint8Array.of(2) });
     expect(part.classes).toBe(classes);
   });
 
-  it("has a fingerprint that depends on the images and their order", () => {
+  it("has a fingerprint that depends on its images and their order", () => {
     const prints = [train, part, subset(train, [0, 2]), subset(test, [2, 0])].map((set) => set.fingerprint);
     expect(new Set(prints).size).toBe(4);
   });
 
-  it("has nothing beyond its end", () => {
+  it("has no images beyond its end", () => {
     expect(() => part.id(2)).toThrow(RangeError);
   });
 });
 
 describe("concatenate", () => {
-  it("puts one set after another, the images without labels too", async () => {
+  it("puts one set after another, including images without labels", async () => {
     const both = concatenate([train, unlabelled]);
     expect(ids(both)).toEqual(["train#0", "train#1", "train#2", "unlabelled#0", "unlabelled#1"]);
     expect(labels(both)).toEqual([0, 1, 1, -1, -1]);
@@ -54,19 +54,19 @@ describe("concatenate", () => {
     expect(both.group(1)).not.toBe(both.group(3));
   });
 
-  it("skips parts without images", () => {
+  it("skips sets without images", () => {
     const empty = fakeSet("empty", { labels: [] });
     expect(ids(concatenate([empty, test, empty, unlabelled]))).toEqual(["test#0", "unlabelled#0", "unlabelled#1"]);
   });
 });
 
 describe("selectSplits", () => {
-  it("joins the splits named", () => {
+  it("joins the named splits", () => {
     const set = selectSplits(collection, "train+unlabelled");
     expect([set.name, set.length]).toEqual(["train+unlabelled", 5]);
   });
 
-  it("says what splits there are", () => {
+  it("says which splits there are", () => {
     expect(() => selectSplits(collection, "trian")).toThrow(UsageError);
     expect(() => selectSplits(collection, "trian")).toThrow(/pets.*Did you mean "train".*train, unlabelled, test/);
     expect(() => selectSplits(collection, "toString")).toThrow(UsageError);
@@ -86,7 +86,7 @@ describe("splitByGroup", () => {
   });
   const groups = (set: ImageSet) => new Set(Array.from({ length: set.length }, (_, i) => set.group(i)));
 
-  it("shares out every class, and no group is on both sides", () => {
+  it("divides every class, and puts no group on both sides", () => {
     const [first, rest] = splitByGroup(many, 0.8, 1);
     expect(labels(first).filter((label) => label === 0)).toHaveLength(64);
     expect(labels(first).filter((label) => label === 1)).toHaveLength(32);
@@ -100,7 +100,7 @@ describe("splitByGroup", () => {
     expect(a).not.toEqual(c);
   });
 
-  it("leaves something of every class on both sides, whatever the fraction", () => {
+  it("leaves images of every class on both sides, for any fraction", () => {
     for (const fraction of [0.001, 0.999]) {
       for (const part of splitByGroup(many, fraction, 0)) expect(new Set(labels(part))).toEqual(new Set([0, 1]));
     }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { columnOf, nameLabels } from "../../src/data/labels.ts";
 
-/** The class of each image of each file, by its name. */
+/** The class name of each image of each file. */
 function named(...files: readonly { values: readonly unknown[]; names?: readonly string[] }[]) {
   const found = nameLabels(
     files.map(({ values, names }, i) => ({ file: `file ${i}`, column: columnOf(values), names })),
@@ -12,7 +12,7 @@ function named(...files: readonly { values: readonly unknown[]; names?: readonly
 }
 
 describe("labels", () => {
-  test("mean the same class in every file, in whatever order each lists the names", () => {
+  test("mean the same class in every file, in whatever order it lists the names", () => {
     const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 6 });
     const file = names.chain((list) =>
       fc.record({ names: fc.constant(list), values: fc.array(fc.nat(list.length - 1), { maxLength: 10 }) }),
@@ -40,32 +40,32 @@ describe("labels", () => {
     );
   });
 
-  it("of a list keep its order, and its names that no image has", () => {
+  it("with a list of names keep its order, and names that no image has", () => {
     expect(named({ values: [2, 0], names: ["c", "b", "a"] }).classes).toEqual(["c", "b", "a"]);
   });
 
-  it("of two names that are the same are two classes", () => {
+  it("with two equal names are two classes", () => {
     const { named: found } = named({ values: [0, 1, 2], names: ["crane", "owl", "crane"] });
     expect(found).toEqual([["crane", "owl", "crane (2)"]]);
   });
 
-  it("are words of numbers too, in the order of the numbers", () => {
+  it("can be numbers as text, which are sorted as numbers", () => {
     expect(named({ values: ["10", "9", "b", "a"] }).classes).toEqual(["9", "10", "a", "b"]);
   });
 
-  it("below zero are none, but for -1 beside 1 alone", () => {
+  it("below 0 are not labels, except -1 if the only other is 1", () => {
     expect(named({ values: [-1, 0, -2, 1] }).named).toEqual([[null, "0", null, "1"]]);
     expect(named({ values: [-1, 1, 1] }).named).toEqual([["-1", "1", "1"]]);
     expect(named({ values: [-1, 1], names: ["no", "yes"] }).named).toEqual([[null, "yes"]]);
     expect(named({ values: [-1, -1] }).classes).toBeUndefined();
   });
 
-  it("beyond the names are called by their number", () => {
+  it("beyond the list of names are named by their number", () => {
     const { named: found, notes } = named({ values: [0, 5], names: ["a", "b"] });
     expect([found, notes]).toEqual([[["a", "5"]], [expect.stringMatching(/have no name.*: 5\.$/)]]);
   });
 
-  it("without names beside lists of different orders cannot be known", () => {
+  it("without names are not used if other files list names in different orders", () => {
     const { named: found, notes } = named(
       { values: [0], names: ["a", "b"] },
       { values: [0], names: ["b", "a"] },
@@ -75,7 +75,7 @@ describe("labels", () => {
     expect(notes).toEqual([expect.stringMatching(/^The labels of file 2 have no names/)]);
   });
 
-  it("beyond what a number holds exactly are kept apart", () => {
+  it("too large for an exact number stay distinct", () => {
     expect(named({ values: [2n ** 60n, 2n ** 60n + 1n, 3n] }).classes).toEqual([
       "3",
       String(2n ** 60n),
@@ -83,14 +83,14 @@ describe("labels", () => {
     ]);
   });
 
-  it("as many as images are no classes, few are", () => {
+  it("are not classes if there are as many as images, unless there are few", () => {
     const ids = Array.from({ length: 30 }, (_, i) => `image ${i}`);
     expect(named({ values: ids }).classes).toBeUndefined();
     expect(named({ values: ids.slice(0, 5) }).classes).toHaveLength(5);
     expect(named({ values: [...ids, ...ids] }).classes).toHaveLength(30);
   });
 
-  it("that are empty, missing or not a number are none", () => {
+  it("that are empty, missing or NaN are not labels", () => {
     expect(named({ values: ["", null, undefined, Number.NaN, "a"] }).named).toEqual([[null, null, null, null, "a"]]);
   });
 });

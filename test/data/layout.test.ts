@@ -1,11 +1,11 @@
-/** Parts and classes from names of folders and numbers of images alone. */
+/** Splits and classes from folder names and image counts alone. */
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { arrange } from "../../src/data/classes.ts";
 import { plainPart } from "../../src/data/parts.ts";
 import type { Folder } from "../../src/data/scan.ts";
 
-/** { "train/cat": 3 } and so on, in any order; `order` is that of each folder's children. */
+/** A tree from counts like { "train/cat": 3 }, in any order. `order` sorts the children of each folder. */
 function treeOf(
   counts: Readonly<Record<string, number>>,
   order = (a: string, b: string): number => (a < b ? -1 : 1),
@@ -21,7 +21,7 @@ function treeOf(
   return build("", "");
 }
 
-/** What becomes of each folder: "train: cat", "test" for one without a label; those left out are missing. */
+/** The split and class of each folder: "train: cat", or "test" without a label. Folders that are left out are missing. */
 function arranged(counts: Readonly<Record<string, number>>, order?: (a: string, b: string) => number) {
   const { places, classes } = arrange(treeOf(counts, order));
   const said = Object.keys(counts).flatMap((path) => {
@@ -32,7 +32,7 @@ function arranged(counts: Readonly<Record<string, number>>, order?: (a: string, 
   return Object.fromEntries(said) as Record<string, string>;
 }
 
-/** Each of these folders with ten images. */
+/** These folders, with ten images each. */
 const ten = (...paths: string[]) => Object.fromEntries(paths.map((path) => [path, 10]));
 const within = (folders: string[], inner: string[]) =>
   folders.flatMap((folder) => inner.map((name) => `${folder}/${name}`));
@@ -206,7 +206,7 @@ describe("the layouts that people use", () => {
   });
 });
 
-describe("classes that are called like parts", () => {
+describe("classes with names of splits", () => {
   it.each([
     ["a vehicle", ten("bus", "train", "tram")],
     ["a vehicle, seen from two sides", ten(...within(["bus", "train", "tram"], ["2023", "2024"]))],
@@ -218,27 +218,27 @@ describe("classes that are called like parts", () => {
     for (const [path, said] of Object.entries(arranged(counts))) expect(said).toBe(`all: ${path.split("/")[0]}`);
   });
 
-  it("are spoken of", () => {
+  it("are noted", () => {
     expect(arrange(treeOf(ten("bus", "train"))).notes).toEqual([
       expect.stringMatching(/^The folder train is taken for a class/),
     ]);
   });
 });
 
-it("takes no sides in a cross-validation", () => {
+it("refuses the folds of a cross-validation", () => {
   expect(() => arrange(treeOf(ten(...within(["fold1", "fold2"], ["train/cat", "train/dog", "test/cat"]))))).toThrow(
     /fold1, fold2 are each split into parts.*Name one of them: fold1/,
   );
 });
 
-it("keeps the images of a person together, where each has a folder of all classes", () => {
+it("keeps the images of a person together if each person has a folder with all classes", () => {
   const people = Array.from({ length: 20 }, (_, i) => `p${i}`);
   const { places, classes, parts } = arrange(treeOf(ten(...within(people, ["0", "1"]))));
   expect([classes, parts]).toEqual([["0", "1"], ["all"]]);
   expect(places.get("p3/1")).toEqual({ part: "all", label: 1, group: "p3" });
 });
 
-/** Neither parts nor containers. */
+/** Names of neither splits nor containers. */
 const classNames = fc.uniqueArray(
   fc
     .stringMatching(/^[b-z]{2}[a-z0-9]{1,5}$/)
@@ -252,7 +252,7 @@ const someNames = {
 };
 
 describe("any tree", () => {
-  test("with two parts has all their classes and no other, whatever they are called", () => {
+  test("with two splits has exactly their classes, for any names of splits", () => {
     const partNames = fc.tuple(...Object.values(someNames).map((names) => fc.constantFrom(...names)));
     fc.assert(
       fc.property(
@@ -284,7 +284,7 @@ describe("any tree", () => {
     .map((names) => names.join("/"));
   const trees = fc.dictionary(path, fc.integer({ min: 0, max: 30 }), { maxKeys: 12, noNullPrototype: true });
 
-  test("is arranged the same in any order of its folders", () => {
+  test("is arranged in the same way for any order of its folders", () => {
     fc.assert(
       fc.property(trees, (counts) => {
         const attempt = (order?: (a: string, b: string) => number) => {
@@ -300,7 +300,7 @@ describe("any tree", () => {
     );
   });
 
-  test("keeps some of its images, in parts and classes that exist", () => {
+  test("keeps some of its images, in splits and classes that exist", () => {
     fc.assert(
       fc.property(trees, (counts) => {
         const tree = treeOf(counts);
@@ -308,7 +308,7 @@ describe("any tree", () => {
         try {
           arrangement = arrange(tree);
         } catch {
-          return; // the folds of a cross-validation, an empty part for training
+          return; // folds of a cross-validation, or an empty training folder
         }
         const { places, masks, parts, classes } = arrangement;
         const used = Object.keys(counts).reduce(

@@ -1,4 +1,4 @@
-/** Lists of labels beside images. */
+/** Files with labels beside images. */
 import { describe, expect, it } from "vitest";
 import { parseCsv } from "../../src/data/metadata.ts";
 import { openImages } from "../../src/data/open.ts";
@@ -21,7 +21,7 @@ describe("a list of labels", () => {
     expect([summary(collection), collection.notes]).toEqual([expected, undefined]);
   });
 
-  it("in each part, with paths of its own, or one for all", async () => {
+  it("in each split, with paths relative to it, or one for all", async () => {
     const images = { "train/a/1.png": "1", "train/2.png": "2", "test/1.png": "3" };
     const labelled = { train: { "train/2.png": "6", "train/a/1.png": "5" }, test: { "test/1.png": "6" } };
     const lists = {
@@ -39,7 +39,7 @@ describe("a list of labels", () => {
     }
   });
 
-  it("is left unread where folders are the classes, even when it is damaged", async () => {
+  it("is not read if folders are the classes, even if it is damaged", async () => {
     const { splits, notes } = await open({ "cat/1.png": "1", "dog/1.png": "2", "metadata.parquet": "damaged" });
     expect(splits["all"]?.classes).toEqual(["cat", "dog"]);
     expect(notes).toEqual(["The folders give the labels: metadata.parquet was not read."]);
@@ -49,12 +49,12 @@ describe("a list of labels", () => {
     ["without labels", "file_name,text\n1.png,a cat\n", /no column label beside file_name/],
     ["of other kinds", "", /gives no labels/],
     ["with fractions", "file_name,label\n1.png,0.5\n", /labels of metadata.csv are fractions/],
-  ])("%s stops nothing", async (_, csv, note) => {
+  ])("%s does not stop loading", async (_, csv, note) => {
     const { splits, notes } = await open({ "1.png": "1", "metadata.csv": csv });
     expect([splits["all"]?.length, notes]).toEqual([1, [expect.stringMatching(note)]]);
   });
 
-  it("that is damaged stops nothing", async () => {
+  it("that is damaged does not stop loading", async () => {
     for (const [name, contents] of [
       ["metadata.jsonl", "{not"],
       ["metadata.parquet", "PAR1"],

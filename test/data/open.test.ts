@@ -20,7 +20,7 @@ describe("openImages", () => {
     expect(image && (await decodeImage(image, 8))).toHaveLength(8 * 8 * 3);
   });
 
-  it("takes a folder of a data set's name for the folder", async () => {
+  it("prefers a folder with a data set's name to the data set", async () => {
     await makePictures(join(root, "emoji"), { count: 1, size: 4 });
     const before = process.cwd();
     process.chdir(root);
@@ -31,7 +31,7 @@ describe("openImages", () => {
     }
   });
 
-  it("opens the folder that one stands in by its name", async () => {
+  it("names the current folder when opening .", async () => {
     await makePictures(join(root, "here"), { count: 1, size: 4 });
     const before = process.cwd();
     process.chdir(join(root, "here"));
@@ -42,7 +42,7 @@ describe("openImages", () => {
     }
   });
 
-  it("of pictures and of files that hold many, takes what there is more of, and names the rest", async () => {
+  it("opens either image files or files with many images, whichever has more, and names the rest", async () => {
     const file = parquet({ images: [[1], [2], [3]] });
     const many = await openImages(makeTree(root, { "data/train.parquet": file, "logo.png": "a" }));
     expect([Object.keys(many.splits), many.notes]).toEqual([
@@ -68,7 +68,7 @@ describe("openImages", () => {
     ["Parquet", "train.parquet", parquet({ images: [[1]] })],
     ["IDX", "train-images-idx3-ubyte", idxImages],
     ["CIFAR", "test_batch.bin", Buffer.alloc(3073)],
-  ])("folders of equal %s have pixels of their own, by whatever path", async (_, name, contents) => {
+  ])("folders with equal %s have different fingerprints, the same for every path", async (_, name, contents) => {
     const prints = [];
     const before = process.cwd();
     for (const folder of [
@@ -95,18 +95,18 @@ describe("openImages", () => {
     await expect(failure).rejects.toThrow(message);
   };
 
-  it("a name that is not there: what was perhaps meant, and what there is", async () => {
+  it("an unknown name: suggests a similar one, and lists the data sets", async () => {
     await fails("cloting", /no file or folder "cloting". Did you mean "clothing"\? Known data sets: clothing, cifar10/);
     await fails("toString", /no file or folder "toString"/);
   });
 
-  it("a path that is not there: its neighbour", async () => {
+  it("a missing path: suggests its neighbour", async () => {
     mkdirSync(join(root, "photos"));
     await fails(join(root, "fotos"), `Did you mean "${join(root, "photos")}"?`);
     await fails(join(root, "no", "such", "place"), "There is no file or folder");
   });
 
-  it("an empty folder, one without images, a file of no known format", async () => {
+  it("an empty folder, one without images, a file of unknown format", async () => {
     const folder = join(root, "documents");
     mkdirSync(folder);
     await fails(folder, /documents holds no images.*it is empty/);

@@ -7,11 +7,11 @@ export interface Rows {
   /** Columns of labels. */
   labels?: Readonly<Record<string, readonly unknown[]>>;
   image?: string;
-  /** Names of the classes, by column. */
+  /** Class names, by column. */
   classes?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Two rows a group. */
+/** A Parquet file with two rows per row group. */
 export function parquet({ images, labels = {}, image = "image", classes }: Rows): Buffer {
   const columns = Object.entries(labels).map(([name, data]) => ({ name, data: [...data], ...typeOf(data) }));
   const features = Object.fromEntries(
@@ -54,7 +54,7 @@ function typeOf(data: readonly unknown[]) {
   return { type: whole ? "INT32" : "DOUBLE" } as const;
 }
 
-/** A file of a list of labels, without images. */
+/** A Parquet file with a list of labels, without images. */
 export function table(columns: Readonly<Record<string, readonly unknown[]>>): Buffer {
   return Buffer.from(
     parquetWriteBuffer({ columnData: Object.entries(columns).map(([name, data]) => ({ name, data: [...data] })) }),

@@ -14,7 +14,7 @@ const open = (files: Record<string, Buffer>) => openImages(folderOf(files));
 const images = (count: number) => Array.from({ length: count }, (_, i) => [i]);
 const labelled = (label: readonly unknown[], names?: readonly string[]) =>
   parquet({ images: images(label.length), labels: { label }, ...(names && { classes: { label: names } }) });
-/** The class of each image, by its name. */
+/** The class name of each image. */
 const named = (set: ImageSet | undefined) => labelsOf(set).map((label) => set?.classes?.[label ?? -1]);
 
 async function bytesOf(set: ImageSet | undefined, i: number): Promise<number[]> {
@@ -24,7 +24,7 @@ async function bytesOf(set: ImageSet | undefined, i: number): Promise<number[]> 
 }
 
 describe("Parquet files", () => {
-  it("are shards of splits, with the names of the classes", async () => {
+  it("are shards of splits, with class names", async () => {
     const classes = { label: ["cat", "dog", "fish"] };
     const { splits, notes } = await open({
       "train-00000-of-00002.parquet": parquet({ images: images(5), labels: { label: [0, 1, 1, 0, 2] }, classes }),
@@ -44,7 +44,7 @@ describe("Parquet files", () => {
     expect(await bytesOf(train, 5)).toEqual([200, 201]);
   });
 
-  it("are read in any order, by several at once", async () => {
+  it("are read in any order, several images at once", async () => {
     const pixels = Array.from({ length: 11 }, (_, i) => [i, 255 - i]);
     const { all } = (await open({ "all.parquet": parquet({ images: pixels }) })).splits;
     const order = [10, 0, 5, 1, 9, 0, 3, 10, 7, 2];
@@ -54,13 +54,13 @@ describe("Parquet files", () => {
     expect(labelsOf(all)).toEqual(pixels.map(() => -1));
   });
 
-  it("a row without an image is an error of that row alone", async () => {
+  it("a row without an image is an error for that row only", async () => {
     const { all } = (await open({ "all.parquet": parquet({ images: [[1], undefined, [3]] }) })).splits;
     await expect(all?.read(1)).rejects.toThrow("the row has no image");
     expect(await bytesOf(all, 2)).toEqual([3]);
   });
 
-  it("may hold their images as bare bytes, or in a column of another name", async () => {
+  it("may hold their images as plain bytes, or in a column with another name", async () => {
     const bare = table({ image: [Uint8Array.of(1, 2), Uint8Array.of(3)], label: [0, 1] });
     const other = parquet({ images: [[7]], image: "photograph" });
     for (const [file, bytes] of [[bare, [1, 2]] as const, [other, [7]] as const])
@@ -98,13 +98,13 @@ describe("Parquet files", () => {
       { "all.parquet": Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n") },
       /only stands for a file in Git LFS. Get it with "git lfs pull"/,
     ],
-  ])("%s: one clear refusal", async (_, files, message) => {
+  ])("%s: refused with a clear message", async (_, files, message) => {
     const failure = open(files);
     await expect(failure).rejects.toThrow(UsageError);
     await expect(failure).rejects.toThrow(message);
   });
 
-  it("one shard is opened by its own name, and refused as a folder's only one", async () => {
+  it("a single shard can be opened by name, but not as the only one in a folder", async () => {
     const name = "train-00001-of-00002.parquet";
     const folder = folderOf({ [name]: sound });
     expect((await openImages(join(folder, name))).splits["train"]?.length).toBe(2);
@@ -113,7 +113,7 @@ describe("Parquet files", () => {
 });
 
 describe("labels in Parquet files", () => {
-  it("are mapped by name, where files list the names in different orders", async () => {
+  it("are mapped by name if files list the names in different orders", async () => {
     const { splits } = await open({
       "test-00000-of-00001.parquet": labelled([0, 1, 2], ["fish", "dog", "cat"]),
       "train-00000-of-00002.parquet": labelled([0, 1, 1], ["cat", "dog"]),
@@ -124,7 +124,7 @@ describe("labels in Parquet files", () => {
     expect(splits["train"]?.classes).toEqual(splits["test"]?.classes);
   });
 
-  it("take the names of the other files where one has none", async () => {
+  it("without names take those of the other files", async () => {
     const { splits, notes } = await open({
       "test.parquet": labelled([1, 0]),
       "train.parquet": labelled([0, 1], ["cat", "dog"]),
@@ -132,7 +132,7 @@ describe("labels in Parquet files", () => {
     expect([named(splits["test"]), notes]).toEqual([["dog", "cat"], undefined]);
   });
 
-  it("are numbered in order where nothing names them, the same in all files", async () => {
+  it("are numbered in order if nothing names them, the same in all files", async () => {
     const { splits } = await open({ "train.parquet": labelled([7, 3]), "test.parquet": labelled([5n, 2000000000n]) });
     for (const set of Object.values(splits)) expect(set.classes).toEqual(["3", "5", "7", "2000000000"]);
     expect([named(splits["train"]), named(splits["test"])]).toEqual([
@@ -158,26 +158,26 @@ describe("labels in Parquet files", () => {
     ],
     ["fractions", [0.25, 1], /are fractions/],
     ["numbers of images", Array.from({ length: 40 }, (_, i) => i * 1000), /40 different ones for 40 images/],
-  ])("are not used where they are %s, and nothing else is stopped", async (_, label, note) => {
+  ])("are not used if they are %s, but the images are", async (_, label, note) => {
     const { splits, notes } = await open({ "train.parquet": labelled(label) });
     expect([splits["train"]?.length, splits["train"]?.classes]).toEqual([label.length, undefined]);
     expect(notes).toEqual([expect.stringMatching(note)]);
   });
 
-  it("of fine classes are not mixed with those of coarse ones", async () => {
+  it("of fine and coarse classes are not mixed", async () => {
     const both = { fine_label: [0, 1], coarse_label: [1, 0] };
     const { splits } = await open({
       "train.parquet": parquet({ images: images(2), labels: both }),
       "test.parquet": parquet({ images: images(2), labels: { coarse_label: [1, 1] } }),
     });
-    // The only one that both have.
+    // The only column that both have.
     expect([named(splits["train"]), named(splits["test"])]).toEqual([
       ["1", "0"],
       ["1", "1"],
     ]);
   });
 
-  it("are found by their type, whatever they are called", async () => {
+  it("are found by their type, whatever the column's name", async () => {
     const file = parquet({
       images: images(2),
       labels: { species: [1, 0] },
@@ -187,7 +187,7 @@ describe("labels in Parquet files", () => {
   });
 });
 
-describe("what people get from the Hub opens as it is", () => {
+describe("downloads from the Hub open as they are", () => {
   const file = labelled([0, 1], ["cat", "dog"]);
   it.each<[string, readonly string[], readonly string[]]>([
     ["a clone", ["data/train-00000-of-00001-a9c0ff.parquet", "data/test-00000-of-00001.parquet"], ["train", "test"]],

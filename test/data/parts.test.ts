@@ -52,7 +52,7 @@ it.each<[string, string[]]>([
   for (const name of names) expect([name, plainPart(name)]).toEqual([name, part]);
 });
 
-it("other names are none", () => {
+it("other names are not splits", () => {
   const others = [
     "cat",
     "trainer",
@@ -76,12 +76,12 @@ it("other names are none", () => {
   for (const name of others) expect([name, plainPart(name)]).toEqual([name, undefined]);
 });
 
-it("what is left of a name", () => {
+it("the rest of a name", () => {
   expect(partName("cats_train")).toEqual({ part: "train", rest: "cats" });
   expect(partName("bounding_box_test")).toEqual({ part: "test", rest: "bounding box" });
 });
 
-test("case, and what stands between words, make no difference", () => {
+test("case and separators make no difference", () => {
   const words = fc.tuple(
     fc.constantFrom("train", "val", "test", "unlabeled", "extra"),
     fc.constantFrom("set", "images", "split", "2017"),
@@ -95,7 +95,7 @@ test("case, and what stands between words, make no difference", () => {
   );
 });
 
-it("the usual parts come first", () => {
+it("the usual splits come first", () => {
   expect(inPartOrder(["siteB", "unlabelled", "test", "siteA", "train"])).toEqual([
     "train",
     "test",

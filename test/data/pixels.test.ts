@@ -21,7 +21,7 @@ beforeEach(() => {
   reads = 0;
 });
 
-/** Image i is filled with the value i; what `read` gives back takes its place. */
+/** Image i is filled with the value i, unless `read` returns another image. */
 function testSet(length: number, read: (i: number) => ImageData | undefined = () => undefined): ImageSet {
   return {
     name: "numbers",
@@ -40,14 +40,14 @@ function testSet(length: number, read: (i: number) => ImageData | undefined = ()
 const broken = (...which: number[]) =>
   testSet(60, (i) => (which.includes(i) ? { encoded: Buffer.from("no image") } : undefined));
 
-/** The two places where images are kept. */
+/** The two places where images can be kept. */
 const places: [string, () => PixelOptions][] = [
   ["in memory", () => ({ size: SIZE, cache })],
   ["in a file", () => ({ size: SIZE, cache, memoryLimitBytes: 0 })],
 ];
 
 describe.each(places)("%s", (_, options) => {
-  it("gives the images asked for, in that order, as often as asked", async () => {
+  it("returns the given images, in that order, also repeatedly", async () => {
     const store = await openPixels(testSet(60), options());
     expect(store).toMatchObject({ length: 60, size: SIZE, skipped: [] });
     const indices = [59, 0, 7, 7, 31];
@@ -58,7 +58,7 @@ describe.each(places)("%s", (_, options) => {
     expect(reads).toBe(60);
   });
 
-  it("leaves out what cannot be decoded, and says which and why", async () => {
+  it("leaves out images that cannot be decoded, and says which and why", async () => {
     const store = await openPixels(broken(58, 0, 30), options());
     expect(store.length).toBe(57);
     expect(store.skipped.map(({ id }) => id)).toEqual(["number 0", "number 30", "number 58"]);
@@ -69,7 +69,7 @@ describe.each(places)("%s", (_, options) => {
     await store.close();
   });
 
-  it("stops at more than 5 % of them", async () => {
+  it("refuses a set with more than 5 % of them", async () => {
     const opened = openPixels(broken(3, 10, 11, 12, 13, 14), options());
     await expect(opened).rejects.toThrow(SelfsightError);
     await expect(opened).rejects.toThrow(/^6 of 60 images in numbers cannot be read \(more than 5 %\)/);
@@ -77,7 +77,7 @@ describe.each(places)("%s", (_, options) => {
     await expect(opened).rejects.not.toThrow(/number 14/);
   });
 
-  it("counts what cannot even be read", async () => {
+  it("counts images that cannot be read from disk", async () => {
     const set = testSet(60, (i) => {
       if (i === 5) throw Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
       return undefined;
@@ -94,7 +94,7 @@ describe.each(places)("%s", (_, options) => {
     await store.close();
   });
 
-  it("tells how far it is", async () => {
+  it("reports progress", async () => {
     const seen: number[] = [];
     const store = await openPixels(testSet(9), {
       ...options(),
@@ -107,7 +107,7 @@ describe.each(places)("%s", (_, options) => {
     await store.close();
   });
 
-  it("stops when it is interrupted, or its listener fails, and leaves nothing behind", async () => {
+  it("stops if it is interrupted or its listener fails, and leaves nothing behind", async () => {
     const controller = new AbortController();
     const onProgress = () => controller.abort();
     const interrupted = openPixels(testSet(500), { ...options(), onProgress, signal: controller.signal });
@@ -156,7 +156,7 @@ describe("the file", () => {
     ["no list", () => rmSync(join(cache, `${packed()}.json`))],
     ["half of the images", () => truncateSync(join(cache, packed()), 30 * BYTES)],
     ["no images", () => rmSync(join(cache, packed()))],
-  ])("is written anew where there is %s", async (_, damage) => {
+  ])("is rewritten if there is %s", async (_, damage) => {
     await (await openPixels(broken(7), inFile())).close();
     damage();
     reads = 0;
@@ -166,7 +166,7 @@ describe("the file", () => {
     await store.close();
   });
 
-  it("that becomes shorter while it is in use is an error, not an image of zeros", async () => {
+  it("gives an error, not zeros, if it becomes shorter while it is in use", async () => {
     const store = await openPixels(testSet(60), inFile());
     truncateSync(join(cache, packed()), 30 * BYTES + 5);
     expect([...(await store.get([29]))]).toEqual(new Array(BYTES).fill(29));
@@ -212,7 +212,7 @@ describe("the size to decode to", () => {
     expect(await decodeSizeFor(sized([32, 32]), 64)).toBe(64);
   });
 
-  it("goes by the median of the short sides, whatever cannot be read", async () => {
+  it("uses the median of the short sides, ignoring unreadable images", async () => {
     expect(await decodeSizeFor(sized([70, 400], [90, 90], [400, 80]), 64)).toBe(80);
     const png = await sharp({ create: { width: 100, height: 90, channels: 3, background: "red" } })
       .png()
@@ -227,14 +227,14 @@ describe("the size to decode to", () => {
     ).toBe(64);
   });
 
-  it("looks at 32 images of many", async () => {
+  it("looks at only 32 of many images", async () => {
     await decodeSizeFor(testSet(100_000), 64);
     expect(reads).toBe(32);
   });
 });
 
 describe("the order of an epoch", () => {
-  it("holds every image once, and depends on seed and epoch alone", () => {
+  it("holds every image once, and depends only on seed and epoch", () => {
     fc.assert(
       fc.property(fc.nat(300), fc.integer(), fc.nat(1000), (length, seed, epoch) => {
         const order = epochOrder(length, seed, epoch);
@@ -245,7 +245,7 @@ describe("the order of an epoch", () => {
     );
   });
 
-  it("is another for another epoch or seed", () => {
+  it("differs for another epoch or seed", () => {
     const few = Array.from({ length: 20 }, (_, k) => k);
     const orders = few.flatMap((seed) => few.map((epoch) => String(epochOrder(50, seed, epoch))));
     expect(new Set(orders).size).toBe(400);

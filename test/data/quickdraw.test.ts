@@ -22,7 +22,7 @@ describe("quickdraw", () => {
 
   it("has 25 classes, and the other things without labels", () => {
     expect([train.length, validation.length, test.length]).toEqual([1000, 500, 1000]);
-    expect(unlabelled.length).toBe(320 * 100 - 1); // one line is drawn twice
+    expect(unlabelled.length).toBe(320 * 100 - 1); // one drawing is a duplicate
     expect(train.classes).toHaveLength(25);
     for (const set of [train, validation, test]) {
       const counts = new Map<number, number>();
@@ -35,7 +35,7 @@ describe("quickdraw", () => {
     expect([...things(unlabelled)].filter((thing) => labelled.has(thing))).toEqual([]);
   });
 
-  it("names every drawing once, and learns from none that is measured on", async () => {
+  it("names every drawing once, and never trains on drawings for evaluation", async () => {
     const all = concatenate([train, validation, test, unlabelled]);
     expect(new Set(positions(all).map((i) => all.id(i))).size).toBe(all.length);
     const { set } = await imagesToLearnFrom(collection);
@@ -56,11 +56,11 @@ describe("quickdraw", () => {
     await expect(test.read(test.length)).rejects.toThrow(/image 1000 of 1000/);
   });
 
-  it("is the same at every opening", () => {
+  it("is the same every time it is opened", () => {
     expect(openQuickdraw().splits["test"]?.fingerprint).toBe(test.fingerprint);
   });
 
-  it("names the package to install where it is missing", async () => {
+  it("names the package to install if it is missing", async () => {
     vi.resetModules();
     vi.doMock("node:module", () => ({
       createRequire: () => ({

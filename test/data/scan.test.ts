@@ -1,4 +1,4 @@
-/** What a walk through a folder reads, and what it leaves out and says. */
+/** Which files a folder scan reads, and which it leaves out and reports. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,8 +29,8 @@ const bytes = (text: string) => Buffer.from(text, "latin1");
 const bmp = Buffer.concat([bytes("BM"), Buffer.alloc(12), Buffer.of(40, 0, 0, 0), Buffer.alloc(40)]);
 const header = (type: string) => Buffer.concat([bytes(`\0\0\0\x18ftyp${type}\0\0\0\0mif1${type}`), Buffer.alloc(500)]);
 
-describe("images are known by their first bytes, where their names do not tell", () => {
-  it("whatever they are called", async () => {
+describe("images are recognised by their first bytes if their names do not show it", () => {
+  it("with any name", async () => {
     const contents = { JPEG: jpeg, PNG: png, GIF: gif, WebP: webp, TIFF: tiff, AVIF: avif } as Record<string, Buffer>;
     const names = ["a.jfif", "b.JPG.bak", "c.jpeg_", "d.dat", "without an ending", "f.JPE", "g.txt"];
     for (const content of Object.values(contents)) {
@@ -63,7 +63,7 @@ describe("images are known by their first bytes, where their names do not tell",
     expect(kind.is === "unreadable" ? kind.format : kind.is).toBe(expected);
   });
 
-  it("those that cannot be read here are counted, and what to do is said", async () => {
+  it("unsupported formats are counted, with advice on what to do", async () => {
     const heic = header("heic");
     const { splits, notes } = await openImages(
       makeTree(root, {
@@ -82,7 +82,7 @@ describe("images are known by their first bytes, where their names do not tell",
     await expect(alone).rejects.toThrow(/holds no images, .*1 image of formats.*1 HEIC.*Convert them/);
   });
 
-  it("files that stand for images in Git LFS are not taken for images", async () => {
+  it("Git LFS pointers are not taken for images", async () => {
     const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 123\n";
     const { splits, notes } = await openImages(
       makeTree(root, { "1.png": png as Buffer, "2.png": pointer, "3.jpg": pointer }),
@@ -93,17 +93,17 @@ describe("images are known by their first bytes, where their names do not tell",
     ]);
   });
 
-  it("files that are no images are named once, however many", async () => {
+  it("files that are not images are reported once, however many there are", async () => {
     const texts = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`${i}.txt`, "a cat"]));
     const { notes } = await openImages(makeTree(root, { "1.png": png as Buffer, ...texts }));
     expect(notes).toEqual(["300 files that are no images were left out: 0.txt, 1.txt, 10.txt and 297 more."]);
   });
 });
 
-describe("names that are no UTF-8", () => {
+describe("names that are not UTF-8", () => {
   const onLinux = process.platform === "linux";
 
-  it.runIf(onLinux)("files and folders are read, and shown so that a person can tell", async () => {
+  it.runIf(onLinux)("files and folders are read, and shown in readable form", async () => {
     const folder = makeTree(root, { "caf/1.png": png as Buffer });
     const within = (name: string) => Buffer.concat([Buffer.from(`${folder}/`), bytes(name)]);
     mkdirSync(within("th\xe9"));
@@ -119,7 +119,7 @@ describe("names that are no UTF-8", () => {
     expect(notes).toEqual([expect.stringMatching(/^3 images whose names are not UTF-8 were read; .*: th\\xE9\/2.png/)]);
   });
 
-  it.runIf(onLinux)("beside names with the sign for what cannot be shown", async () => {
+  it.runIf(onLinux)("beside names with a real U+FFFD", async () => {
     const folder = makeTree(root, { "\ufffd.png": png as Buffer, "a.png": png as Buffer });
     writeFileSync(Buffer.concat([Buffer.from(folder), bytes("/\xff.png")]), png as Buffer);
     expect(idsOf((await openImages(folder)).splits["all"]).sort()).toEqual(["\\xFF.png", "a.png", "\ufffd.png"]);
@@ -140,7 +140,7 @@ describe("names that are no UTF-8", () => {
   });
 });
 
-describe("what Selfsight itself wrote among the images", () => {
+describe("files of Selfsight among the images are left out", () => {
   const run = { "config.yaml": "task: rotation", "status.json": "{}", "samples/0.png": png as Buffer };
   const inside = (folder: string) =>
     Object.fromEntries(Object.entries(run).map(([name, content]) => [`${folder}/${name}`, content]));
@@ -162,10 +162,10 @@ describe("what Selfsight itself wrote among the images", () => {
     expect(splits["all"]?.classes).toEqual(["cat", "dog"]);
   });
 
-  it("pictures that preview made, whatever they are called", async () => {
+  it("contact sheets made by preview, with any name", async () => {
     const cell = { pixels: new Uint8Array(12), width: 2, height: 2 };
     const sheet = await contactSheet([cell], 1);
-    expect((await sharp(sheet, { failOn: "warning" }).stats()).channels).toHaveLength(4); // it still is a sound PNG
+    expect((await sharp(sheet, { failOn: "warning" }).stats()).channels).toHaveLength(4); // it is still a valid PNG
     const { splits, notes } = await openImages(
       makeTree(root, { "1.png": png as Buffer, "look.png": sheet, "cat/preview.png": sheet }),
     );
@@ -179,7 +179,7 @@ describe("what Selfsight itself wrote among the images", () => {
   });
 });
 
-it("thumbnails that network drives keep are no images of the set", async () => {
+it("thumbnails that network drives keep are not images of the set", async () => {
   const { splits } = await openImages(
     makeTree(root, {
       "1.png": png as Buffer,
@@ -190,7 +190,7 @@ it("thumbnails that network drives keep are no images of the set", async () => {
   expect(idsOf(splits["all"])).toEqual(["1.png"]);
 });
 
-it.runIf(process.platform !== "win32")("a pipe does not make it wait", async () => {
+it.runIf(process.platform !== "win32")("a pipe does not block the scan", async () => {
   const folder = makeTree(root, { "1.png": png as Buffer });
   execFileSync("mkfifo", [join(folder, "pipe.png"), join(folder, "pipe")]);
   symlinkSync(join(folder, "pipe"), join(folder, "link.png"));

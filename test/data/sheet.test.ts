@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { expect, it } from "vitest";
 import { contactSheet, type SheetCell } from "../../src/data/sheet.ts";
 
-/** A blue picture; side 20 in the sheet makes a box of 20 + 3 × 4. */
+/** A blue picture. With side 20, its box in the sheet has 20 + 3 × 4 pixels. */
 const cell = (changes: Partial<SheetCell> = {}): SheetCell => ({
   pixels: Uint8Array.from({ length: 10 * 10 * 3 }, (_, i) => (i % 3 === 2 ? 255 : 0)),
   width: 10,
@@ -41,14 +41,14 @@ it("lays the pictures out in rows, framed in green or red", async () => {
   expect(none).toEqual([255, 255, 255]);
 });
 
-it("keeps the shape of what is not square", async () => {
+it("keeps the shape of pictures that are not square", async () => {
   const flat = cell({ pixels: new Uint8Array(20 * 10 * 3), width: 20, height: 10 });
   const png = await contactSheet([flat], 1, 20);
   expect(await pixelAt(png, 18, 18)).toEqual([0, 0, 0]);
   expect(await pixelAt(png, 18, 10)).toEqual([255, 255, 255]);
 });
 
-it("takes captions with signs of HTML", async () => {
+it("accepts captions with HTML characters", async () => {
   await expect(contactSheet([cell({ caption: `<b> & "90°"` })], 1, 20)).resolves.toBeInstanceOf(Buffer);
 });
 

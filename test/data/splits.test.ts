@@ -1,4 +1,4 @@
-/** What one command keeps back, no other uses. */
+/** Images held back for tests by one command are not trained on by any other. */
 import { describe, expect, test } from "vitest";
 import type { ImageSet } from "../../src/data/images.ts";
 import { imagesToLearnFrom, labelledParts } from "../../src/data/splits.ts";
@@ -13,7 +13,7 @@ const tests = fakeSet("test", { labels: [0, -1, 1], classes });
 const pets = { name: "pets", splits: { train, unlabelled, validation, test: tests } };
 
 describe("a collection with splits", () => {
-  test("is learned from without labels but for validation and test", async () => {
+  test("is used for pre-training, except validation and test", async () => {
     const { set, heldBack, unused } = await imagesToLearnFrom(pets);
     expect([ids(set), heldBack, unused]).toEqual([[...ids(train), ...ids(unlabelled)], 0, []]);
     expect(ids((await imagesToLearnFrom(pets, { split: "test" })).set)).toEqual(ids(tests));
@@ -25,19 +25,19 @@ describe("a collection with splits", () => {
     await expect(imagesToLearnFrom(pets, { split: "unlabelled", labelled: true })).rejects.toThrow(/has no labels/);
   });
 
-  test("names the parts that are not used", async () => {
+  test("names the splits that are not used", async () => {
     const splits = { ...pets.splits, siteA: fakeSet("siteA", { labels: [0], classes }) };
     expect((await imagesToLearnFrom({ name: "pets", splits })).unused).toEqual(["siteA"]);
   });
 
-  test("is tested on validation and test, but for images without a label", async () => {
+  test("is tested on validation and test, except images without a label", async () => {
     const parts = await labelledParts(pets, {});
     expect(ids(parts.train)).toEqual(ids(train));
     expect(ids(parts.test)).toEqual(["validation#0", "test#0", "test#2"]);
     expect(parts.classes).toEqual(classes);
   });
 
-  test("is never tested on what it is learned from", async () => {
+  test("is never tested on images that it is trained on", async () => {
     expect(ids((await labelledParts(pets, { trainSplit: "validation" })).test)).toEqual(["test#0", "test#2"]);
     await expect(labelledParts(pets, { testSplit: "train" })).rejects.toThrow(/train cannot be both/);
     await expect(labelledParts(pets, { trainSplit: "train+test", testSplit: "validation+test" })).rejects.toThrow(
@@ -45,15 +45,15 @@ describe("a collection with splits", () => {
     );
   });
 
-  test("without labels in a part is refused", async () => {
+  test("is refused if a split has no labels", async () => {
     for (const names of [{ testSplit: "unlabelled" }, { trainSplit: "unlabelled" }])
       await expect(labelledParts(pets, names)).rejects.toThrow(/unlabelled has no labels to measure/);
     await expect(labelledParts(pets, { trainSplit: "tarin" })).rejects.toThrow(UsageError);
   });
 });
 
-describe("a labelled set without parts", () => {
-  /** Photos by what they show: the same name, the same content. */
+describe("a labelled set without splits", () => {
+  /** Photos whose content is the first word of their name. */
   const photos = (names: readonly string[], label = (i: number) => i % 2) => {
     const all: ImageSet = {
       ...fakeSet("all", { labels: names.map((_, i) => label(i)), classes }),
@@ -64,7 +64,7 @@ describe("a labelled set without parts", () => {
   };
   const names = (count: number) => Array.from({ length: count }, (_, i) => `photo${i}`);
 
-  test("keeps about 30 % of the labelled images back, the same ones whoever asks", async () => {
+  test("holds back about 30 % of the labelled images, the same ones in every command", async () => {
     const collection = photos(names(300), (i) => (i % 3) - 1);
     const { train, test: tests } = await labelledParts(collection, {});
     const { set, heldBack } = await imagesToLearnFrom(collection);
@@ -73,11 +73,11 @@ describe("a labelled set without parts", () => {
     expect(tests.length).toBeLessThan(80);
     expect(heldBack).toBe(tests.length);
     expect(ids(set).filter((id) => ids(tests).includes(id))).toEqual([]);
-    expect(set.length).toBe(300 - tests.length); // those without a label are learned from
+    expect(set.length).toBe(300 - tests.length); // those without a label are trained on
     expect(new Set([...labels(train), ...labels(tests)])).toEqual(new Set([0, 1]));
   });
 
-  test("keeps each image on its side when others come, go or change places", async () => {
+  test("keeps each image on its side when others are added, removed or reordered", async () => {
     const sideOf = async (list: string[]) => {
       const { test: tests } = await labelledParts(photos(list), {});
       return new Map(list.map((name) => [name, ids(tests).includes(name)]));
@@ -87,7 +87,7 @@ describe("a labelled set without parts", () => {
     for (const [name, side] of after) if (before.has(name)) expect([name, side]).toEqual([name, before.get(name)]);
   });
 
-  test("has copies of an image on one side, also where they have no label", async () => {
+  test("keeps copies of an image on one side, also if they have no label", async () => {
     const twice = [...names(60), ...names(60).map((name) => `${name} again`)];
     const { train, test: tests } = await labelledParts(photos(twice), {});
     const content = (set: ImageSet) => new Set(ids(set).map((id) => id.replace(" again", "")));
@@ -96,14 +96,14 @@ describe("a labelled set without parts", () => {
     expect([...content(set)].filter((one) => content(tests).has(one))).toEqual([]);
   });
 
-  test("is learned from whole when that is said", async () => {
+  test("is used completely for training if its split is named", async () => {
     expect(await imagesToLearnFrom(photos(names(30)), { split: "all" })).toMatchObject({
       set: { length: 30 },
       heldBack: 0,
     });
   });
 
-  test("cannot be tested on when there are too few labels", async () => {
+  test("cannot be tested on if there are too few labels", async () => {
     await expect(labelledParts(photos(names(1)), {})).rejects.toThrow(UsageError);
     expect(await imagesToLearnFrom({ name: "few", splits: { all: unlabelled } })).toMatchObject({
       set: { length: 2 },

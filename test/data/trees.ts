@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ImageCollection, ImageSet } from "../../src/data/images.ts";
 
-/** A new folder with these files. Where no contents are given, each holds its own path. */
+/** A new folder with these files. Without given contents, each file holds its own path. */
 export function makeTree(
   root: string,
   files: readonly string[] | Readonly<Record<string, string | Uint8Array>>,
@@ -21,7 +21,7 @@ export const idsOf = (set: ImageSet | undefined) => Array.from({ length: set?.le
 export const labelsOf = (set: ImageSet | undefined) =>
   Array.from({ length: set?.length ?? 0 }, (_, i) => set?.label(i));
 
-/** The names of each part's images, with their class: { train: { "cat/1.png": "cat" } }. */
+/** The names of each split's images, with their class: { train: { "cat/1.png": "cat" } }. */
 export function summary({ splits }: ImageCollection): Record<string, Record<string, string | undefined>> {
   const named = (set: ImageSet) =>
     Object.fromEntries(Array.from({ length: set.length }, (_, i) => [set.id(i), set.classes?.[set.label(i)]]));

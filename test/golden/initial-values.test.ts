@@ -1,4 +1,4 @@
-/** How new networks begin: every parameter distributed as PyTorch's, torchvision's, timm's or the paper's code has it. */
+/** Initial values: every parameter has the distribution of PyTorch's, torchvision's, timm's or the paper's code. */
 import { expect, test } from "vitest";
 import { createEncoder } from "../../src/models/index.ts";
 import { manualSeed } from "../../src/torch/random.ts";
@@ -11,9 +11,9 @@ interface Row {
   shape: number[];
   distribution: "normal" | "uniform" | "constant";
   deviation: number;
-  /** Of a uniform distribution: the largest there may be. */
+  /** Largest absolute value of a uniform distribution. */
   bound?: number;
-  /** Of a constant. */
+  /** Value of a constant. */
   value?: number;
 }
 

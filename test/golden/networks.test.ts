@@ -1,4 +1,4 @@
-/** Every network against PyTorch's, torchvision's or timm's where they have it: outputs, gradients, running statistics, names. */
+/** Compares every network with PyTorch's, torchvision's or timm's: outputs, gradients, running statistics, names. */
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -41,7 +41,7 @@ const TOLERANCE = 1e-4;
 
 expectNoLeak();
 
-/** The encoder, and PyTorch's classifier on top of it as a head of its own. */
+/** The encoder, and PyTorch's classifier as a separate head. */
 function build({ model, width, stem }: Case) {
   const encoder = createEncoder({ model, width, stem });
   const fc = new Linear(encoder.outDim, 4);
@@ -68,7 +68,7 @@ function stages(encoder: Encoder, fc: Linear, images: Tensor): Record<string, Te
   return { ...maps, pooled, logits: fc.forward(pooled) };
 }
 
-test.each(Object.keys(models))("%s has the names, shapes and number of parameters of PyTorch's", (model) => {
+test.each(Object.keys(models))("%s has PyTorch's names, shapes and number of parameters", (model) => {
   const encoder = createEncoder({ model });
   const lines = [...encoder.state()]
     .filter(([, tensor]) => tensor.dim)
@@ -114,7 +114,7 @@ describe.each(Object.entries(networks))("%s", (label, golden) => {
   });
 
   test.runIf(golden.gradients)(
-    "has PyTorch's gradients and running statistics, with its weight file where one is kept",
+    "has PyTorch's gradients and running statistics, with PyTorch's weight file if there is one",
     () => {
       const { encoder, fc, state } = build(golden);
       if (golden.weights) {

@@ -1,4 +1,4 @@
-/** Every operator family against PyTorch: results, what is written in place, and gradients. */
+/** Compares every operator family with PyTorch: results, in-place writes, and gradients. */
 import { describe, expect, test } from "vitest";
 import { grad, noGrad } from "../../src/torch/autograd.ts";
 import type { Value } from "../../src/torch/dispatch.ts";
@@ -41,7 +41,7 @@ const families = [
   "resampling",
   "shape",
 ];
-/** Of 1 + |expected|: single precision, sums in another order. */
+/** Relative to 1 + |expected|: single precision, with sums in another order. */
 const tolerance = 1e-4;
 
 expectNoLeak();
@@ -71,7 +71,7 @@ for (const family of families) {
 
     const values = args.map(value);
     const result = inPlace ? noGrad(() => call(op, ...values)) : call(op, ...values);
-    // Lists are written in place too: the result is then the first argument.
+    // Lists can be written in place too. The result is then the first argument.
     const results = [inPlace ? values[0] : result].flat().filter((one) => one instanceof Tensor);
     expect(results.length).toBe(outputs.length);
     outputs.forEach((key, i) => {

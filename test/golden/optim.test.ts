@@ -63,7 +63,7 @@ function run(name: string, make: (groups: ParameterGroup[], run: Run) => Optimiz
   });
 }
 
-describe("ten steps as PyTorch takes them", () => {
+describe("ten steps match PyTorch's", () => {
   const sgd = (groups: ParameterGroup[], { momentum = 0, nesterov = false }: Run) =>
     new SGD(groups, { momentum, nesterov });
   for (const name of ["sgd", "sgd-momentum", "sgd-nesterov"]) test(name, () => run(name, sgd));
@@ -134,7 +134,7 @@ interface Rates {
   warmUp?: number;
 }
 
-describe("learning rates as PyTorch's schedulers give them", () => {
+describe("learning rates match PyTorch's schedulers", () => {
   const golden = goldenJson<Record<string, Rates>>("schedules");
   const follow = (name: string, make: (rates: Rates) => Schedule) =>
     test(name, () => {

@@ -1,4 +1,4 @@
-/** RevNets, which recompute their activations, against the same in PyTorch with ordinary autograd; in f64, but for one case. */
+/** Compares RevNets, which recompute activations, with PyTorch RevNets that use ordinary autograd; in f64 except for one test. */
 import { describe, expect, test } from "vitest";
 import { createEncoder } from "../../src/models/index.ts";
 import type { Encoder, Stem } from "../../src/models/model.ts";
@@ -22,23 +22,23 @@ interface Case {
   width: number;
   stem: Stem;
   images: { name: string; shape: [number, number, number, number] };
-  /** Of all parameters together. */
+  /** Number of values in all parameters together. */
   size: number;
   eval: Record<string, Stage>;
   train: Record<string, Stage>;
   parameters?: Record<string, number[]>;
   gradients?: Record<"eval" | "train", Gradients>;
-  /** One batch after the formula's. */
+  /** Running statistics after one batch, starting from the formula's. */
   runningAfter?: Record<string, number[]>;
 }
 
 const cases = goldenJson<Record<string, Case>>("revnet");
 const stored = goldenTensors("revnet");
-const TOLERANCE = 1e-5; // of f64: the images and parameters of both sides are the same to the last bit
+const TOLERANCE = 1e-5; // for f64: images and parameters are bit-identical on both sides
 
 expectNoLeak();
 
-/** Filled by the formula. */
+/** A network with parameters filled by the formula. */
 function build({ model, width, stem }: Case, dtype: DType = "f64"): Encoder {
   const encoder = createEncoder({ model, width, stem });
   scope(() =>
@@ -55,7 +55,7 @@ function pictures({ images: { name, shape } }: Case, dtype: DType = "f64"): Tens
   return fromTypedArray(goldenPictures(name, shape[0], shape[2]), shape).to(dtype);
 }
 
-/** Every stage's map, and their average. */
+/** The map of every stage, and the spatial mean of the last one. */
 function stages(encoder: Encoder, images: Tensor): Record<string, Tensor> {
   const maps = encoder.encode(images).maps;
   return { ...maps, pooled: (Object.values(maps).at(-1) as Tensor).mean([2, 3]) };
@@ -113,7 +113,7 @@ describe.each(Object.entries(cases))("%s", (name, golden) => {
     encoder.dispose();
   });
 
-  test.runIf(golden.runningAfter)("counts a batch once in its running statistics, though it sees it twice", () => {
+  test.runIf(golden.runningAfter)("updates its running statistics once per batch, despite recomputation", () => {
     const encoder = build(golden);
     scope(() => {
       encoder.forward(pictures(golden)).sum().backward();
@@ -126,7 +126,7 @@ describe.each(Object.entries(cases))("%s", (name, golden) => {
     encoder.dispose();
   });
 
-  test("is as near in f32", () => {
+  test("is close to the reference in f32 too", () => {
     const encoder = build(golden, "f32").eval();
     scope(() => {
       const pooled = noGrad(() => encoder.forward(pictures(golden, "f32")));

@@ -1,4 +1,4 @@
-/** The first 20 steps of a rotation run against the same 20 steps in PyTorch: same weights, same batches. */
+/** Compares the first 20 steps of a rotation run with the same steps in PyTorch: same weights, same batches. */
 import { expect, test } from "vitest";
 import { createEncoder } from "../../src/models/index.ts";
 import { prefixed } from "../../src/run/checkpoint.ts";

@@ -15,7 +15,7 @@ export function goldenJson<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8")) as T;
 }
 
-/** Not with src/torch/safetensors.ts: what a test is held against should not pass through the code under test. */
+/** Does not use src/torch/safetensors.ts: references should not pass through the code under test. */
 export function goldenTensors(name: string): Map<string, Stored> {
   const file = readFileSync(new URL(`${name}.safetensors`, folder));
   const start = 8 + Number(file.readBigUInt64LE(0));
@@ -43,14 +43,14 @@ export function goldenTensor({ bytes, dtype, shape }: Stored): Tensor {
   return new Tensor(native().fromBytes(bytes, dtype, shape));
 }
 
-/** The stored tensor of that name. */
+/** The stored tensor with this name. */
 export function pick(tensors: ReadonlyMap<string, Stored>, key: string): Stored {
   const stored = tensors.get(key);
   if (!stored) throw new Error(`the fixture has no tensor "${key}"`);
   return stored;
 }
 
-/** The largest |got - expected| / (1 + |expected|); infinite when the shapes or types differ or one is not finite where the other is. */
+/** The largest |got - expected| / (1 + |expected|); infinite if shapes or types differ, or if only one of two values is finite. */
 export function difference(got: Tensor, expected: Stored): number {
   if (got.shape.join() !== expected.shape.join() || got.dtype !== expected.dtype) return Number.POSITIVE_INFINITY;
   const right = goldenTensor(expected);

@@ -1,4 +1,4 @@
-/** The losses of the pretext tasks on fixed tensors, and their gradients, against slow loops in Python. */
+/** Compares losses and gradients of the pretext tasks on fixed tensors with slow loops in Python. */
 import { describe, expect, test } from "vitest";
 import { colourPlane, frequencies, rebalance, softEncode } from "../../src/augment/colour-bins.ts";
 import { labToRgb, rgbToLab } from "../../src/augment/lab.ts";
@@ -44,7 +44,7 @@ function expectNumber(got: number | undefined, expected: number | undefined): vo
   );
 }
 
-/** Gives the same feature map (N, C, h, w) whatever it sees, and collects its gradient. */
+/** Returns the same feature map (N, C, h, w) for any input, and collects its gradient. */
 class FixedEncoder extends ConvEncoder {
   readonly map: Parameter;
   override readonly featureDims: Readonly<Record<string, number>>;
@@ -63,7 +63,7 @@ class FixedEncoder extends ConvEncoder {
   }
 }
 
-/** One step of a task whose encoder answers with fixed values, its modules filled by the formula: loss and all gradients. */
+/** Checks loss and all gradients of one step of a task. Its encoder returns fixed values; its modules are filled by the formula. */
 function expectGoldenStep(
   name: string,
   shape: number[],
@@ -98,7 +98,7 @@ const about = (encoder: Encoder, size: number, sample: Tensor, count = 9): TaskC
   images: { size, count, classes: CLASSES, sample },
 });
 
-test("patches are cut and normalised, and let gradients through", () => {
+test("patches are cut and normalised, and pass gradients", () => {
   scope(() => {
     const { side, corners } = golden["patches"] as unknown as { side: number; corners: [number, number][] };
     const images = pictures("patches", 2, 16).requiresGrad_();
@@ -133,7 +133,7 @@ describe("a step's loss and gradients", () => {
     });
   });
 
-  test("exemplar, by triplets", () => {
+  test("exemplar, triplet loss", () => {
     const { batch = 0, copies = 0, width = 0, embedding, margin } = golden["exemplar-triplet"] ?? {};
     scope(() => {
       const images = pictures("exemplar", copies * batch, 16);
@@ -143,7 +143,7 @@ describe("a step's loss and gradients", () => {
     });
   });
 
-  test("exemplar, each image a class", () => {
+  test("exemplar, each image as a class", () => {
     const { batch = 0, copies = 0, width = 0, hidden, classes = 0 } = golden["exemplar-softmax"] ?? {};
     scope(() => {
       const images = pictures("exemplar", batch, 32);
@@ -162,7 +162,7 @@ describe("a step's loss and gradients", () => {
     });
   });
 
-  test("supervised, with labels smoothed", () => {
+  test("supervised, with label smoothing", () => {
     const { batch = 0, width = 0, labelSmoothing = 0 } = golden["supervised"] ?? {};
     const { labels } = golden["supervised"] as unknown as { labels: number[] };
     scope(() => {
@@ -182,7 +182,7 @@ describe("colorization", () => {
     });
   });
 
-  test("bins, their soft encoding and how much each weighs", () => {
+  test("bins, soft encoding and weights", () => {
     scope(() => {
       const plane = colourPlane(10);
       expectStored(plane.centres, "colorization.centres");
@@ -194,7 +194,7 @@ describe("colorization", () => {
     });
   });
 
-  test("as classes: loss, gradient, annealed mean, and the loss of the most frequent answers", () => {
+  test("as classification: loss, gradient, annealed mean, and the loss of always guessing the prior", () => {
     const { count = 0, bins = 0, loss, chance } = golden["colorization"] ?? {};
     scope(() => {
       const read = colourClasses(kept("colorization.known"), {
@@ -217,7 +217,7 @@ describe("colorization", () => {
     });
   });
 
-  test("as two numbers: loss and gradient", () => {
+  test("as regression: loss and gradient", () => {
     const { count = 0, regression, regressionChance } = golden["colorization"] ?? {};
     scope(() => {
       const read = colourRegression(kept("colorization.known"));

@@ -1,4 +1,4 @@
-/** What networks cost, against the numbers that torchvision publishes and the memory that tensors really take. */
+/** Compares the cost of networks with torchvision's published numbers and with the memory that tensors really take. */
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
 import { describeModel, trainingSpeed } from "../../src/models/detail.ts";
@@ -13,7 +13,7 @@ expectNoLeak();
 
 const published: [model: string, giga: number, millions: number, classifier: readonly (readonly [number, number])[]][] =
   [
-    // Multiply-adds at 224 pixels and parameters, from torchvision's documentation of its weights; its classifiers' matrices
+    // Multiply-adds at 224 pixels and parameters, from torchvision's weight documentation; matrices of its classifiers
     ["resnet18", 1.81, 11.69, [[512, 1000]]],
     ["resnet50", 4.09, 25.56, [[2048, 1000]]],
     ["vgg16", 15.47, 138.37, [[25088, 4096], [4096, 4096], [4096, 1000]]], // biome-ignore format: a table
@@ -31,14 +31,14 @@ test.each(published)(
   },
 );
 
-test("alexnet's convolutions take what torchvision's do", () => {
+test("alexnet's convolutions cost the same as torchvision's", () => {
   const { multiplyAdds } = describeModel({ model: "alexnet", imageSize: 224 });
   expect((multiplyAdds + 9216 * 4096 + 4096 * 4096 + 4096 * 1000) / 1e9).toBeCloseTo(0.71, 2);
 });
 
 describe("activations", () => {
-  // Two that keep nothing unseen: where a pool found its largest values is libtorch's own.
-  test.each(["resnet10", "resnet50v2"])("%s keeps the memory that its tensors take", (model) => {
+  // Two models without max pooling, whose saved indices are internal to libtorch and not counted.
+  test.each(["resnet10", "resnet50v2"])("of %s are estimated as the memory that its tensors take", (model) => {
     const options = { model, width: 0.25, stem: "cifar", imageSize: 32 } as const;
     const { activationBytes } = describeModel(options);
     const encoder = createEncoder(options);
@@ -59,7 +59,7 @@ describe("activations", () => {
       const encoder = createEncoder({ model: "revnet26", width: 0.125, stem });
       const bytes = scope(() => {
         encoder.forward(randn([1, 3, 64, 64]));
-        // What a segment starts from is the images, or what another gave.
+        // A segment's input is the images or another segment's output, so it is not counted.
         const kept = tape.flatMap(({ needs: [, ...kept] }) => kept).filter((owner) => owner instanceof Tensor);
         return kept.reduce((sum, { numel }) => sum + 4 * numel, 0);
       });
@@ -67,7 +67,7 @@ describe("activations", () => {
       expect(cost("revnet26").activationBytes).toBe(bytes);
     });
 
-    test("are no more in a deeper one, and more in a deeper ResNet", () => {
+    test("do not grow with depth, unlike those of a ResNet", () => {
       const [shallow, deep] = [cost("revnet26"), cost("revnet104")];
       expect(Math.abs(deep.activationBytes / shallow.activationBytes - 1)).toBeLessThan(0.1);
       expect(deep.multiplyAdds / shallow.multiplyAdds).toBeGreaterThan(1.3);
@@ -76,13 +76,13 @@ describe("activations", () => {
     });
   });
 
-  test("four times as many for images twice as large", () => {
+  test("take four times the memory for images with twice the side", () => {
     const bytes = [32, 64].map((imageSize) => describeModel({ model: "vgg11", width: 0.125, imageSize }));
     expect((bytes[1]?.activationBytes ?? 0) / (bytes[0]?.activationBytes ?? 1)).toBeCloseTo(4);
   });
 });
 
-test("speed is measured, and what cannot be is refused", () => {
+test("speed is measured, and unsupported options are refused", () => {
   const options = { model: "vit-tiny-8", width: 0.125, batchSize: 2 };
   expect(trainingSpeed({ ...options, imageSize: 16 })).toBeGreaterThan(0);
   for (const refuse of [describeModel, trainingSpeed]) {

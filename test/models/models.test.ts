@@ -1,4 +1,4 @@
-/** What every architecture promises, by a loop over the registry. What it computes is held against PyTorch in test/golden. */
+/** Checks what every registered architecture promises. test/golden compares its values with PyTorch. */
 import { describe, expect, test } from "vitest";
 import { createEncoder, families, models } from "../../src/models/index.ts";
 import { featureShapes } from "../../src/models/model.ts";
@@ -16,7 +16,7 @@ test("every model belongs to one family", () => {
 });
 
 test.each(["resnet10v2", "alexnet", "vgg11", "vit-tiny-8"])(
-  "%s learns even from a single image of its smallest size",
+  "%s accepts a single image of its smallest size in training",
   (model) => {
     const encoder = createEncoder({ model, width: 0.1 });
     const { minImageSize: size } = encoder;
@@ -28,7 +28,7 @@ test.each(["resnet10v2", "alexnet", "vgg11", "vit-tiny-8"])(
 describe.each(rows)("%s, stem %s", (model, stem) => {
   const small = () => createEncoder({ model, stem, width: 0.1 });
 
-  test("names its maps, shallow to deep, and gives a vector", () => {
+  test("names its maps from shallow to deep, and returns a vector", () => {
     const encoder = small();
     const size = 4 * encoder.minImageSize;
     const shapes = Object.entries(featureShapes(encoder, size));
@@ -41,7 +41,7 @@ describe.each(rows)("%s, stem %s", (model, stem) => {
     encoder.dispose();
   });
 
-  test("takes images of its smallest size in training", () => {
+  test("trains on images of its smallest size", () => {
     const encoder = small();
     const { minImageSize: size } = encoder;
     scope(() => {
@@ -62,7 +62,7 @@ describe.each(rows)("%s, stem %s", (model, stem) => {
   });
 });
 
-test("a transformer takes images of whole patches only, oblong ones too, and says what would do", () => {
+test("a transformer takes only images of whole patches, also rectangular ones, and suggests valid sizes", () => {
   const encoder = createEncoder({ model: "vit-tiny-8", width: 0.1 });
   scope(() => {
     const maps = encoder.encode(randn([2, 3, 16, 24])).maps;
@@ -77,7 +77,7 @@ test.each([
   [0.5, 128],
   [1, 192],
   [1.5, 320],
-])("a transformer of width %d has whole heads of 64 channels, or one narrower", (width, channels) => {
+])("a transformer of width %d has heads of 64 channels, or a single narrower one", (width, channels) => {
   const encoder = createEncoder({ model: "vit-tiny-16", width });
   expect(encoder.outDim).toBe(channels);
   encoder.dispose();

@@ -28,7 +28,7 @@ function build(model: string, width = 0.125, dtype: DType = "f32"): RevNet {
 /** |a - b| / |b| */
 const distance = (a: Tensor, b: Tensor) => a.sub(b).pow(2).sum().div(b.pow(2).sum()).sqrt().item();
 
-/** A loss on every stage, and its gradients with respect to the images and everything learned, end to end. */
+/** Gradients of a loss on every stage, with respect to the images and all parameters, concatenated. */
 function gradients(encoder: RevNet, images: Tensor, precision: "f32" | "bf16" = "f32", passes = 1): Tensor {
   manualSeed(2);
   const x = images.detach().requiresGrad_();
@@ -50,7 +50,7 @@ function gradients(encoder: RevNet, images: Tensor, precision: "f32" | "bf16" = 
 }
 
 describe.each(Object.keys(models).filter((name) => name.startsWith("revnet")))("%s", (model) => {
-  test("has the layers of its name: three a unit, the first and the classifier", () => {
+  test("has the number of layers in its name: three per unit, the first one and the classifier", () => {
     const encoder = build(model);
     const units = [...encoder.namedModules()].filter(([, module]) => module instanceof Bottleneck).length;
     expect(model).toBe(`revnet${3 * units + 2}`);
@@ -59,7 +59,7 @@ describe.each(Object.keys(models).filter((name) => name.startsWith("revnet")))("
 });
 
 describe("recomputed activations", () => {
-  test.each(layouts)("give the gradients of stored ones, %s", (memoryFormat) => {
+  test.each(layouts)("give the same gradients as stored ones, %s", (memoryFormat) => {
     for (const model of ["revnet26", "revnet50", "revnet104"]) {
       const encoder = build(model).to({ memoryFormat });
       scope(() => {
@@ -71,7 +71,7 @@ describe("recomputed activations", () => {
     }
   });
 
-  test("in f64 too, in training and in evaluation mode", () => {
+  test("do so in f64 too, in training and evaluation mode", () => {
     const encoder = build("revnet104", 0.125, "f64");
     scope(() => {
       const images = randn([4, 3, SIZE, SIZE], { dtype: "f64" });
@@ -84,7 +84,7 @@ describe("recomputed activations", () => {
     encoder.dispose();
   });
 
-  test("in bf16, as the sums stay f32", () => {
+  test("do so in bf16, because the sums stay f32", () => {
     const encoder = build("revnet104");
     scope(() => {
       const images = randn([4, 3, SIZE, SIZE]);
@@ -96,7 +96,7 @@ describe("recomputed activations", () => {
     encoder.dispose();
   });
 
-  test("of two passes in one step", () => {
+  test("do so for two passes in one step", () => {
     const encoder = build("revnet26");
     scope(() => {
       const images = randn([4, 3, SIZE, SIZE]);
@@ -106,7 +106,7 @@ describe("recomputed activations", () => {
     encoder.dispose();
   });
 
-  test("leave as many tensors after a step as before, and the features as they were", () => {
+  test("leak no tensors in a step, and leave the features unchanged", () => {
     const encoder = build("revnet26");
     scope(() => void gradients(encoder, randn([2, 3, SIZE, SIZE])));
     const before = memory().tensors;
@@ -121,7 +121,7 @@ describe("recomputed activations", () => {
     encoder.dispose();
   });
 
-  test("are not there without gradients", () => {
+  test("are not recorded without gradients", () => {
     const encoder = build("revnet26");
     scope(() =>
       noGrad(() => {
@@ -132,7 +132,7 @@ describe("recomputed activations", () => {
     encoder.dispose();
   });
 
-  test("leave d(logit)/d(feature map) to grad, for heat maps", () => {
+  test("leave d(logit)/d(feature map) available to grad, for heat maps", () => {
     const encoder = build("revnet26").eval();
     scope(() => {
       const { layer3, layer4 } = encoder.encode(randn([1, 3, SIZE, SIZE])).maps as Record<string, Tensor>;
@@ -174,7 +174,7 @@ test.each<[Stem, number, number]>([
   ["imagenet", 32, 64],
   ["cifar", 8, 16],
   ["patch", 8, 24],
-])("the %s stem takes %i pixels and more", (stem, smallest, size) => {
+])("the %s stem takes images of %i pixels and more", (stem, smallest, size) => {
   const encoder = createEncoder({ model: "revnet26", width: 0.125, stem });
   expect(encoder.minImageSize).toBe(smallest);
   const shapes = featureShapes(encoder, size);

@@ -44,8 +44,8 @@ function pairs(x: Tensor, width = 2): number[][] {
 const largest = (x: Tensor) => x.abs().amax([0, 1, 2, 3]).item();
 
 describe("bins of colours", () => {
-  test("at a grid of 10 they are the authors' 313", () => {
-    // Of resources/pts_in_hull.npy: for a = -90, -80, ... 100, the least and the greatest b.
+  test("for a grid of 10 they are the authors' 313", () => {
+    // From resources/pts_in_hull.npy: the smallest and largest b for a = -90, -80, ... 100.
     const spans = [
       [50, 90], [20, 90], [0, 90], [-20, 90], [-30, 100], [-40, 100], [-50, 100], [-50, 100], [-60, 100], [-70, 100],
       [-80, 90], [-80, 90], [-90, 90], [-100, 90], [-100, 80], [-110, 80], [-110, 80], [-110, 70], [-110, 70], [-90, 0],
@@ -63,13 +63,13 @@ describe("bins of colours", () => {
     [10, 10],
     [10, 1],
     [40, 5],
-  ])("at a grid of %i a colour is spread over its %i nearest of all bins", (grid, neighbours) => {
+  ])("for a grid of %i a colour is spread over the %i nearest of all bins", (grid, neighbours) => {
     scope(() => {
       const plane = colourPlane(grid, neighbours);
       const centres = gamutBins(grid);
       const rgb = cat([rand([1, 3, 30, 30]), rand([1, 3, 30, 30]).round()], 3); // with the corners of the gamut
       const lab = rgbToLab(rgb).narrow(1, 1, 2);
-      const between = resize(lab, 20, 40); // means lie in hollows of the gamut, too
+      const between = resize(lab, 20, 40); // means can also lie in the gamut's concave parts
       const colours = [lab, between].flatMap((image) => pairs(image.permute(0, 2, 3, 1)));
       const { bins, parts } = softEncode(tensor(colours), plane);
       const [found, share] = [pairs(bins, neighbours), pairs(parts, neighbours)];
@@ -80,7 +80,7 @@ describe("bins of colours", () => {
         const gauss = least.map((d) => Math.exp(-d / 50));
         const sum = gauss.reduce((total, value) => total + value, 0);
         for (const [k, d] of least.entries()) {
-          // By distance: of two bins equally far, either may be taken.
+          // Compare distances: of two equally distant bins, either may be chosen.
           worst = Math.max(worst, Math.abs((squared[found[i]?.[k] ?? -1] ?? Number.NaN) - d) / (1 + d));
           worst = Math.max(worst, Math.abs((share[i]?.[k] ?? Number.NaN) - (gauss[k] ?? 0) / (sum || 1)));
         }
@@ -89,13 +89,13 @@ describe("bins of colours", () => {
     });
   });
 
-  test("rare bins weigh more, and a pixel weighs 1 on average", () => {
+  test("rare bins get larger weights, and the mean weight of a pixel is 1", () => {
     scope(() => {
       const centres = tensor([
         [0, 0],
         [100, 0],
         [0, 100],
-      ]); // so far apart that smoothing does nothing
+      ]); // so far apart that smoothing has no effect
       const prior = tensor([0.7, 0.2, 0.1]);
       const weights = rebalance(prior, centres, 0.5).toArray();
       const raw = [0.7, 0.2, 0.1].map((p) => 1 / (0.5 * p + 0.5 / 3));
@@ -134,7 +134,7 @@ describe("what the encoder sees", () => {
     });
   });
 
-  test("is grey: three equal channels, of the image's lightness", () => {
+  test("is grey: three equal channels with the image's lightness", () => {
     scope(() => {
       const images = noiseImages(32).sample;
       const shown = shownBy(colorization, {}, images);
@@ -144,16 +144,16 @@ describe("what the encoder sees", () => {
     });
   });
 
-  test("teaches kernels that take RGB as it is: of colours that change no mean of the channels nothing reaches it", () => {
+  test("trains kernels that are then used on RGB: colours that do not change the channel mean have no effect", () => {
     manualSeed(1);
     const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
     scope(() => {
       const light = rand([8, 1, 6, 6]).mul(0.6).add(0.2);
-      const images = fromUnit(resize(light.add(rand([8, 3, 6, 6]).sub(0.5).mul(0.1)), 32, 32)); // colours as pale as photos'
+      const images = fromUnit(resize(light.add(rand([8, 3, 6, 6]).sub(0.5).mul(0.1)), 32, 32)); // as pale as in photos
       const kernels = encoder.parameters()[0] as Tensor; // (outputs, 3, k, k)
       const length = (x: Tensor) => x.pow(2).sum().sqrt().item();
       const apart = () => length(kernels.sub(kernels.mean([1], true))) / length(kernels);
-      /** How far the features of the images are from those of others, by how far they are from each other. */
+      /** Distance between the features of the images and of `others`, relative to the spread of the latter. */
       const from = (others: Tensor) => {
         encoder.eval();
         const [ours, theirs] = noGrad(() => [encoder.forward(images), encoder.forward(others)] as const);
@@ -192,7 +192,7 @@ describe("what the encoder sees", () => {
     [0.5, 4, false],
     [1, 8, false],
   ])(
-    "keepColour=%s leaves %i of 8 first kernels sensitive to colour, and says what that means",
+    "keepColour=%s leaves %i of the 8 first kernels sensitive to colour, and warns if that is none",
     (keepColour, kept, warns) => {
       manualSeed(1);
       const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
@@ -218,7 +218,7 @@ describe("a step", () => {
   const SIZE = 16;
   const [PLACES, SIDE] = [16, 4];
 
-  /** A task on an encoder without parameters, whose head gives the same numbers everywhere: those of its bias. */
+  /** A task on an encoder without parameters. Its head outputs its bias everywhere. */
   function withBias(options: object, bias: (outputs: number) => Tensor) {
     const images = noiseImages(SIZE);
     const chosen = colorization.options.parse(options);
@@ -233,13 +233,13 @@ describe("a step", () => {
     return { task, sample: images.sample, dispose };
   }
 
-  /** a and b of images at each place (B · 16, 2). */
+  /** (B · 16, 2): a and b at each place of the images. */
   const coloursOf = (images: Tensor) =>
     resize(rgbToLab(toUnit(images)).narrow(1, 1, 2).contiguous(), SIDE, SIDE)
       .permute(0, 2, 3, 1)
       .reshape(-1, 2);
 
-  test("loss=regression costs the squared error of a and b, in twenties", () => {
+  test("loss=regression is the squared error of a and b, in units of 20", () => {
     scope(() => {
       const { task, dispose } = withBias({ loss: "regression" }, () => tensor([0.5, -1]));
       const images = noiseImages(SIZE).sample;
@@ -252,7 +252,7 @@ describe("a step", () => {
     });
   });
 
-  test("loss=classes costs what the slow way gives: as many neighbours as asked for, rare colours counting more", () => {
+  test("loss=classes uses the given number of neighbours, and weights rare colours more", () => {
     scope(() => {
       const images = noiseImages(SIZE).sample;
       const losses = [5, 10].map((neighbours) => {
@@ -280,7 +280,7 @@ describe("a step", () => {
     });
   });
 
-  test.each(["classes", "regression"])("loss=%s: with leastColour=5 images of less colour teach nothing", (loss) => {
+  test.each(["classes", "regression"])("loss=%s: with leastColour=5, paler images give no gradient", (loss) => {
     scope(() => {
       const pale = (a: number) =>
         fromUnit(
@@ -301,7 +301,7 @@ describe("a step", () => {
         manualSeed(3);
         const encoder = new RecordingEncoder();
         const task = createWith(colorization, { loss, leastColour, grid: 20 }, encoder, SIZE);
-        const head = task.trained["head"]?.eval(); // batch norm would let images change each other
+        const head = task.trained["head"]?.eval(); // in training, batch norm would let images affect each other
         task.step([images], fixedBatch(images.size(0))).loss.backward();
         const gradients = (head?.parameters() ?? []).map(({ grad }) => (grad as Tensor).flatten().clone());
         disposeOf(task);

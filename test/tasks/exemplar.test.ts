@@ -1,4 +1,4 @@
-/** Which copies come from the same image: triplets against slow code, and patches where there is something to see. */
+/** Triplet losses compared with slow code, and patches where images have visible structure. */
 import { describe, expect, test } from "vitest";
 import { randomPatches } from "../../src/augment/geometry.ts";
 import { toUnit } from "../../src/augment/normalise.ts";
@@ -15,7 +15,7 @@ import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
 
-/** As the definition has it, triplet by triplet. */
+/** By definition, triplet by triplet. */
 function slowTriplets(distances: number[][], copies: number, margin: number) {
   const images = distances.length / copies;
   const strange = (a: number, n: number) => a % images !== n % images;
@@ -40,7 +40,7 @@ describe("semi-hard triplets", () => {
     [2, 3],
     [4, 5],
     [8, 2],
-  ])("%i copies of %i images: loss and accuracy are those of slow code", (copies, images) => {
+  ])("%i copies of %i images: loss and accuracy match slow code", (copies, images) => {
     scope(() => {
       manualSeed(copies);
       const distances = squaredDistances(randn([copies * images, 6]));
@@ -54,7 +54,7 @@ describe("semi-hard triplets", () => {
     });
   });
 
-  test("cost the margin where all embeddings are alike, and nothing where images lie apart", () => {
+  test("have the margin as loss if all embeddings are equal, and 0 if the images are far apart", () => {
     scope(() => {
       const alike = semiHardTriplets(zeros([6, 6]), { copies: 2, margin: 0.5 });
       expect(alike.loss.item()).toBeCloseTo(0.5, 6);
@@ -69,7 +69,7 @@ describe("semi-hard triplets", () => {
     });
   });
 
-  test("squared distances are those of the unit sphere", () => {
+  test("use squared distances on the unit sphere", () => {
     scope(() => {
       const [same, opposite, right] = [
         [2, 0],
@@ -97,7 +97,7 @@ describe("seed patches", () => {
     return images;
   };
 
-  test("lie where gradients are, and are the same for the same image", () => {
+  test("lie where gradients are large, and are the same for the same image", () => {
     scope(() => {
       const indices = Array.from({ length: 40 }, (_, i) => i);
       const images = noisy([1, 0], 40);
@@ -114,14 +114,14 @@ describe("seed patches", () => {
     });
   });
 
-  test("of blank images lie somewhere, and of the whole image in its middle", () => {
+  test("lie anywhere in blank images, and in the middle if they cover the whole image", () => {
     scope(() => {
       for (const [x, y] of seedPlaces(zeros([3, 3, 16, 16]), 0.5, [0, 1, 2])) expect(Math.max(x, y)).toBeLessThan(1);
       for (const place of seedPlaces(noisy([0, 0], 2), 1, [0, 1]).flat()) expect(Math.abs(place)).toBeLessThan(0.1);
     });
   });
 
-  test("are cut about their centre: the mean of many copies is what is there", () => {
+  test("are cut around their centre: the mean of many copies is the value there", () => {
     scope(() => {
       const ramp = arange(64).to("f32").reshape(1, 1, 1, 64).expand(200, 3, 64, 64).contiguous();
       const centres = Array.from({ length: 200 }, (): [number, number] => [0.25, 0]);
@@ -134,9 +134,9 @@ describe("seed patches", () => {
   });
 });
 
-test("triplets: with grey=1 nothing that is shown has a colour, though colours were changed before", () => {
+test("triplets: with grey=1 the patches have no colour, although colours were changed before", () => {
   scope(() => {
-    const crops = randn([1, 3, 16, 16]).expand(8, 3, 16, 16).contiguous(); // 2 copies of 4 images, all alike
+    const crops = randn([1, 3, 16, 16]).expand(8, 3, 16, 16).contiguous(); // 2 copies of 4 images, all equal
     const colour = (grey: number) => {
       const rgb = toUnit(shownBy(exemplar, { copies: 2, grey, contrast: true }, crops));
       const deviation = rgb
@@ -149,11 +149,11 @@ test("triplets: with grey=1 nothing that is shown has a colour, though colours w
     expect(colour(0).least).toBeGreaterThan(0.1);
     const { most, rgb } = colour(1);
     expect(most).toBeLessThan(1e-5);
-    expect(rgb.std([0], { correction: 0 }).mean().item()).toBeGreaterThan(0.02); // each changed by itself
+    expect(rgb.std([0], { correction: 0 }).mean().item()).toBeGreaterThan(0.02); // each was changed independently
   });
 });
 
-test("what cannot be told apart is refused", () => {
+test("too few images are refused", () => {
   const encoder = createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
   const create = (options: object, count: number) =>
     scope(() => {

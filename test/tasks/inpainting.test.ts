@@ -1,4 +1,4 @@
-/** What is blanked, and that only the blank is painted for. */
+/** Which regions are blanked, and that the loss covers only these. */
 import { describe, expect, test } from "vitest";
 import { inpainting } from "../../src/tasks/inpainting.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
@@ -12,10 +12,10 @@ expectNoLeak();
 
 const SIZE = 32;
 
-/** (B, 1, S, S): 1 where nothing of an image without zeros is shown, in any channel. */
+/** (B, 1, S, S): 1 where all channels are blank. The images must not contain zeros. */
 const blank = (shown: Tensor) => shown.abs().amax([1], true).eq(0).to("f32");
 
-test("the middle quarter is blank, and the image is shown around it", () => {
+test("the middle quarter is blank, and the rest of the image is shown", () => {
   scope(() => {
     const images = rand([2, 3, SIZE, SIZE]).add(1);
     const expected = images.clone();
@@ -24,7 +24,7 @@ test("the middle quarter is blank, and the image is shown around it", () => {
   });
 });
 
-test("blocks cover a quarter, and one block more at most: other places of each image", () => {
+test("blocks cover a quarter and at most one block more, at different places in each image", () => {
   scope(() => {
     const images = rand([8, 3, SIZE, SIZE]).add(1);
     const batches = Array.from({ length: 5 }, (_, place) => {
@@ -37,17 +37,17 @@ test("blocks cover a quarter, and one block more at most: other places of each i
     expect(Math.min(...parts)).toBeGreaterThanOrEqual(1 / 4);
     expect(Math.max(...parts)).toBeLessThan(1 / 4 + (Math.round(SIZE / 3) / SIZE) ** 2);
     expect(new Set(parts.map((_, i) => holes.select(0, i).toArray().join(""))).size).toBe(parts.length);
-    expect(holes.amax([0]).mean().item()).toBeGreaterThan(0.9); // anywhere: corners are covered seldom
+    expect(holes.amax([0]).mean().item()).toBeGreaterThan(0.9); // anywhere, but corners are rarely covered
   });
 });
 
 describe.each(["centre", "blocks"])("%s", (region) => {
-  test("no pixel outside the blank is a target, every one inside is", () => {
+  test("the targets are exactly the blank pixels", () => {
     scope(() => {
       const encoder = new RecordingEncoder();
       const task = createWith(inpainting, { region }, encoder, SIZE);
       const images = randn([3, 3, SIZE, SIZE]).requiresGrad_();
-      task.step([images], fixedBatch(3)).loss.backward(); // no gradient passes through what is seen
+      task.step([images], fixedBatch(3)).loss.backward(); // no gradient passes through the input
       const holes = blank(encoder.shown as Tensor).expand(3, 3, SIZE, SIZE);
       const counts = images.grad?.eq(0).to("f32").neg().add(1);
       expect(counts?.contiguous().toArray()).toEqual(holes.contiguous().toArray());
@@ -55,7 +55,7 @@ describe.each(["centre", "blocks"])("%s", (region) => {
     });
   });
 
-  test("the loss is the mean square of what was to be painted where nothing is", () => {
+  test("the loss of an all-zero output is the mean square of the blanked pixels", () => {
     scope(() => {
       const encoder = new RecordingEncoder();
       const task = createWith(inpainting, { region }, encoder, SIZE);

@@ -1,4 +1,4 @@
-/** What the encoder sees of tiles: which pixels, and which colours. */
+/** Which pixels and colours of the tiles the encoder sees. */
 import { expect, test } from "vitest";
 import { toUnit } from "../../src/augment/normalise.ts";
 import { jigsaw } from "../../src/tasks/jigsaw.ts";
@@ -11,17 +11,17 @@ import { expectNoLeak } from "../live.ts";
 expectNoLeak();
 
 const [SIZE, CELL] = [48, 16];
-const few = { permutations: 2 }; // quickly chosen
+const few = { permutations: 2 }; // fast to choose
 const asCut = { ...few, normalise: false, grey: 0 };
 
-/** Images whose pixels tell their place: column + SIZE · row, in each channel. */
+/** Images whose pixels encode their place, column + SIZE · row, in each channel. */
 const places = (count: number) =>
   arange(SIZE * SIZE, { dtype: "f32" })
     .reshape(1, 1, SIZE, SIZE)
     .expand(count, 3, SIZE, SIZE)
     .contiguous();
 
-/** Where in the image [row, column] each channel of each tile (N, 3, s, s) was cut. Fails where one is no piece of it. */
+/** Where in the image [row, column] each channel of each tile (N, 3, s, s) was cut. Fails if one was not cut from it. */
 function corners(shown: Tensor): [number, number][][] {
   const side = shown.size(2);
   const piece = places(1).select(0, 0).select(0, 0).narrow(0, 0, side).narrow(1, 0, side);
@@ -33,13 +33,13 @@ function corners(shown: Tensor): [number, number][][] {
   );
 }
 
-test.each([0, 2])("with channelShift=%i tiles are pieces of their cells, and channels are moved by as much", (most) => {
+test.each([0, 2])("channelShift=%i: tiles are cut from their cells, channels are shifted by at most that", (most) => {
   scope(() => {
     const shown = shownBy(jigsaw, { ...asCut, channelShift: most }, places(12));
     const tiles = corners(shown);
     expect(tiles).toHaveLength(12 * 9);
     for (const axis of [0, 1] as const) {
-      // From where the cell begins, red, green and blue.
+      // Offsets of red, green and blue from the start of the cell.
       const starts = tiles.map((channels, i) => {
         const cell = axis === 0 ? Math.floor((i % 9) / 3) : i % 3;
         return channels.map((corner) => corner[axis] - cell * CELL);
@@ -52,7 +52,7 @@ test.each([0, 2])("with channelShift=%i tiles are pieces of their cells, and cha
   });
 });
 
-test("tiles are of mean 0 and deviation 1 unless they are wanted as cut", () => {
+test("tiles have mean 0 and standard deviation 1, unless normalise=false", () => {
   scope(() => {
     const images = rand([2, 3, SIZE, SIZE]).add(1);
     const normal = shownBy(jigsaw, few, images);
@@ -62,10 +62,10 @@ test("tiles are of mean 0 and deviation 1 unless they are wanted as cut", () => 
   });
 });
 
-test("colours: all by default, of project=1 no green against magenta, of grey=1 none", () => {
+test("colours: all by default, no green-magenta with project=1, none with grey=1", () => {
   scope(() => {
     const images = rand([3, 3, SIZE, SIZE]);
-    /** The largest difference of green from the mean of red and blue, and of red from blue. */
+    /** The largest difference between green and the mean of red and blue, and between red and blue. */
     const axes = (options: object): [magenta: number, red: number] => {
       const rgb = toUnit(shownBy(jigsaw, { ...asCut, ...options }, images));
       const [r, g, b] = [rgb.select(1, 0), rgb.select(1, 1), rgb.select(1, 2)];

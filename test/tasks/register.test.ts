@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { registerTask, taskEntry } from "../../src/tasks/index.ts";
 import { rotation } from "../../src/tasks/rotation.ts";
 
-test("a task of one's own is known by its name, and takes nobody else's", () => {
+test("a custom task is found by its name, and cannot take the name of another task", () => {
   expect(() => taskEntry("turning")).toThrow(/Unknown task "turning"/);
   registerTask("turning", rotation);
   expect(taskEntry("turning")).toBe(rotation);

@@ -1,4 +1,4 @@
-/** What the encoder sees of patches: their channels, and how fine they are. */
+/** Which channels of the patches the encoder sees, and at which resolution. */
 import { expect, test } from "vitest";
 import { relativePatch } from "../../src/tasks/relative-patch.ts";
 import { linalgEigh, randn } from "../../src/torch/ops.ts";
@@ -11,10 +11,10 @@ expectNoLeak();
 
 const SIZE = 64;
 
-/** Deviations of the channels of each patch, the largest first. */
+/** Standard deviations of the channels of each patch, largest first. */
 const spreads = (patches: Tensor) => patches.std([2, 3], { correction: 0 }).topk(3)[0].contiguous().toArray();
 
-/** How much the three channels of each patch, of deviation 1, tell beyond what two do: 0 to 1. */
+/** Smallest eigenvalue of the covariance of the three normalised channels of each patch: 0 if two determine the third. */
 const beyondTwo = (patches: Tensor) =>
   Array.from({ length: patches.size(0) }, (_, i) => {
     const rows = patches.select(0, i).flatten(1);
@@ -22,7 +22,7 @@ const beyondTwo = (patches: Tensor) =>
     return values.toArray()[0] ?? Number.NaN;
   });
 
-test("colour=keep shows three channels, colour=project no more than two tell", () => {
+test("colour=keep shows three independent channels, colour=project only two", () => {
   scope(() => {
     const images = randn([2, 3, SIZE, SIZE]);
     for (const [colour, least, most] of [
@@ -38,7 +38,7 @@ test("colour=keep shows three channels, colour=project no more than two tell", (
   });
 });
 
-test("colour=drop, the default, leaves one channel of each patch, not always the same", () => {
+test("colour=drop, the default, keeps one channel of each patch, not always the same one", () => {
   scope(() => {
     const shown = shownBy(relativePatch, {}, randn([4, 3, SIZE, SIZE]));
     for (const [i, spread] of spreads(shown).entries()) {

@@ -1,4 +1,4 @@
-/** Which turns are shown, and which of them is which answer. */
+/** Which rotations are shown, and which class each one is. */
 import { expect, test } from "vitest";
 import { rotation } from "../../src/tasks/rotation.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
@@ -14,7 +14,7 @@ test.each([
   [{ first: 90 }, [90, 180, 270, 0]],
   [{ angles: 2 }, [0, 180]],
   [{ angles: 2, first: 90 }, [90, 270]],
-])("%o shows all images by one turn after the other, and the answers are in that order", (options, turns) => {
+])("%o shows all images at one angle after the other, and the answers are in that order", (options, turns) => {
   scope(() => {
     const images = rand([3, 3, 8, 8]);
     images.narrow(2, 0, 4).narrow(3, 0, 4).add_(5); // the top left is bright
@@ -27,7 +27,7 @@ test.each([
           .toArray(),
       );
     }
-    // Counter-clockwise the top left goes to the bottom left, of the encoder's first four numbers the third.
+    // Counter-clockwise, the top left goes to the bottom left, which is the third of the encoder's first four values.
     const task = createWith(rotation, options, new RecordingEncoder(), 8);
     const brightest = turns.map((turn) => [0, 2, 3, 1][turn / 90]);
     const weights = brightest.map((quarter) => Array.from({ length: 12 }, (_, i) => (i === quarter ? 10 : 0)));
@@ -41,7 +41,7 @@ test.each([
   });
 });
 
-test("of 8 turns each is an eighth, and cut to a circle", () => {
+test("8 angles are 45° apart, and the images are cut to a circle", () => {
   scope(() => {
     const images = zeros([2, 3, 32, 32]);
     images.narrow(2, 14, 4).narrow(3, 24, 4).fill_(1); // a spot on the right

@@ -1,9 +1,9 @@
-/** Weights that training has ruined. */
+/** Finds weights that training has turned into NaN or infinity. */
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Module } from "./module.ts";
 
-/** Whether every element is a number: no NaN, no infinity. */
+/** Whether every element is finite: no NaN, no infinity. */
 export function allFinite(tensor: Tensor): boolean {
   return scope(() => Number.isFinite(tensor.to("f32").abs().amax([]).item()));
 }

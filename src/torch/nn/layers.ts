@@ -1,4 +1,4 @@
-/** The layers of `torch.nn` in use, with its initial values. x is (B, C, H, W) unless told otherwise. */
+/** The layers of `torch.nn` in use, with its initial values. x is (B, C, H, W) unless stated otherwise. */
 
 import { UsageError } from "../../errors.ts";
 import * as ops from "../ops.ts";
@@ -16,13 +16,13 @@ export interface Conv2dOptions {
   groups?: number;
   bias?: boolean;
   /**
-   * Initial kernels by He et al. and no bias, as torchvision's networks have it (default); or both uniform in ±1/√fan-in, as
-   * `torch.nn.Conv2d` leaves them.
+   * "he" (default): kernels by He et al. and zero bias, as in torchvision's networks. "uniform": both uniform in ±1/√fan-in, as
+   * in `torch.nn.Conv2d`.
    */
   initial?: "he" | "uniform";
 }
 
-/** Kernels (outputs, inputs / groups, kernel, kernel). Without bias unless told, as before a batch norm. */
+/** Kernels (outputs, inputs / groups, kernel, kernel). No bias by default, as is usual before a batch norm. */
 export class Conv2d extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
@@ -52,7 +52,7 @@ export class Conv2d extends Module {
   }
 }
 
-/** Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167. In training by the batch's statistics, else by the running ones. */
+/** Normalises by the batch's statistics in training, else by the running ones. Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167 */
 abstract class BatchNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
@@ -67,7 +67,7 @@ abstract class BatchNorm extends Module {
     this.num_batches_tracked = scope(() => new Buffer(zeros([], { dtype: "i64" })));
   }
 
-  /** @throws UsageError in training on one value a channel: it has no variance, and would spoil the running one */
+  /** @throws UsageError in training on one value per channel: it has no variance, and would corrupt the running one */
   override forward(x: Tensor): Tensor {
     if (this.training) {
       const { shape } = x;
@@ -78,7 +78,7 @@ abstract class BatchNorm extends Module {
       }
     }
     const { weight, bias, running_mean, running_var, training } = this;
-    // A batch that is seen again for its gradient counts once.
+    // A batch that is recomputed for its gradient counts once.
     if (training && isReplaying()) return ops.batchNorm(x, weight, bias, null, null, true, 0.1, 1e-5, true);
     if (training) this.num_batches_tracked.add_(1);
     return ops.batchNorm(x, weight, bias, running_mean, running_var, training, 0.1, 1e-5, true);
@@ -89,13 +89,13 @@ abstract class BatchNorm extends Module {
   }
 }
 
-/** Of vectors (N, C). */
+/** Batch norm of vectors (N, C). */
 export class BatchNorm1d extends BatchNorm {}
 
-/** Of maps (N, C, H, W). */
+/** Batch norm of maps (N, C, H, W). */
 export class BatchNorm2d extends BatchNorm {}
 
-/** x (..., inputs) to (..., outputs). Weights and biases uniform in ±1/√inputs, as PyTorch's. */
+/** x (..., inputs) to (..., outputs). Initial weights and biases are uniform in ±1/√inputs, as in PyTorch. */
 export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
@@ -116,7 +116,7 @@ export class Linear extends Module {
   }
 }
 
-/** Over the last dimension. Ba, Kiros & Hinton 2016, https://arxiv.org/abs/1607.06450 */
+/** Normalises over the last dimension. Ba, Kiros & Hinton 2016, https://arxiv.org/abs/1607.06450 */
 export class LayerNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
@@ -138,7 +138,7 @@ export class LayerNorm extends Module {
   }
 }
 
-/** A layer without parameters. */
+/** Base of the pooling layers. Has no parameters. */
 abstract class Pool extends Module {
   protected readonly kernel: number;
   protected readonly stride: number;
@@ -156,11 +156,11 @@ export class MaxPool2d extends Pool {
   }
 
   override cost(_x: Tensor, { numel }: Tensor): Cost {
-    return { kept: 3 * numel }; // where each largest was is an i64: twice an f32
+    return { kept: 3 * numel }; // the position of each maximum is an i64: twice an f32
   }
 }
 
-/** The average counts the padding, as PyTorch's. */
+/** The average includes the padding, as in PyTorch. */
 export class AvgPool2d extends Pool {
   override forward(x: Tensor): Tensor {
     return ops.avgPool2d(x, this.kernel, this.stride, this.padding);
@@ -171,7 +171,7 @@ export class AvgPool2d extends Pool {
   }
 }
 
-/** Writes into its input. */
+/** In place: overwrites its input. */
 export class ReLU extends Module {
   override forward(x: Tensor): Tensor {
     return x.relu_();

@@ -1,4 +1,4 @@
-/** Modules as PyTorch has them: parameters are found by walking the fields, and are named after them. */
+/** Modules as in PyTorch: parameters are found by walking the fields, and are named after them. */
 import { noGrad } from "../autograd.ts";
 import { operator } from "../dispatch.ts";
 import type { Handle } from "../native.ts";
@@ -8,14 +8,14 @@ import { type Device, type MemoryFormat, Tensor } from "../tensor.ts";
 const detach = operator("aten::detach");
 const setData = operator("aten::set_data");
 
-/** A tensor that belongs to a module and outlives every scope. Made from another, whose memory it shares. */
+/** A tensor that belongs to a module and outlives every scope. Shares memory with the tensor it is made from. */
 export class Buffer extends Tensor {
   constructor(initial: Tensor) {
     super(detach(initial) as Handle);
     keep(this);
   }
 
-  /** Takes over the memory, type and device of `data`. Whoever holds this tensor sees the change. */
+  /** Takes over the memory, type and device of `data`. Everyone who holds this tensor sees the change. */
   replace(data: Tensor): void {
     setData(this, data);
   }
@@ -29,13 +29,13 @@ export class Parameter extends Buffer {
   }
 }
 
-/** What one pass of some images costs. */
+/** The cost of one forward pass. */
 export interface Cost {
-  /** Multiplications, each with its addition. */
+  /** Multiplications, each followed by an addition. */
   multiplyAdds?: number;
-  /** Numbers that are kept until the way back. */
+  /** Values kept for the backward pass. */
   kept?: number;
-  /** What the modules below keep is freed, and computed again on the way back. */
+  /** What the submodules keep is freed, and recomputed in the backward pass. */
   recomputes?: boolean;
 }
 
@@ -44,23 +44,23 @@ export abstract class Module {
   /** Batch norm and dropout behave differently in training. See {@link train}. */
   training = true;
 
-  /** What the module makes of its input. One that only holds state has none. */
+  /** The output for an input. A module that only holds state has none. */
   forward(_x: Tensor): Tensor {
     throw new Error(`${this.constructor.name} has no forward`);
   }
 
-  /** What giving y for x costs here, apart from the modules below. Nothing unless declared. */
+  /** The cost of computing y from x in this module, without its submodules. Zero by default. */
   cost(_x: Tensor, _y: Tensor): Cost {
     return {};
   }
 
-  /** Every module below this one, itself first, by its path: `layer1.0.bn2`. */
+  /** This module, then all its submodules, by path: `layer1.0.bn2`. */
   *namedModules(prefix = ""): Generator<[string, Module]> {
     yield [prefix, this];
     for (const [name, child] of children(this, prefix)) if (child instanceof Module) yield* child.namedModules(name);
   }
 
-  /** Parameters and buffers by their path, in order of declaration: `layer1.0.bn2.weight`. */
+  /** Parameters and buffers by path, in order of declaration: `layer1.0.bn2.weight`. */
   *namedTensors(): Generator<[string, Buffer]> {
     for (const [path, module] of this.namedModules()) {
       for (const [name, value] of Object.entries(module)) {
@@ -77,7 +77,7 @@ export abstract class Module {
     return this.namedParameters().map(([, parameter]) => parameter);
   }
 
-  /** Parameters and buffers by name: what is saved, and what torchvision's `state_dict()` has. Not copies. */
+  /** Parameters and buffers by name, as saved to files and as in torchvision's `state_dict()`. Not copies. */
   state(): Map<string, Buffer> {
     return new Map(this.namedTensors());
   }
@@ -91,7 +91,7 @@ export abstract class Module {
     return this.train(false);
   }
 
-  /** Moves everything to a device; kernels (four dimensions) to a memory format. */
+  /** Moves all tensors to a device, and converts kernels (four dimensions) to a memory format. */
   to({ device, memoryFormat }: { device?: Device; memoryFormat?: MemoryFormat }): this {
     noGrad(() => {
       for (const [, tensor] of this.namedTensors()) {
@@ -110,7 +110,7 @@ export abstract class Module {
   }
 }
 
-/** Fields that hold modules, and the elements of arrays and records of modules, by path. */
+/** The modules in the fields of `value`, and in arrays there, by path. */
 function* children(value: object, prefix: string): Generator<[string, unknown]> {
   for (const [name, child] of Object.entries(value)) {
     const path = prefix ? `${prefix}.${name}` : name;
@@ -119,7 +119,7 @@ function* children(value: object, prefix: string): Generator<[string, unknown]> 
   }
 }
 
-/** One after the other. Their paths are their positions: `0`, `1`. */
+/** Runs modules one after the other. Their paths are their positions: `0`, `1`. */
 export class Sequential extends Module {
   [position: number]: Module;
   readonly length: number;

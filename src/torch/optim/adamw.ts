@@ -1,4 +1,4 @@
-/** Adam with decoupled weight decay, as `torch.optim.AdamW`. Loshchilov & Hutter, ICLR 2019, https://arxiv.org/abs/1711.05101 */
+/** Adam with decoupled weight decay, like `torch.optim.AdamW`. Loshchilov & Hutter, ICLR 2019, https://arxiv.org/abs/1711.05101 */
 import { UsageError } from "../../errors.ts";
 import { hasOperator, operator } from "../dispatch.ts";
 import type { Handle } from "../native.ts";
@@ -7,7 +7,7 @@ import { Tensor } from "../tensor.ts";
 import { atLeastZero, type Batch, misfit, Optimizer, type ParameterGroup } from "./optimizer.ts";
 
 export interface AdamWOptions {
-  /** How much of the running averages of the gradient and of its square is kept each step. */
+  /** Fractions of the running averages (of the gradient, of its square) that each step keeps. */
   betas?: readonly [number, number];
   epsilon?: number;
 }
@@ -16,10 +16,10 @@ export class AdamW extends Optimizer {
   protected override readonly remembered = ["exp_avg", "exp_avg_sq"];
   private readonly betas: readonly [number, number];
   private readonly epsilon: number;
-  /** Steps that each parameter has taken. */
+  /** Steps taken by each parameter. */
   private steps: number[] = [];
 
-  /** @throws UsageError for a beta outside of [0, 1), and a negative epsilon */
+  /** @throws UsageError for a beta outside of [0, 1) or a negative epsilon */
   constructor(groups: readonly ParameterGroup[], { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {}) {
     super(groups);
     atLeastZero("epsilon", epsilon);
@@ -33,7 +33,7 @@ export class AdamW extends Optimizer {
 
   protected override update(batch: Batch): void {
     const taken = batch.positions.map((position) => this.steps[position] as number);
-    // The correction of young averages depends on the number of steps, as a rule the same for all.
+    // The bias correction depends on the number of steps, which is usually the same for all parameters.
     for (const steps of new Set(taken))
       this.updateAlike(
         steps + 1,
@@ -65,7 +65,7 @@ export class AdamW extends Optimizer {
     addQuotients(parameters, averages, roots, -rate / (1 - betas[0] ** step));
   }
 
-  /** Besides the averages `step`, i64: how many each parameter has taken. */
+  /** The averages, and `step`, i64: the number of steps each parameter has taken. */
   override state(): Map<string, Tensor> {
     return super.state().set("step", fromTypedArray(BigInt64Array.from(this.steps, BigInt)));
   }
@@ -80,7 +80,7 @@ export class AdamW extends Optimizer {
   }
 }
 
-/** The part of a batch that `belongs` accepts, by index. */
+/** The subset of a batch whose indices `belongs` accepts. */
 function choose(batch: Batch, belongs: (i: number) => boolean): Batch {
   const part = <T>(list: readonly T[]) => list.filter((_, i) => belongs(i));
   const { parameters, gradients, positions } = batch;

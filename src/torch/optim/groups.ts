@@ -1,10 +1,10 @@
-/** Which parameters decay. */
+/** Decides which parameters get weight decay. */
 import type { Tensor } from "../tensor.ts";
 import type { ParameterGroup } from "./optimizer.ts";
 
 /**
- * Two groups: matrices and kernels with `weightDecay`, and without it what has one dimension or none: the scales and
- * shifts of norms, and biases, which have no reason to be near zero. Goyal et al. 2017, section 5.3 of https://arxiv.org/abs/1706.02677
+ * Two groups: matrices and kernels with `weightDecay`; parameters of at most one dimension without it. Those are biases and the
+ * scales and shifts of norms, which need not be near zero. Goyal et al. 2017, section 5.3 of https://arxiv.org/abs/1706.02677
  */
 export function decayGroups(named: Iterable<readonly [string, Tensor]>, weightDecay: number): ParameterGroup[] {
   const decayed: Tensor[] = [];

@@ -1,5 +1,5 @@
 /**
- * L-BFGS with a strong-Wolfe line search, as `torch.optim.LBFGS(line_search_fn="strong_wolfe")`: for small problems whose
+ * L-BFGS with a strong-Wolfe line search, like `torch.optim.LBFGS(line_search_fn="strong_wolfe")`: for small problems whose
  * loss is computed over all data at once. Nocedal & Wright, Numerical Optimization, 2006, algorithm 7.4.
  */
 import { SelfsightError } from "../../errors.ts";
@@ -13,19 +13,19 @@ import { type Point, strongWolfe } from "./wolfe.ts";
 export interface LBFGSOptions {
   /** Step length that each line search tries first. */
   learningRate?: number;
-  /** At most, in one {@link LBFGS.step}. */
+  /** Most iterations in one {@link LBFGS.step}. */
   maxIterations?: number;
   /** No iteration begins after this many evaluations of the loss in one step. */
   maxEvaluations?: number;
-  /** Done when no element of the gradient is larger. */
+  /** Stops when no element of the gradient is larger in absolute value. */
   gradientTolerance?: number;
-  /** Done when neither the loss nor any parameter changes by more. */
+  /** Stops when the loss, or every parameter, changes by no more than this. */
   changeTolerance?: number;
-  /** Past moves that the curvature is estimated from. */
+  /** Number of past moves to estimate the curvature from. */
   history?: number;
 }
 
-/** A past move, the change of the gradient along it, and 1 / (their product). */
+/** A past move, the change of the gradient along it, and 1 / (their dot product). */
 interface Pair {
   readonly move: Tensor;
   readonly change: Tensor;
@@ -43,10 +43,10 @@ export class LBFGS {
   private readonly pairs: Pair[] = [];
   /** The last direction, the step taken along it, and the gradient where it began. */
   private last: { direction: Tensor; step: number; gradient: Tensor } | undefined;
-  /** Of the initial estimate of the curvature's inverse. */
+  /** Scale of the initial estimate of the inverse Hessian. */
   private scale = 1;
 
-  /** Parameters of one type on one device. @throws UsageError for an option below 0 or not finite */
+  /** All parameters have one type and are on one device. @throws UsageError for an option below 0 or not finite */
   constructor(parameters: readonly Tensor[], options: LBFGSOptions = {}) {
     const maxIterations = options.maxIterations ?? 20;
     this.parameters = parameters;
@@ -63,10 +63,10 @@ export class LBFGS {
   }
 
   /**
-   * Up to `maxIterations` iterations. `closure` gives the loss after it called `backward()`; the gradients are dropped
-   * before each call.
-   * @returns the loss at the start
-   * @throws SelfsightError when that is not finite
+   * Runs up to `maxIterations` iterations. `closure` computes the loss, calls its `backward()` and returns it; the gradients
+   * are dropped before each call.
+   * @returns the initial loss
+   * @throws SelfsightError when the initial loss is not finite
    */
   step(closure: () => Tensor): number {
     const { maxIterations, maxEvaluations, gradientTolerance } = this.options;
@@ -98,7 +98,7 @@ export class LBFGS {
     this.last = undefined;
   }
 
-  /** One search along one direction: where it ends, and whether that is the goal. */
+  /** One line search: where it ends, and whether the optimisation is done. */
   private iterate(here: Evaluation, closure: () => Tensor): [Evaluation, boolean] {
     const { learningRate, gradientTolerance, changeTolerance } = this.options;
     const { loss, gradient } = here;
@@ -131,7 +131,7 @@ export class LBFGS {
     return [{ loss: found.value, gradient: found.gradient }, done];
   }
 
-  /** The loss and the gradient as one vector. */
+  /** The loss, and the gradient as one vector. */
   private evaluate(closure: () => Tensor): Evaluation {
     return scope(() => {
       for (const parameter of this.parameters) parameter.grad = null;
@@ -140,7 +140,7 @@ export class LBFGS {
     });
   }
 
-  /** Takes the last move into the history, if the loss curves upwards along it. */
+  /** Adds the last move to the history if the curvature along it is positive. */
   private learn(gradient: Tensor): void {
     if (!this.last) return;
     const change = gradient.sub(this.last.gradient);
@@ -155,7 +155,7 @@ export class LBFGS {
     }
   }
 
-  /** Minus the gradient times the estimated inverse of the curvature, by the two loops over the history. */
+  /** Minus the estimated inverse Hessian times the gradient, by the two-loop recursion over the history. */
   private direction(gradient: Tensor): Tensor {
     const result = gradient.neg();
     const shares = this.pairs.map(() => 0);

@@ -1,4 +1,4 @@
-/** What every optimizer that takes one step a batch has in common: groups of parameters, and state that can be saved. */
+/** Base of the optimizers that take one step per batch: groups of parameters, and state that can be saved. */
 import { SelfsightError, UsageError } from "../../errors.ts";
 import { noGrad } from "../autograd.ts";
 import { zerosLike } from "../ops.ts";
@@ -7,17 +7,17 @@ import type { Tensor } from "../tensor.ts";
 
 export interface ParameterGroup {
   readonly parameters: readonly Tensor[];
-  /** Strength of the pull towards zero: 0 unless told. */
+  /** Strength of the pull towards zero. Default 0. */
   readonly weightDecay?: number;
-  /** Multiplies the learning rate for this group: 1 unless told. */
+  /** Multiplies the learning rate for this group. Default 1. */
   readonly rateScale?: number;
 }
 
-/** One group's parameters that have a gradient, and what to do with them. */
+/** One group's parameters that have a gradient, and the settings of their update. */
 export interface Batch {
   readonly parameters: readonly Tensor[];
   readonly gradients: readonly Tensor[];
-  /** Position of each among all the optimizer's parameters: what its state is filed under. */
+  /** Position of each among all the optimizer's parameters: the key of its state. */
   readonly positions: readonly number[];
   readonly rate: number;
   readonly weightDecay: number;
@@ -26,10 +26,10 @@ export interface Batch {
 export abstract class Optimizer {
   private readonly groups: readonly ParameterGroup[];
   private readonly buffers = new Map<string, Tensor>();
-  /** What is remembered of each parameter, by PyTorch's names. */
+  /** PyTorch's names of the tensors kept for each parameter. */
   protected abstract readonly remembered: readonly string[];
 
-  /** @throws UsageError for a parameter in two places, a negative weight decay, a rate scale that is no number */
+  /** @throws UsageError for a parameter listed twice, or a weight decay or rate scale that is negative or not finite */
   constructor(groups: readonly ParameterGroup[]) {
     this.groups = groups;
     const all = this.parameters();
@@ -43,8 +43,8 @@ export abstract class Optimizer {
   protected abstract update(batch: Batch): void;
 
   /**
-   * Changes every parameter that has a gradient. The gradients are used as working memory: {@link zeroGrad} them
-   * afterwards. Leaves no tensor behind but the optimizer's state.
+   * Updates every parameter that has a gradient. The gradients are used as working memory: call {@link zeroGrad} afterwards.
+   * Leaves no tensors behind except the optimizer's state.
    */
   step(learningRate: number): void {
     atLeastZero("learningRate", learningRate);
@@ -76,14 +76,14 @@ export abstract class Optimizer {
     for (const parameter of this.parameters()) parameter.grad = null;
   }
 
-  /** What must be saved to go on bit for bit, by `POSITION.NAME`. Not copies. */
+  /** What must be saved to resume bit for bit, by `POSITION.NAME`. Not copies. */
   state(): Map<string, Tensor> {
     return new Map(this.buffers);
   }
 
   /**
-   * Goes on from what {@link state} gave.
-   * @throws SelfsightError when it was saved by another optimizer or for other parameters; nothing is changed then
+   * Restores what {@link state} returned.
+   * @throws SelfsightError when it was saved by another optimizer or for other parameters; nothing changes then
    */
   load(state: ReadonlyMap<string, Tensor>): void {
     const parameters = this.parameters();
@@ -97,7 +97,7 @@ export abstract class Optimizer {
     });
     this.dispose();
     for (const [key, parameter, saved] of loaded) {
-      // As the parameter lies in memory, not as the saved tensor does.
+      // In the memory layout of the parameter, not of the saved tensor.
       this.buffers.set(
         key,
         scope(() => noGrad(() => keep(zerosLike(parameter).copy_(saved)))),
@@ -115,7 +115,7 @@ export abstract class Optimizer {
     return this.groups.flatMap((group) => [...group.parameters]);
   }
 
-  /** What is remembered of the batch's parameters under `name`; zeros at first. */
+  /** The tensors kept for the batch's parameters under `name`; zeros at first. */
   protected recall(name: string, { parameters, positions }: Batch): Tensor[] {
     return parameters.map((parameter, i) => {
       const key = `${positions[i]}.${name}`;

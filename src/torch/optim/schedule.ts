@@ -1,4 +1,4 @@
-/** Learning-rate schedules: pure functions from progress, 0 at the first step to 1 after the last, to a factor of the base rate. */
+/** Learning-rate schedules: pure functions from progress (0 at the first step, 1 after the last) to a factor on the base rate. */
 import { UsageError } from "../../errors.ts";
 
 export type Schedule = (progress: number) => number;
@@ -9,7 +9,7 @@ export const constant: Schedule = () => 1;
 export const cosine: Schedule = (progress) => (1 + Math.cos(Math.PI * progress)) / 2;
 
 /**
- * Multiplied by `factor` at each milestone, given in parts of the run: `steps([0.3, 0.6, 0.8], 0.2)`.
+ * Multiplies the rate by `factor` at each milestone, a fraction of the run: `steps([0.3, 0.6, 0.8], 0.2)`.
  * @throws UsageError for milestones outside of 0 to 1 or out of order
  */
 export function steps(milestones: readonly number[], factor: number): Schedule {
@@ -20,10 +20,10 @@ export function steps(milestones: readonly number[], factor: number): Schedule {
 }
 
 /**
- * Rises in a straight line over the first `part` of the run, then follows `then` over the rest. Starts at `first`, by
- * custom 1 / (steps of the warm-up): a first step of zero length would be wasted.
+ * Rises linearly over the first `part` of the run, a fraction, then follows `then` over the rest. Starts at `first`, usually
+ * 1 / (steps of the warm-up): a first step of zero length would be wasted.
  * Goyal et al. 2017, section 2.2 of https://arxiv.org/abs/1706.02677
- * @throws UsageError for a part outside of [0, 1)
+ * @throws UsageError for a `part` outside of [0, 1)
  */
 export function warmUp(part: number, then: Schedule, first = 0.01): Schedule {
   if (!(part >= 0 && part < 1)) throw new UsageError(`Expected a warm-up of 0 to less than 1 of the run, got ${part}.`);

@@ -1,4 +1,4 @@
-/** Stochastic gradient descent with momentum, as `torch.optim.SGD` (dampening 0). */
+/** Stochastic gradient descent with momentum, like `torch.optim.SGD` (dampening 0). */
 import { UsageError } from "../../errors.ts";
 import { hasOperator, operator } from "../dispatch.ts";
 import { atLeastZero, type Batch, Optimizer, type ParameterGroup } from "./optimizer.ts";
@@ -14,7 +14,7 @@ export class SGD extends Optimizer {
   private readonly momentum: number;
   private readonly nesterov: boolean;
 
-  /** @throws UsageError for a negative momentum, and for Nesterov's without any */
+  /** @throws UsageError for a negative momentum, and for Nesterov without momentum */
   constructor(groups: readonly ParameterGroup[], { momentum = 0, nesterov = false }: SGDOptions = {}) {
     super(groups);
     atLeastZero("momentum", momentum);
@@ -23,11 +23,11 @@ export class SGD extends Optimizer {
     this.nesterov = nesterov;
   }
 
-  /** g ← g + decay · p; b ← momentum · b + g; p ← p − rate · b, or − rate · (g + momentum · b) with Nesterov's. */
+  /** g ← g + decay · p; b ← momentum · b + g; p ← p − rate · b, or − rate · (g + momentum · b) with Nesterov. */
   protected override update(batch: Batch): void {
     const { parameters, gradients, rate, weightDecay } = batch;
     const { momentum, nesterov } = this;
-    // Buffers begin at zero, so the first step needs no case of its own: b = momentum · 0 + g.
+    // Buffers begin at zero, so the first step needs no special case: b = momentum · 0 + g.
     const buffers = momentum ? this.recall("momentum_buffer", batch) : [];
     if (hasOperator("aten::_fused_sgd_")) {
       const options = { lr: rate, dampening: 0, nesterov, maximize: false, is_first_step: false };

@@ -3,7 +3,7 @@
  * algorithms 3.5 and 3.6, with the constants and safeguards of `torch.optim.LBFGS`, so that both take the same steps.
  */
 
-/** The function along the line at one step length: its value, its slope, and what belongs to them. */
+/** The function at one step length along the line: its value, its slope and its gradient. */
 export interface Point<G> {
   readonly step: number;
   readonly value: number;
@@ -18,7 +18,7 @@ const maxEvaluations = 25;
 /**
  * @param at evaluates the function at a step length
  * @param start the point at step 0; its slope is negative
- * @param span largest change of any coordinate at step 1: the search ends when the bracket is narrower than `tolerance` in it
+ * @param span largest change of any coordinate at step 1. The search ends when the bracket's width times `span` is below `tolerance`
  */
 export function strongWolfe<G>(
   at: (step: number) => Point<G>,
@@ -30,10 +30,10 @@ export function strongWolfe<G>(
   const tooHigh = (point: Point<G>) => point.value > start.value + sufficientDecrease * point.step * start.slope;
   const flat = (point: Point<G>) => Math.abs(point.slope) <= -curvature * start.slope;
 
-  // Grow the step until a good point lies behind it.
+  // Grow the step until it brackets a good point.
   let previous = start;
   let point = at(firstStep);
-  let evaluations = 0; // after the first
+  let evaluations = 0; // not counting the first
   for (; ; evaluations++) {
     if (evaluations === maxEvaluations) return lower(start, point);
     if (tooHigh(point) || (evaluations > 1 && point.value >= previous.value)) break;
@@ -45,7 +45,7 @@ export function strongWolfe<G>(
     point = at(next);
   }
 
-  // Narrow the bracket down to it.
+  // Narrow the bracket down to that point.
   let low = lower(previous, point);
   let high = low === previous ? point : previous;
   let stuck = false;
@@ -53,7 +53,7 @@ export function strongWolfe<G>(
     const left = Math.min(low.step, high.step);
     const right = Math.max(low.step, high.step);
     let step = minimum(low, high, left, right);
-    // Too near to an end twice, or on it: a tenth of the bracket away from that end.
+    // Too close to an end twice in a row, or on it: move a tenth of the bracket away from that end.
     const margin = 0.1 * (right - left);
     const near: boolean = Math.min(right - step, step - left) < margin;
     const push: boolean = near && (stuck || step >= right || step <= left);
@@ -78,7 +78,7 @@ function lower<G>(a: Point<G>, b: Point<G>): Point<G> {
   return a.value <= b.value ? a : b;
 }
 
-/** Where the cubic through both points, with their slopes, is lowest between `left` and `right`; else their middle. */
+/** The minimum between `left` and `right` of the cubic through both points with their slopes; else the middle. */
 function minimum<G>(a: Point<G>, b: Point<G>, left: number, right: number): number {
   const [near, far] = a.step <= b.step ? [a, b] : [b, a];
   const d1 = a.slope + b.slope - (3 * (a.value - b.value)) / (a.step - b.step);
