@@ -1,4 +1,4 @@
-/** `beside-others-worker.ts pretrain|fit PHOTOS [THREADS]`: prints steps a second of pre-training, or seconds of a fit. */
+/** `beside-others-worker.ts pretrain|fit PHOTOS [THREADS]`: prints steps per second of pre-training, or seconds per fit. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,15 +11,15 @@ import { manualSeed } from "../src/torch/random.ts";
 import { scope } from "../src/torch/scope.ts";
 import { pretrain } from "../src/train/pretrain.ts";
 
-const SECONDS = 8;
-/** By then every size of tensor has been made once. */
+const SECONDS = 10;
+/** Seconds of warm-up: by then every size of tensor has been made once, and the threads have adapted to the load. */
 const WARM_UP = 3;
 const [ROWS, WIDTH, CLASSES] = [1000, 1024, 10];
 
 async function stepsPerSecond(images: string, count?: number): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "selfsight-beside-"));
   const stop = new AbortController();
-  let [startedAt, steps] = [0, 0];
+  let [startedAt, countedFrom, counted, steps] = [0, 0, 0, 0];
   const seconds = () => (performance.now() - startedAt) / 1000;
   try {
     await pretrain(
@@ -28,10 +28,12 @@ async function stepsPerSecond(images: string, count?: number): Promise<number> {
         signal: stop.signal,
         onEvent(event) {
           if (event.type !== "step") return;
-          const { step } = event.record;
-          if (step <= WARM_UP) startedAt = performance.now();
+          if (startedAt === 0) startedAt = performance.now();
+          if (seconds() < WARM_UP) return;
+          if (counted === 0) [countedFrom, steps] = [seconds(), 0];
           else steps++;
-          if (step > WARM_UP && seconds() > SECONDS) stop.abort();
+          counted = seconds() - countedFrom;
+          if (counted > SECONDS) stop.abort();
         },
       },
     );
@@ -40,10 +42,10 @@ async function stepsPerSecond(images: string, count?: number): Promise<number> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  return steps / seconds();
+  return steps / counted;
 }
 
-/** Median over the fits of a linear probe to random features, which takes all the iterations it may. */
+/** Median time of fitting a linear probe to random features. Every fit uses all its iterations. */
 function secondsOfFit(count: number): number {
   threads(count);
   manualSeed(0);

@@ -1,7 +1,7 @@
 /**
- * What another program that takes one core costs us: pre-training, and a fit of the linear probe, on a quiet machine and beside
- * a busy loop; with the libraries' own way of waiting for work and a fixed
- * number of threads, and with ours (src/torch/waiting.ts, src/train/adapt.ts). No PyTorch in it.
+ * How much another program on one core slows us down: pre-training, and fitting the linear probe, on a quiet machine and beside
+ * a busy loop. With the libraries' default way of waiting and a fixed number of threads, and with ours (src/torch/waiting.ts,
+ * src/train/adapt.ts). Does not use PyTorch.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,9 +14,9 @@ import { alternate, type Context, type Measure } from "./runner.ts";
 const PHOTOS = 512;
 const worker = fileURLToPath(new URL("beside-others-worker.ts", import.meta.url));
 
-/** The defaults of libgomp, LLVM's libomp and OpenBLAS, written out. */
+/** The defaults of libgomp, LLVM's libomp and OpenBLAS, set explicitly. */
 const was = { GOMP_SPINCOUNT: "300000", KMP_BLOCKTIME: "200", OPENBLAS_THREAD_TIMEOUT: "26" };
-/** Left to Selfsight. */
+/** Unset, so that Selfsight chooses. */
 const now = Object.fromEntries([...Object.keys(was), "OMP_WAIT_POLICY"].map((name) => [name, undefined]));
 
 const works = { pretrain: "steps/s", fit: "s" } as const satisfies Record<string, Unit>;
@@ -47,7 +47,7 @@ export async function besideOthers(context: Context): Promise<Row[]> {
   });
 }
 
-/** Measures while another process turns round and round. */
+/** Measures while another process runs a busy loop. */
 function beside(measure: Measure): Measure {
   return async () => {
     const other = spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" });
@@ -60,7 +60,7 @@ function beside(measure: Measure): Measure {
   };
 }
 
-/** A process of its own for each measurement: the libraries look at their settings once. */
+/** Runs each measurement in a new process, because the libraries read their settings only once. */
 async function runWorker(args: readonly string[], settings: NodeJS.ProcessEnv): Promise<number> {
   const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", worker, ...args], {
     stdio: ["ignore", "pipe", "inherit"],

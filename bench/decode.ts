@@ -1,4 +1,4 @@
-/** JPEG files to uint8 tensors (3, S, S): resized so that the short side is S, and cropped in the middle. */
+/** Decodes JPEG files to uint8 tensors (3, S, S): the short side is resized to S, then the centre is cropped. */
 import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { alternate, type Context, withPeers } from "./runner.ts";
 
 /** Photos in each folder. */
 const PHOTOS = 256;
-/** Photos a tensor, as the peer has it, and how many such are worked on at a time. */
+/** Photos per tensor, as in the peer, and the number of tensors worked on at a time. */
 const [CHUNK, CHUNKS_IN_FLIGHT] = [16, 2];
 
 export async function decode(context: Context): Promise<Row[]> {
@@ -29,13 +29,13 @@ async function compare(context: Context, name: string, folder: string, size: num
       const images = await decodePhotos(folder, size);
       return images / ((performance.now() - start) / 1000);
     };
-    await ours(); // files into the system's cache, as the peer has done
+    await ours(); // loads the files into the system's cache, as the peer does
     const values = await alternate(context.rounds, { ours, peer: peers.decode.measure });
     return toRow("decode", name, "images/s", values.ours, values.peer);
   });
 }
 
-/** Every photo of a folder into tensors of CHUNK photos (CHUNK, 3, size, size), u8, channels-last as training takes them. */
+/** Decodes every photo of a folder into u8 tensors (CHUNK, 3, size, size), channels-last as in training. */
 async function decodePhotos(folder: string, size: number): Promise<number> {
   const files = (await readdir(folder)).sort();
   let [next, images] = [0, 0];
@@ -46,7 +46,7 @@ async function decodePhotos(folder: string, size: number): Promise<number> {
       const chunk = files.slice(next, next + CHUNK);
       next += CHUNK;
       const pixels = buffer.subarray(0, chunk.length * bytes);
-      // Small files: reading them here is quicker than a turn through the threads that are busy decoding.
+      // Small files: reading them here is faster than waiting for the threads that are busy decoding.
       const decode = async (file: string, i: number) =>
         decodeImage({ encoded: readFileSync(join(folder, file)) }, size, pixels.subarray(i * bytes, (i + 1) * bytes));
       await Promise.all(chunk.map(decode));

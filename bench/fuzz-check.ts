@@ -1,14 +1,14 @@
-/** What must hold whenever an image file is decoded, whatever its bytes are. */
+/** Checks what must hold when any image file is decoded, whatever its bytes are. */
 import type { decodeImage } from "../src/data/decode.ts";
 import { SelfsightError } from "../src/errors.ts";
 
 export interface Outcome {
   decoded: boolean;
-  /** What should not have happened. */
+  /** Describes what should not have happened. */
   fault?: string;
 }
 
-/** Words of a library or of JavaScript that tell a user nothing. */
+/** Words from a library or from JavaScript that do not help a user. */
 const FOREIGN = /undefined|null|\bat .*:\d+:\d+|Error:|node_modules|panick|[\n\r]/;
 
 export async function checkDecode(decode: typeof decodeImage, encoded: Uint8Array, size: number): Promise<Outcome> {

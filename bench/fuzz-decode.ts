@@ -1,9 +1,9 @@
 /**
- * Throws damaged image files at `decodeImage` in a process of its own, one after another, and watches it: no crash, no
- * decode over five seconds, nothing on stderr, no growing memory, no error but one line that says what is wrong.
+ * Passes damaged image files to `decodeImage` in a separate process, one after another, and watches it: no crash, no decode
+ * over five seconds, nothing on stderr, no growing memory, and only errors of one line that say what is wrong.
  *
  *   npx tsx bench/fuzz-decode.ts --count 20000 --seed 0
- *   npx tsx bench/fuzz-decode.ts --seed 0 --from 1234 --count 1 --save folder    (one file again, and kept)
+ *   npx tsx bench/fuzz-decode.ts --seed 0 --from 1234 --count 1 --save folder    (repeats one file, and saves it)
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
@@ -25,32 +25,32 @@ const { values: flags } = parseArgs({
     seed: { type: "string", default: "0" },
     from: { type: "string", default: "0" },
     save: { type: "string" },
-    /** For the process itself: where the whole files are. */
+    /** Internal, for the child process: the file that holds the undamaged images. */
     worker: { type: "string" },
   },
 });
 const [count, seed, from] = [Number(flags.count), Number(flags.seed), Number(flags.from)];
 
-/** A decode may take this long, in milliseconds. */
+/** Longest allowed decode, in milliseconds. */
 const SLOW = 5000;
-/** No answer for so long, in milliseconds: the process hangs. */
+/** After this long without an answer, in milliseconds, the process counts as hung. */
 const HANGS = 60_000;
-/** Memory may grow by this much from the first quarter of the files to the last, in bytes. */
+/** Memory may grow by this much from the second quarter of the files to the last, in bytes. */
 const GROWTH = 50 * 2 ** 20;
-/** At no moment may the process hold more than this, in bytes. */
+/** Most memory that the process may ever hold, in bytes. */
 const MOST = 2 ** 31;
 
-/** glibc keeps large pieces that were freed, in each thread; told to give them back, what still grows is a leak. */
+/** In each thread, glibc keeps large blocks that were freed. These settings return them, so that any growth is a leak. */
 const GIVING_BACK = { MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072" };
 
-/** What the process writes, a line for each file: first with `kind` alone, then with how it went. */
+/** What the process writes for each file: a line with `kind` before decoding, and one with the outcome after it. */
 interface Line {
   i: number;
   kind: string;
   ms?: number;
   decoded?: boolean;
   fault?: string;
-  /** Resident memory after the decode, and the most there ever was, in bytes. */
+  /** Resident memory after the decode, and its maximum so far, in bytes. */
   rss?: number;
   most?: number;
 }
@@ -67,9 +67,9 @@ async function work(whole: string): Promise<void> {
     }
     say({ i, kind });
     let [outcome, ms] = await timed(bytes, i);
-    // Other work on the machine may have made it wait: only what is slow twice is.
+    // Other work on the machine may have slowed it down: only a file that is slow twice counts as slow.
     if (ms > SLOW) [outcome, ms] = await timed(bytes, i);
-    // What a library prints from another thread must arrive before the next file is named.
+    // Output of a library's thread must arrive before the next file is named.
     if (i % 16 === 0) await sleep(1);
     say({ i, kind, ms, ...outcome, rss: process.memoryUsage.rss(), most: process.resourceUsage().maxRSS * 1024 });
   }
@@ -154,7 +154,7 @@ function tableOf(kinds: ReadonlyMap<string, Kind>): string {
   return table.toString();
 }
 
-/** The median of what was resident over the second and the last quarter of the files; growth is a violation. */
+/** Median resident memory over the second and the last quarter of the files. Growth is a violation. */
 function memoryReport(memory: readonly { rss: number; most: number }[], violations: string[]): string {
   const quarter = Math.floor(memory.length / 4);
   const median = (part: readonly { rss: number }[]) =>

@@ -1,4 +1,4 @@
-/** Damaged image files for the decoder's fuzzer: whole files of every kind that is read, then spoilt, all from a seed. */
+/** Damaged image files for the decoder's fuzzer: intact files of every supported kind, then damaged, all from a seed. */
 import { crc32 } from "node:zlib";
 import { Transformer } from "@napi-rs/image";
 import sharp, { type Sharp } from "sharp";
@@ -6,16 +6,16 @@ import { randomAt, randomInt, uniform } from "../src/random.ts";
 import { claimSize } from "./fuzz-headers.ts";
 
 export interface Sample {
-  /** The kind of file, as the table of results names it. */
+  /** The kind of file, as in the table of results. */
   readonly kind: string;
   readonly bytes: Buffer;
 }
 
-/** A place of its own among what a seed decides. */
+/** Separates these random numbers from others with the same seed. */
 const FUZZ = 0xf2;
 const [WIDTH, HEIGHT] = [90, 70];
 
-/** Whole files, a few of each kind, some of them of several megabytes unless told. The same on every call. */
+/** Intact files, a few of each kind. By default some have several megabytes. The same on every call. */
 export async function wholeFiles({ large = true } = {}): Promise<Sample[]> {
   const plain = drawing(3);
   const clear = drawing(4);
@@ -87,11 +87,11 @@ export async function wholeFiles({ large = true } = {}): Promise<Sample[]> {
 
 type Maker = [kind: string, make: () => Promise<Buffer>];
 
-/** File number `i` of a seed: one of the whole files, spoilt in one to three ways. */
+/** File number `i` of a seed: one of `files`, damaged in one or two ways. */
 export function fuzzFile(files: readonly Sample[], seed: number, i: number): Sample {
   const random = randomAt(seed, FUZZ, i);
   const below = (n: number) => randomInt(random, 0, n - 1);
-  // Large files are slow to spoil and to decode: one in forty, where there are any.
+  // Large files are slow to damage and to decode: one in forty, if there are any.
   const large = below(40) === 0 && files.some(isLarge);
   const eligible = files.filter((file) => isLarge(file) === large);
   const kinds = [...new Set(eligible.map(({ kind }) => kind))];
@@ -113,7 +113,7 @@ type Spoiler = (bytes: Buffer, below: Below, files: readonly Sample[]) => Buffer
 
 const pick = <Item>(items: readonly Item[], below: Below) => items[below(items.length)] as Item;
 
-/** A place in the file; in half the cases within the first 200 bytes, where the headers are. */
+/** A random position in the file; half the time within the first 200 bytes, where the headers are. */
 const place = (bytes: Buffer, below: Below) => below(below(2) ? Math.min(200, bytes.length) : bytes.length);
 
 const extremes = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
@@ -167,7 +167,7 @@ const spoilers: readonly Spoiler[] = [
   },
 ];
 
-/** A number that tells the length of something nearby, in the byte order of its format, becomes another. */
+/** Replaces the length field of some chunk, in the byte order of its format. */
 function lie(bytes: Buffer, below: Below): Buffer {
   const names = ["IHDR", "PLTE", "IDAT", "IEND", "eXIf", "RIFF", "VP8 ", "VP8L", "VP8X", "ANMF", "ALPH", "EXIF"];
   const boxes = ["ftyp", "meta", "iprp", "ispe", "iloc", "iinf", "mdat", "ipco", "av1C"];
@@ -186,7 +186,7 @@ function lie(bytes: Buffer, below: Below): Buffer {
   return bytes;
 }
 
-/** Sets a PNG's checksums right, so that what was spoilt is looked at. */
+/** Corrects a PNG's checksums, so that a decoder reads the damaged data. */
 function mendChecksums(bytes: Buffer): void {
   if (bytes.length < 8 || bytes.readUInt32BE(0) !== 0x89504e47) return;
   for (let at = 8; at + 12 <= bytes.length; ) {
@@ -197,7 +197,7 @@ function mendChecksums(bytes: Buffer): void {
   }
 }
 
-/** Shades with noise in them; with four channels, some of it transparent. */
+/** Gradients with noise; with four channels, partly transparent. */
 function drawing(channels: 3 | 4, width = WIDTH, height = HEIGHT): () => Sharp {
   const random = randomAt(1, FUZZ);
   const pixels = Uint8Array.from({ length: width * height * channels }, (_, i) => {
@@ -224,7 +224,7 @@ function noise(side: number): Sharp {
   return sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
 }
 
-/** Netpbm: P1 to P3 are text, P4 to P6 bytes, P7 has a header of its own. */
+/** Netpbm: P1 to P3 are text, P4 to P6 binary, P7 has a different header. */
 function pnm(magic: string, white: number): Buffer {
   const [width, height, kind] = [40, 30, Number(magic[1])];
   const channels = kind % 3 === 0 || kind === 7 ? 3 : 1;

@@ -1,11 +1,11 @@
-/** Headers that claim another size than the image has, for the decoder's fuzzer. */
+/** Headers with a wrong image size, for the decoder's fuzzer. */
 
 type Below = (n: number) => number;
 
-/** Sides that have caused trouble somewhere: around powers of two, around the decoder's limits, and nothing. */
+/** Sides that often cause trouble: near powers of two, near the decoder's limits, and zero. */
 const sides = [0, 1, 7, 255, 4096, 5000, 8191, 8193, 10_000, 16_383, 16_384, 20_000, 32_767, 65_535];
 
-/** Writes another width and height where a file's format has them. Formats that are not known stay as they are. */
+/** Writes another width and height into a file's header. Files of unknown formats stay as they are. */
 export function claimSize(bytes: Buffer, below: Below): Buffer {
   const [width, height] = [sides[below(sides.length)] ?? 0, sides[below(sides.length)] ?? 0];
   if (bytes.length < 40) return bytes;
@@ -58,7 +58,7 @@ function claimInJpeg(bytes: Buffer, width: number, height: number): void {
   }
 }
 
-/** VP8X has 24 bits less one for each, VP8 14 bits. */
+/** VP8X stores each side minus one in 24 bits, VP8L in 14 bits; VP8 stores the side in 14 bits. */
 function claimInWebp(bytes: Buffer, width: number, height: number): void {
   const chunk = bytes.toString("latin1", 12, 16);
   if (chunk === "VP8X") {
@@ -72,7 +72,7 @@ function claimInWebp(bytes: Buffer, width: number, height: number): void {
   }
 }
 
-/** Tags 256 and 257 of the first directory, of classic TIFF. */
+/** Tags 256 and 257 of the first directory of a classic TIFF. */
 function claimInTiff(bytes: Buffer, width: number, height: number): void {
   const little = bytes[0] === 0x49;
   const u16 = (at: number) => (little ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at));

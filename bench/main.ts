@@ -1,4 +1,4 @@
-/** `npm run bench -- [NAME…] [--json FILE] [--python PATH] [--rounds N]`: how fast this is beside PyTorch in Python. */
+/** `npm run bench -- [NAME…] [--json FILE] [--python PATH] [--rounds N]`: our speed compared with PyTorch in Python. */
 import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
@@ -23,7 +23,7 @@ const benches: Record<string, (context: Context) => Promise<Row[]>> = {
   "beside-others": besideOthers,
 };
 
-/** What compares us with ourselves alone, and needs no Python. */
+/** Benchmarks that compare us only with ourselves, and need no Python. */
 const withoutPeer = new Set(["beside-others"]);
 
 interface Flags {

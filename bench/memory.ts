@@ -1,6 +1,6 @@
 /**
  * Memory of a training run: `npx tsx bench/memory.ts IMAGES [pretrain's options as JSON]`. Trains 1,000 steps of rotation and
- * prints one line of JSON: live tensors after every step (all that occurred), and resident bytes after steps 100 and 1,000.
+ * prints one line of JSON: the distinct numbers of live tensors after steps, and resident bytes after steps 100 and 1,000.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,7 +20,7 @@ const resident: Record<number, number> = {};
 let steps = 0;
 const given = JSON.parse(options) as Partial<PretrainOptions>;
 try {
-  // As many epochs as it takes: the run is stopped after the last step that counts.
+  // More epochs than needed: the run is stopped after the last step that counts.
   const run = pretrain(
     { images, epochs: 10 * STEPS, saveMinutes: 1000, ...given, out: join(folder, "run") },
     {

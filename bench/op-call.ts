@@ -1,11 +1,11 @@
-/** What one call of an operator costs: adding two tensors of one element. */
+/** The cost of one operator call: adding two tensors of one element. */
 import { ones } from "../src/torch/ops.ts";
 import { scope } from "../src/torch/scope.ts";
 import { type Row, toRow } from "./rows.ts";
 import { alternate, type Context, type Measure, withPeers } from "./runner.ts";
 
 const CALLS = 200_000;
-/** Calls whose results are freed together, as a training step frees its own. */
+/** Calls per scope. Their results are freed together, as in a training step. */
 const CALLS_A_SCOPE = 1_000;
 
 export async function opCall(context: Context): Promise<Row[]> {

@@ -1,4 +1,4 @@
-/** Folders of JPEG photos to work on, made for one benchmark and removed behind it. */
+/** Folders of JPEG photos, made for one benchmark and removed after it. */
 import { copyFile, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { SelfsightError } from "../src/errors.ts";
 import type { Context } from "./runner.ts";
 
-/** Runs `body` with an empty folder of its own. */
+/** Runs `body` with a new, empty folder, and removes the folder. */
 export async function withFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "selfsight-bench-"));
   try {
@@ -16,7 +16,7 @@ export async function withFolder<T>(body: (folder: string) => Promise<T>): Promi
   }
 }
 
-/** Copies the first `count` photos of the clothing set's unlabelled part, in order of their names, into folder/name. */
+/** Copies the first `count` photos, by name, of the clothing set's unlabelled split into folder/name. */
 export async function copyPhotos(context: Context, folder: string, name: string, count: number): Promise<string> {
   const source = join(dataFolder(context), "clothing", "unlabelled");
   const target = join(folder, name);
@@ -25,7 +25,7 @@ export async function copyPhotos(context: Context, folder: string, name: string,
   return target;
 }
 
-/** Larger photos: the blood cells' 640 × 480, made 533 × 400 at quality 85. */
+/** Makes larger photos: the blood cells' 640 × 480, resized to 533 × 400 at quality 85. */
 export async function makeLargePhotos(context: Context, folder: string, name: string, count: number): Promise<string> {
   const source = join(dataFolder(context), "bccd", "JPEGImages");
   const target = join(folder, name);

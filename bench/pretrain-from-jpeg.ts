@@ -1,6 +1,6 @@
 /**
- * Rotation pre-training as a user meets it: a folder of 128 px photos, random crops of 64 px, ResNet-18, two epochs;
- * the whole process from its start to its end.
+ * Rotation pre-training as a user runs it: a folder of 128 px photos, random crops of 64 px, ResNet-18, two epochs.
+ * Times the whole process from start to end.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ const PHOTOS = 1024;
 const EPOCHS = 2;
 const BATCH = 64;
 const SIZE = 64;
-/** Numbers of DataLoader workers that the peer is tried with. */
+/** Numbers of DataLoader workers to try the peer with. */
 const WORKERS = [0, 1, 2, 4];
 
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -36,7 +36,7 @@ export async function pretrainFromJpeg(context: Context): Promise<Row[]> {
   });
 }
 
-/** A run of ours with a cache of its own, so that nothing is decoded before the clock starts. */
+/** One of our runs, with an empty cache, so that nothing is decoded before the clock starts. */
 function pretrain(context: Context, photos: string, out: string): Promise<number> {
   const args = [
     ...[cli, "pretrain", photos, "--task", "rotation", "--model", "resnet18", "--width", "1"],
@@ -51,7 +51,7 @@ function pretrain(context: Context, photos: string, out: string): Promise<number
   });
 }
 
-/** The peer with the number of workers that trains one epoch soonest. */
+/** The peer with the number of workers that trains one epoch fastest. */
 async function peerAtItsBest(context: Context, photos: string, flags: readonly string[]) {
   const train = (workers: number, epochs: number) => {
     const args = ["--workers", String(workers), "--epochs", String(epochs), "--photos", String(PHOTOS)];

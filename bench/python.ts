@@ -1,4 +1,4 @@
-/** The Python that the peers run in. */
+/** Finds the Python that the peers run in. */
 import { SelfsightError } from "../src/errors.ts";
 import { run } from "../src/setup/process.ts";
 
@@ -11,8 +11,8 @@ export interface Python {
 const versions = "import torch, torchvision, PIL; print(torch.__version__)";
 
 /**
- * The first of `chosen`, $SELFSIGHT_PYTHON, /usr/bin/python3 and python3 that has torch, torchvision and PIL.
- * A Python that was asked for is not passed over: it works, or that is an error.
+ * `chosen` or $SELFSIGHT_PYTHON if given, else the first of /usr/bin/python3 and python3 that has torch, torchvision and PIL.
+ * Throws SelfsightError if none has, or if the requested one does not.
  */
 export async function findPython(chosen = process.env["SELFSIGHT_PYTHON"]): Promise<Python> {
   const failures: string[] = [];

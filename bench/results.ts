@@ -1,9 +1,9 @@
 /**
- * What each pretext task is worth: `npx tsx bench/results.ts FOLDER [--sets clothing,cifar10] [--minutes 5]`.
+ * Compares the pretext tasks: `npx tsx bench/results.ts FOLDER [--sets clothing,cifar10] [--minutes 5]`.
  *
- * Trains every task for the same minutes on the same photos, measures each layer of what it learned beside the same network
- * untrained, and prints one table a set. A task whose interval touches zero is trained with two more seeds, and the three are
- * compared together. Runs stay in FOLDER: started again, it goes on where it was.
+ * Trains every task for the same time on the same photos, evaluates each layer against the same network untrained, and prints
+ * one table per data set. A task whose interval touches zero is trained with two more seeds, and the three runs are compared
+ * together. Runs stay in FOLDER: when started again, it resumes there.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -20,7 +20,7 @@ import { pretrain } from "../src/train/pretrain.ts";
 
 type Settings = Omit<PretrainOptions, "images">;
 
-/** Every task as it is. */
+/** Every task with its default options. */
 const entries: Record<string, Settings> = Object.fromEntries(Object.keys(tasks).map((task) => [task, { task }]));
 
 const sets: Record<string, Settings> = {
@@ -32,7 +32,7 @@ const LABELS = 25;
 
 interface Measured {
   name: string;
-  /** The first layers, where its untrained network has a line in the table. */
+  /** The stem, if the untrained network gets a row in the table; else empty. */
   stem: string;
   rows: ResultRow[];
   difference: Difference;
@@ -40,27 +40,27 @@ interface Measured {
 
 type Found = Pick<Evaluation, "rows" | "differences">;
 
-/** How long, and on how many cores: the same for all. */
+/** Minutes of training and number of threads, the same for all runs. */
 interface Effort {
   folder: string;
   minutes: number;
   threads?: number | undefined;
 }
 
-/** The linear probe of every layer of some runs, kept in the first one's folder. */
+/** The linear probe of every layer of some runs. The result is kept in the first run's folder. */
 async function evaluated(runs: string[], images: string, name: string, { threads }: Effort): Promise<Found> {
   const file = join(runFiles(runs[0] as string).evaluations, name, "result.json");
   if (existsSync(file)) {
     const found = JSON.parse(readFileSync(file, "utf8")) as Found & { options: { runs: string[] } };
     const newer = (run: string) => statSync(runFiles(run).encoder).mtimeMs > statSync(file).mtimeMs;
     if (String(found.options.runs) === String(runs) && !runs.some(newer)) return found;
-    rmSync(file); // of other runs than these
+    rmSync(file); // of other or older runs
   }
   const options = { runs, images, name, protocol: ["linear"], labelsPerClass: [LABELS], draws: 5, threads };
   return evaluate(options, { onEvent: (event) => event.type === "working" && say(`${images}: ${event.what}`) });
 }
 
-/** Trains a task on a set, if that was not done before with the same settings. Gives the run's folder. */
+/** Trains a task on a data set, unless that was done before with the same settings. Returns the run's folder. */
 async function trained(set: string, name: string, seed: number, { folder, minutes, threads }: Effort): Promise<string> {
   const out = join(folder, set, `${name}-${seed}`);
   const options = {
@@ -84,13 +84,13 @@ async function trained(set: string, name: string, seed: number, { folder, minute
 
 const isUntrained = ({ baselineKind }: Difference) => baselineKind === "untrained";
 
-/** A line for each run, by the name of its encoder, and the difference to the untrained network. */
+/** A row for a run: its results, and the difference to the untrained network. */
 function lineOf(label: string, stem: string, run: string, { rows, differences }: Found): Measured {
   const difference = differences.find((one) => isUntrained(one) && one.encoder === basename(run)) as Difference;
   return { name: label, stem, rows, difference };
 }
 
-/** All seeds of a task together: the mean of each layer, and one interval. */
+/** A row for all seeds of a task together: the mean of each layer, and one interval. */
 function togetherOf(label: string, runs: readonly string[], { rows, differences }: Found): Measured {
   const difference = differences.findLast(isUntrained) as Difference;
   const own = rows.filter(({ encoder }) => runs.map((run) => basename(run)).includes(encoder));
@@ -102,7 +102,7 @@ function togetherOf(label: string, runs: readonly string[], { rows, differences 
   return { name: label, stem: "", rows: layers, difference };
 }
 
-/** Every task once; those whose interval touches zero with more seeds. */
+/** Measures every task once, and those whose interval touches zero with more seeds. */
 async function measureSet(set: string, chosen: readonly string[], effort: Effort): Promise<Measured[]> {
   const runs: string[] = [];
   for (const name of chosen) runs.push(await trained(set, name, 0, effort));
@@ -122,7 +122,7 @@ async function measureSet(set: string, chosen: readonly string[], effort: Effort
   return all;
 }
 
-/** A row a run, its layers' accuracies, and below them those of the untrained networks and of the pixels. */
+/** A table with one row per run of its layers' accuracies, then rows for the untrained networks and the pixels. */
 function markdown(set: string, measured: readonly Measured[]): string {
   const layersOf = (rows: readonly ResultRow[], encoder: string) => rows.filter((row) => row.encoder === encoder);
   const first = measured[0] as Measured;

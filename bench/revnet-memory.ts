@@ -1,7 +1,7 @@
 /**
  * Memory of training by depth: `npx tsx bench/revnet-memory.ts MODEL,MODEL,... [options as JSON]`. `revnet50:stored` is that network
- * on libtorch's own graph, which keeps every activation. Each is trained for a few steps in a process of its own. Its memory is the most
- * that was ever resident, above what was resident with parameters, gradients and momenta in place and next to no activations.
+ * on libtorch's own graph, which keeps every activation. Each is trained for a few steps in its own process. The memory of its
+ * activations is the peak resident size, minus the size with parameters, gradients and momenta but almost no activations.
  */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -29,10 +29,10 @@ const defaults = {
 
 interface Figures {
   parameters: number;
-  /** Bytes, of the process with the network in it and of the activations above. */
+  /** Bytes of the process with the network in it, and of the activations on top. */
   bare: number;
   activations: number;
-  /** Seconds, of the median step. */
+  /** Seconds of the median step. */
   step: number;
 }
 
@@ -53,7 +53,7 @@ function measure(
       const forward = () => autocast("cpu", precision, () => head.forward(encoder.forward(pixels)));
       const logits = graph === "stored" ? storeActivations(forward) : forward();
       crossEntropy(logits, randint(4, [images])).backward();
-      optimizer.step(0.01); // gradients stay for the next step to overwrite: they belong to the bare network
+      optimizer.step(0.01); // gradients are zeroed but stay allocated: they belong to the bare network
       for (const parameter of parameters) parameter.grad?.zero_();
       return (performance.now() - started) / 1000;
     });

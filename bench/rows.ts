@@ -1,8 +1,8 @@
-/** What a benchmark says: one row a case, a table of rows. */
+/** The results of benchmarks: one row per case, and a table of rows. */
 import Table from "cli-table3";
 import { median } from "simple-statistics";
 
-/** `s` and `ns/call` are better when smaller, `images/s` and `steps/s` when larger. */
+/** Lower is better for `s` and `ns/call`, higher for `images/s` and `steps/s`. */
 export type Unit = "images/s" | "steps/s" | "ns/call" | "s";
 
 export interface Row {

@@ -1,4 +1,4 @@
-/** Rounds taken in turn, so that a noisy machine is equally noisy to both sides. */
+/** Alternates the rounds of both sides, so that noise on the machine affects them equally. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -10,17 +10,17 @@ import type { Python } from "./python.ts";
 export interface Context {
   python: Python;
   rounds: number;
-  /** Threads that each side may compute with. */
+  /** Threads that each side may use. */
   threads: number;
-  /** The folder of data sets, where there is one. */
+  /** The folder of data sets, if there is one. */
   data: string | undefined;
   say: (line: string) => void;
 }
 
-/** A way to measure one round of something. */
+/** Measures one round. */
 export type Measure = () => number | Promise<number>;
 
-/** Every measure once a round, in turn. Gives each one's values over the rounds. */
+/** Runs every measure once per round, in turn. Returns each one's values over the rounds. */
 export async function alternate<Name extends string>(
   rounds: number,
   measures: Readonly<Record<Name, Measure>>,
@@ -33,7 +33,7 @@ export async function alternate<Name extends string>(
   return values;
 }
 
-/** A program of bench/peers/ that stays alive and measures a round each time it is asked. */
+/** A program of bench/peers/ that stays alive and measures a round on each request. */
 export class Peer {
   private readonly process: ChildProcess;
   private readonly lines: AsyncIterator<string>;
@@ -78,7 +78,7 @@ export class Peer {
   }
 }
 
-/** Runs `body` with peers started, and stops them whatever happens. */
+/** Starts the peers, runs `body`, and always stops the peers. */
 export async function withPeers<Name extends string, T>(
   context: Context,
   script: string,
@@ -96,7 +96,7 @@ export async function withPeers<Name extends string, T>(
   }
 }
 
-/** Seconds that a whole process takes, from its start to its end. @throws SelfsightError when it fails */
+/** Seconds that a whole process takes, from start to end. @throws SelfsightError when it fails */
 export async function timeProcess(program: string, args: readonly string[], env = process.env): Promise<number> {
   const start = performance.now();
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });

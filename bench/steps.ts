@@ -1,4 +1,4 @@
-/** Training steps on data that already lies in memory: ours and the peer's, in the same settings and each in its defaults. */
+/** Training steps on data already in memory: ours against the peer's, both with the same settings and with each one's defaults. */
 import { median } from "simple-statistics";
 import { autocast } from "../src/torch/autograd.ts";
 import { chooseCompute } from "../src/torch/compute.ts";
@@ -10,7 +10,7 @@ import { type Row, toRow } from "./rows.ts";
 import { alternate, type Context, type Measure, withPeers } from "./runner.ts";
 
 const STEPS = 3;
-/** Memory is reused from the fifth step on: by then every size of tensor has been made once. */
+/** Memory is reused from the fifth step on: by then every size of tensor has been allocated once. */
 const WARM_UP = 5;
 
 export interface Variant {
@@ -18,7 +18,7 @@ export interface Variant {
   dtype: "f32" | "bf16";
 }
 
-/** The peer's names of the variants, and what they are. */
+/** The variants, by the peer's names. */
 const variants = {
   fp32: { memoryFormat: "contiguous_format", dtype: "f32" },
   "fp32-channels-last": { memoryFormat: "channels_last", dtype: "f32" },
@@ -35,14 +35,14 @@ export interface Training {
 export interface StepCase {
   bench: string;
   name: string;
-  /** Of bench/peers/, and what selects this case there. */
+  /** A script of bench/peers/, and the arguments that select this case. */
   peer: { script: string; args: readonly string[] };
-  /** Images a step. */
+  /** Images per step. */
   batch: number;
   make(variant: Variant): Training;
 }
 
-/** A row for each variant, and one of our default against PyTorch's. */
+/** One row per variant, and one for our default against PyTorch's. */
 export async function compareSteps(context: Context, { bench, name, peer, batch, make }: StepCase): Promise<Row[]> {
   const names = Object.keys(variants) as VariantName[];
   const { precision } = await chooseCompute({ device: "cpu", precision: "auto", threads: context.threads });
@@ -68,7 +68,7 @@ export async function compareSteps(context: Context, { bench, name, peer, batch,
   });
 }
 
-/** A round of steps of ours, warmed up: images/s of the median step. */
+/** Warms up, and returns the measure of one round of our steps: images/s of the median step. */
 function ourSteps({ modules, loss }: Training, { dtype }: Variant, batch: number): Measure {
   const parameters = modules.flatMap((module) => module.parameters());
   const optimizer = new SGD([{ parameters, weightDecay: 5e-4 }], { momentum: 0.9, nesterov: true });

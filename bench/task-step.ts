@@ -1,4 +1,4 @@
-/** A training step of each pretext task, beside the same step written out in PyTorch (bench/peers/tasks.py). */
+/** A training step of each pretext task, against the same step in PyTorch (bench/peers/tasks.py). */
 import { createEncoder } from "../src/models/index.ts";
 import { parseOptions } from "../src/options.ts";
 import { randomAt } from "../src/random.ts";

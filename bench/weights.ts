@@ -1,6 +1,6 @@
 /**
- * What a change must not change: trains every task for 20 steps with a fixed seed on one thread in f32, and prints a digest of
- * the encoder's weights. Run it before and after; the digests are the same, bit for bit, on one machine.
+ * Checks that a change has no effect on training: trains every task for 20 steps with a fixed seed on one thread in f32, and
+ * prints a digest of the encoder's weights. Run it before and after the change: on one machine, the digests must be equal.
  *
  *   npx tsx bench/weights.ts [images] [task ...]
  */
@@ -21,7 +21,7 @@ try {
       ...{ epochs: 320 / 2768, seed: 0, threads: 1, device: "cpu", precision: "f32" },
     });
     const file = readFileSync(join(out, "encoder.safetensors"));
-    const weights = file.subarray(8 + Number(file.readBigUInt64LE(0))); // behind the header
+    const weights = file.subarray(8 + Number(file.readBigUInt64LE(0))); // after the header
     const digest = createHash("sha256").update(weights).digest("hex").slice(0, 32);
     console.log(`${task.padEnd(15)} ${digest}  ${last?.step} steps, loss ${last?.loss}`);
   }

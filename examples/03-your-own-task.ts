@@ -1,6 +1,6 @@
 /**
- * A pretext task of your own: was this picture mirrored top to bottom? A task says what to do with a batch; everything
- * else (loop, checkpoints, logs, evaluation) stays as it is. Run: npx tsx examples/03-your-own-task.ts [images]
+ * Your own pretext task: was this picture mirrored top to bottom? A task defines what to do with a batch; everything
+ * else (loop, checkpoints, logs, evaluation) stays the same. Run: npx tsx examples/03-your-own-task.ts [images]
  */
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";

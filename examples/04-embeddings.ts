@@ -1,6 +1,6 @@
 /**
- * Features of your own pictures, and which pictures are alike by them. Give a run folder of `selfsight pretrain` to use a
- * trained encoder; without one, an untrained one shows how. Run: npx tsx examples/04-embeddings.ts [images] [run folder]
+ * Computes features of your own pictures, and finds similar pictures by them. Pass a run folder of `selfsight pretrain` to use
+ * a trained encoder; by default an untrained one shows how it works. Run: npx tsx examples/04-embeddings.ts [images] [run folder]
  */
 import { createEncoder, encoderFeatures, loadEncoder, openImages, openPixels, selectSplits, subset } from "selfsight";
 
@@ -19,7 +19,7 @@ const store = await openPixels(some, { size: trained?.config.imageSize ?? 64 });
 const layers = await encoderFeatures(encoder, store, { device: "cpu", precision: "f32" });
 for (const [layer, features] of Object.entries(layers)) console.log(layer.padEnd(8), String(features));
 
-// Cosine similarity of the last layer, every picture with every other.
+// Cosine similarity of every picture with every other, by the last layer's features.
 const features = Object.values(layers).at(-1);
 if (!features) throw new Error("the encoder has no layers");
 const unit = features.div(features.pow(2).sum(1, true).sqrt()); // (N, D)

@@ -1,4 +1,4 @@
-// The export table of the addon, and nothing else.
+// The export table of the addon.
 #include "selfsight.h"
 
 using namespace selfsight;

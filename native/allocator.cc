@@ -1,7 +1,7 @@
-// Memory for CPU tensors, kept instead of given back. glibc returns every large block to the kernel at once and fetches
-// it again, zeroed page by page, for the next operator; a training step frees and allocates the same gigabytes over
-// and over. So freed blocks wait in a list for the next tensor of about their size, as PyTorch does it on GPUs
-// (CUDACachingAllocator). bench/README.md has what it gains.
+// A caching allocator for CPU tensors. glibc returns every large block to the kernel at once and fetches it again,
+// zeroed page by page, for the next operator; a training step frees and allocates the same gigabytes over and over.
+// So freed blocks wait in a list for the next tensor of about their size, as in PyTorch's CUDACachingAllocator on GPUs.
+// bench/README.md has the measured gain.
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <torch/version.h>
@@ -25,10 +25,10 @@ namespace selfsight {
 
 namespace {
 
-constexpr size_t alignment = 64;      // of data, for the widest vector units
-constexpr size_t hugePage = 2 << 20;  // blocks from here on are aligned to huge pages: 512 times fewer page faults
+constexpr size_t alignment = 64;      // of the data, enough for the widest vector units
+constexpr size_t hugePage = 2 << 20;  // blocks of this size and more are aligned to huge pages: 512 times fewer page faults
 
-// Stands before the data, which is all that a deleter is told.
+// The header in front of the data. A deleter gets only the pointer to the data.
 struct Block {
   size_t capacity;  // bytes after the header
   size_t sizeClass;
@@ -36,7 +36,7 @@ struct Block {
 };
 static_assert(sizeof(Block) <= alignment);
 
-// Four classes a doubling: at most a quarter of a block is unused.
+// Four size classes per doubling: at most a quarter of a block is unused.
 size_t classOf(size_t bytes) {
   size_t doubling = 6, capacity = 64;
   while (capacity < bytes) capacity <<= 1, doubling++;
@@ -50,7 +50,7 @@ size_t capacityOf(size_t sizeClass) {
   return (size_t{1} << doubling) - (doubling * 4 - sizeClass) * ((size_t{1} << doubling) >> 3);
 }
 
-// What may wait unused.
+// Most bytes that may be cached.
 size_t quarterOfMemory() {
 #ifdef __linux__
   return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) / 4 * static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -72,7 +72,7 @@ class CachingAllocator final : public c10::Allocator {
  private:
   c10::DataPtr take(size_t bytes);
   void give(Block* block);
-  void drop();  // returns what is cached to the system; the lock is held
+  void drop();  // returns the cached blocks to the system; the caller holds the lock
   static void deleter(void* data);
 
   std::mutex lock_;
@@ -146,12 +146,12 @@ void CachingAllocator::deleter(void* data) {
 
 }  // namespace
 
-// Once a process, at load: tensors made before keep the deleter they were made with.
+// Runs once per process, at load. Tensors made before keep their deleter.
 void installAllocator() {
   static std::once_flag once;
   std::call_once(once, [] {
 #ifdef __GLIBC__
-    // The same for what does not come through here (oneDNN's scratch memory): no mmap for large blocks, no trimming.
+    // The same for memory that is not allocated here (oneDNN's scratch memory): no mmap for large blocks, no trimming.
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
 #endif

@@ -41,8 +41,8 @@ napi_value getGrad(const Arguments& arguments) {
   return fromTensor(arguments.env, toTensor(arguments.env, arguments[0]).grad());
 }
 
-// (tensor, gradient | null). backward() lays gradients out in memory as their tensors are, and the fused optimizers
-// rely on it (they walk through both as flat memory), so a gradient that lies otherwise is copied.
+// (tensor, gradient | null). backward() gives gradients the memory layout of their tensors, and the fused optimizers rely
+// on it (they walk through both as flat memory), so a gradient with another layout is copied.
 napi_value setGrad(const Arguments& arguments) {
   const napi_env env = arguments.env;
   const at::Tensor& tensor = toTensor(env, arguments[0]);
@@ -68,7 +68,7 @@ napi_value requiresGrad(const Arguments& arguments) {
   return fromBool(arguments.env, tensor.requires_grad());
 }
 
-// ([enabled]) -> what it was
+// ([enabled]) -> previous value
 napi_value gradMode(const Arguments& arguments) {
   const bool before = c10::GradMode::is_enabled();
   if (arguments.size()) c10::GradMode::set_enabled(toBool(arguments.env, arguments[0]));
@@ -100,7 +100,7 @@ static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtyp
 }
 #endif
 
-// (device, dtype | null for off) -> what it was. Turning it off drops the cache of weights cast to the low precision.
+// (device, dtype | null for off) -> previous dtype or null. Turning it off drops the cache of weights cast to low precision.
 napi_value autocast(const Arguments& arguments) {
   const napi_env env = arguments.env;
   const at::DeviceType device = deviceOf(toString(env, arguments[0])).type();
@@ -119,7 +119,7 @@ static at::Generator generatorOf(const Arguments& arguments) {
   return at::globalContext().defaultGenerator(deviceOf(toString(arguments.env, arguments[0])));
 }
 
-// (seed): every device's generator
+// (seed): seeds every device's generator
 napi_value manualSeed(const Arguments& arguments) {
   at::manual_seed(toInt(arguments.env, arguments[0]));
   return undefined(arguments.env);

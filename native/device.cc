@@ -27,7 +27,7 @@ std::optional<at::ScalarType> dtypeOf(const std::string& name) {
   return std::nullopt;
 }
 
-// "cpu", "cuda", "cuda:1", "mps". Bounded here: a device that is not there aborts some CUDA builds.
+// "cpu", "cuda", "cuda:1", "mps". Checked here: a device that does not exist aborts some CUDA builds.
 at::Device deviceOf(const std::string& name) {
   const at::Device device(name);
   const bool present = device.is_cpu() || device.type() == at::kMeta ||
@@ -64,7 +64,7 @@ napi_value synchronize(const Arguments& arguments) {
 
 napi_value version(const Arguments& arguments) { return fromString(arguments.env, TORCH_VERSION); }
 
-// (on): algorithms that give the same result every time, where there is a choice
+// (on): makes cuDNN choose only algorithms that give the same result every time
 napi_value deterministic(const Arguments& arguments) {
   const bool on = toBool(arguments.env, arguments[0]);
   at::globalContext().setDeterministicCuDNN(on);

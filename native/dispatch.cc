@@ -1,5 +1,5 @@
-// Calls any operator of PyTorch's dispatcher by its schema: looks the schema up, converts the arguments by its types,
-// fills in defaults, calls it boxed. Autograd and autocast come with the dispatcher; nothing is generated.
+// Calls any operator of PyTorch's dispatcher by its schema: looks up the schema, converts the arguments to its types,
+// fills in defaults, calls it boxed. Autograd and autocast come with the dispatcher. There is no generated code.
 #include <sstream>
 
 #include "selfsight.h"
@@ -12,7 +12,7 @@ static std::string schemaText(const c10::FunctionSchema& schema) {
   return text.str();
 }
 
-// (name: "aten::add.Tensor") -> [index for call(), whether its results are arguments written to]
+// (name: "aten::add.Tensor") -> [index for call(), whether its results are the arguments it writes to]
 napi_value findOperator(const Arguments& arguments) {
   const napi_env env = arguments.env;
   Instance& self = instance(env);
@@ -36,7 +36,7 @@ napi_value findOperator(const Arguments& arguments) {
   return fromArray(env, {fromDouble(env, known->second), fromBool(env, self.operators[known->second].returnsWritten)});
 }
 
-// () -> the text of every schema there is
+// () -> the text of every schema
 napi_value listSchemas(const Arguments& arguments) {
   std::vector<napi_value> texts;
   auto& dispatcher = c10::Dispatcher::singleton();

@@ -1,5 +1,5 @@
-// Refuses arguments that libtorch's kernels take on trust and crash the process with. Found by calling every operator
-// with hostile values; each rule is the most general one that costs no meaningful call.
+// Rejects arguments that libtorch's kernels do not check, and that crash the process. Found by calling every operator
+// with hostile values; each rule is the most general one that rejects no meaningful call.
 #include <algorithm>
 
 #include "selfsight.h"
@@ -10,8 +10,8 @@ static bool oneOf(const std::string& name, std::initializer_list<const char*> na
   return std::any_of(names.begin(), names.end(), [&](const char* one) { return name == one; });
 }
 
-// int[2] and the like (kernel, stride, padding, output size): kernels read all N without looking, divide by strides,
-// and multiply in 32 or 64 bits without checking. int[1] is exempt from the count: dims are int[1], and may be many.
+// Lists of fixed length, e.g. int[2] (kernel, stride, padding, output size): kernels read all N elements, divide by strides,
+// and multiply in 32 or 64 bits, all without checks. int[1] may have any length: dims are declared so, and may be many.
 static void guardFixedList(const c10::Argument& parameter, c10::IValue& value) {
   const size_t count = parameter.N().value_or(0);
   if (!count || !(value.isIntList() || value.isBoolList() || value.isDoubleList())) return;
@@ -30,8 +30,8 @@ static void guardFixedList(const c10::Argument& parameter, c10::IValue& value) {
   }
 }
 
-// Internals that PyTorch's own operators call with arguments already checked; called directly with empty lists or tensors,
-// or indices out of range, each of these crashed libtorch 1.13 or 2.15. What they do has a checked operator: stack for
+// Internals that PyTorch's own operators call with checked arguments. Called directly with empty lists or tensors, or with
+// indices out of range, each of these crashed libtorch 1.13 or 2.15. There are checked operators for the same: stack for
 // _stack, channel_shuffle for native_channel_shuffle, fft_irfft for _fft_c2r, item() for _local_scalar_dense.
 void guardOperator(const std::string& name) {
   static const char* const unchecked[] = {
@@ -47,7 +47,7 @@ void guardOperator(const std::string& name) {
   if (found) throw std::invalid_argument(name + " cannot be called: libtorch does not check its arguments, and crashes on some");
 }
 
-// Enums that come as numbers: libtorch reads its tables at that place.
+// Enums passed as numbers: libtorch uses them as indices into its tables.
 static void guardEnum(const std::string& name, int64_t value) {
   const bool isDtype = name.size() >= 5 && name.compare(name.size() - 5, 5, "dtype") == 0;
   const int64_t count = isDtype                  ? static_cast<int64_t>(at::ScalarType::NumOptions)
@@ -67,7 +67,7 @@ void guardArgument(const c10::Argument& parameter, c10::IValue& value) {
   }
 }
 
-// The order of elements in memory: strides of dimensions of size 1 do not matter to it.
+// Whether both have the same memory layout. Strides of dimensions of size 1 do not matter.
 static bool alike(const at::Tensor& a, const at::Tensor& b) {
   if (a.sizes() != b.sizes() || a.dtype() != b.dtype() || a.device() != b.device()) return false;
   for (int64_t i = 0; i < a.dim(); i++) {

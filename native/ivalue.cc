@@ -1,4 +1,4 @@
-// JavaScript values to the dispatcher's values by the type that the operator's schema asks for, and results back.
+// Converts JavaScript values to the types that the operator's schema asks for, and results back.
 #include <torch/version.h>
 
 #include <cmath>
@@ -15,7 +15,7 @@ using OptionalTensor = std::optional<at::Tensor>;
 using OptionalTensor = c10::optional<at::Tensor>;
 #endif
 
-// Schemas call data types, memory formats and layouts "int": they are given by name. https://pytorch.org/docs/stable/tensor_attributes.html
+// Schemas declare data types, memory formats and layouts as "int"; we take names. https://pytorch.org/docs/stable/tensor_attributes.html
 static std::optional<int64_t> enumOf(const std::string& name) {
   if (auto dtype = dtypeOf(name)) return static_cast<int64_t>(*dtype);
   if (name == "contiguous_format") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
@@ -69,7 +69,7 @@ static IValue toListOf(napi_env env, napi_value value, const c10::TypePtr& eleme
     case TypeKind::FloatType: return toList<double>(env, elements, toDouble);
     case TypeKind::BoolType: return toList<bool>(env, elements, toBool);
     case TypeKind::NumberType: {
-      // Boxed kernels take Scalar[] as a list of any number.
+      // Boxed kernels take Scalar[] as a list of numbers of any type.
       c10::impl::GenericList list(c10::NumberType::get());
       for (napi_value one : elements) list.push_back(IValue(toScalar(env, one)));
       return list;

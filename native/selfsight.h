@@ -1,5 +1,5 @@
-// What the files of the addon share: the table of tensors, argument reading, and the guard that turns every C++
-// exception into a JavaScript error. Plain N-API (C), so that one binary serves every Node from 20 on.
+// Declarations shared by the addon's files: the table of tensors, argument reading, and the guard that turns every C++
+// exception into a JavaScript error. Plain N-API (C), so that one binary works with every Node from 20 on.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -15,10 +15,10 @@
 
 namespace selfsight {
 
-// A tensor is known to JavaScript by a handle: a BigInt of slot number (low 32 bits) and the slot's generation (next
-// 31 bits). A handle that was released, forged or made by another thread no longer fits its slot, and is refused.
-// BigInt, so that a number can never be taken for a tensor nor a tensor for a number. No finalizers: they run only
-// when the event loop turns, and a training loop never lets it turn.
+// JavaScript knows a tensor by its handle: a BigInt of the slot number (low 32 bits) and the slot's generation (next
+// 31 bits). A handle that was released, forged or made by another thread does not match its slot, and is rejected.
+// A BigInt, because it cannot be mistaken for a number, nor a number for a tensor. No finalizers: they run only when
+// control returns to the event loop, which never happens in a training loop.
 class TensorTable {
  public:
   int64_t insert(at::Tensor tensor);
@@ -41,8 +41,8 @@ class TensorTable {
 
 struct Operator {
   c10::OperatorHandle handle;
-  bool returnsWritten;  // results are arguments written to (in-place and out= operators): nothing new to hand back
-  bool fused;           // an optimizer's: see guardFused
+  bool returnsWritten;  // results are the arguments it writes to (in-place and out= operators): nothing new to return
+  bool fused;           // a fused optimizer: see guardFused
 };
 
 // One per JavaScript thread (napi instance data): worker threads load the addon too, each with its own table.
@@ -50,11 +50,11 @@ struct Instance {
   TensorTable tensors;
   std::vector<Operator> operators;
   std::unordered_map<std::string, uint32_t> operatorIndex;
-  int64_t reportedBytes = 0;  // what the garbage collector was told of bytes()
+  int64_t reportedBytes = 0;  // the value of bytes() last reported to the garbage collector
 };
 
 Instance& instance(napi_env env);
-// Tells the garbage collector how much memory hangs on handles, in steps of 16 MB.
+// Tells the garbage collector how much memory the handles hold, in steps of 16 MB.
 void reportMemory(napi_env env, Instance& self);
 
 [[noreturn]] void throwStatus(napi_env env);
@@ -65,7 +65,7 @@ std::string describe(napi_env env, napi_value value);  // "f32[2, 3]", "null", "
 std::string describe(const at::Tensor& tensor);
 
 double toDouble(napi_env env, napi_value value);
-int64_t toInt(napi_env env, napi_value value);  // refuses NaN, fractions and what a double cannot hold exactly
+int64_t toInt(napi_env env, napi_value value);  // rejects NaN, fractions and integers that a double cannot hold exactly
 bool toBool(napi_env env, napi_value value);
 std::string toString(napi_env env, napi_value value);
 bool isNullish(napi_env env, napi_value value);
@@ -87,10 +87,10 @@ at::Device deviceOf(const std::string& name);
 c10::IValue toIValue(napi_env env, napi_value value, const c10::TypePtr& type, int32_t count);
 napi_value fromIValue(napi_env env, const c10::IValue& value);
 
-// guards.cc: all throw where libtorch would crash
+// guards.cc: all throw on arguments that would crash libtorch
 void guardOperator(const std::string& name);
 void guardArgument(const c10::Argument& parameter, c10::IValue& value);
-// Fused optimizers walk through parameters, gradients and state as flat memory of one length and order.
+// Fused optimizers walk through parameters, gradients and state as flat memory of the same length and order.
 void guardFused(const c10::FunctionSchema& schema, const torch::jit::Stack& stack);
 
 // The arguments of one call from JavaScript.
@@ -101,7 +101,7 @@ struct Arguments {
   size_t size() const { return values.size(); }
 };
 
-// Runs `body`, and throws whatever C++ exception leaves it as a JavaScript error. Nothing may cross into V8.
+// Runs `body` and turns any C++ exception into a JavaScript error: none may reach V8.
 template <typename Body>
 napi_value guarded(napi_env env, Body body) noexcept {
   std::string message;
@@ -122,7 +122,7 @@ napi_value guarded(napi_env env, Body body) noexcept {
   return nullptr;
 }
 
-// Wraps `napi_value fn(const Arguments&)` into the signature that N-API asks for.
+// Wraps `napi_value fn(const Arguments&)` in the signature that N-API asks for.
 template <napi_value (*fn)(const Arguments&)>
 napi_value exported(napi_env env, napi_callback_info info) noexcept {
   return guarded(env, [&]() -> napi_value {

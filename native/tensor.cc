@@ -1,4 +1,4 @@
-// The table of tensors that JavaScript holds handles to, and bytes in and out.
+// The table of tensors that JavaScript holds handles to, and conversion from and to bytes.
 #include <cstring>
 
 #include <cmath>
@@ -62,7 +62,7 @@ bool TensorTable::release(int64_t handle) {
   if (!slot) return false;
   bytes_ -= slot->bytes;
   slot->tensor = at::Tensor();
-  slot->generation = slot->generation % 0x7fffffff + 1;  // 31 bits, never 0: a handle stays positive
+  slot->generation = slot->generation % 0x7fffffff + 1;  // 31 bits, never 0: handles stay positive
   free_.push_back(static_cast<uint32_t>(handle));
   return true;
 }

@@ -1,4 +1,4 @@
-// JavaScript values to C++ and back, one type at a time.
+// Converts JavaScript values to C++ and back, one type at a time.
 #include <cmath>
 #include <sstream>
 
@@ -156,7 +156,7 @@ std::string describe(napi_env env, napi_value value) {
     }
     case napi_bigint: {
       int64_t handle = 0;
-      bool lossless = false;  // not by toTensor: its error describes the value
+      bool lossless = false;  // not by toTensor: its error calls describe
       check(env, napi_get_value_bigint_int64(env, value, &handle, &lossless));
       try {
         return lossless ? describe(instance(env).tensors.at(handle)) : "a bigint";
@@ -178,7 +178,7 @@ std::string describe(napi_env env, napi_value value) {
     napi_value element;
     check(env, napi_get_element(env, value, i, &element));
     bool nested = false;
-    check(env, napi_is_array(env, element, &nested));  // an array may hold itself: describe one level
+    check(env, napi_is_array(env, element, &nested));  // an array may contain itself: describe one level
     text += (i ? ", " : "") + (nested ? std::string("[...]") : describe(env, element));
   }
   return text + (length > 8 ? ", ... " + std::to_string(length) + " in all]" : "]");

@@ -1,6 +1,6 @@
 /**
- * From a bare clone to a working one: dependencies, dist/, libtorch and the addon. Each step looks first whether it is
- * done, so that running this again takes well under a second. Plain Node: nothing is installed yet when it starts.
+ * Turns a bare clone into a working one: dependencies, dist/, libtorch and the addon. Each step first checks whether it
+ * is done, so running this again takes well under a second. Plain Node: nothing is installed yet when it starts.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -26,7 +26,7 @@ export function isLockCurrent(root) {
   return wanted(lock) === wanted(own);
 }
 
-/** Whether node_modules holds what package-lock.json lists: npm's own record of it agrees and every folder is there. */
+/** Whether node_modules holds what package-lock.json lists: npm's own record agrees and every folder exists. */
 export function isInstalled(root) {
   const record = join(root, "node_modules", ".package-lock.json"); // npm writes it last
   if (!existsSync(record) || !isLockCurrent(root)) return false;
@@ -39,7 +39,7 @@ export function isInstalled(root) {
   });
 }
 
-/** Digest of everything dist/ is made from. */
+/** Digest of everything that dist/ is built from. */
 export function sourceDigest(root) {
   const hash = createHash("sha256");
   const files = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
@@ -52,7 +52,7 @@ export function sourceDigest(root) {
 
 const stamp = (root) => join(root, "dist", ".built-from");
 
-/** Whether dist/ was made from src/ as it is now. */
+/** Whether dist/ was built from the current src/. */
 export function isBuilt(root) {
   return existsSync(stamp(root)) && readFileSync(stamp(root), "utf8") === sourceDigest(root);
 }
@@ -62,10 +62,10 @@ function fail(message) {
   process.exit(1);
 }
 
-/** Runs npm. Returns undefined when it worked, else what it said. */
+/** Runs npm. Returns undefined on success, else the first lines of its errors. */
 function runNpm(root, args) {
   console.error(`npm ${args.join(" ")} ...`);
-  const ownNpm = process.env.npm_execpath; // set when npm itself started us
+  const ownNpm = process.env.npm_execpath; // set when npm started this script
   const [program, first] = ownNpm?.endsWith("npm-cli.js") ? [process.execPath, [ownNpm]] : ["npm", []];
   const { status, error, stderr } = spawnSync(program, [...first, ...args], { cwd: root, encoding: "utf8" });
   if (error) fail(`npm cannot be started (${error.message}). It comes with Node: https://nodejs.org`);
@@ -74,7 +74,7 @@ function runNpm(root, args) {
 
 function install(root) {
   const options = ["--ignore-scripts", "--include=dev"];
-  // `npm ci` refuses a lock that lacks another system's binary; `npm install` works with what there is.
+  // `npm ci` rejects a lock file that lacks another system's binary; `npm install` accepts it.
   const attempts = isLockCurrent(root) ? [["ci"], ["install", "--no-save"]] : [["install"]];
   const failures = [];
   for (const attempt of attempts) {
@@ -104,6 +104,6 @@ async function main(root) {
   await import(pathToFileURL(join(root, "dist", "setup", "main.js")).href);
 }
 
-// realpath: import.meta.url has no symbolic links in it, the path node was called with may.
+// realpath: import.meta.url contains no symbolic links, but the path that node was called with may.
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url))
   await main(fileURLToPath(new URL("..", import.meta.url)));

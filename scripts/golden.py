@@ -1,4 +1,4 @@
-"""Writes test/fixtures/golden/ with PyTorch, or says whether another PyTorch computes the same.
+"""Writes test/fixtures/golden/ with PyTorch, or checks whether another PyTorch computes the same.
 
     python3 scripts/golden.py            write (the stored files come from torch 1.13)
     python3 scripts/golden.py --check    compare with what is stored, and write nothing

@@ -1,6 +1,6 @@
 /**
- * Checks the rules of the house: imports point one way and never in circles, files stay short, nothing in the repository
- * knows one machine or one package registry, nothing is left half done. One line for each violation; exit code 1.
+ * Checks the house rules: imports point one way and never in circles, files stay short, no file names a particular machine
+ * or package registry, no unfinished notes are left. Prints one line per violation; exit code 1.
  *
  *   node scripts/house.mjs [folder of a git working tree]
  */
@@ -9,7 +9,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, posix, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** A file of src/ imports from its own row and the rows above. `index.ts` is the table of contents, and imported by none. */
+/** A file of src/ imports from its own row and the rows above. `index.ts` is the table of contents: no file imports it. */
 const layers = [
   ["setup", "errors.ts", "options.ts", "random.ts", "files.ts", "cleanup.ts", "metric.ts", "registry.ts"],
   ["torch"],
@@ -28,16 +28,16 @@ const layers = [
   ["index.ts"],
 ];
 
-/** The first that fits counts. */
+/** The first pattern that matches counts. */
 const longest = [
-  { lines: 150, files: /^src\/tasks\/(?!task\.ts)/ }, // the contract is no task
+  { lines: 150, files: /^src\/tasks\/(?!task\.ts)/ }, // task.ts is the contract, not a task
   { lines: 250, files: /^src\/models\// },
   { lines: 400, files: /^test\// },
   { lines: 300, files: /^/ },
 ];
 const code = /\.(?:[cm]?[jt]s|cc|h|py|sh)$/;
 
-/** Written so that this file does not find itself. */
+/** Written so that this file does not match itself. */
 const forbidden = [
   { pattern: /(?:^|[^\w.])\/(?:root|home|Users|work|tmp)\//, what: "a path of one machine" },
   {
@@ -54,7 +54,7 @@ const violations = [...directions(), ...circles(), ...lengths(), ...contents(), 
 for (const violation of violations) console.log(violation);
 process.exitCode = violations.length ? 1 : 0;
 
-/** Text files that git tracks or would track, by path. */
+/** Contents of the text files that git tracks or would track, by path. */
 function readTexts() {
   const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
   const files = listed
@@ -69,7 +69,7 @@ function isSource(file) {
   return /^src\/.*\.ts$/.test(file);
 }
 
-/** Files that a file imports, types included. */
+/** Paths of the files that a file imports, type imports included. */
 function importsOf(file) {
   const statement = /^(?:import|export|\}) (?:[^"';=()]* from )?"(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm;
   const found = texts.get(file).matchAll(statement);
@@ -89,7 +89,7 @@ function directions() {
   });
 }
 
-/** Each circle once, named from where it was entered. */
+/** Each circle once, starting where it was entered. */
 function circles() {
   const found = [];
   const done = new Set();
@@ -121,7 +121,7 @@ function contents() {
   );
 }
 
-/** The lock file holds for whichever registry a machine is set to. */
+/** The lock file must work with whichever registry a machine uses. */
 function lockfile() {
   const lines = (texts.get("package-lock.json") ?? "").split("\n");
   return lines.flatMap((line, i) =>

@@ -1,8 +1,8 @@
-/** Undoing things in the reverse order in which they were done, whatever fails. */
+/** Runs clean-up steps in reverse order, even if some fail. */
 
 /**
- * Runs `body`, then what it put on the list, last first. Of several failures the first is thrown: it caused the others, or
- * matters more.
+ * Runs `body`, then the steps that it put on the list, last first. If several fail, throws the first error: it caused the
+ * others, or matters more.
  */
 export async function withCleanup<Result>(body: (cleanup: (() => unknown)[]) => Promise<Result>): Promise<Result> {
   const cleanup: (() => unknown)[] = [];

@@ -6,7 +6,7 @@ export class SelfsightError extends Error {
   readonly exitCode: number = 1;
 }
 
-/** What was asked cannot be meant: an unknown name, a missing folder, a value out of range. Exit code 2. */
+/** The request is invalid: an unknown name, a missing folder, a value out of range. Exit code 2. */
 export class UsageError extends SelfsightError {
   override name = "UsageError";
   override readonly exitCode = 2;
@@ -19,8 +19,8 @@ export class InterruptedError extends SelfsightError {
 }
 
 /**
- * Runs what touches files; what the system refuses becomes an error with the remedy.
- * @param what could not be done, as the beginning of a sentence: "runs/a cannot be written"
+ * Runs file operations. If the system refuses one, throws an error with the remedy.
+ * @param what the failure, as the beginning of a sentence: "runs/a cannot be written"
  */
 export function onDisk<Result>(what: string, body: () => Result): Result {
   try {
@@ -30,7 +30,7 @@ export function onDisk<Result>(what: string, body: () => Result): Result {
   }
 }
 
-/** What the system refused, as an error with the remedy; undefined for an error of another kind. */
+/** Turns a system error into an error with the remedy; undefined for an error of another kind. */
 export function diskError(cause: unknown, what = refused(cause)): SelfsightError | undefined {
   if (!(cause instanceof Error)) return undefined;
   const { code = "", message, syscall } = cause as NodeJS.ErrnoException;
@@ -70,7 +70,7 @@ const refusals: Readonly<Record<string, readonly [reason: string, remedy?: strin
   EFBIG: ["the file would be larger than the file system or a limit (ulimit -f) allows"],
 };
 
-/** What could not be done, from the error alone. */
+/** Describes what failed from the error alone. */
 function refused(cause: unknown): string {
   const { path, syscall = "" } = cause as NodeJS.ErrnoException;
   return `${path ?? "A file"} cannot be ${verbs[syscall] ?? "used"}`;
@@ -95,7 +95,7 @@ const verbs: Readonly<Record<string, string>> = {
   rmdir: "removed",
 };
 
-/** The candidate nearest to `name` by edit distance, if near enough to be a slip of the finger. */
+/** The candidate nearest to `name` by edit distance, if close enough to be a typo. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
@@ -106,7 +106,7 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return best;
 }
 
-/** A sentence for an unknown name: what came, what was perhaps meant, what there is. */
+/** An error for an unknown name: the name given, the likely intended one, and all candidates. */
 export function unknownName(kind: string, name: string, candidates: readonly string[]): UsageError {
   const guess = nearest(name, candidates);
   const hint = guess ? `Did you mean "${guess}"? ` : "";

@@ -1,10 +1,10 @@
-/** Writing files whole or not at all: a reader sees the old one or the new one, never half of it. */
+/** Writes files atomically: a reader sees the old one or the new one, never half of it. */
 import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { onDisk } from "./errors.ts";
 
 /**
- * Replaces a file, or makes it.
- * @throws SelfsightError when the disk is full or may not be written to
+ * Replaces or creates a file.
+ * @throws SelfsightError when the disk is full or the file cannot be written
  */
 export function replaceFile(file: string, contents: string | Uint8Array): void {
   onDisk(`${file} cannot be written`, () => replace(file, contents));
@@ -13,10 +13,10 @@ export function replaceFile(file: string, contents: string | Uint8Array): void {
 function replace(named: string, contents: string | Uint8Array): void {
   const before = statSync(named, { throwIfNoEntry: false });
   if (before && !before.isFile()) {
-    writeFileSync(named, contents); // a pipe, a device: it is not to be replaced
+    writeFileSync(named, contents); // a pipe or a device must not be replaced
     return;
   }
-  const file = before ? realpathSync(named) : named; // a link stays, and what it leads to is replaced
+  const file = before ? realpathSync(named) : named; // keep a link, and replace its target
   const part = `${file}.${process.pid}.part`; // two processes may write a preview at once
   try {
     const descriptor = openSync(part, "w");
@@ -33,7 +33,7 @@ function replace(named: string, contents: string | Uint8Array): void {
   }
 }
 
-/** As {@link replaceFile}, for a value as indented JSON. */
+/** Writes a value as indented JSON, like {@link replaceFile}. */
 export function writeJson(file: string, value: unknown): void {
   replaceFile(file, `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -1,4 +1,4 @@
-/** The public API: one line a module. The table of contents. */
+/** The public API: one line per module. */
 export { randomResizedCrop, randomShift } from "./augment/geometry.ts";
 export { denormalise, MEAN, normalise, pixelTensor, STD } from "./augment/normalise.ts";
 export { type Dataset, datasets } from "./data/datasets.ts";

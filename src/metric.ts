@@ -1,26 +1,26 @@
-/** What a number means that is compared: tasks and protocols declare it, and nobody asks for a metric by name. */
+/** How to read a value and compare it with others. Tasks and protocols declare their metric; no code asks for one by name. */
 export interface Metric {
-  /** The field's word: "accuracy", "mAP", "error". */
+  /** The field's term: "accuracy", "mAP", "error". */
   readonly name: string;
-  /** "%" for a fraction that is shown in percent; else the unit itself, or "" for none. */
+  /** "%" for a fraction that is shown as a percentage; else the unit itself, or "" for none. */
   readonly unit: string;
   readonly better: "higher" | "lower";
-  /** What a perfect answer scores. */
+  /** The score of a perfect answer. */
   readonly perfect: number;
-  /** A gain below this is not worth the training. */
+  /** A gain smaller than this is not worth the training. */
   readonly worthwhile: number;
 }
 
-/** What guessing scores: the line that every curve is read against. */
+/** The score and loss of guessing: the baseline of every curve. */
 export interface Guess {
   readonly value: number;
   readonly loss: number;
 }
 
-/** Fraction of the answers that are right, 0 to 1. */
+/** Fraction of correct answers, 0 to 1. */
 export const accuracy: Metric = { name: "accuracy", unit: "%", better: "higher", perfect: 1, worthwhile: 0.02 };
 
-/** By how much the first value is better than the second; below zero when it is worse. */
+/** By how much `value` is better than `baseline`; negative when it is worse. */
 export function improvement({ better }: Metric, value: number, baseline: number): number {
   return better === "higher" ? value - baseline : baseline - value;
 }
@@ -30,22 +30,22 @@ export function bestOf({ better }: Metric, values: readonly number[]): number {
   return better === "higher" ? Math.max(...values) : Math.min(...values);
 }
 
-/** 0.531 of accuracy to "53.1 %", of another metric to "0.531 m". */
+/** An accuracy of 0.531 becomes "53.1 %"; 0.531 in metres becomes "0.531 m". */
 export function showValue({ unit }: Metric, value: number): string {
   return [plainValue({ unit }, value), unit].filter(Boolean).join(" ");
 }
 
-/** As {@link showValue}, without the unit. */
+/** Like {@link showValue}, without the unit. */
 export function plainValue({ unit }: Pick<Metric, "unit">, value: number): string {
   return unit === "%" ? (100 * value).toFixed(1) : value.toFixed(3);
 }
 
-/** 0.2154 of accuracy to "+21.5 points", of another metric to "+0.215 m". */
+/** An accuracy difference of 0.2154 becomes "+21.5 points"; 0.2154 in metres becomes "+0.215 m". */
 export function showDifference(metric: Metric, difference: number): string {
   return [signedValue(metric, difference), metric.unit === "%" ? "points" : metric.unit].filter(Boolean).join(" ");
 }
 
-/** As {@link showDifference}, without the unit. */
+/** Like {@link showDifference}, without the unit. */
 export function signedValue({ unit }: Metric, difference: number): string {
   const size = unit === "%" ? (Math.abs(difference) * 100).toFixed(1) : Math.abs(difference).toFixed(3);
   return `${Number(size) === 0 ? "" : difference < 0 ? "−" : "+"}${size}`;

@@ -1,11 +1,11 @@
-/** Options checked against their schema, with errors that name the option, what was expected, what came, and the nearest known name. */
+/** Checks options against their schema. Errors name the option, what was expected, what was given, and the nearest known name. */
 import { z } from "zod";
 import { nearest, UsageError } from "./errors.ts";
 
-/** Options that cannot be. The message names them as a program does; the command line names its flags. */
+/** Invalid options. The message uses the API's option names; the command line replaces them by its flags. */
 export class OptionsError extends UsageError {
   override name = "OptionsError";
-  /** What the options are: "option", "option of rotation". */
+  /** What the message calls an option: "option", "option of rotation". */
   readonly what: string;
   private readonly problems: readonly Problem[];
 
@@ -15,22 +15,22 @@ export class OptionsError extends UsageError {
     this.problems = problems;
   }
 
-  /** The message with names of the caller's own. */
+  /** The message, with the caller's names for the options. */
   describe(name: (path: readonly string[]) => string): string {
     return this.problems.map(({ path, text }) => (path.length ? `${name(path)}: ${text}` : text)).join("\n");
   }
 }
 
 interface Problem {
-  /** The option's name; of one in an object, those on the way to it. Empty where the text says it. */
+  /** The option's name, after those of the objects that hold it. Empty when the text contains it. */
   path: readonly string[];
   text: string;
 }
 
 /**
  * The options with defaults filled in.
- * @param what the options are, for the message: "option of rotation", say
- * @throws OptionsError naming every wrong option; an unknown one is answered by "did you mean"
+ * @param what what the message calls an option, e.g. "option of rotation"
+ * @throws OptionsError naming every wrong option; for an unknown one it asks "did you mean"
  */
 export function parseOptions<Schema extends z.ZodObject>(
   schema: Schema,
@@ -58,7 +58,7 @@ function unknownKey(what: string, key: string, known: readonly string[]): string
   return `unknown ${what} "${key}". ${guess ? `Did you mean "${guess}"? ` : ""}There are: ${known.join(", ") || "none"}.`;
 }
 
-/** To the option in question, into objects but not into lists: a list is complained of as a whole. */
+/** Follows a path to its option, into objects but not into lists: a list is reported as a whole. */
 function follow(path: readonly string[], schema: z.ZodType, given: unknown) {
   let [type, value]: [z.ZodType, unknown] = [schema, given];
   const taken: string[] = [];
@@ -91,7 +91,7 @@ interface Json {
   exclusiveMinimum?: number;
 }
 
-/** What an option takes, in words: "a whole number from 2", "auto, f32 or bf16"; empty where that is not known. */
+/** What an option accepts, in words: "a whole number from 2", "auto, f32 or bf16"; empty if unknown. */
 export function expectation(type: z.ZodType): string {
   return inWords(z.toJSONSchema(type, { io: "input", unrepresentable: "any" }) as Json, false);
 }
@@ -137,7 +137,7 @@ function range({ type, minimum, maximum, exclusiveMinimum }: Json): string {
 const listed = (names: readonly string[]) =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 
-/** What came, in at most so many characters. */
+/** Messages show at most this many characters of a given value. */
 const LONGEST = 80;
 
 function shown(value: unknown): string {

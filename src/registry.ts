@@ -1,15 +1,15 @@
-/** Things by name: those that come with Selfsight, and those that a program adds. */
+/** Entries by name: those that come with Selfsight, and those that a program adds. */
 import { UsageError, unknownName } from "./errors.ts";
 
 export interface Registry<Entry> {
-  /** @throws UsageError with the nearest name there is */
+  /** @throws UsageError for an unknown name, with the nearest known one */
   get(name: string): Entry;
-  /** Makes an entry known by a name. @throws UsageError for a name that is taken */
+  /** Adds an entry under a name. @throws UsageError for a name that is taken */
   add(name: string, entry: Entry): void;
   names(): string[];
 }
 
-/** @param what the entries are, for messages: "task" */
+/** @param what what messages call an entry: "task" */
 export function registry<Entry>(what: string, own: Readonly<Record<string, Entry>>): Registry<Entry> {
   const entries = new Map(Object.entries(own));
   return {

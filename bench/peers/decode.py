@@ -1,8 +1,8 @@
-"""JPEG files to uint8 tensors (3, size, size) by PIL and torchvision in several processes: images per second.
+"""Decodes JPEG files to uint8 tensors (3, size, size) by PIL and torchvision in several processes: images per second.
 
     python3 decode.py photos/ --size 64
 
-The tensors come back to this process in shared memory, as a DataLoader's do. Starting the processes is not counted.
+The tensors come back to this process in shared memory, as in a DataLoader. Starting the processes is not counted.
 """
 import argparse
 import time
@@ -57,7 +57,7 @@ def main():
             images = sum(len(batch) for batch in pool.imap_unordered(decode_chunk, chunks))
             return images / (time.perf_counter() - start)
 
-        measure()  # files into the system's cache
+        measure()  # loads the files into the system's cache
         case = f"{arguments.folder.name} to {arguments.size} px"
         rounds.run(arguments, measure, bench="decode", case=case, unit="images/s", torch=torch.__version__)
 

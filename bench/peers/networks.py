@@ -1,4 +1,4 @@
-"""The networks under comparison, as a PyTorch user writes them."""
+"""The networks under comparison, as a PyTorch user would write them."""
 import torchvision
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""What one call of an operator costs: adding two tensors of one element, nanoseconds per call.
+"""The cost of one operator call: adding two tensors of one element, nanoseconds per call.
 
     python3 op_call.py --grad on
 """

@@ -35,7 +35,7 @@ class Photos(Dataset):
 
 
 def collate_rotations(photos):
-    """(3, S, S) x B to the 4 quarter turns of all of them, (4B, 3, S, S), and which turn each is, (4B)."""
+    """B photos (3, S, S) to their 4 rotations by multiples of 90°, (4B, 3, S, S), and the rotation of each, (4B)."""
     batch = torch.stack(photos)
     images = torch.cat([torch.rot90(batch, turn, (2, 3)) for turn in range(4)])
     return images, torch.arange(4).repeat_interleave(len(photos))

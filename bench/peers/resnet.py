@@ -1,9 +1,9 @@
-"""ResNet-10 with the stems of this field, of torchvision's blocks: gives its feature maps, or their mean."""
+"""ResNet-10 from torchvision's blocks, with this field's stems: returns its feature maps, or the mean of the last."""
 import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
-# First convolution (kernel, stride), and the stages' strides. "patch" keeps small patches large.
+# First convolution (kernel, stride), and the stages' strides. "patch" downsamples less, for small patches.
 STEMS = {"imagenet": ((7, 2), (1, 2, 2, 2)), "patch": ((7, 1), (1, 2, 2, 1))}
 
 

@@ -1,4 +1,4 @@
-"""How every peer reports: one JSON line a round, on request or a fixed number of times."""
+"""How every peer reports: one JSON line per round, on request or a fixed number of times."""
 import json
 import sys
 
@@ -13,10 +13,10 @@ def report(**fields):
 
 
 def run(arguments, measure, **case):
-    """Calls `measure() -> float` once a round and prints {**case, "value": float}.
+    """Calls `measure() -> float` once per round and prints {**case, "value": float}.
 
-    Serving, it first says {"ready": true}, so that the caller can alternate its own rounds with these:
-    on a noisy machine only rounds taken in turn can be compared.
+    With --serve, it first prints {"ready": true}, so that the caller can alternate its own rounds with these:
+    on a noisy machine only alternating rounds can be compared.
     """
     if not arguments.serve:
         for _ in range(arguments.rounds):

@@ -1,4 +1,4 @@
-"""A training step of a pretext task on images that already lie in memory: images per second.
+"""A training step of a pretext task on images already in memory: images per second.
 
     python3 task_step.py --task rotation --variant fp32
 """

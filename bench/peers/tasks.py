@@ -1,4 +1,4 @@
-"""The pretext tasks' steps, as a PyTorch user writes them: vectorised, nothing imported but torch and torchvision.
+"""The pretext tasks' steps, as a PyTorch user would write them: vectorised, importing only torch and torchvision.
 
 `TASKS[name](images, classes)` is a module whose `loss(images)` is the training loss of a step on normalised images (B, 3, S, S).
 """
@@ -142,7 +142,7 @@ def log_uniform(low, high, *shape):
 
 
 class Exemplar(Task):
-    """Triplets of 8 copies, semi-hard; images are (8 * B, 3, S, S), one copy of all of them after the other."""
+    """Semi-hard triplets of 8 copies. Images (8 * B, 3, S, S): the first copy of all images, then the second, and so on."""
 
     copies, margin, grey = 8, 0.5, 0.66
 
@@ -206,9 +206,9 @@ def rgb_to_lab(rgb):
 
 
 class Colorization(Task):
-    """Classes of colours, rebalanced, from the two deepest maps. The bins are 313 of those nearest to grey."""
+    """Rebalanced classification of colours, from the two deepest maps. The bins are the 313 nearest to grey."""
 
-    bins, sigma, half, places = 313, 5, 5, 44  # places: squares of half a bin's side, to look up which bins are near
+    bins, sigma, half, places = 313, 5, 5, 44  # places: squares of half a bin's side, to look up the nearest bins
 
     def __init__(self, images, *_):
         super().__init__()
@@ -219,7 +219,7 @@ class Colorization(Task):
         middles = (torch.arange(self.places) - (self.places - 1) / 2) * self.half
         apart = torch.cdist(torch.cartesian_prod(middles, middles), self.centres)
         self.register_buffer("near", apart.topk(16, 1, largest=False)[1])
-        scales, inputs = (4, 8), self.encoder.channels[-2:]  # of maps 16 and 32 times smaller than the image
+        scales, inputs = (4, 8), self.encoder.channels[-2:]  # for maps 16 and 32 times smaller than the image
         self.laterals = nn.ModuleList(
             nn.Sequential(nn.Conv2d(channels, 64 * scale**2, 1, bias=False), nn.PixelShuffle(scale))
             for channels, scale in zip(inputs, scales)
@@ -248,7 +248,7 @@ class Colorization(Task):
             parts = functional.softmax(-squared / (2 * self.sigma**2), 1)
             known = functional.log_softmax(logits, 1).gather(1, which)
             divergence = (parts * (parts.clamp(min=1e-8).log() - known)).sum(1)
-            with torch.no_grad():  # what is shown to the user: the annealed mean's distance
+            with torch.no_grad():  # the error shown to the user: the annealed mean's distance
                 shown = functional.softmax(logits / 0.38, 1) @ self.centres
                 self.error = (shown - colours).norm(dim=1).mean()
             return (divergence * self.weights[which[:, 0]]).mean()

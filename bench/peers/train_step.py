@@ -1,4 +1,4 @@
-"""A training step on data that already lies in memory: images per second.
+"""A training step on data already in memory: images per second.
 
     python3 train_step.py --network nin4 --variant fp32
 """

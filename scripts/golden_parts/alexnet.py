@@ -1,4 +1,4 @@
-"""RotNet's AlexNet, written out: https://github.com/gidariss/FeatureLearningRotNet architectures/AlexNet.py, without fc6 to fc8."""
+"""RotNet's AlexNet without fc6 to fc8: https://github.com/gidariss/FeatureLearningRotNet architectures/AlexNet.py"""
 import torch
 from torch import nn
 

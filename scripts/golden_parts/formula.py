@@ -1,6 +1,6 @@
-"""Numbers that any language can make again: an integer hash, no random generator, nothing to store.
+"""Numbers that any language can reproduce: an integer hash, no random generator, nothing to store.
 
-test/fixtures/golden/formula.ts holds the same in TypeScript.
+test/fixtures/golden/formula.ts is the same in TypeScript.
 """
 import math
 
@@ -56,14 +56,14 @@ def parameter(name, shape):
 
 
 def fill(model):
-    """Every parameter and buffer of the model from the formula, except the counts of batches."""
+    """Fills every parameter and buffer of the model by the formula, except the counts of batches."""
     state = {key: parameter(key, tuple(tensor.shape)) for key, tensor in model.state_dict().items() if tensor.dim() > 0}
     model.load_state_dict(state, strict=False)
     return model
 
 
 def pictures(name, count, size):
-    """(count, 3, size, size) float32 that have an up and a down: blocks of noise on a vertical ramp.
+    """Images (count, 3, size, size), float32, with a visible up and down: blocks of noise on a vertical ramp.
 
     x[n, c, i, j] = blocks[n, c, i // 4, j // 4] + 0.4 * (i / (size - 1) - 0.5)
     """

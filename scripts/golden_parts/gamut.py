@@ -1,4 +1,4 @@
-"""CIE Lab from first principles: the matrix from the primaries' chromaticities, and the bins that the gamut's hull meets."""
+"""CIE Lab from first principles: the matrix from the primaries' chromaticities, and the bins that the gamut's hull touches."""
 import itertools
 import math
 
@@ -9,7 +9,7 @@ WHITE = torch.tensor([0.95047, 1.0, 1.08883], dtype=torch.float64)  # X, Y, Z of
 
 
 def rgb_to_xyz():
-    """Columns: X, Y, Z of the primaries, so bright that together they are white."""
+    """Columns: X, Y, Z of the primaries, scaled so that together they are white."""
     directions = torch.tensor([[x / y, 1.0, (1 - x - y) / y] for x, y in PRIMARIES], dtype=torch.float64).t()
     return directions * torch.linalg.solve(directions, WHITE)
 
@@ -19,7 +19,7 @@ def to_linear(rgb):
 
 
 def to_lab(rgb):
-    """(B, 3, H, W) sRGB of 0 to 1, float64, to Lab (CIE 15)."""
+    """sRGB (B, 3, H, W) from 0 to 1, float64, to Lab (CIE 15)."""
     t = torch.einsum("ij,bjhw->bihw", rgb_to_xyz() / WHITE[:, None], to_linear(rgb))
     x, y, z = torch.where(t > 216 / 24389, t ** (1 / 3), (24389 / 27 * t + 16) / 116).unbind(1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
@@ -36,8 +36,8 @@ def to_rgb(lab):
 
 
 def bins_of_colours(grid):
-    """The corners of every square of the grid that the convex hull of the colours meets; sorted. A square does not meet it when
-    in some direction all of the square lies farther out than any colour."""
+    """The sorted corners of all grid squares that touch the convex hull of the colours. A square does not touch it if, in some
+    direction, all of the square lies farther out than any colour."""
     levels = torch.arange(0, 256, 5, dtype=torch.float64) / 255
     colours = to_lab(torch.stack(torch.meshgrid(levels, levels, levels, indexing="ij"))[None].flatten(3))[0, 1:].flatten(1)
     corners = set()

@@ -18,7 +18,7 @@ DEPTHS = {
 
 
 class ResNet(torchvision.models.ResNet):
-    """torchvision's, with every width multiplied; at width 1 and with the stem of ImageNet it is torchvision's own."""
+    """torchvision's ResNet with every width multiplied. At width 1 and with the ImageNet stem it equals torchvision's."""
 
     def __init__(self, depths, block=BasicBlock, width=1.0, stem="imagenet", classes=4):
         kernel, stride, pool, strides = STEMS[stem]
@@ -55,10 +55,10 @@ class ConvBlock(nn.Module):
 
 
 class NetworkInNetwork(nn.Module):
-    """RotNet's for CIFAR, without the pooling behind block 3 (use_avg_on_conv3=False in its configuration).
+    """RotNet's network for CIFAR, without the pooling after block 3 (use_avg_on_conv3=False in its configuration).
 
     https://github.com/gidariss/FeatureLearningRotNet architectures/NetworkInNetwork.py: kernels 5 or 3, then 1, 1;
-    batch norm and ReLU after each; pooling 3, stride 2, padding 1, the average counting the padding.
+    batch norm and ReLU after each; pooling 3, stride 2, padding 1, where the average includes the padding.
     """
 
     def __init__(self, blocks, width=1.0, classes=4):
@@ -83,7 +83,7 @@ class NetworkInNetwork(nn.Module):
 
 
 class VGG(nn.Module):
-    """torchvision's layers with every width multiplied, five blocks of them, each ending with its pool."""
+    """torchvision's layers with every width multiplied: five blocks, each ending with its pooling layer."""
 
     def __init__(self, letter, width=1.0, classes=4):
         super().__init__()
@@ -104,7 +104,7 @@ class VGG(nn.Module):
 
 
 NIN = {f"nin{blocks}": blocks for blocks in (3, 4, 5)}
-# Every name with its constructor, which takes the width, and the stem where there are several.
+# The constructor of each network by name. It takes the width, and the stem if there are several.
 MODELS = {
     **{name: lambda *options, d=depths, b=Bottleneck if int(name[6:]) >= 50 else BasicBlock: ResNet(d, b, *options)
        for name, depths in DEPTHS.items()},

@@ -1,4 +1,4 @@
-"""The cases of the families that networks are made of."""
+"""The cases of the operator families that networks are made of."""
 import torch
 
 from golden_parts.formula import integers, positive

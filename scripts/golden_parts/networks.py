@@ -1,4 +1,4 @@
-"""Forward passes of the networks; some of them small enough to keep gradients as well, two of them with their weights."""
+"""Forward passes of the networks. Some are small enough to store gradients as well, and two with their weights."""
 import hashlib
 import itertools
 
@@ -8,18 +8,18 @@ from golden_parts import peers, revnet
 from golden_parts.formula import fill, parameter, pictures, values
 from golden_parts.models import MODELS, build
 
-# Images, pixels; the longest prefix counts. Deep networks get more places to average over: with few, batch norm in training
-# makes a difference of 1e-4 from rounding alone.
+# Images, pixels; the longest matching prefix counts. Deep networks get more positions to average over: with few, batch norm in
+# training turns rounding alone into a difference of 1e-4.
 INPUTS = {"resnet": (2, 64), "resnet50": (4, 96), "resnet50v2": (4, 96), "nin": (2, 32), "alexnet": (4, 128), "vgg": (4, 64), "vit": (2, 64)}
-SMALL = (4, 40)  # for the stems that keep small images large
+SMALL = (4, 40)  # for the stems that downsample less
 FULL_WIDTH = ("resnet10", "resnet18", "resnet34", "nin3", "nin4", "nin5")
 WITH_WEIGHTS = ("resnet10", "nin4")
-# With their names and shapes as a digest, and fewer numbers.
+# Stored with a digest of their names and shapes, and with fewer values.
 FULL_WIDTH_BRIEF = ("resnet50", "resnet50v2", "alexnet", "vgg16", "vit-tiny-16")
 WITH_GRADIENTS = ("resnet50", "resnet10v2", "resnet50v2", "alexnet", "vgg11", "vit-tiny-16")
 WITH_STEMS = ("resnet10", "resnet10v2", "alexnet")  # with gradients as well
 OTHER_STEMS = ("cifar", "patch")
-FIRST, FEW = 8, 2  # values kept of each stage; in brief
+FIRST, FEW = 8, 2  # values kept of each stage: in full entries, in brief ones
 
 
 def write(out):
@@ -29,7 +29,7 @@ def write(out):
     for name in WITH_WEIGHTS:
         label = f"{name}-width-0.125"
         model, images = small(name)
-        out.tensors(f"{label}.safetensors", dict(model.state_dict()), {"format": "pt"})  # in torchvision's form
+        out.tensors(f"{label}.safetensors", dict(model.state_dict()), {"format": "pt"})  # in torchvision's format
         weights = {"weights": f"{label}.safetensors"}
         index[label] = {**describe(name, 0.125, stored, label), **weights, **backward(model, images)}
     for name in FULL_WIDTH_BRIEF:
@@ -49,7 +49,7 @@ def write(out):
 
 
 def brief(entry):
-    """Fewer numbers, nine digits each, which is all that float32 has; without the names, which have a digest of their own."""
+    """Fewer values, with nine digits each, which is all that float32 has. Without the names, which have a separate digest."""
     def shorten(value):
         if isinstance(value, dict):
             return {key: shorten(part) for key, part in value.items()}
@@ -66,7 +66,7 @@ def names(name):
 
 
 def digest(model):
-    """How many parameters a network has without its classifier, and a digest of the names and shapes of all it holds."""
+    """Without the classifier: the number of parameters, and a digest of the names and shapes of parameters and buffers."""
     state = {key: t for key, t in model.state_dict().items() if t.dim() > 0 and not key.startswith("fc.")}
     lines = sorted(f"{key} {list(tensor.shape)}" for key, tensor in state.items())
     parameters = sum(p.numel() for key, p in model.named_parameters() if not key.startswith("fc."))
@@ -107,13 +107,13 @@ def small(name, *stem):
 
 
 def backward(model, images):
-    """The gradient of every parameter at a given cotangent of the logits, in training mode; running statistics after that.
+    """The gradient of every parameter for a given cotangent of the logits, in training mode, and the running statistics after it.
 
-    In float64: through fifty layers of batch norm, float32 rounds to gradients that differ by 3e-4 from processor to processor.
+    In float64: through fifty layers of batch norm, float32 gradients differ by 3e-4 between processors.
     """
     logits = model.double().train()(images.double())
     logits.backward(values("cotangent", *logits.shape).double())
-    # The bias of a convolution before a batch norm has no gradient but rounding.
+    # The gradient of a convolution's bias before a batch norm is only rounding error.
     gradients = {key: p.grad for key, p in model.named_parameters() if p.grad.norm() > 1e-4}
     index = {"cotangent": {"name": "cotangent", "shape": list(logits.shape)}}
     index["gradients"] = {
@@ -125,7 +125,7 @@ def backward(model, images):
 
 
 def check_values():
-    """What the formula gives, so that its copy in another language is tested by itself."""
+    """Values of the formula, so that its copy in another language can be tested separately."""
     return {
         "parameter conv1.weight [2, 3, 2, 2]": parameter("conv1.weight", (2, 3, 2, 2)).flatten().tolist(),
         "parameter bn1.weight [4]": parameter("bn1.weight", (4,)).tolist(),

@@ -1,4 +1,4 @@
-"""Which calls of which operators are compared: one function a family."""
+"""The operator calls that are compared: one function per family."""
 import torch
 
 from golden_parts import network_cases

@@ -16,7 +16,7 @@ class Family:
         self.stored, self.rows = {}, []
 
     def case(self, name, *arguments, gradients=True):
-        """`name` is "conv2d" or "add.Tensor"; arguments stand in the schema's order, keyword-only ones included."""
+        """`name` is e.g. "conv2d" or "add.Tensor"; arguments are in the schema's order, keyword-only ones included."""
         base, _, overload = name.partition(".")
         operator = getattr(getattr(torch.ops.aten, base), overload or "default")
         prefix = f"{len(self.rows):02d}.{name}"
@@ -68,7 +68,7 @@ class Family:
         return argument
 
     def add_mutated(self, row, prefix, buffers, arguments):
-        """Arguments that the operator changed beside its outputs, as batch norm does its running statistics."""
+        """Records arguments that the operator changed besides its outputs, like batch norm's running statistics."""
         changed = {
             str(i): self.keep(f"{prefix}.arg{i}.after", arguments[i])
             for i, old in buffers.items()

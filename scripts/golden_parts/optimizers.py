@@ -1,4 +1,4 @@
-"""Parameters after each of ten steps, and learning rates of schedules."""
+"""Losses of ten steps, parameters after them, and learning rates of schedules."""
 import warnings
 
 import torch
@@ -41,7 +41,7 @@ def data(dtype=torch.float32):
 
 
 def run(name, make, options, decay, stored):
-    """Two groups: matrices decay, biases do not."""
+    """Two groups: matrices with weight decay, biases without."""
     model, (x, y), losses = network(), data(), []
     by_name = dict(model.named_parameters())
     groups = [
@@ -64,7 +64,7 @@ LBFGS = {"lr": 1.0, "max_iter": 5, "max_eval": 100, "history_size": 10, "line_se
 
 
 def lbfgs_network(stored):
-    """float64, so that ten steps of a line search come out alike everywhere."""
+    """float64, so that ten steps of a line search are the same everywhere."""
     model, (x, y), losses = network().double(), data(torch.float64), []
     optimizer = torch.optim.LBFGS(model.parameters(), **LBFGS)
 
@@ -99,7 +99,7 @@ def rosenbrock(stored):
 
 
 def schedules():
-    """Learning rates that step 0, 1, 2, … is made with, base rate 0.1."""
+    """Learning rates used at steps 0, 1, 2, … with base rate 0.1."""
     return {
         "cosine": {"baseRate": 0.1, "steps": 20, "rates": rates(20, lambda o: lr_scheduler.CosineAnnealingLR(o, 20))},
         "multi-step": {
@@ -107,7 +107,7 @@ def schedules():
             "rates": rates(20, lambda o: lr_scheduler.MultiStepLR(o, [6, 12, 16], 0.2)),
         },
         "step": {"baseRate": 0.1, "every": 6, "factor": 0.1, "rates": rates(20, lambda o: lr_scheduler.StepLR(o, 6, 0.1))},
-        # LinearLR from 1/5 of the rate over 4 steps is the common (step + 1) / 5 of a warm-up of 5 steps.
+        # LinearLR from 1/5 of the rate over 4 steps is the usual (step + 1) / 5 of a warm-up of 5 steps.
         "warm-up-then-cosine": {"baseRate": 0.1, "warmUp": 5, "steps": 20, "rates": rates(20, warm_up_then_cosine)},
     }
 

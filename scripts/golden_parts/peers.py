@@ -1,4 +1,4 @@
-"""The networks of the fixtures must be those of torchvision and, where it is installed, of timm: same names, same output."""
+"""Checks the fixtures' networks against torchvision and, if it is installed, timm: same names, same output."""
 import sys
 
 import torch
@@ -13,12 +13,12 @@ except ImportError:
     timm = None
     print("timm is not installed: ResNet v2 and vision transformers are not compared with it", file=sys.stderr)
 
-# How unlike timm may be: it may fuse or reorder sums.
+# timm may fuse or reorder sums.
 TOLERANCE = 1e-4
 
 
 def peer(name):
-    """The same network of torchvision or timm without initial values that matter, or None where there is none."""
+    """The same network from torchvision or timm, or None if there is none."""
     layers = name[6:].removesuffix("v2")
     if name.endswith("v2"):
         return timm and layers != "10" and timm.create_model(f"resnetv2_{layers}", num_classes=0)
@@ -36,7 +36,7 @@ def peer(name):
 
 
 def pooled(name, model, images):
-    """(B, C) that a classifier would be given."""
+    """The features (B, C) that a classifier would get."""
     if name.endswith("v2") or name.startswith("vit-"):
         return model(images)
     if name.startswith("vgg"):
@@ -46,7 +46,7 @@ def pooled(name, model, images):
 
 
 def check(name, model, images):
-    """At width 1: takes the very weights, and gives the very features, in both modes."""
+    """At width 1, the peer must take the same weights and give the same features, in both modes."""
     other = peer(name)
     if not other:
         return

@@ -1,4 +1,4 @@
-"""ResNet v2, written out with timm's parameter names (resnetv2_50 and so on): Debian has no timm. He et al. 2016, 1603.05027"""
+"""ResNet v2 with timm's parameter names (resnetv2_50 and so on), because Debian has no timm. He et al. 2016, 1603.05027"""
 import torch
 from torch import nn
 
@@ -16,7 +16,7 @@ class Downsample(nn.Module):
 
 
 class Block(nn.Module):
-    """Batch norm and ReLU before each convolution; the shortcut of a new size begins behind the first of them."""
+    """Batch norm and ReLU before each convolution. A shortcut that changes the size begins after the first of these pairs."""
 
     def __init__(self, inputs, channels, stride, basic):
         super().__init__()

@@ -1,17 +1,17 @@
-"""RevNets written out with ordinary autograd, in float64: nothing is inverted here, so that nothing drifts."""
+"""RevNets with ordinary autograd, in float64: nothing is inverted here, so nothing drifts."""
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from golden_parts.formula import fill, pictures, values
 
-FIRST = 2  # values kept of each stage and gradient
+FIRST = 2  # values kept per stage and gradient
 STEMS = {  # kernel, stride, max pooling, the stages' strides
     "imagenet": (7, 2, True, (1, 2, 2, 2)),
     "cifar": (3, 1, False, (1, 2, 2, 2)),
     "patch": (7, 1, True, (1, 2, 2, 1)),
 }
-CASES = {  # units, width, stem, images, pixels; 36 pixels leave odd maps to halve
+CASES = {  # units, width, stem, images, pixels; 36 pixels give maps of odd size to halve
     "revnet26": ((2, 2, 2, 2), 0.125, "imagenet", 3, 36),
     "revnet50": ((3, 4, 6, 3), 0.0625, "cifar", 2, 12),
     "revnet104": ((4, 4, 22, 4), 0.0625, "patch", 2, 24),
@@ -28,7 +28,7 @@ class Bottleneck(nn.Module):
         self.bn3, self.conv3 = nn.BatchNorm2d(narrow), nn.Conv2d(narrow, channels, 1, bias=False)
 
     def forward(self, x):
-        """bottleneck_rev of google/revisiting-self-supervised, models/resnet.py, NCHW."""
+        """bottleneck_rev of google/revisiting-self-supervised, models/resnet.py, in NCHW."""
         x1, x2 = x.chunk(2, 1)
         f = self.conv1(F.relu(self.bn1(x2)))
         f = self.conv2(F.relu(self.bn2(f)))
@@ -51,7 +51,7 @@ class RevNet(nn.Module):
         found = {"stem": F.max_pool2d(x, 3, 2, 1) if self.pool else x}
         for i, stride in enumerate(self.strides):
             x = list(found.values())[-1]
-            if stride > 1:  # TensorFlow's "SAME": what lies outside is not counted
+            if stride > 1:  # TensorFlow's "SAME": the average excludes the padding
                 x = F.avg_pool2d(x, stride, stride, ceil_mode=True, count_include_pad=False)
             if i:
                 quarter = x.shape[1] // 2
@@ -97,7 +97,7 @@ def rounded(x):
 
 
 def gradients(model, images):
-    """Of every parameter, where heads on all stages pull at once: the sum of stage × cotangent, scaled by its size."""
+    """The gradient of every parameter for a loss on all stages: the sum over stages of the mean of stage × cotangent."""
     model.zero_grad()
     stages = model(images)
     sum((x * values(f"cotangent-{stage}", *x.shape).double()).sum() / x.numel() for stage, x in stages.items()).backward()

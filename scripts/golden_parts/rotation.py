@@ -1,8 +1,8 @@
 """The first 20 steps of a rotation run: ResNet-10 at a quarter of its width, 32 pixels, fp32.
 
-Training is chaotic: where one rounding turns a ReLU on or off, two correct runs part by 1e-2 within 20 steps. This run
-(16 images, this much of an up and down in them) is one in which none does: fp32 stays within 2e-5 of float64, on torch
-1.13 and 2.15, with one thread and two, channels-last or not.
+Training is chaotic: if rounding switches a single ReLU on or off, two correct runs differ by 1e-2 within 20 steps. In this
+run (16 images, with this much difference between up and down) that never happens: fp32 stays within 2e-5 of float64, on
+torch 1.13 and 2.15, with one thread and two, channels-last or not.
 """
 import torch
 from torch import nn

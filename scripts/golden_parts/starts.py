@@ -1,4 +1,4 @@
-"""How the networks' initial values are distributed. Random, so compare moments, not numbers."""
+"""The distributions of the networks' initial values. They are random, so compare moments, not values."""
 import math
 
 import torchvision
@@ -19,7 +19,7 @@ def write(out):
 
 
 def encoder(name, rule):
-    """Held against what torchvision or timm really draws, where they have the network."""
+    """Checked against what torchvision or timm really draws, if they have the network."""
     other = peers.peer(name)
     drawn = dict(other.named_parameters()) if other else {}
     rows, model = [], build(name)
@@ -32,12 +32,12 @@ def encoder(name, rule):
 
 
 def he_rule(key, tensor, _):
-    """Kernels by kaiming_normal_(mode="fan_out"); norms do nothing; biases are zero."""
+    """Kernels by kaiming_normal_(mode="fan_out"); norms have scale 1 and shift 0; biases are zero."""
     return fan_out_normal(tensor) if tensor.dim() == 4 else constant(key)
 
 
 def torch_rule(key, tensor, state):
-    """torch.nn.Conv2d's own: kernel and bias uniform within 1 / sqrt(fan-in)."""
+    """torch.nn.Conv2d's default: kernel and bias uniform within ±1 / sqrt(fan-in)."""
     if ".bn." in key:
         return constant(key)
     bound = 1 / math.sqrt(state[f"{key.rpartition('.')[0]}.weight"][0].numel())
@@ -45,7 +45,7 @@ def torch_rule(key, tensor, state):
 
 
 def vit_rule(key, tensor, state):
-    """timm's init_weights_vit_timm: matrices and positions N(0, 0.02²), truncated only at ±2; the patches' convolution torch's own."""
+    """timm's init_weights_vit_timm: matrices and positions N(0, 0.02²), truncated only at ±2; torch's default for the patches."""
     if key.startswith("patch_embed."):
         return torch_rule(key, tensor, state)
     if key == "cls_token":
@@ -68,7 +68,7 @@ def fan_out_normal(tensor):
 
 
 def resnet_rule(key, tensor):
-    """torchvision.models.resnet; fc keeps torch.nn.Linear's own, uniform within 1 / sqrt(inputs)."""
+    """torchvision.models.resnet; fc keeps torch.nn.Linear's default, uniform within ±1 / sqrt(inputs)."""
     if tensor.dim() == 4:
         rule = fan_out_normal(tensor)
         check(key, tensor, rule["deviation"])
@@ -81,7 +81,7 @@ def resnet_rule(key, tensor):
 
 
 def nin_rule(key, tensor):
-    """RotNet's NetworkInNetwork.weight_initialization: the classifier's bias is zero, its weight torch's own."""
+    """RotNet's NetworkInNetwork.weight_initialization: the classifier's bias is zero, its weight torch's default."""
     if tensor.dim() == 4:
         return fan_out_normal(tensor)
     if key == "fc.weight":
@@ -95,12 +95,12 @@ def constant(key):
 
 
 def check(key, tensor, deviation):
-    """The rule written down here is what torchvision really draws."""
+    """Asserts that a drawn tensor follows the rule: this deviation, and mean 0 unless it is constant."""
     numbers = tensor.detach().double()
     if deviation == 0:
         assert numbers.std(unbiased=False) == 0, key
         return
-    # timm's trunc_normal_ draws a ±2 now and then, where float32's erfinv is infinite: not meant.
+    # timm's trunc_normal_ occasionally draws a ±2, where float32's erfinv is infinite: those are left out.
     numbers = numbers[numbers.abs() < 10 * deviation]
     assert len(numbers) > tensor.numel() - 3, key
     measured = numbers.std(unbiased=False).item()

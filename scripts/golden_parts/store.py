@@ -1,4 +1,4 @@
-"""Fixtures on disk: safetensors without a package, and JSON; written, or compared with what is there."""
+"""Fixtures on disk: safetensors without a package, and JSON. Writes them, or compares with the stored ones."""
 import json
 import struct
 from pathlib import Path
@@ -47,7 +47,7 @@ class Writer:
 
 
 class Checker:
-    """Compares instead of writing: does another torch compute the same?"""
+    """Compares with the stored files instead of writing: does another torch compute the same?"""
 
     def __init__(self, tolerance=1e-4):
         self.tolerance, self.worst, self.failures = tolerance, 0.0, []
@@ -85,7 +85,7 @@ class Checker:
 
 
 def dump(value):
-    """JSON with one line per entry of the outer lists and objects, so that a change shows as a line."""
+    """JSON with one line per entry of the outer lists and objects, for readable diffs."""
     if isinstance(value, dict) and any(isinstance(entry, (dict, list)) for entry in value.values()):
         inner = ",\n".join(f"{json.dumps(key)}: {dump(entry).strip()}" for key, entry in value.items())
         return "{\n" + inner + "\n}\n"

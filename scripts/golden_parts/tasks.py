@@ -1,6 +1,6 @@
-"""The losses of the pretext tasks on fixed tensors, with their gradients: each as its paper says it, in float64.
+"""The losses of the pretext tasks on fixed tensors, with their gradients: each as in its paper, in float64.
 
-Slow and plain on purpose: loops over images, patches, pixels and bins instead of the index arithmetic under test.
+Slow and simple on purpose: loops over images, patches, pixels and bins instead of the index arithmetic under test.
 """
 import itertools
 import math
@@ -26,13 +26,13 @@ def write(out):
 
 
 def fixed(name, *shape, low=-2.0, high=2.0):
-    """A leaf in float64 that fp32 holds exactly."""
+    """A leaf in float64 whose values fp32 represents exactly."""
     numbers = uniform(name, math.prod(shape)) * (high - low) + (low + high) / 2
     return numbers.float().double().reshape(shape).requires_grad_()
 
 
 def filled(**modules):
-    """Modules in float64, every parameter `parameter("NAME.PATH", shape)`."""
+    """Modules in float64, with every parameter set to `parameter("NAME.PATH", shape)`."""
     for prefix, module in modules.items():
         module.double().train()
         for key, tensor in module.state_dict().items():
@@ -42,7 +42,7 @@ def filled(**modules):
 
 
 def negative_log_likelihood(logits, target, smoothing=0.0):
-    """Mean of -sum(wanted * log p) over rows, where `smoothing` of what is wanted is spread over all classes."""
+    """Mean of -sum(target * log p) over rows, where a fraction `smoothing` of the target is spread over all classes."""
     total = 0
     for row, right in zip(logits, target):
         log_p = row - (row - row.max()).exp().sum().log() - row.max()
@@ -58,8 +58,8 @@ def learned(loss, logits, target, embedded, **weights):
 
 
 def patches():
-    """Cut at given corners, and each channel of each to mean 0 and deviation 1 (that of all its pixels)."""
-    side, corners = 5, [(0, 0), (3, 7), (11, 2), (9, 9), (11, 11), (1, 4)]  # of image 0, 0, 0, 1, 1, 1
+    """Patches cut at given corners, each channel normalised to mean 0 and standard deviation 1 (over all its pixels)."""
+    side, corners = 5, [(0, 0), (3, 7), (11, 2), (9, 9), (11, 11), (1, 4)]  # in images 0, 0, 0, 1, 1, 1
     images = pictures("patches", 2, 16).double().requires_grad_()
     normal = []
     for i, (y, x) in enumerate(corners):
@@ -76,7 +76,7 @@ def patches():
 
 
 def relative_patch(batch=3, width=8, hidden=16):
-    """Doersch et al. 2015: the centre with each of its 8 neighbours, row by row; which neighbour is it?"""
+    """Doersch et al. 2015: pairs of the centre and each of its 8 neighbours, row by row. Which neighbour is it?"""
     embedded = fixed("relative-patch.embedded", batch * 9, width)
     (head,) = filled(head=nn.Sequential(nn.Linear(2 * width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, 8)))
     pairs, target = [], []
@@ -92,7 +92,7 @@ def relative_patch(batch=3, width=8, hidden=16):
 
 
 def distant_permutations(first, count):
-    """Noroozi & Favaro 2016, algorithm 1: always the one that differs in most places from those chosen; the first such."""
+    """Noroozi & Favaro 2016, algorithm 1: adds the one that differs in most places from all chosen so far; of several, the first."""
     everything = torch.tensor(list(itertools.permutations(range(TILES))), dtype=torch.uint8)  # (9!, 9), lexicographic
     chosen = [first]
     while len(chosen) < count:
@@ -107,8 +107,8 @@ def distant_permutations(first, count):
 
 
 def jigsaw(batch=2, width=5, embedding=6, hidden=16):
-    """Tiles embedded one by one, joined in the order of a permutation; which permutation is it?"""
-    # What seed 0 draws first, and the orders that the test's batch draws: 4 of each image.
+    """Tiles are embedded one by one and joined in the order of a permutation. Which permutation is it?"""
+    # The first permutation that seed 0 draws, and the orders that the test's batch draws: 4 per image.
     permutations = distant_permutations([4, 5, 1, 6, 0, 8, 3, 2, 7], 10)
     asked = [7, 6, 7, 2, 4, 3, 2, 2]
     tiles = fixed("jigsaw.embedded", batch * TILES, width)
@@ -129,14 +129,14 @@ def jigsaw(batch=2, width=5, embedding=6, hidden=16):
 
 
 def lab():
-    """CIE 15 and IEC 61966-2-1, and back; the second image leaves the gamut, and is clamped to it."""
+    """sRGB to Lab (CIE 15 and IEC 61966-2-1) and back. The second image leaves the gamut, and is clamped to it."""
     rgb = fixed("lab.rgb", 1, 3, 6, 6, low=0.0, high=1.0)
     wild = torch.cat([fixed("lab.l", 1, 1, 6, 6, low=0.0, high=100.0), fixed("lab.ab", 1, 2, 6, 6, low=-110.0, high=110.0)], 1)
     return {}, {"lab": to_lab(rgb), "rgb": to_rgb(wild)}
 
 
 def soft_bins(colours, centres):
-    """Each colour spread over its 5 nearest bins by a Gaussian of 5: (N, Q)."""
+    """Each colour is spread over its 5 nearest bins by a Gaussian with sigma 5: (N, Q)."""
     soft = torch.zeros(len(colours), len(centres), dtype=torch.float64)
     for row, colour in enumerate(colours.tolist()):
         distances = [(math.dist(colour, centre), k) for k, centre in enumerate(centres.tolist())]
@@ -148,7 +148,7 @@ def soft_bins(colours, centres):
 
 
 def rebalanced(prior, centres):
-    """Equation 4: the inverse of the smoothed prior mixed with the uniform one; 1 on average over the smoothed prior."""
+    """Equation 4: the inverse of a mix of the smoothed and the uniform prior, scaled to mean 1 under the smoothed prior."""
     smooth = torch.zeros_like(prior)
     for k, centre in enumerate(centres):
         gauss = torch.exp(-((centres - centre) ** 2).sum(1) / (2 * SIGMA**2))
@@ -158,7 +158,7 @@ def rebalanced(prior, centres):
 
 
 def colorization(count=12):
-    """Classes: equations 2 to 5, the loss less the entropy of its targets. Regression: equation 1, with a and b over 20."""
+    """Classes: equations 2 to 5, the loss minus the entropy of its targets. Regression: equation 1, with a and b divided by 20."""
     centres = torch.tensor(bins_of_colours(GRID), dtype=torch.float64)
     known = to_lab(fixed("colorization.known", 1, 3, 8, 8, low=0.0, high=1.0))[0, 1:].flatten(1).t().detach().float().double()
     truth = to_lab(fixed("colorization.truth", 1, 3, 1, count, low=0.0, high=1.0))[0, 1:].flatten(1).t().detach().float().double()
@@ -207,7 +207,7 @@ class Decoder(nn.Module):
 
 
 def inpainting(batch=2, channels=8, size=16):
-    """Pathak et al. 2016: the squared error over the blank pixels, here the middle square of half the side."""
+    """Pathak et al. 2016: the mean squared error over the blank pixels, here the central square of half the side."""
     maps = fixed("inpainting.maps", batch, channels, size // 4, size // 4)
     (decoder,) = filled(decoder=Decoder(channels, 16, 2))
     images = pictures("inpainting", batch, size).double()
@@ -220,7 +220,7 @@ def inpainting(batch=2, channels=8, size=16):
 
 
 def supervised(batch=7, width=6):
-    """Cross-entropy with the labels; with smoothing too."""
+    """Cross-entropy with the labels, with and without smoothing."""
     embedded, labels = fixed("supervised.embedded", batch, width), integers("supervised.labels", batch, below=3).tolist()
     (fc,) = filled(fc=nn.Linear(width, 3))
     logits = fc(embedded)
@@ -231,8 +231,8 @@ def supervised(batch=7, width=6):
 
 
 def exemplar_triplet(batch=3, copies=3, width=6, embedding=5, margin=0.5):
-    """Schroff et al. 2015, equations 1 to 4, over all pairs of copies: the nearest embedding of another image that is farther than
-    the copy (semi-hard), or the farthest of all where none is. One copy of all images comes after the other."""
+    """Schroff et al. 2015, equations 1 to 4, over all pairs of copies. The negative is the nearest embedding of another image that
+    is farther than the copy (semi-hard), else the farthest of all. Rows: the first copy of all images, then the second, ..."""
     embedded = fixed("exemplar-triplet.embedded", copies * batch, width)
     (fc,) = filled(fc=nn.Linear(width, embedding))
     points = [row / row.pow(2).sum().sqrt() for row in fc(embedded)]
@@ -256,7 +256,7 @@ def exemplar_triplet(batch=3, copies=3, width=6, embedding=5, margin=0.5):
 
 
 def exemplar_softmax(batch=3, copies=3, width=6, hidden=8, classes=9):
-    """Dosovitskiy et al. 2014, equation 2: every image a class, and each copy of it told by a classifier."""
+    """Dosovitskiy et al. 2014, equation 2: every image is a class, and a classifier recognises each of its copies."""
     embedded = fixed("exemplar-softmax.embedded", copies * batch, width)
     (head,) = filled(head=nn.Sequential(nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, classes)))
     logits, target = head(embedded), [i % batch for i in range(copies * batch)]

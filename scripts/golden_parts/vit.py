@@ -1,4 +1,4 @@
-"""The vision transformer, written out with timm's parameter names (vit_tiny_patch16_224 and so on). Dosovitskiy et al. 2021"""
+"""The vision transformer with timm's parameter names (vit_tiny_patch16_224 and so on). Dosovitskiy et al. 2021"""
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -50,7 +50,7 @@ class PatchEmbed(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """Heads of 64 channels; narrower than that, one head."""
+    """Heads of 64 channels; a single head below that width."""
 
     def __init__(self, size, patch, width=1.0, classes=4):
         super().__init__()

@@ -1,4 +1,4 @@
-/** Debian packages, where this is a Debian (or Ubuntu) and we are its administrator. */
+/** Installs Debian packages, on Debian or Ubuntu and as root. */
 import { fetchLog } from "./places.ts";
 import { lastLines, run, which } from "./process.ts";
 
@@ -9,7 +9,7 @@ export function whyNoApt(): string | undefined {
   return undefined;
 }
 
-/** Installs packages. Returns a phrase that says why it could not. */
+/** Installs packages. Returns undefined, or a phrase that says why it failed. */
 export async function aptInstall(packages: string[]): Promise<string | undefined> {
   const reason = whyNoApt();
   if (reason) return reason;
@@ -18,7 +18,7 @@ export async function aptInstall(packages: string[]): Promise<string | undefined
     env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" },
   };
   const quick = ["-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10", "-o", "Acquire::Retries=1"];
-  await run("apt-get", [...quick, "update"], options); // may fail in part (one dead source) and still suffice
+  await run("apt-get", [...quick, "update"], options); // may fail in part (one dead source) and still be enough
   const args = [...quick, "install", "-y", "--no-install-recommends", ...packages];
   const { code, output } = await run("apt-get", args, options);
   return code === 0 ? undefined : `apt-get install ${packages.join(" ")} failed: ${lastLines(output, 1)}`;

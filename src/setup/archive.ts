@@ -12,8 +12,8 @@ interface Archive {
 }
 
 /**
- * PyTorch publishes no checksums. These are the ones other projects pin for the same files: Linux, CP2K's toolchain
- * (tools/toolchain, install_libtorch.sh); macOS and Linux alike, cTuning's tool torch-cpp-prebuilt.
+ * PyTorch publishes no checksums. These are the ones that other projects pin for the same files: CP2K's toolchain for Linux
+ * (tools/toolchain, install_libtorch.sh); cTuning's tool torch-cpp-prebuilt for macOS and Linux.
  * There is no official archive for other systems.
  */
 export const archives: Record<string, Archive> = {
@@ -30,7 +30,7 @@ export const archives: Record<string, Archive> = {
 const server = "https://download.pytorch.org";
 const answerMs = 5_000;
 
-/** Whether PyTorch's server answers at all: a host without a network must learn that in seconds, not minutes. */
+/** Whether PyTorch's server answers at all: without a network, this must fail in seconds, not minutes. */
 export async function pytorchAnswers(path: string): Promise<boolean> {
   try {
     const answer = await fetch(`${server}/${path}`, { method: "HEAD", signal: AbortSignal.timeout(answerMs) });
@@ -40,7 +40,7 @@ export async function pytorchAnswers(path: string): Promise<boolean> {
   }
 }
 
-/** Downloads and unpacks the archive. Returns a phrase that says why it could not. `cmake` unpacks zip files. */
+/** Downloads and unpacks the archive. Returns undefined, or a phrase that says why it failed. `cmake` unpacks zip files. */
 export async function fetchArchive(cmake: string, say: (line: string) => void): Promise<string | undefined> {
   const system = `${process.platform}-${process.arch}`;
   const archive = archives[system];

@@ -1,6 +1,6 @@
 /**
- * Debian's libtorch multiplies fp32 matrices with whatever BLAS the system has. The one it installs by itself is the
- * reference BLAS, which takes some 60 times as long as OpenBLAS (876 ms against 13 ms for 256 × 2048 × 2048 on 2 cores).
+ * Debian's libtorch multiplies fp32 matrices with the system's BLAS. By default that is the reference BLAS, which takes about
+ * 60 times as long as OpenBLAS (876 ms against 13 ms for 256 × 2048 × 2048 on 2 cores).
  */
 import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,15 +9,15 @@ import type { Libtorch } from "./libtorch.ts";
 /** The variant that shares libtorch's OpenMP threads. */
 export const openblasPackage = "libopenblas0-openmp";
 
-/** Path of the reference BLAS when this libtorch multiplies with it, else undefined. */
+/** Path of the reference BLAS when this libtorch uses it, else undefined. */
 export function referenceBlas({ source, libDirs }: Pick<Libtorch, "source" | "libDirs">): string | undefined {
   if (source !== "system" || process.platform !== "linux") return undefined;
   for (const folder of libDirs) {
     try {
       const path = realpathSync(join(folder, "libblas.so.3"));
-      if (dirname(path).endsWith("/blas")) return path; // alternatives have folders of their own names
+      if (dirname(path).endsWith("/blas")) return path; // alternatives are in folders with their own names
     } catch {
-      // not there: linked in, or elsewhere
+      // not there: linked statically, or elsewhere
     }
   }
   return undefined;

@@ -1,4 +1,4 @@
-/** Compiling the addon (native/) against a libtorch, with CMake. */
+/** Compiles the addon (native/) against a libtorch, with CMake. */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -14,12 +14,12 @@ import type { BuildTools } from "./tools.ts";
 /** Two compilers at a time: each takes about 1 GB with libtorch's headers. */
 const parallel = 2;
 
-/** Beside the addon, once it is whole: the digest of what it was built from. */
+/** A file beside a finished addon: the digest of what it was built from. */
 const stampName = "built-from";
 
 const sourceFolder = (): string => join(packageRoot(), "native");
 
-/** Digest of what the addon is made of: its sources, N-API's headers and the libtorch. Changes when it must be rebuilt. */
+/** Digest of the addon's sources, N-API's headers and the libtorch. Changes when the addon must be rebuilt. */
 export function buildDigest(libtorch: Libtorch, sources = sourceFolder()): string {
   const hash = createHash("sha256");
   for (const name of readdirSync(sources).sort()) hash.update(name).update(readFileSync(join(sources, name)));
@@ -27,7 +27,7 @@ export function buildDigest(libtorch: Libtorch, sources = sourceFolder()): strin
   return hash.update(libtorchDigest(libtorch)).digest("hex").slice(0, 16);
 }
 
-/** Digest of which libtorch this is: its place, and size and date of its library. */
+/** Digest that identifies a libtorch: its location, and the size and date of its libraries. */
 function libtorchDigest(libtorch: Libtorch): string {
   const hash = createHash("sha256").update(JSON.stringify(libtorch));
   for (const folder of libtorch.libDirs) {
@@ -39,7 +39,7 @@ function libtorchDigest(libtorch: Libtorch): string {
   return hash.digest("hex").slice(0, 8);
 }
 
-/** Each libtorch has its own folder, so that going back to one costs nothing. */
+/** Each libtorch has its own folder, so that switching back to one needs no build. */
 function outputFolder(libtorch: Libtorch): string {
   const version = libtorch.version.replaceAll(/[^\w.+-]/g, "_");
   return join(buildFolder(), `torch-${version}-${libtorchDigest(libtorch)}`);
@@ -62,7 +62,7 @@ export function earlierBuild(libtorch: Libtorch, builtFrom: string): CurrentBuil
 
 /**
  * Configures and compiles. Takes about a minute the first time.
- * Throws SelfsightError with the end of the compiler's output and the path of the whole of it.
+ * Throws SelfsightError with the end of the compiler's output and the path of the full log.
  */
 export async function buildAddon(
   libtorch: Libtorch,
@@ -74,7 +74,7 @@ export async function buildAddon(
   const log = join(folder, "build.log");
   makeFolder(folder);
   rmSync(join(folder, stampName), { force: true });
-  rmSync(join(folder, "CMakeCache.txt"), { force: true }); // it would keep an older compiler's or libtorch's path
+  rmSync(join(folder, "CMakeCache.txt"), { force: true }); // it may hold the path of an older compiler or libtorch
   rmSync(log, { force: true });
   const settings = {
     CMAKE_BUILD_TYPE: "Release",
@@ -98,7 +98,7 @@ export async function buildAddon(
   return { addon: join(folder, "selfsight.node"), libtorch, builtFrom };
 }
 
-/** The refusal when the compiler failed. */
+/** The error message when the compiler failed. */
 export function buildFailed(output: string, log: string, libtorch: Libtorch): string {
   return [
     `Compiling the addon against libtorch ${libtorch.version} (${libtorch.libDirs.join(", ")}) failed:`,

@@ -1,4 +1,4 @@
-/** The addon that is in use: build/current.json, written by setup, read by whoever loads the addon. */
+/** The addon in use: build/current.json, written by setup and read when the addon is loaded. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SelfsightError } from "../errors.ts";
@@ -41,5 +41,5 @@ export function writeCurrentBuild(build: CurrentBuild): void {
   const file = currentFile();
   makeFolder(dirname(file));
   writeFileSync(`${file}.new`, `${JSON.stringify(build, null, 2)}\n`);
-  renameSync(`${file}.new`, file); // whole or not at all, for a reader in another process
+  renameSync(`${file}.new`, file); // atomic, for readers in other processes
 }

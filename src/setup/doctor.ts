@@ -1,4 +1,4 @@
-/** Doctor: what is installed, what is not, and the remedy for each. */
+/** Doctor: what is installed, what is missing, and how to fix it. */
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { findBuildTools, findCompiler } from "./tools.ts";
 
 export interface DoctorCheck {
   name: string;
-  /** warning: works, but slower or not for long; missing: Selfsight cannot work. */
+  /** warning: Selfsight works, but slower or not for long; missing: it cannot work. */
   status: "ok" | "warning" | "missing";
   value: string;
   /** What to do about it. */
@@ -24,27 +24,27 @@ export interface DoctorCheck {
 
 export interface DoctorReport {
   checks: DoctorCheck[];
-  /** Nothing is missing. */
+  /** True when nothing is missing. */
   ok: boolean;
 }
 
-/** What the loaded addon knows. Passed in, for setup stands before the modules that load it. */
+/** What the loaded addon reports. Passed in, because setup may not import the modules that load it. */
 export interface AddonFacts {
   torchVersion: string;
   /** "cpu", "cuda:0", ... */
   devices: string[];
-  /** Threads libtorch computes with unless --threads says otherwise. */
+  /** Threads that libtorch uses by default, without --threads. */
   threads: number;
 }
 
 export interface DoctorOptions {
-  /** Loads the addon and asks it. A rejection's message is shown. */
+  /** Loads the addon and queries it. The message of a rejection is shown. */
   probe?: () => Promise<AddonFacts>;
   /** Names of the datasets that are on this machine. */
   datasets?: () => Promise<string[]>;
 }
 
-/** Looks at everything; changes nothing but making the cache folder. Never throws for what it finds. */
+/** Checks everything. Changes nothing, except that it makes the cache folder. Reports problems instead of throwing. */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   const checks = [
     selfsightCheck(),
@@ -67,7 +67,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
   return { checks, ok: checks.every((check) => check.status !== "missing") };
 }
 
-/** The report as aligned lines, remedies below what they mend. */
+/** The report as aligned lines, each remedy below its problem. */
 export function formatDoctor(report: DoctorReport): string {
   const marks = { ok: "✓", warning: "!", missing: "✗" } as const;
   const width = Math.max(...report.checks.map((check) => check.name.length));
@@ -102,7 +102,7 @@ function nodeCheck(): DoctorCheck {
   return { name: "node", status: "missing", value, remedy: `Node ${needed} is needed: https://nodejs.org` };
 }
 
-/** A compiler is needed only as long as the addon is not built. */
+/** A compiler is needed only until the addon is built. */
 const buildNeed = () => (currentBuild() ? "warning" : "missing");
 
 async function programCheck(
@@ -125,7 +125,7 @@ async function libtorchCheck(): Promise<DoctorCheck> {
   return { name: "libtorch", status: "missing", value, remedy: "`selfsight setup` fetches it" };
 }
 
-/** Only where something is to be gained. */
+/** Empty unless another BLAS would be faster. */
 function blasChecks(): DoctorCheck[] {
   const built = currentBuild()?.libtorch;
   const path = built && referenceBlas(built);
@@ -168,7 +168,7 @@ async function bf16Check(): Promise<DoctorCheck> {
   };
 }
 
-/** Below this, a download of libtorch or of a dataset may not fit. */
+/** With less free space, in bytes, a download of libtorch or of a dataset may not fit. */
 const littleSpace = 2e9;
 
 function cacheCheck(): DoctorCheck {

@@ -11,7 +11,7 @@ export interface DownloadOptions {
   sha256?: string;
   md5?: string;
   onProgress?: (received: number, total: number | undefined) => void;
-  /** Further tries after a broken connection; each goes on where the last one ended. */
+  /** Retries after a broken connection; each resumes where the last one ended. */
   retries?: number;
   /** Seconds without a byte before a connection counts as broken. */
   patience?: number;
@@ -19,7 +19,7 @@ export interface DownloadOptions {
 
 /**
  * Fetches a file to `file.part` and renames it once its length and checksum are right.
- * @throws SelfsightError saying what was expected and what came; a part that may go on is kept
+ * @throws SelfsightError with what was expected and what was received; a part that can be resumed is kept
  */
 export async function download(url: string, file: string, options: DownloadOptions = {}): Promise<void> {
   makeFolder(dirname(file));
@@ -28,7 +28,7 @@ export async function download(url: string, file: string, options: DownloadOptio
   await fetchAll(url, part, options);
   let complaint = await verify(part, options);
   if (complaint && resumed) {
-    // What an earlier run left may be of another file.
+    // The part that an earlier run left may belong to another file.
     rmSync(part);
     await fetchAll(url, part, options);
     complaint = await verify(part, options);
@@ -40,7 +40,7 @@ export async function download(url: string, file: string, options: DownloadOptio
   renameSync(part, file);
 }
 
-/** Tries again, from where it broke off, while connections break. */
+/** Retries broken connections, resuming where each broke off. */
 async function fetchAll(url: string, part: string, options: DownloadOptions): Promise<void> {
   const { retries = 3 } = options;
   for (let attempt = 0; ; attempt++) {
@@ -53,7 +53,7 @@ async function fetchAll(url: string, part: string, options: DownloadOptions): Pr
   }
 }
 
-/** Asks for the bytes that are missing, and appends them. */
+/** Requests the missing bytes and appends them. */
 async function fetchPart(url: string, part: string, { onProgress, patience = 20 }: DownloadOptions): Promise<void> {
   const have = existsSync(part) ? statSync(part).size : 0;
   const watchdog = new AbortController();
@@ -64,7 +64,7 @@ async function fetchPart(url: string, part: string, { onProgress, patience = 20 
       headers: { "Accept-Encoding": "identity", ...(have && { Range: `bytes=${have}-` }) },
     });
     if (response.status === 416) {
-      // Nothing lies beyond what we have: it is whole, or not this file ("bytes */LENGTH", RFC 9110, 14.4).
+      // The server has nothing beyond our bytes: the part is complete, or of another file ("bytes */LENGTH", RFC 9110, 14.4).
       await response.body?.cancel();
       if (response.headers.get("content-range") === `bytes */${have}`) return;
       rmSync(part, { force: true });
@@ -79,7 +79,7 @@ async function fetchPart(url: string, part: string, { onProgress, patience = 20 
     const length = response.headers.get("content-encoding") ? null : response.headers.get("content-length");
     let received = resumed ? have : 0;
     const total = length === null ? undefined : received + Number(length);
-    // Each write is awaited: when the connection breaks, the part's size is what has arrived, and nothing follows it.
+    // Each write is awaited: when the connection breaks, the part holds exactly what has arrived, and no write is pending.
     const target = await open(part, resumed ? "a" : "w");
     try {
       for await (const chunk of response.body) {
@@ -108,7 +108,7 @@ async function verify(file: string, { sha256, md5 }: DownloadOptions): Promise<s
   return undefined;
 }
 
-/** Of a file, in hexadecimal. `algorithm` is one that node:crypto knows, such as sha256. */
+/** Checksum of a file, in hexadecimal. `algorithm` is one that node:crypto knows, e.g. sha256. */
 export async function checksum(file: string, algorithm: string): Promise<string> {
   const digest = createHash(algorithm);
   await pipeline(createReadStream(file), digest);

@@ -1,4 +1,4 @@
-/** Getting libtorch: what is on this machine first, then the official archive, Debian's package, or pip's. */
+/** Gets libtorch: one that is on this machine, else the official archive, Debian's package or pip's. */
 import { SelfsightError, unknownName } from "../errors.ts";
 import { aptInstall } from "./apt.ts";
 import { fetchArchive, pytorchAnswers } from "./archive.ts";
@@ -10,15 +10,15 @@ import { fetchLog, pipFolder } from "./places.ts";
 type Say = (line: string) => void;
 
 interface Source {
-  /** What is said while it is fetched. */
+  /** What messages call it. */
   title: string;
   /** Where to look for it, before and after fetching. */
   find: FoundIn;
-  /** Returns why it could not be fetched, or undefined when it was. */
+  /** Fetches it. Returns undefined, or why it failed. */
   fetch?: (cmake: string, say: Say) => Promise<string | undefined>;
 }
 
-/** Where libtorch can come from, as $SELFSIGHT_LIBTORCH and `setup --libtorch` name it, in the order of trying. */
+/** Sources of libtorch in the order they are tried, named as in $SELFSIGHT_LIBTORCH and `setup --libtorch`. */
 export const libtorchSources = {
   env: { title: "the folder that $LIBTORCH names", find: "env" },
   python: { title: "Python's torch package", find: "python" },
@@ -35,9 +35,9 @@ export const libtorchSources = {
 export type LibtorchSource = keyof typeof libtorchSources;
 
 /**
- * The source that is asked for: `name`, else $SELFSIGHT_LIBTORCH, else "env" when $LIBTORCH is set (one that leads
- * nowhere is a mistake to hear about, not one to pass over). Undefined: the first that works.
- * Throws UsageError, naming the sources, if there is none of that name.
+ * The requested source: `name`, else $SELFSIGHT_LIBTORCH, else "env" when $LIBTORCH is set (if its path is wrong, that
+ * is reported, not ignored). Undefined: the first that works.
+ * Throws UsageError, naming the sources, for an unknown name.
  */
 export function askedSource(name = process.env["SELFSIGHT_LIBTORCH"]): LibtorchSource | undefined {
   const names = Object.keys(libtorchSources);
@@ -47,8 +47,8 @@ export function askedSource(name = process.env["SELFSIGHT_LIBTORCH"]): LibtorchS
 }
 
 /**
- * The first libtorch on this machine, from `only` that source if given.
- * `misses` tells for each place looked at why it is not there.
+ * The first libtorch on this machine, or the one from the source `only`.
+ * `misses` tells, for each place searched, why it is not there.
  */
 export async function findLibtorch(only?: LibtorchSource): Promise<{ found?: Libtorch; misses: string[] }> {
   const misses: string[] = [];
@@ -61,7 +61,7 @@ export async function findLibtorch(only?: LibtorchSource): Promise<{ found?: Lib
 }
 
 /**
- * Finds libtorch or gets it. Says, one line each, what it tries and why what came before did not work.
+ * Finds or fetches libtorch. Reports, one line each, what it tries and why the previous attempt failed.
  * Throws SelfsightError with all reasons and the remedies when nothing worked.
  */
 export async function getLibtorch(cmake: string, say: Say, only?: LibtorchSource): Promise<Libtorch> {
@@ -80,7 +80,7 @@ export async function getLibtorch(cmake: string, say: Say, only?: LibtorchSource
   throw new SelfsightError(noLibtorch(reasons));
 }
 
-/** The refusal when there is no libtorch and none can be had. */
+/** The error message when there is no libtorch and none can be fetched. */
 export function noLibtorch(reasons: readonly string[]): string {
   return [
     "No usable libtorch (the library that does the arithmetic):",
@@ -94,7 +94,7 @@ export function noLibtorch(reasons: readonly string[]): string {
 }
 
 async function fetchPip(_cmake: string, say: Say): Promise<string | undefined> {
-  // On Linux the usual index has CUDA builds of several gigabytes; PyTorch's own has one for the CPU alone.
+  // On Linux the default index has CUDA builds of several gigabytes; PyTorch's own has one for the CPU only.
   const cpuOnly = process.platform === "linux" && (await pytorchAnswers("whl/cpu/torch/"));
   if (!cpuOnly && process.platform === "linux")
     say("PyTorch's CPU index does not answer: pip's usual one it is (large).");

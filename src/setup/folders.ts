@@ -1,10 +1,10 @@
-/** Making folders. */
+/** Makes and removes folders. */
 import { mkdirSync, rmdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /**
- * Makes a folder and those above it that are missing, and returns what it made, the uppermost first. Node's own
- * `recursive` never ends where a file system makes no folders and says that there is none (/proc on Linux).
+ * Makes a folder and its missing parents, and returns those it made, topmost first. Node's own `recursive` never ends
+ * on a file system that answers ENOENT when asked to make a folder (/proc on Linux).
  */
 export function makeFolder(path: string): string[] {
   const missing: string[] = [];
@@ -13,12 +13,12 @@ export function makeFolder(path: string): string[] {
   return missing.filter(makeOne);
 }
 
-/** Removes folders, the last first, as far as they are empty. */
+/** Removes folders, last first, up to the first that is not empty. */
 export function removeEmpty(folders: readonly string[]): void {
   try {
     for (const folder of folders.toReversed()) rmdirSync(folder);
   } catch {
-    // something was put into it: it stays
+    // not empty: it stays
   }
 }
 
@@ -34,7 +34,7 @@ function isThere(folder: string): boolean {
   return stats !== undefined;
 }
 
-/** False where another process made it in the meantime. */
+/** False if another process made it in the meantime. */
 function makeOne(folder: string): boolean {
   try {
     mkdirSync(folder);

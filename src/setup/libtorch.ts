@@ -1,6 +1,6 @@
 /**
- * Finding libtorch on this machine. Only files are looked at: nothing of PyTorch is loaded, so that no GPU is
- * touched and a search takes milliseconds.
+ * Finds libtorch on this machine. Only looks at files: nothing of PyTorch is loaded, so no GPU is touched and a
+ * search takes milliseconds.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ export type FoundIn = "env" | "python" | "system" | "archive" | "pip";
 
 /** A libtorch the addon can be built against. */
 export interface Libtorch {
-  /** "2.15.0+cu132" where a file tells, "1.13.0" where only the headers do. */
+  /** "2.15.0+cu132" from a version file, "1.13.0" if only the headers have it. */
   version: string;
   includeDirs: string[];
   libDirs: string[];
@@ -22,13 +22,13 @@ export interface Libtorch {
   cuda: boolean;
 }
 
-/** The oldest libtorch the addon is written for: Debian 12's. */
+/** The oldest libtorch that the addon supports: Debian 12's. */
 export const oldestLibtorch = "1.13";
 
 const extension = process.platform === "darwin" ? "dylib" : "so";
 const libtorchCpu = `libtorch_cpu.${extension}`;
 
-/** Where a libtorch may lie: header root (the folder that holds ATen/), library folder, and its own folder if any. */
+/** Where a libtorch may be: header root (the folder that holds ATen/), library folder, and its own folder if any. */
 export interface Place {
   include: string;
   lib: string;
@@ -54,12 +54,12 @@ export function inspectLibtorch(place: Place, source: FoundIn): Libtorch | strin
   };
 }
 
-/** A folder as the archive and Python's site-packages/torch have it: include/ and lib/ inside. */
+/** A folder laid out like the archive and Python's site-packages/torch: include/ and lib/ inside. */
 export function folderPlace(home: string): Place {
   return { include: join(home, "include"), lib: join(home, "lib"), home };
 }
 
-/** Each way of finding one, in the order they are tried: the libtorch, or why there is none. */
+/** The ways to find a libtorch, in the order they are tried. Each returns it, or why there is none. */
 export const finders = {
   env: async () => findInEnvironment(process.env),
   python: findInPython,
@@ -146,7 +146,7 @@ function readVersion(place: Place, api: string): string | undefined {
   return undefined;
 }
 
-/** Reads the ABI off the exported names: the new one has std::__cxx11::basic_string in them. macOS has but one. */
+/** Reads the ABI from the exported names: the new one has std::__cxx11::basic_string in them. macOS has only one. */
 function readAbi(lib: string): 0 | 1 {
   if (process.platform === "darwin") return 1;
   return readFileSync(join(lib, `libc10.${extension}`)).includes("NSt7__cxx1112basic_string") ? 1 : 0;

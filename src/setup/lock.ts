@@ -1,6 +1,6 @@
 /**
- * One process at a time. Whoever wants in puts up a sign, an empty file whose name says who it is, and then looks for the
- * signs of others: of two that come at once at least one sees the other and steps back. What a dead process left is removed.
+ * A lock between processes. To take it, a process makes a sign, an empty file whose name identifies the process, and then looks
+ * for other signs: of two that come at once, at least one sees the other and backs off. Signs of dead processes are removed.
  */
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
@@ -12,23 +12,23 @@ import { isAlive, ownMark, type ProcessMark } from "./alive.ts";
 import { makeFolder } from "./folders.ts";
 import { cacheDir } from "./paths.ts";
 
-/** Who holds a lock. */
+/** The holder of a lock. */
 export interface Holder extends ProcessMark {
   host: string;
-  /** Its sign: removing it opens the lock. */
+  /** Path of its sign: removing it releases the lock. */
   sign: string;
-  /** Undefined where that cannot be known from here: on another machine, or in a container. */
+  /** Undefined if that cannot be known from here: on another machine, or in a container. */
   alive: true | undefined;
 }
 
 const pollMs = 300;
-/** Those that stepped back try again after a time of their own, up to this. */
+/** After backing off, a process tries again after a random time of at most this. */
 const stepBackMs = 40;
 
-/** Signs of this process, which are removed when it ends, however it ends (but for a kill). */
+/** Signs of this process. They are removed when it exits, unless it is killed. */
 const ownSigns = new Set<string>();
 
-/** Runs `work` while holding the lock; waits, after calling `waiting` once, while another holds it. `waiting` is told who that is. */
+/** Runs `work` while holding the lock. If another process holds it, calls `waiting` once with that holder, and waits. */
 export async function withLock<T>(file: string, waiting: (why: string) => void, work: () => Promise<T>): Promise<T> {
   const hint = file.startsWith(cacheDir()) ? " (SELFSIGHT_CACHE names another folder for the cache)" : "";
   onDisk(`${dirname(file)} cannot be made${hint}`, () => makeFolder(dirname(file)));
@@ -48,8 +48,8 @@ export async function withLock<T>(file: string, waiting: (why: string) => void, 
 }
 
 /**
- * Takes the lock and returns what gives it back, or returns who holds it. The folder of `file` must be there; the signs
- * are beside `file` and begin with its name.
+ * Takes the lock and returns a function that releases it, or returns its holder. The folder of `file` must exist; the
+ * signs are beside `file` and begin with its name.
  */
 export async function takeLock(file: string): Promise<(() => void) | Holder> {
   for (;;) {
@@ -62,7 +62,7 @@ export async function takeLock(file: string): Promise<(() => void) | Holder> {
   }
 }
 
-/** Who holds the lock, if anyone does. */
+/** The holder of the lock, if any. Ignores the sign `except`. */
 export function lockHolder(file: string, except?: string): Holder | undefined {
   for (const name of namesIn(dirname(file))) {
     if (!isSign(file, name)) continue;
@@ -77,7 +77,7 @@ export function lockHolder(file: string, except?: string): Holder | undefined {
   return undefined;
 }
 
-/** Who is waited for, and what to do if that one is long gone: "process 12", or the file to delete. */
+/** Describes the holder for a waiting user: "process 12", or the file to delete if that process is long gone. */
 function holderNote({ pid, host, sign, alive }: Holder): string {
   if (alive) return `process ${pid}`;
   return `process ${pid} of the machine or container "${host}"; if that one is no longer running, delete ${sign}`;
@@ -103,7 +103,7 @@ function takeDown(sign: string): void {
   try {
     rmSync(sign, { force: true });
   } catch {
-    // a disk that has become read-only: the sign says that its process is dead soon enough
+    // the disk has become read-only: the sign counts as dead once this process has ended
   }
   if (ownSigns.delete(sign) && !ownSigns.size) process.off("exit", takeDownAll);
 }

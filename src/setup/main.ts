@@ -1,4 +1,4 @@
-/** `node dist/setup/main.js`: what scripts/ensure.mjs runs. Silent when everything is in place. */
+/** `node dist/setup/main.js`: run by scripts/ensure.mjs. Silent when there is nothing to do. */
 import { diskError, SelfsightError } from "../errors.ts";
 import { setup } from "./setup.ts";
 

@@ -1,8 +1,8 @@
-/** Where Selfsight keeps what can be fetched or made again. */
+/** Where Selfsight keeps files that can be fetched or made again. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** `$SELFSIGHT_CACHE`, else the system's place for caches. */
+/** `$SELFSIGHT_CACHE`, else a folder in the system's location for caches. */
 export function cacheDir(environment: NodeJS.ProcessEnv = process.env, platform = process.platform): string {
   if (environment["SELFSIGHT_CACHE"]) return environment["SELFSIGHT_CACHE"];
   if (environment["XDG_CACHE_HOME"]) return join(environment["XDG_CACHE_HOME"], "selfsight");

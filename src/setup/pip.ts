@@ -1,11 +1,11 @@
-/** Python packages into a folder of their own, beside whatever Python environment there is. */
+/** Installs Python packages into a separate folder, without touching any Python environment. */
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { makeFolder } from "./folders.ts";
 import { fetchLog } from "./places.ts";
 import { lastLines, run, which } from "./process.ts";
 
-/** Installs `packages` into `folder`, whole or not at all. Returns a phrase that says why it could not. */
+/** Installs all `packages` into `folder`, or none. Returns undefined, or a phrase that says why it failed. */
 export async function pipInstall(
   packages: string[],
   folder: string,
@@ -32,7 +32,7 @@ export async function pipInstall(
   }
 }
 
-/** A Python with pip: the given one, or one of a fresh virtual environment. */
+/** A Python with pip: the given one, or that of a new virtual environment. */
 async function findPip(python: string, venv: string): Promise<string | undefined> {
   if ((await run(python, ["-m", "pip", "--version"], { timeoutSeconds: 20 })).code === 0) return python;
   const made = await run(python, ["-m", "venv", venv], { log: fetchLog() });

@@ -1,22 +1,22 @@
-/** Running other programs: find one on PATH, run it with its output kept in a log file. */
+/** Finds programs on PATH and runs them, with their output kept in a log file. */
 import { spawn } from "node:child_process";
 import { accessSync, constants, createWriteStream, statSync, type WriteStream } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { makeFolder } from "./folders.ts";
 
 export interface RunOptions {
-  /** Appended to: everything the program prints. */
+  /** A file to which everything the program prints is appended. */
   log?: string;
   env?: Record<string, string>;
   timeoutSeconds?: number;
 }
 
 export interface RunResult {
-  /** Exit status; 127 when the program could not be started, 124 when it ran out of time. */
+  /** Exit status; 127 when the program could not be started, 124 when it timed out. */
   code: number;
-  /** Standard output and standard error, interleaved as they came. */
+  /** Standard output and standard error, in order of arrival. */
   output: string;
-  /** Standard output alone. */
+  /** Standard output only. */
   stdout: string;
 }
 
@@ -38,7 +38,7 @@ export function isProgram(path: string): boolean {
   }
 }
 
-/** Runs a program to its end. Never throws: look at `code`. */
+/** Runs a program to its end. Never throws: check `code`. */
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
@@ -72,7 +72,7 @@ export function run(program: string, args: readonly string[], options: RunOption
   });
 }
 
-/** What cannot be written to the log is left out: a full disk, or one that can only be read, is no failure of the program. */
+/** Errors of the log are ignored: a full or read-only disk must not fail the program. */
 function openLog(file: string): WriteStream | undefined {
   try {
     makeFolder(dirname(file));

@@ -1,4 +1,4 @@
-/** What this computer's processor can do that matters for speed. */
+/** Features of this computer's processor that matter for speed. */
 import { existsSync, readFileSync } from "node:fs";
 import { run } from "./process.ts";
 
@@ -9,7 +9,7 @@ export function bf16Flags(cpuinfo: string): string[] {
 }
 
 /**
- * Whether oneDNN, which does the CPU's convolutions, is kept from bf16 instructions by its own environment variables
+ * Whether environment variables keep oneDNN, which does the CPU's convolutions, from using bf16 instructions
  * (ONEDNN_MAX_CPU_ISA=AVX2 makes this processor behave like an older one). bf16 convolutions then fail or are emulated.
  */
 export function bf16Forbidden(env: { ONEDNN_MAX_CPU_ISA?: string; DNNL_MAX_CPU_ISA?: string }): boolean {
@@ -17,7 +17,7 @@ export function bf16Forbidden(env: { ONEDNN_MAX_CPU_ISA?: string; DNNL_MAX_CPU_I
   return most !== undefined && !/BF16|FP16|AMX|AVX10|ALL|DEFAULT/i.test(most);
 }
 
-/** The bf16 instructions of this processor; empty when it has none, and bf16 would only be emulated. */
+/** The bf16 instructions of this processor; empty when it has none and bf16 would be emulated. */
 export async function processorBf16(): Promise<string[]> {
   if (bf16Forbidden(process.env)) return [];
   if (existsSync("/proc/cpuinfo")) return bf16Flags(readFileSync("/proc/cpuinfo", "utf8"));

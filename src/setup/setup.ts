@@ -1,4 +1,4 @@
-/** Setup: find or get libtorch and build the addon against it. Done once; afterwards it only looks. */
+/** Setup: finds or fetches libtorch and builds the addon against it. Done once; later calls only check. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openblasPackage, referenceBlas } from "./blas.ts";
@@ -15,19 +15,19 @@ type Asked = LibtorchSource | undefined;
 
 export interface SetupOptions {
   /**
-   * Take libtorch from there and nowhere else: env, python, system, archive, apt or pip. When not given,
+   * Use only this source of libtorch: env, python, system, archive, apt or pip. By default
    * $SELFSIGHT_LIBTORCH, $LIBTORCH, what the last build used, or the first that works.
    */
   libtorch?: string | undefined;
   /** Search and build again even if nothing changed. */
   force?: boolean;
-  /** Told, a line at a time, what is being done. Not called when there is nothing to do. */
+  /** Receives progress messages, one line each. Not called when there is nothing to do. */
   say?: Say;
 }
 
 /**
- * Makes sure that the addon is built, and returns where it is. Needs a C++ compiler; fetches the rest.
- * Throws UsageError for an unknown source, SelfsightError with the remedies when something cannot be had or built.
+ * Makes sure that the addon is built, and returns the build. Needs a C++ compiler; fetches the rest.
+ * Throws UsageError for an unknown source, SelfsightError with the remedies when something cannot be fetched or built.
  */
 export async function setup(options: SetupOptions = {}): Promise<CurrentBuild> {
   const { say = () => {}, force = false } = options;
@@ -43,7 +43,7 @@ export async function setup(options: SetupOptions = {}): Promise<CurrentBuild> {
   });
 }
 
-/** Whether its folders still are. */
+/** Whether its folders still exist. */
 const isThere = (libtorch: Libtorch): boolean =>
   [...libtorch.libDirs, ...libtorch.includeDirs].every((f) => existsSync(f));
 
@@ -66,7 +66,7 @@ async function build(say: Say, only: Asked, kept: Libtorch | undefined, force: b
   return built;
 }
 
-/** Whether the last build still stands: same sources, same libtorch, and no other libtorch is asked for. */
+/** Whether the last build is still valid: same sources, same libtorch, and no other libtorch is requested. */
 async function isUpToDate(current: CurrentBuild, only: Asked): Promise<boolean> {
   const wanted = await wantedLibtorch(current, only);
   if (!wanted || !isSame(wanted, current.libtorch)) return false;
@@ -77,7 +77,7 @@ async function isUpToDate(current: CurrentBuild, only: Asked): Promise<boolean> 
   }
 }
 
-/** What is asked for; when nothing is, what the last build used stays in use. */
+/** The requested libtorch; by default the one that the last build used. */
 async function wantedLibtorch(current: CurrentBuild, only: Asked): Promise<Libtorch | undefined> {
   if (!only) return current.libtorch;
   const found = await finders[libtorchSources[only].find]();

@@ -1,18 +1,18 @@
-/** Text for people: how many columns it takes, how it fits into fewer, how long something takes. */
+/** Text for terminals: its width in columns, cutting and wrapping it, and durations. */
 import stringWidth from "string-width";
 
 const graphemes = new Intl.Segmenter();
 
-/** Columns that a text of one line takes: wide characters take two, marks and colours none. */
+/** Width of a line in columns: wide characters take two, combining marks and colours none. */
 export const textWidth = (text: string): number => stringWidth(text);
 
-/** The beginning of a line, as much as fits. */
+/** Cuts a line that does not fit, and ends it with "…". */
 export function cut(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   return `${takeFitting(text, columns - 1)}…`;
 }
 
-/** Lines of at most so many columns: broken between words, and inside of one that is longer than a line. */
+/** Lines of at most `columns` columns: broken between words, and inside a word that is longer than a line. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -33,7 +33,7 @@ export function wrap(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** At least one character. */
+/** The longest beginning that fits; at least one character. */
 function takeFitting(text: string, columns: number): string {
   let [taken, width] = ["", 0];
   for (const { segment } of graphemes.segment(text)) {
@@ -44,7 +44,7 @@ function takeFitting(text: string, columns: number): string {
   return taken;
 }
 
-/** 75,000 ms to "1 min 15 s". */
+/** 75,000 ms becomes "1 min 15 s". */
 export function duration(milliseconds: number): string {
   if (!Number.isFinite(milliseconds)) return "?";
   const seconds = Math.round(milliseconds / 1000);

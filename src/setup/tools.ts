@@ -1,4 +1,4 @@
-/** The programs the build needs: a C++ compiler, which we only look for, and CMake, which we can get. */
+/** The programs the build needs: a C++ compiler, which we only look for, and CMake, which we can fetch. */
 import { join } from "node:path";
 import { SelfsightError } from "../errors.ts";
 import { aptInstall } from "./apt.ts";
@@ -10,25 +10,25 @@ import { isProgram, which } from "./process.ts";
 export interface BuildTools {
   cmake: string;
   generator: "Unix Makefiles" | "Ninja";
-  /** make or ninja. */
+  /** Path of make or ninja. */
   maker: string;
 }
 
-/** The C++ compiler CMake would take, or undefined. */
+/** The C++ compiler that CMake would use, or undefined. */
 export function findCompiler(): string | undefined {
   const named = process.env["CXX"];
   if (named) return isProgram(named) ? named : which(named);
   return ["c++", "g++", "clang++"].map(which).find((path) => path !== undefined);
 }
 
-/** As findCompiler. Throws SelfsightError with the package to install. */
+/** Like findCompiler, but throws SelfsightError with the package to install. */
 export function requireCompiler(): string {
   const compiler = findCompiler();
   if (!compiler) throw new SelfsightError(noCompiler(process.env["CXX"]));
   return compiler;
 }
 
-/** The refusal when there is no C++ compiler. */
+/** The error message when there is no C++ compiler. */
 export function noCompiler(named?: string): string {
   const what = named
     ? `$CXX names the C++ compiler "${named}", which is not there.`
@@ -42,7 +42,7 @@ export function noCompiler(named?: string): string {
   ].join("\n");
 }
 
-/** CMake with make or ninja, from PATH or from what was fetched before; undefined when one is missing. */
+/** CMake with make or ninja, from PATH or from an earlier fetch; undefined when one is missing. */
 export function findBuildTools(): BuildTools | undefined {
   const fetched = [join(toolsFolder(), "cmake", "data", "bin"), join(toolsFolder(), "bin")];
   const find = (name: string) => which(name) ?? fetched.map((f) => join(f, name)).find(isProgram);
@@ -54,7 +54,7 @@ export function findBuildTools(): BuildTools | undefined {
   return ninja ? { cmake, generator: "Ninja", maker: ninja } : undefined;
 }
 
-/** As findBuildTools, and fetches what is missing: with apt-get as root on Debian, else with pip into the cache. */
+/** Like findBuildTools, but fetches what is missing: with apt-get as root on Debian, else with pip into the cache. */
 export async function getBuildTools(say: (line: string) => void): Promise<BuildTools> {
   const found = findBuildTools();
   if (found) return found;
@@ -69,7 +69,7 @@ export async function getBuildTools(say: (line: string) => void): Promise<BuildT
   throw new SelfsightError(noBuildTools([aptFailure, pipFailure]));
 }
 
-/** The refusal when CMake is missing and cannot be had. */
+/** The error message when CMake is missing and cannot be fetched. */
 export function noBuildTools(reasons: readonly (string | undefined)[]): string {
   return [
     "CMake (with make or ninja) is not here and could not be fetched:",

@@ -49,7 +49,7 @@ export function scope<T>(body: () => T): T {
         returned.clear();
         throw new Error(leavesOutermost);
       }
-      end = tape.length; // return what its backward() will need, too
+      end = tape.length; // the outer scope also gets what its backward() will need
       for (const { needs } of tape.slice(start)) for (const owner of needs) returned.add(owner);
     }
     return result;

@@ -1,10 +1,10 @@
 /** How the libraries' threads wait for work. */
 
 /**
- * Between two operators the threads of OpenMP and OpenBLAS wait in a busy loop, by default for milliseconds. Beside another
- * program that takes cores away from it and from our own threads: a step takes several times as long. A short loop, of some
- * microseconds, is enough for the next operator to find them awake; then they sleep. Measured in bench/README.md. Each library
- * reads its variable when it is loaded; libomp and Intel's read theirs at the first question.
+ * Between two operators, the threads of OpenMP and OpenBLAS wait in a busy loop, by default for milliseconds. If another program
+ * runs, this takes cores away from it and from our own threads: a step takes several times as long. A busy loop of a few
+ * microseconds is long enough for the next operator to find the threads awake; then they sleep. Measured in bench/README.md.
+ * Each library reads its variable when it is loaded; libomp and Intel's read theirs at the first call.
  */
 const asleep = {
   GOMP_SPINCOUNT: "10000", // GNU's libgomp: rounds of the loop (its default: 300,000)

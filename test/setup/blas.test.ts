@@ -6,7 +6,7 @@ import { scratch } from "../images.ts";
 
 const folder = scratch();
 
-/** A library folder whose libblas.so.3 is a link to the library of that name. */
+/** Makes a library folder whose libblas.so.3 is a link to the library of this implementation. */
 function libraries(implementation: string): string {
   const lib = join(folder, `with-${implementation}`);
   mkdirSync(join(lib, implementation), { recursive: true });
@@ -15,10 +15,10 @@ function libraries(implementation: string): string {
   return lib;
 }
 
-test.runIf(process.platform === "linux")("the reference BLAS of a system is found out, OpenBLAS is let be", () => {
+test.runIf(process.platform === "linux")("finds the reference BLAS of a system, and accepts OpenBLAS", () => {
   const slow = libraries("blas");
   expect(referenceBlas({ source: "system", libDirs: [slow] })).toBe(join(slow, "blas", "libblas.so.3.1"));
   expect(referenceBlas({ source: "system", libDirs: [libraries("openblas-openmp")] })).toBeUndefined();
   expect(referenceBlas({ source: "system", libDirs: [join(folder, "none")] })).toBeUndefined();
-  expect(referenceBlas({ source: "pip", libDirs: [slow] })).toBeUndefined(); // brings its own
+  expect(referenceBlas({ source: "pip", libDirs: [slow] })).toBeUndefined(); // has its own
 });

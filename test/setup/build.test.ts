@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 describe("buildDigest", () => {
-  it("stays while nothing changes", () => {
+  it("stays the same while nothing changes", () => {
     expect(digest()).toBe(digest());
   });
 
@@ -44,7 +44,7 @@ describe("buildDigest", () => {
 });
 
 describe("addonPath", () => {
-  it("is what the environment says, if it says something", () => {
+  it("comes from the environment if that is set", () => {
     vi.stubEnv("SELFSIGHT_ADDON", "/there/selfsight.node");
     expect(addonPath()).toBe("/there/selfsight.node");
   });

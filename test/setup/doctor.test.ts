@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 describe("formatDoctor", () => {
-  it("aligns, marks, and puts the remedy below", () => {
+  it("aligns and marks the lines, and puts each remedy below its problem", () => {
     const text = formatDoctor({
       ok: false,
       checks: [
@@ -46,8 +46,8 @@ describe("formatDoctor", () => {
 });
 
 describe("doctor", () => {
-  it("reports what the addon says of itself", async () => {
-    vi.stubEnv("SELFSIGHT_ADDON", process.execPath); // any file that is there: the probe below does the loading
+  it("reports what the addon says about itself", async () => {
+    vi.stubEnv("SELFSIGHT_ADDON", process.execPath); // any existing file: the probe below does the loading
     const probe = async () => ({ torchVersion: "9.8.7", devices: ["cpu", "cuda:0"], threads: 3 });
     const { checks } = await doctor({ probe, datasets: async () => ["cifar10"] });
     const value = (name: string) => checks.find((check) => check.name === name)?.value;
@@ -72,7 +72,7 @@ describe("doctor", () => {
     });
   });
 
-  it("reports an addon that is not there", async () => {
+  it("reports a missing addon", async () => {
     vi.stubEnv("SELFSIGHT_ADDON", join(cache, "selfsight.node"));
     const report = await doctor();
     expect(report.checks.find((check) => check.name === "addon")?.status).toBe("missing");

@@ -38,7 +38,7 @@ beforeEach(() => {
 
 const start = (request: IncomingMessage) => Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
 
-/** Sends the body from where it is asked for, as a good server does. */
+/** Sends the body from the requested offset on, as a correct server does. */
 const send: Handler = (request, response) => {
   const from = start(request);
   if (from >= body.length) return response.writeHead(416, { "content-range": `bytes */${body.length}` }).end();
@@ -67,7 +67,7 @@ function cutAfter(bytes: number, times: number, then: Handler): Handler {
 const arrived = () => readFileSync(file).equals(body);
 
 describe("download", () => {
-  it("brings a file, makes its folder and leaves nothing else", async () => {
+  it("downloads a file, makes its folder and leaves nothing else", async () => {
     handle = send;
     const progress: [number, number | undefined][] = [];
     await download(url, file, { sha256, md5, onProgress: (...step) => progress.push(step) });
@@ -76,14 +76,14 @@ describe("download", () => {
     expect(progress.at(-1)).toEqual([body.length, body.length]);
   });
 
-  it("goes on where a connection broke, several times", async () => {
+  it("resumes where a connection broke, several times", async () => {
     handle = cutAfter(50_000, 2, send);
     await download(url, file, { sha256 });
     expect(arrived()).toBe(true);
     expect(ranges).toEqual(["", "bytes=50000-", "bytes=100000-"]);
   });
 
-  it("keeps what came when it gives up, and a later call goes on from there", async () => {
+  it("keeps what arrived when it gives up, and a later call resumes from there", async () => {
     handle = cutAfter(50_000, 99, send);
     await expect(download(url, file, { sha256, retries: 1 })).rejects.toThrow(/cannot be downloaded.*next try goes on/);
     expect(existsSync(file)).toBe(false);
@@ -94,13 +94,13 @@ describe("download", () => {
     expect(ranges.at(-1)).toBe("bytes=100000-");
   });
 
-  it("starts again where the server ignores ranges", async () => {
+  it("starts over if the server ignores ranges", async () => {
     handle = cutAfter(50_000, 1, (_, response) => response.end(body));
     await download(url, file, { sha256 });
     expect(arrived()).toBe(true);
   });
 
-  it("takes a file that had come whole but was not renamed", async () => {
+  it("accepts a complete file that was not renamed", async () => {
     handle = send;
     await download(url, `${file}.part`);
     await download(url, file);
@@ -108,7 +108,7 @@ describe("download", () => {
     expect(ranges.at(-1)).toBe(`bytes=${body.length}-`);
   });
 
-  it("starts again where an earlier run left part of another file, or more than there is", async () => {
+  it("starts over if an earlier run left part of another file, or too many bytes", async () => {
     handle = send;
     await download(url, join(file, "..", "other"));
     writeFileSync(`${file}.part`, randomBytes(1000));
@@ -119,7 +119,7 @@ describe("download", () => {
     expect(arrived()).toBe(true);
   });
 
-  it("refuses wrong bytes, says so, and keeps none of them", async () => {
+  it("rejects wrong bytes, says so, and keeps none of them", async () => {
     handle = (_, response) => response.end(randomBytes(1000));
     for (const sums of [{ sha256 }, { md5 }]) {
       const failure = download(url, file, sums);
@@ -129,7 +129,7 @@ describe("download", () => {
     expect(readdirSync(join(file, ".."))).toEqual([]);
   });
 
-  it("does not take less than the length promised", async () => {
+  it("rejects fewer bytes than promised", async () => {
     handle = (_, response) => {
       response.writeHead(200, { "content-length": body.length + 10 });
       response.write(body, () => response.destroy());
@@ -138,7 +138,7 @@ describe("download", () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  it("refuses a range that was not asked for", async () => {
+  it("rejects a range that was not requested", async () => {
     handle = cutAfter(50_000, 1, (_, response) => {
       response.writeHead(206, { "content-range": `bytes 7-99/${body.length}` }).end(body.subarray(7, 100));
     });
@@ -146,7 +146,7 @@ describe("download", () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  it("waits for a slow server as long as something comes", async () => {
+  it("waits for a slow server as long as bytes arrive", async () => {
     handle = async (_, response) => {
       response.writeHead(200, { "content-length": body.length });
       for (let from = 0; from < body.length; from += 40_000) {
@@ -168,14 +168,14 @@ describe("download", () => {
     expect(ranges).toHaveLength(2);
   });
 
-  it("does not ask again for what is not there", async () => {
+  it("does not retry a file that does not exist", async () => {
     handle = (_, response) => response.writeHead(404).end("<html>not found</html>");
     await expect(download(url, file, { sha256 })).rejects.toThrow(`${url} answered 404 Not Found`);
     expect(ranges).toEqual([""]);
     expect(readdirSync(join(file, ".."))).toEqual([]);
   });
 
-  it("says why where nobody answers", async () => {
+  it("says why if no server answers", async () => {
     await expect(download("http://127.0.0.1:1/x", file, { retries: 0 })).rejects.toThrow(/cannot be downloaded: .+/);
   });
 });

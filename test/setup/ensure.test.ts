@@ -31,11 +31,11 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 describe("isInstalled", () => {
-  it("is content with what npm leaves, though another system's binary is absent", () => {
+  it("accepts what npm leaves, although another system's binary is missing", () => {
     expect(isInstalled(root)).toBe(true);
   });
 
-  it("wants node_modules, whole", () => {
+  it("requires a complete node_modules", () => {
     rmSync(join(root, "node_modules/zod"), { recursive: true });
     expect(isInstalled(root)).toBe(false);
     rmSync(join(root, "node_modules"), { recursive: true });
@@ -47,14 +47,14 @@ describe("isInstalled", () => {
     expect(isInstalled(root)).toBe(false);
   });
 
-  it("notices a version that the lock has moved on from", () => {
+  it("notices a version that differs from the lock file's", () => {
     write("node_modules/.package-lock.json", {
       packages: { "node_modules/zod": { version: "4.0.0" }, "node_modules/tsx": { version: "4.1.0" } },
     });
     expect(isInstalled(root)).toBe(false);
   });
 
-  it("notices a dependency that the lock does not know", () => {
+  it("notices a dependency that is missing from the lock file", () => {
     write("package.json", { dependencies: { zod: "^4.0.0", yaml: "^2.0.0" }, devDependencies: { tsx: "^4.0.0" } });
     expect(isLockCurrent(root)).toBe(false);
     expect(isInstalled(root)).toBe(false);
@@ -62,7 +62,7 @@ describe("isInstalled", () => {
 });
 
 describe("isBuilt", () => {
-  it("holds until a source changes, comes or goes", () => {
+  it("is true until a source changes or is added", () => {
     expect(isBuilt(root)).toBe(true);
     write("src/a/b.ts", "export const b = 2;");
     expect(isBuilt(root)).toBe(false);
@@ -72,7 +72,7 @@ describe("isBuilt", () => {
     expect(isBuilt(root)).toBe(false);
   });
 
-  it("does not hold without dist", () => {
+  it("is false without dist", () => {
     rmSync(join(root, "dist"), { recursive: true });
     expect(isBuilt(root)).toBe(false);
   });

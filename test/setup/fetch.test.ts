@@ -23,12 +23,12 @@ afterEach(() => {
 });
 
 describe("where libtorch comes from", () => {
-  it("refuses an unknown source and guesses which was meant", () => {
+  it("rejects an unknown source and guesses which was meant", () => {
     expect(() => askedSource("arhive")).toThrow(UsageError);
     expect(() => askedSource("arhive")).toThrow(/Did you mean "archive"\?.*env, python, system, archive, apt, pip/);
   });
 
-  it("asks the option first, then the environment", () => {
+  it("reads the option first, then the environment", () => {
     expect(askedSource()).toBeUndefined();
     vi.stubEnv("LIBTORCH", "/anywhere");
     expect(askedSource()).toBe("env");
@@ -44,7 +44,7 @@ describe("where libtorch comes from", () => {
     expect(misses[0]).toContain(cache);
   });
 
-  it("takes a LIBTORCH that leads nowhere for a mistake, and fetches nothing instead", async () => {
+  it("reports a wrong LIBTORCH, and fetches nothing instead", async () => {
     vi.stubEnv("LIBTORCH", cache);
     const said: string[] = [];
     const refusal = await getLibtorch("cmake", (line) => said.push(line), askedSource()).catch(
@@ -55,7 +55,7 @@ describe("where libtorch comes from", () => {
     expect(said).toEqual([]);
   });
 
-  it("has a whole SHA-256 for every archive", () => {
+  it("has a full SHA-256 for every archive", () => {
     for (const { file, sha256 } of Object.values(archives)) {
       expect(file).toMatch(/^libtorch-.*\.zip$/);
       expect(sha256).toMatch(/^[0-9a-f]{64}$/);
@@ -63,7 +63,7 @@ describe("where libtorch comes from", () => {
   });
 });
 
-describe("refusals name the remedies", () => {
+describe("error messages name the remedies", () => {
   it("no libtorch", () => {
     const text = noLibtorch(["apt-get needs root", "the server does not answer"]);
     expect(text).toContain("  - apt-get needs root\n  - the server does not answer\n");

@@ -6,7 +6,7 @@ import { scratch } from "../images.ts";
 
 const root = scratch();
 
-it("makes what is missing and tells what that was; of that, it removes what is empty", () => {
+it("makes and returns missing folders, and removes those that are empty", () => {
   const deep = join(root, "a", "b", "c");
   const made = makeFolder(deep);
   expect(made).toEqual([join(root, "a"), join(root, "a", "b"), deep]);
@@ -23,7 +23,7 @@ it("follows links to folders", () => {
   expect(existsSync(join(root, "real", "inner"))).toBe(true);
 });
 
-it("refuses what is in the way, with the system's code", () => {
+it("rejects impossible paths, with the system's code", () => {
   writeFileSync(join(root, "file"), "");
   symlinkSync(join(root, "nowhere"), join(root, "dangling"));
   symlinkSync(join(root, "loop"), join(root, "loop"));
@@ -41,6 +41,6 @@ it("refuses what is in the way, with the system's code", () => {
   expect(codeOf(join(root, "x".repeat(300)))).toBe("ENAMETOOLONG");
 });
 
-it.runIf(process.platform === "linux")("ends where a file system says that there is nothing, and makes nothing", () => {
+it.runIf(process.platform === "linux")("throws on a file system that answers ENOENT", () => {
   expect(() => makeFolder("/proc/selfsight/a/b")).toThrow(/ENOENT/);
 });

@@ -18,7 +18,7 @@ function write(path: string, text = ""): void {
   writeFileSync(join(home, path), text);
 }
 
-/** The files setup looks at, as a libtorch archive has them. */
+/** Writes the files that setup looks at, laid out as in a libtorch archive. */
 function fakeLibtorch(version: [number, number, number], libc10 = newAbi): void {
   const [major, minor, patch] = version;
   const api = "include/torch/csrc/api/include/torch";
@@ -54,7 +54,7 @@ describe("inspectLibtorch", () => {
     expect(inspectLibtorch(folderPlace(home), "python")).toMatchObject({ version: "2.15.0" });
   });
 
-  it("prefers what the archive and the Python package say, for it names the build", () => {
+  it("prefers the version from the archive or the Python package, because it names the build", () => {
     fakeLibtorch([2, 7, 1]);
     write("version.py", "__version__ = '2.7.1+cu128'\n");
     expect(inspectLibtorch(folderPlace(home), "python")).toMatchObject({ version: "2.7.1+cu128" });
@@ -62,12 +62,12 @@ describe("inspectLibtorch", () => {
     expect(inspectLibtorch(folderPlace(home), "archive")).toMatchObject({ version: "2.7.1+cpu" });
   });
 
-  it.skipIf(process.platform === "darwin")("tells the old ABI by the absence of the new names", () => {
+  it.skipIf(process.platform === "darwin")("recognises the old ABI by the absence of the new names", () => {
     fakeLibtorch([2, 4, 1], "_ZNSsC1EPKcRKSaIcE");
     expect(inspectLibtorch(folderPlace(home), "archive")).toMatchObject({ abi: 0 });
   });
 
-  it("sees the CUDA libraries", () => {
+  it("finds the CUDA libraries", () => {
     fakeLibtorch([2, 4, 1]);
     write(`lib/libtorch_cuda.${extension}`);
     expect(inspectLibtorch(folderPlace(home), "archive")).toMatchObject({ cuda: true });
@@ -95,7 +95,7 @@ describe("findInEnvironment", () => {
     ).toMatchObject(found);
   });
 
-  it("says so when it is unset or leads nowhere", () => {
+  it("says so when it is unset or wrong", () => {
     expect(findInEnvironment({})).toBe("$LIBTORCH is not set");
     expect(findInEnvironment({ LIBTORCH: home })).toBe(`$LIBTORCH names no libtorch: no ATen/ATen.h in ${home}`);
   });

@@ -1,4 +1,4 @@
-/** `lock-child.ts LOCK LOG`: goes in and out of a lock many times, and writes down each. */
+/** `lock-child.ts LOCK LOG`: takes and releases a lock many times, and logs each. */
 import { appendFileSync } from "node:fs";
 import { withLock } from "../../src/setup/lock.ts";
 

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** What a process leaves that was killed, or still runs. */
+/** Makes the sign of a process that was killed, or still runs. */
 function putSign(pid: number, { place = ownMark().place, birth = "0", host = "here" } = {}): string {
   const sign = `${file}.${pid}-${place}-${birth}-0123abcd-${host}`;
   writeFileSync(sign, "");
@@ -43,7 +43,7 @@ it("lets one in at a time, and leaves nothing behind", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-it("tells who holds it, also another part of the same process", async () => {
+it("returns its holder, even within the same process", async () => {
   const release = await takeLock(file);
   expect(typeof release).toBe("function");
   expect(await takeLock(file)).toMatchObject({ pid: process.pid, alive: true });
@@ -57,7 +57,7 @@ it("takes over the lock of a process that is gone", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-it("knows a process that has got the number of a dead one", () => {
+it("recognises a process that has the id of a dead one", () => {
   const { birth } = ownMark();
   const own = putSign(process.pid, { birth });
   expect(lockHolder(file)).toMatchObject({ pid: process.pid });
@@ -69,9 +69,9 @@ it("knows a process that has got the number of a dead one", () => {
 });
 
 it.skipIf(process.platform !== "linux")(
-  "takes over the lock of a process that is dead and whose parent has not looked",
+  "takes over the lock of a zombie: a dead process that its parent has not collected",
   async () => {
-    // The shell becomes `sleep 20`, which never asks after the child that it got from it.
+    // The shell becomes `sleep 20`, which never collects the child that it inherits.
     const parent = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 20"], { stdio: ["ignore", "pipe", "ignore"] });
     try {
       const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
@@ -92,7 +92,7 @@ it("never takes over the lock of another machine", async () => {
   expect(existsSync(sign)).toBe(true);
 });
 
-it("looks at its own signs alone", async () => {
+it("ignores files that are not its signs", async () => {
   for (const name of ["lock.png", "lock.1-2-3", "locker.5-00000000-0-01234567-x"])
     writeFileSync(join(folder, name), "");
   expect(lockHolder(file)).toBeUndefined();
@@ -102,7 +102,7 @@ it("looks at its own signs alone", async () => {
   if (typeof release === "function") release();
 });
 
-it("never lets two in, of several processes that find the lock of a dead one", async () => {
+it("never lets in two of several processes that find the lock of a dead one", async () => {
   putSign(NO_PROCESS);
   const log = join(folder, "log");
   const child = fileURLToPath(new URL("lock-child.ts", import.meta.url));
@@ -119,7 +119,7 @@ it("never lets two in, of several processes that find the lock of a dead one", a
   expect(readdirSync(folder)).toEqual(["log"]);
 }, 60_000);
 
-it("opens again when the work fails, and when the process ends in the middle of it", async () => {
+it("is released when the work fails, and when the process exits during it", async () => {
   await expect(withLock(file, unexpected, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(readdirSync(folder)).toEqual([]);
   const source = `import { takeLock } from ${JSON.stringify(new URL("../../src/setup/lock.ts", import.meta.url).href)};

@@ -6,13 +6,13 @@ import { lastLines, run, which } from "../../src/setup/process.ts";
 
 const script = (text: string) => ["-e", text];
 
-it("keeps both streams in order of arrival, and the first apart", async () => {
+it("keeps both streams in order of arrival, and stdout separately", async () => {
   const result = await run(process.execPath, script("console.log('out'); console.error('err'); process.exitCode = 3"));
   expect(result).toMatchObject({ code: 3, stdout: "out\n" });
   expect(result.output).toContain("err");
 });
 
-it("never throws: 127 for a program that is not there, 124 for one that takes too long", async () => {
+it("never throws: 127 for a missing program, 124 for one that takes too long", async () => {
   expect((await run("/no/such/program", [])).code).toBe(127);
   const endless = await run(process.execPath, script("setInterval(() => {}, 1000)"), { timeoutSeconds: 0.2 });
   expect(endless.code).toBe(124);
@@ -29,7 +29,7 @@ it("appends command and output to the log, and passes the environment", async ()
   rmSync(folder, { recursive: true });
 });
 
-it("runs without a log where none can be written", async () => {
+it("runs without a log if none can be written", async () => {
   const folder = mkdtempSync(join(tmpdir(), "log-"));
   writeFileSync(join(folder, "file"), "");
   for (const log of [folder, join(folder, "file", "setup.log")]) {

@@ -14,7 +14,7 @@ it("cuts what does not fit, never through a character", () => {
   ]);
 });
 
-it("wraps between words, and inside of one that is longer than a line", () => {
+it("wraps between words, and inside a word that is longer than a line", () => {
   expect(wrap("it takes two lines", 10)).toEqual(["it takes", "two lines"]);
   expect(wrap("a very_long_word", 6)).toEqual(["a", "very_l", "ong_wo", "rd"]);
   expect(wrap("写真写真", 5)).toEqual(["写真", "写真"]);

@@ -36,14 +36,14 @@ describe("backward", () => {
     expect(x.grad).toBeNull();
   });
 
-  check("takes the gradient of a result that is not one number", () => {
+  check("takes a gradient for a result with several elements", () => {
     const x = tensor([1, 2]).requiresGrad_();
     expect(() => x.mul(3).backward()).toThrow(/scalar/);
     x.mul(3).backward(tensor([1, 10]));
     expect(x.grad?.toArray()).toEqual([3, 30]);
   });
 
-  check("twice through one graph only if it is kept", () => {
+  check("goes through one graph twice only if it is kept", () => {
     const x = tensor([2]).requiresGrad_();
     const y = x.pow(2).sum();
     y.backward(null, { keepGraph: true });
@@ -52,7 +52,7 @@ describe("backward", () => {
     expect(() => y.backward()).toThrow(/second time/);
   });
 
-  check("refuses what has no graph", () => {
+  check("rejects a tensor without a graph", () => {
     expect(() => tensor([1]).backward()).toThrow(/does not require grad/);
     expect(() => tensor([1], { dtype: "i64" }).requiresGrad_()).toThrow(/floating point/);
   });
@@ -69,8 +69,8 @@ describe("backward", () => {
   });
 });
 
-describe("a gradient given by hand", () => {
-  check("must be like its tensor", () => {
+describe("a gradient set by hand", () => {
+  check("must match its tensor", () => {
     const x = tensor([1, 2]).requiresGrad_();
     expect(() => {
       x.grad = tensor([1]);
@@ -84,19 +84,19 @@ describe("a gradient given by hand", () => {
 });
 
 describe("grad", () => {
-  check("gives gradients and touches none", () => {
+  check("returns gradients and changes none", () => {
     const [a, b] = [tensor([1, 2]).requiresGrad_(), tensor([3, 4]).requiresGrad_()];
     const [da, db] = grad([a.mul(b).sum()], [a, b]);
     expect([da?.toArray(), db?.toArray(), a.grad]).toEqual([[3, 4], [1, 2], null]);
   });
 
-  check("an unused input is an error, or null where that is allowed", () => {
+  check("an unused input is an error, or null if that is allowed", () => {
     const [a, b] = [tensor([1]).requiresGrad_(), tensor([1]).requiresGrad_()];
     expect(() => grad([a.sum()], [b])).toThrow(/not have been used|unused/);
     expect(grad([a.sum()], [a, b], { allowUnused: true }).map((one) => one?.item() ?? null)).toEqual([1, null]);
   });
 
-  check("equals central differences, and so does its own gradient", () => {
+  check("matches central differences, and so does its own gradient", () => {
     const x = tensor([0.3, -0.7, 1.1], { dtype: "f64" }).requiresGrad_();
     const weight = tensor(
       [
@@ -113,7 +113,7 @@ describe("grad", () => {
     near(second?.toArray() ?? [], slopes(length, x), 1e-7);
   });
 
-  check("of a convolution and the cross entropy, against differences", () => {
+  check("matches differences for a convolution with cross-entropy", () => {
     manualSeed(3);
     const images = randn([2, 2, 3, 3], { dtype: "f64" });
     const labels = tensor([1, 0], { dtype: "i64" });
@@ -125,7 +125,7 @@ describe("grad", () => {
 });
 
 describe("noGrad", () => {
-  check("records nothing, nests, and ends also when its body throws", () => {
+  check("records nothing, nests, and ends even when its body throws", () => {
     const x = tensor([1]).requiresGrad_();
     expect(noGrad(() => noGrad(() => x.mul(2)).requiresGrad || x.mul(2).requiresGrad)).toBe(false);
     expect(() =>
@@ -137,7 +137,7 @@ describe("noGrad", () => {
     expect(x.mul(2).detach().requiresGrad).toBe(false);
   });
 
-  check("a leaf changes in place only within", () => {
+  check("allows a leaf to be changed in place", () => {
     const x = tensor([1]).requiresGrad_();
     expect(() => x.add_(1)).toThrow(/leaf/);
     noGrad(() => x.add_(1));
@@ -146,7 +146,7 @@ describe("noGrad", () => {
 });
 
 describe("autocast", () => {
-  check("matrix products in bf16, the parameters and their gradients in f32", () => {
+  check("computes matrix products in bf16, and keeps parameters and their gradients in f32", () => {
     const [x, weight] = [randn([4, 8]), randn([3, 8]).requiresGrad_()];
     const y = autocast("cpu", "bf16", () => linear(x, weight));
     expect(y.dtype).toBe("bf16");
@@ -160,7 +160,7 @@ describe("autocast", () => {
     expect(linear(x, weight).dtype).toBe("f32");
   });
 
-  check("nests, f32 is off, and it ends when its body throws", () => {
+  check("nests, is off for f32, and ends when its body throws", () => {
     const x = ones([2, 2]);
     autocast("cpu", "bf16", () => {
       expect(autocast("cpu", "f32", () => x.matmul(x).dtype)).toBe("f32");
@@ -174,7 +174,7 @@ describe("autocast", () => {
     expect(x.matmul(x).dtype).toBe("f32");
   });
 
-  check("sees a weight that changed since", () => {
+  check("sees that a weight has changed", () => {
     const [x, weight] = [ones([1, 1]), ones([1, 1]).requiresGrad_()];
     const run = () => autocast("cpu", "bf16", () => linear(x, weight).item());
     expect(run()).toBe(1);
@@ -200,7 +200,7 @@ describe("the random generator", () => {
     dispose(state, copy);
   });
 
-  check("refuses what is no state", () => {
+  check("rejects an invalid state", () => {
     expect(() => setRngState(tensor([1, 2], { dtype: "u8" }))).toThrow();
     expect(() => setRngState(tensor([1, 2]))).toThrow();
     expect(() => manualSeed(0.5)).toThrow(/expected an integer, got 0.5/);

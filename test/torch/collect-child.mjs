@@ -1,4 +1,4 @@
-// Run by collect.test.ts. Makes tensors outside of any scope and forgets them, as a user's script may; nobody calls gc().
+// Run by collect.test.ts. Makes tensors outside of any scope and forgets them, as a user's script may. Nothing calls gc().
 import { setImmediate } from "node:timers/promises";
 import { register } from "tsx/esm/api";
 

@@ -7,7 +7,7 @@ import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
 
-/** A test in a scope. */
+/** Runs a test in a scope. */
 const check = (name: string, body: () => void) => test(name, () => scope(body));
 const values = (result: unknown) => (result as Tensor).toArray();
 
@@ -40,14 +40,14 @@ check("types, layouts and devices by name", () => {
   expect((call("aten::contiguous", x, { memory_format: "channels_last" }) as Tensor).isChannelsLast).toBe(true);
 });
 
-check("several results come as an array; lists of tensors too; numbers as numbers", () => {
+check("several results and lists of tensors come as arrays, numbers as numbers", () => {
   const [largest, where] = call("aten::max.dim", tensor([3, 5, 4]), 0) as Tensor[];
   expect([largest?.item(), where?.item()]).toEqual([5, 1]);
   expect((call("aten::split.Tensor", arange(5), 2) as Tensor[]).map(values)).toEqual([[0, 1], [2, 3], [4]]);
   expect(call("aten::size.int", zeros([2, 7]), 1)).toBe(7);
 });
 
-check("an operator that writes gives back its first argument", () => {
+check("an in-place operator returns its first argument", () => {
   const x = tensor([1, 2]);
   expect(call("aten::add_.Scalar", x, 1)).toBe(x);
   expect(values(x)).toEqual([2, 3]);
@@ -62,7 +62,7 @@ check("a whole number keeps an integer tensor's type, as in Python", () => {
   expect(x.mul(0.5).dtype).toBe("f32");
 });
 
-test("refuses what libtorch itself would crash on", () => {
+test("rejects calls that would crash libtorch", () => {
   const [x, kernel] = [() => ones([1, 2, 4, 4]), () => ones([2, 2, 3, 3])];
   const crashing: [() => unknown, RegExp][] = [
     [() => call("aten::conv2d", x(), kernel(), null, 1, 0, 1, 0), /"groups": expected 1 or more, got 0/],
@@ -73,7 +73,7 @@ test("refuses what libtorch itself would crash on", () => {
     [() => call("aten::_stack", []), /aten::_stack cannot be called: libtorch does not check its arguments/],
   ];
   for (const [body, text] of crashing) expect(() => scope(body)).toThrow(text);
-  // An empty stride is the kernel's size, as in PyTorch.
+  // An empty stride means the kernel's size, as in PyTorch.
   expect(scope(() => (call("aten::avg_pool2d", x(), [2, 2], []) as Tensor).shape)).toEqual([1, 2, 2, 2]);
 });
 
@@ -124,7 +124,7 @@ const refused: [string, () => unknown, RegExp][] = [
 ];
 for (const [name, body, text] of refused) test(`refuses ${name}`, () => expect(() => scope(body)).toThrow(text));
 
-test("what a getter throws comes through as it is", () => {
+test("an error thrown by a getter passes through unchanged", () => {
   const error = new Error("mine");
   const hostile = Object.defineProperty({}, "alpha", {
     enumerable: true,
@@ -135,13 +135,13 @@ test("what a getter throws comes through as it is", () => {
   expect(() => scope(() => call("aten::add.Tensor", ones([1]), ones([1]), hostile))).toThrow(error);
 });
 
-test("schemas lists what there is; hasOperator tells", () => {
+test("schemas lists the operators, and hasOperator finds them", () => {
   expect(schemas("aten::add.").every((text) => text.startsWith("aten::add."))).toBe(true);
   expect(schemas().length).toBeGreaterThan(2000);
   expect([hasOperator("aten::add.Tensor"), hasOperator("aten::add.Nothing")]).toEqual([true, false]);
 });
 
-test("operator looks its name up when it is called, not before", () => {
+test("operator looks up its name when it is called, not before", () => {
   const wrong = operator("aten::there_is_no_such");
   expect(() => wrong()).toThrow(/there is no operator/);
 });

@@ -1,6 +1,6 @@
 /**
- * Run by fuzz.test.ts as `fuzz-child.ts (api | operators) SEED RUNS LOG`, in a process of its own that may crash. Writes every
- * call into LOG before making it. Whatever a call throws must be an Error, and nothing may be left behind.
+ * Run by fuzz.test.ts as `fuzz-child.ts (api | operators) SEED RUNS LOG`, in a separate process that may crash. Writes every
+ * call to LOG before making it. A call may throw only Errors, and may leave no tensors behind.
  */
 import { openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -42,7 +42,7 @@ function attempt({ run }: Call): void {
   if (left) throw new Error(`${left} tensors are left behind`);
 }
 
-/** Any exported function, and any method, getter and setter of Tensor, with anything. */
+/** Any exported function, and any method, getter and setter of Tensor, with any arguments. */
 function apiCall(): fc.Arbitrary<Call> {
   const { track: _internal, ...scope } = scopes;
   const functions = [ops, autograd, device, random, scope].flatMap((module) =>
@@ -71,7 +71,7 @@ function apiCall(): fc.Arbitrary<Call> {
   return fc.oneof(free, bound);
 }
 
-/** Any operator that the sources name, with arguments of its schema's types. */
+/** Any operator named in the sources, with arguments of its schema's types. */
 function operatorCall(): fc.Arbitrary<Call> {
   const root = fileURLToPath(new URL("../../src/", import.meta.url));
   const sources = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
@@ -112,7 +112,7 @@ function build(name: string, recipes: readonly Recipe[], run: (values: unknown[]
       try {
         run(values);
       } finally {
-        // It may have been kept.
+        // The call may have kept it.
         if (recipes[0]?.isTensor) scopes.dispose(values[0] as Tensor);
       }
     },

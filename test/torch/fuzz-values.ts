@@ -1,20 +1,20 @@
-/** Hostile arguments for fuzzing: arbitraries of recipes, so that tensors are made in the scope of the call. */
+/** Hostile arguments for fuzzing. The arbitraries give recipes, so that tensors are made in the scope of the call. */
 import fc from "fast-check";
 import { native } from "../../src/torch/native.ts";
 import { zeros } from "../../src/torch/ops.ts";
 import type { DType, Tensor } from "../../src/torch/tensor.ts";
 
-/** What to pass, and how to write it down before the call that may be the last. */
+/** How to make an argument, and its text for the log, which is written before a call that may crash. */
 export interface Recipe {
   readonly text: string;
   readonly make: () => unknown;
-  /** Whether that is a live tensor of its own. */
+  /** Whether it makes a live tensor. */
   readonly isTensor?: boolean;
 }
 
 const plain = (value: unknown, text = show(value)): Recipe => ({ text, make: () => value });
 
-/** Sizes are small or far beyond any memory, so that a call either is quick or fails: never 20 GB. */
+/** Sizes are small or far beyond any memory, so that a call is quick or fails, and never takes 20 GB. */
 const likely = fc.constantFrom(0, 1, 2, 3, 4, -1, -2);
 const extreme = fc.constantFrom(-100, 2 ** 40, -(2 ** 31), 2 ** 53 - 1, -(2 ** 53 - 1));
 const strange = fc.constantFrom(0.5, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 1e-300, 1e300);
@@ -162,7 +162,7 @@ const many = (arbitrary: fc.Arbitrary<Recipe>, options?: fc.ArrayConstraints): f
 
 const number = fc.oneof(integer, strange).map((value) => plain(value));
 
-/** Anything at all. */
+/** An argument of any kind. */
 export const anything: fc.Arbitrary<Recipe> = fc.oneof(
   { weight: 4, arbitrary: tensorRecipe },
   { weight: 4, arbitrary: number },
@@ -172,7 +172,7 @@ export const anything: fc.Arbitrary<Recipe> = fc.oneof(
   { weight: 1, arbitrary: many(fc.oneof(fc.constantFrom(...odd), tensorRecipe, number)) },
 );
 
-/** A value of the type that a schema asks for; hostile now and then. */
+/** A value of the type that a schema asks for; sometimes a hostile one. */
 export function ofType(type: string, name: string): fc.Arbitrary<Recipe> {
   const sane = saneOfType(type.replace(/\([a-z!*| >-]*\)/g, ""), name);
   return fc.oneof({ weight: 20, arbitrary: sane }, { weight: 1, arbitrary: anything });

@@ -1,4 +1,4 @@
-/** Nothing that a script passes may crash the process. SELFSIGHT_FUZZ_SEED and SELFSIGHT_FUZZ_RUNS look further. */
+/** No argument that a script passes may crash the process. SELFSIGHT_FUZZ_SEED and SELFSIGHT_FUZZ_RUNS extend the search. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -7,7 +7,7 @@ import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
 
-test("batch norm refuses to learn from one value a channel, which would spoil its running variance", () => {
+test("batch norm rejects training on one value per channel, which would corrupt its running variance", () => {
   const norm = new BatchNorm2d(3);
   scope(() => {
     for (const shape of [

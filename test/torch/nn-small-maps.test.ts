@@ -35,7 +35,7 @@ test.each([
   });
 });
 
-test("the layer takes this way in bf16 for small maps of a large batch, and only then", () => {
+test("the layer uses the matrix product only in bf16, for small maps and a large batch", () => {
   scope(() => {
     expect(isSmallMap(randn([32, 4, 2, 2]).to("bf16"))).toBe(true);
     expect(isSmallMap(randn([31, 4, 2, 2]).to("bf16"))).toBe(false);

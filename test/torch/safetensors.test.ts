@@ -19,7 +19,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const dtypes = ["F32", "F64", "F16", "BF16", "I64", "I32", "U8", "BOOL"] as const;
 
-/** A tensor of recognisable bytes. */
+/** A tensor with recognisable bytes. */
 function tensor(
   name: string,
   dtype: SafetensorsEntry["dtype"],
@@ -30,7 +30,7 @@ function tensor(
   return { name, dtype, shape, data: () => bytes, bytes };
 }
 
-/** A file whose header is the given text and whose data has so many bytes. */
+/** Writes a file with this header and `dataBytes` bytes of data. */
 function writeRaw(header: string | Uint8Array, dataBytes = 0, headerLength?: bigint): void {
   const text = Buffer.from(header);
   const length = Buffer.alloc(8);
@@ -44,7 +44,7 @@ const anyTensor = fc
 const anyName = fc.string({ unit: "binary", maxLength: 8 }).filter((name) => name !== "__metadata__");
 
 describe("writing and reading", () => {
-  it("gives back names, types, shapes, bytes and metadata", () => {
+  it("preserves names, types, shapes, bytes and metadata", () => {
     const named = fc.uniqueArray(fc.tuple(anyName, anyTensor), { selector: ([name]) => name, maxLength: 6 });
     const metadata = fc.dictionary(fc.string({ maxLength: 5 }), fc.string({ unit: "binary", maxLength: 5 }));
     fc.assert(
@@ -64,7 +64,7 @@ describe("writing and reading", () => {
     );
   });
 
-  it("begins every tensor at a multiple of its item size, in the file", () => {
+  it("begins every tensor in the file at a multiple of its item size", () => {
     writeSafetensors(file, [
       tensor("a", "BOOL", [3]),
       tensor("b", "F64", [1]),
@@ -92,7 +92,7 @@ describe("writing and reading", () => {
     expect(events).toEqual(["a", "b"]);
   });
 
-  it("keeps tensors called like an object's own machinery", () => {
+  it("keeps tensors whose names are special in JavaScript objects", () => {
     const names = ["__proto__", "constructor", "toString", "0", ""];
     writeSafetensors(
       file,
@@ -105,7 +105,7 @@ describe("writing and reading", () => {
     opened.close();
   });
 
-  it("refuses what does not fit together, and leaves the previous file and no other", () => {
+  it("rejects mismatched input, and leaves only the previous file", () => {
     writeSafetensors(file, [tensor("old", "U8", [1])]);
     const before = readFileSync(file);
     const wrong: [SafetensorsEntry[], RegExp][] = [
@@ -123,7 +123,7 @@ describe("writing and reading", () => {
   });
 });
 
-describe("a file that is none", () => {
+describe("an invalid file", () => {
   const entry = (shape: unknown, offsets: unknown, dtype: unknown = "U8") =>
     JSON.stringify({ a: { dtype, shape, data_offsets: offsets } });
   const two = (a: number[], b: number[]) =>
@@ -189,7 +189,7 @@ describe("a file that is none", () => {
     expect(() => openSafetensors(file)).toThrow(message);
   });
 
-  it("empty, a folder, missing", () => {
+  it("that is empty, a folder or missing", () => {
     writeFileSync(file, "");
     expect(() => openSafetensors(file)).toThrow(/has 0 bytes/);
     mkdirSync(join(folder, "sub"));
@@ -197,7 +197,7 @@ describe("a file that is none", () => {
     expect(() => openSafetensors(join(folder, "none"))).toThrow(UsageError);
   });
 
-  it("no cut, and no changed byte of the header, gets past the checks in silence or ends in another error", () => {
+  it("that is cut throws a SelfsightError; one with a changed header byte throws it or reads consistently", () => {
     writeSafetensors(file, [tensor("a", "F32", [2, 3]), tensor("b", "U8", [5])], { format: "pt" });
     const whole = readFileSync(file);
     const headerEnd = 8 + Number(whole.readBigUInt64LE());
@@ -231,7 +231,7 @@ describe("a file that is none", () => {
 });
 
 describe("a full disk", () => {
-  it("leaves the previous file, and says what is needed and free", ({ skip }) => {
+  it("leaves the previous file, and reports the space needed and free", ({ skip }) => {
     const disk = join(folder, "disk");
     mkdirSync(disk);
     if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]).status !== 0)
@@ -254,7 +254,7 @@ describe("a full disk", () => {
     }
   });
 
-  it("is told apart from a tensor's own failure", () => {
+  it("is distinguished from other failures of a tensor's data", () => {
     writeSafetensors(file, [tensor("old", "U8", [4])]);
     const failing = (code: string) => () => {
       throw Object.assign(new Error(`${code}: write`), { code });
@@ -296,7 +296,7 @@ save_file(load_file(sys.argv[1]), sys.argv[2], metadata=metadata)`;
   });
 });
 
-/** The first Python at hand that can import safetensors and NumPy. */
+/** The first available Python that can import safetensors and NumPy. */
 function pythonWithSafetensors(): string | undefined {
   const candidates = [process.env["SELFSIGHT_PYTHON"], "python3", "python"].filter((name) => name !== undefined);
   return candidates.find((name) => spawnSync(name, ["-c", "import safetensors.numpy"]).status === 0);

@@ -10,12 +10,12 @@ beforeEach(() => {
 afterEach(() => expect(memory().tensors).toBe(before));
 const live = () => memory().tensors - before;
 
-test("keep takes tensors only: what has no handle would end the process when it is collected", () => {
+test("keep accepts only tensors: collecting an object without a handle would crash the process", () => {
   for (const wrong of [{}, undefined, null, 3]) expect(() => keep(wrong as never)).toThrow(/expected a tensor/);
 });
 
 describe("a scope", () => {
-  test("frees what was made in it", () => {
+  test("frees the tensors made in it", () => {
     scope(() => {
       zeros([4]).add(1).mul(2);
       expect(live()).toBe(3);
@@ -23,7 +23,7 @@ describe("a scope", () => {
     expect(live()).toBe(0);
   });
 
-  test("hands on what it returns: alone, in arrays, objects and maps", () => {
+  test("does not free what it returns: alone, in arrays, objects and maps", () => {
     const made: Tensor[] = [];
     const make = () => {
       const x = ones([1]);
@@ -36,7 +36,7 @@ describe("a scope", () => {
     dispose(...made);
   });
 
-  test("hands on to the scope around it, not beyond", () => {
+  test("passes what it returns to the enclosing scope, not beyond", () => {
     scope(() => {
       const inner = scope(() => ones([2]).add(1));
       expect(live()).toBe(1);
@@ -45,7 +45,7 @@ describe("a scope", () => {
     expect(live()).toBe(0);
   });
 
-  test("frees when it throws, and the scope around it goes on", () => {
+  test("frees when it throws, and the enclosing scope continues", () => {
     scope(() => {
       const outer = ones([1]);
       expect(() =>
@@ -59,11 +59,11 @@ describe("a scope", () => {
     });
   });
 
-  test("refuses a promise, and frees", () => {
+  test("rejects a promise, and frees", () => {
     expect(() => scope(async () => zeros([1]))).toThrow("scope(body) is synchronous, but body returned a promise");
   });
 
-  test("leaves alone what was made outside, even if returned", () => {
+  test("does not free tensors made outside, even if returned", () => {
     const outside = ones([1]);
     expect(scope(() => outside)).toBe(outside);
     scope(() => scope(() => outside));
@@ -71,7 +71,7 @@ describe("a scope", () => {
     outside.dispose();
   });
 
-  test("a tensor returned twice, and a circle, are no trouble", () => {
+  test("handles a tensor returned twice, and circular objects", () => {
     const result = scope(() => {
       const x = ones([1]);
       const circle: { x: Tensor; self?: unknown } = { x };

@@ -28,20 +28,20 @@ beforeEach(() => {
 });
 
 describe("a segment", () => {
-  check("hands its gradient on: to what it learns, to its input, and through the graph before it", () => {
+  check("passes gradients to its parameters, to its input, and through the graph before it", () => {
     const [x, w] = [number(3), number(5)];
     timesSquare(x.mul(2), w).pow(2).sum().backward(); // (2 x w²)²
     expect([value(x), value(w)]).toEqual([8 * 3 * 5 ** 4, 16 * 9 * 5 ** 3]);
   });
 
-  check("stores nothing, and is computed twice", () => {
+  check("stores no activations, and is computed twice", () => {
     const x = randn([100]).requiresGrad_();
     const before = memory().tensors;
     const y = checkpoint(x, [], (x) => {
       passes++;
       return x.exp().exp().exp();
     });
-    expect(memory().tensors - before).toBe(3); // y, and a second handle to each end
+    expect(memory().tensors - before).toBe(3); // y, and second handles to input and output
     expect(passes).toBe(1);
     y.sum().backward();
     expect(passes).toBe(2);
@@ -55,13 +55,13 @@ describe("a segment", () => {
     expect([value(x), value(a), value(b)]).toEqual([9 * (7 + 25), 2 * 2 * 3 * (7 + 25), 18 * 2 * 5]);
   });
 
-  check("may be passed several times, one after the other and side by side", () => {
+  check("may be used several times, in sequence and in parallel", () => {
     const [x, w] = [number(2), number(3)];
     timesSquare(timesSquare(x, w), w).add(timesSquare(x, w)).sum().backward(); // x w⁴ + x w²
     expect([value(x), value(w)]).toEqual([81 + 9, 2 * 4 * 27 + 2 * 2 * 3]);
   });
 
-  check("may have segments within", () => {
+  check("may contain segments", () => {
     const [x, w] = [number(2), number(3)];
     const outer = timesSquare(x, w);
     checkpoint(outer, [w], (x) => timesSquare(timesSquare(x, w), w).mul(x))
@@ -70,7 +70,7 @@ describe("a segment", () => {
     expect([value(x), value(w)]).toEqual([2 * 2 * 3 ** 8, 8 * 4 * 3 ** 7]);
   });
 
-  check("may compute the gradient as it likes", () => {
+  check("may define its own gradient", () => {
     const x = number(3);
     const y = segment(x, {
       parameters: [],
@@ -84,7 +84,7 @@ describe("a segment", () => {
     expect(value(x)).toBe(1000);
   });
 
-  check("leaves another loss alone", () => {
+  check("does not affect another loss", () => {
     const [x, w, other] = [number(2), number(3), number(1)];
     const y = timesSquare(x, w);
     other.mul(4).sum().backward();
@@ -93,14 +93,14 @@ describe("a segment", () => {
     expect([value(x), value(w), value(other)]).toEqual([9, 12, 4]);
   });
 
-  check("learns nothing where nothing can: then it is not recorded", () => {
+  check("is not recorded if nothing requires a gradient", () => {
     const y = timesSquare(tensor([2]), tensor([3]));
     expect([y.requiresGrad, tape.length]).toEqual([false, 0]);
     noGrad(() => timesSquare(number(2), number(3)));
     expect(tape).toHaveLength(0);
   });
 
-  check("of a frozen part hands on what comes before", () => {
+  check("without trainable parameters still passes the gradient to its input", () => {
     const x = number(2);
     timesSquare(x, tensor([3]))
       .sum()
@@ -108,7 +108,7 @@ describe("a segment", () => {
     expect(value(x)).toBe(9);
   });
 
-  check("does not mind that its ends are disposed", () => {
+  check("works after its input and output are disposed", () => {
     const [x, w] = [number(2), number(3)];
     const inner = x.mul(1);
     const y = timesSquare(inner, w);
@@ -118,7 +118,7 @@ describe("a segment", () => {
     expect([value(x), value(w)]).toEqual([9, 12]);
   });
 
-  check("gives with storeActivations what it gives without", () => {
+  check("gives the same gradients with storeActivations", () => {
     const [x, w] = [number(2), number(3)];
     storeActivations(() => timesSquare(x.mul(2), w))
       .sum()
@@ -138,13 +138,13 @@ describe("backward", () => {
     expect(() => loss.backward()).toThrow("backward() a second time through a segment");
   });
 
-  check("says so also where another loss leads there", () => {
+  check("throws the same error when another loss leads there", () => {
     const y = timesSquare(number(2), number(3));
     y.sum().backward();
     expect(() => y.mul(2).sum().backward()).toThrow("backward() a second time through a segment");
   });
 
-  check("ends well when a segment throws", () => {
+  check("recovers when a segment throws", () => {
     const [x, w] = [number(2), number(3)];
     const broken = checkpoint(x, [], (x) => {
       if (passes++) throw new Error("stop");
@@ -169,14 +169,14 @@ describe("backward", () => {
 });
 
 describe("grad", () => {
-  check("refuses to go through a segment, even where it finds other ways", () => {
+  check("refuses to go through a segment, even if there are other paths", () => {
     const [x, w] = [number(2), number(3)];
     const loss = timesSquare(x, w).add(x).sum();
     expect(() => grad([loss], [x], { keepGraph: true })).toThrow(/grad\(\) cannot go through a segment/);
     expect(() => grad([loss], [w], { allowUnused: true })).toThrow(/call backward\(\) and read each grad/);
   });
 
-  check("gives d(loss)/d(output): what is behind the last segment is libtorch's", () => {
+  check("gives d(loss)/d(output): libtorch records what follows the last segment", () => {
     const [x, w, head] = [number(2), number(3), number(4)];
     const middle = timesSquare(x, w);
     const end = timesSquare(middle, w);
@@ -186,7 +186,7 @@ describe("grad", () => {
     expect(() => grad([loss], [end, middle])).toThrow(/through a segment/);
   });
 
-  check("is as ever where there is no segment on the way", () => {
+  check("works as usual when no segment is on the path", () => {
     const [x, w, a] = [number(2), number(3), number(4)];
     timesSquare(x, w).dispose();
     expect(grad([a.pow(2).sum()], [a])[0]?.item()).toBe(8);
@@ -196,7 +196,7 @@ describe("grad", () => {
 });
 
 describe("the tape", () => {
-  check("is cut off where its scope ends", () => {
+  check("is truncated when its scope ends", () => {
     scope(() => void timesSquare(number(2), number(3)));
     expect(tape).toHaveLength(0);
     expect(() =>
@@ -208,7 +208,7 @@ describe("the tape", () => {
     expect(tape).toHaveLength(0);
   });
 
-  check("goes with a result to the scope around it", () => {
+  check("passes with a result to the enclosing scope", () => {
     const [x, w] = [number(2), number(3)];
     const before = memory().tensors;
     const loss = scope(() => scope(() => ({ loss: timesSquare(x.mul(1), w).sum() }))).loss;
@@ -221,7 +221,7 @@ describe("the tape", () => {
     dispose(...kept);
   });
 
-  test("does not leave the outermost scope: an error says what to do", () => {
+  test("cannot leave the outermost scope: an error says what to do", () => {
     const leave = () => scope(() => timesSquare(number(2), number(3)).sum());
     expect(leave).toThrow(/left the outermost scope.*call backward\(\) within the scope/);
     const left = [
@@ -237,7 +237,7 @@ describe("the tape", () => {
     dispose(...left);
   });
 
-  test("holds nothing outside of scopes: libtorch has the whole graph there", () => {
+  test("stays empty outside of scopes: libtorch has the whole graph there", () => {
     const [x, w] = [number(2), number(3)];
     const y = checkpoint(x, [w], (x) => x.mul(w));
     expect(tape).toHaveLength(0);
@@ -251,7 +251,7 @@ describe("the tape", () => {
 describe("autocast", () => {
   const product = (x: Tensor, w: Tensor) => checkpoint(x, [w], (x) => linear(x, w));
 
-  check("is in the second pass what it was in the first", () => {
+  check("is the same in the second pass as in the first", () => {
     const [x, w] = [randn([4, 8]).requiresGrad_(), randn([3, 8]).requiresGrad_()];
     const dtypes: string[] = [];
     const watched = (x: Tensor) => {
@@ -267,17 +267,17 @@ describe("autocast", () => {
     expect(linear(x, w).dtype).toBe("f32");
   });
 
-  check("has no weights left over that were cast without gradients", () => {
+  check("does not reuse weights that were cast without gradients", () => {
     const [x, w] = [ones([2, 8]).requiresGrad_(), ones([3, 8]).requiresGrad_()];
     autocast("cpu", "bf16", () => {
       const y = product(x, w);
       linear(y, ones([1, 3]))
         .sum()
-        .backward(); // within
+        .backward(); // inside autocast
       expect(values(w)).toEqual(new Array(24).fill(2));
       w.grad = null;
       product(x, w);
-      linear(x, w).sum().backward(); // not of a segment
+      linear(x, w).sum().backward(); // without a segment
       expect(values(w)).toEqual(new Array(24).fill(2));
     });
   });

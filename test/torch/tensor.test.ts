@@ -52,7 +52,7 @@ describe("typed arrays in and out", () => {
       ).toEqual(Uint8Array.of(0x80, 0x3f));
     }));
 
-  test("a copy each way: what is changed on one side stays there", () =>
+  test("a copy each way: changes on one side do not reach the other", () =>
     scope(() => {
       const values = Float32Array.of(1, 2);
       const x = fromTypedArray(values);
@@ -61,13 +61,13 @@ describe("typed arrays in and out", () => {
       expect(x.toArray()).toEqual([1, 2]);
     }));
 
-  test("a part of a larger buffer", () =>
+  test("a slice of a larger buffer", () =>
     scope(() => {
       const whole = Float32Array.of(0, 1, 2, 3, 4);
       expect(fromTypedArray(whole.subarray(1, 4)).toArray()).toEqual([1, 2, 3]);
     }));
 
-  test("row-major, whatever lies in memory", () =>
+  test("row-major, whatever the memory layout", () =>
     scope(() => {
       const x = arange(24).reshape(1, 2, 3, 4);
       const order = x.toArray();
@@ -79,7 +79,7 @@ describe("typed arrays in and out", () => {
 });
 
 describe("shapes", () => {
-  test("numbers, nested arrays and nothing at all", () =>
+  test("numbers, nested arrays and empty arrays", () =>
     scope(() => {
       expect(tensor(5).shape).toEqual([]);
       expect(tensor(5).item()).toBe(5);
@@ -107,7 +107,7 @@ describe("shapes", () => {
   test("as text", () => scope(() => expect(`${zeros([2, 3], { dtype: "bf16" })}`).toBe("Tensor(bf16[2, 3])")));
 });
 
-describe("errors say what was expected and what came", () => {
+describe("errors say what was expected and what was given", () => {
   const refused: [string, () => unknown, RegExp][] = [
     ["item of many", () => zeros([2]).item(), /item\(\) wants a tensor of one element, got f32\[2\]/],
     [

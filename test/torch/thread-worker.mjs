@@ -1,4 +1,4 @@
-// A thread of its own: loads the addon, computes, and tries the handle of another thread's tensor.
+// A worker thread: loads the addon, computes, and tries the handle of another thread's tensor.
 import { createRequire } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 

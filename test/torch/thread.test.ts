@@ -25,8 +25,8 @@ function run(foreign: bigint): Promise<{ first: number; refusal: string; live: n
   });
 }
 
-test("threads load the addon each for itself, compute at once, and know no other thread's tensors", async () => {
-  // A slot that no worker reaches: their first tensors take the lowest.
+test("each thread loads the addon, computes in parallel, and cannot use another thread's tensors", async () => {
+  // The last tensor has a slot that no worker reaches: their tensors take the lowest slots.
   const mine = Array.from({ length: 200 }, () => zeros([1]));
   const last = mine.at(-1);
   const before = memory().tensors;
@@ -41,7 +41,7 @@ test("threads load the addon each for itself, compute at once, and know no other
   for (const one of mine) one.dispose();
 });
 
-/** Row 0 times column 0 of the matrix of i % 7. */
+/** Row 0 times column 0 of the 64 × 64 matrix of i % 7. */
 function expectedFirst(): number {
   return Array.from({ length: 64 }, (_, k) => (k % 7) * ((64 * k) % 7)).reduce((sum, part) => sum + part, 0);
 }

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { expect, it } from "vitest";
 import { withSleepingThreads } from "../../src/torch/waiting.ts";
 
-it("sets what nobody has said, for as long as the library is loaded", () => {
+it("sets only variables that are not set, and only while the library is loading", () => {
   const environment: NodeJS.ProcessEnv = { GOMP_SPINCOUNT: "77", OTHER: "1" };
   const seen = withSleepingThreads(() => ({ ...environment }), environment);
   expect(seen).toEqual({ GOMP_SPINCOUNT: "77", KMP_BLOCKTIME: "0", OPENBLAS_THREAD_TIMEOUT: "4", OTHER: "1" });
@@ -14,12 +14,12 @@ it("sets what nobody has said, for as long as the library is loaded", () => {
   expect(environment).toEqual({ GOMP_SPINCOUNT: "77", OTHER: "1" });
 });
 
-it("leaves it to OMP_WAIT_POLICY where that is set", () => {
+it("changes nothing if OMP_WAIT_POLICY is set", () => {
   const environment = { OMP_WAIT_POLICY: "active" };
   expect(withSleepingThreads(() => ({ ...environment }), environment)).toEqual(environment);
 });
 
-it("reaches libgomp, where that is what libtorch uses", ({ skip }) => {
+it("reaches libgomp, if libtorch uses it", ({ skip }) => {
   const native = JSON.stringify(new URL("../../src/torch/native.ts", import.meta.url).href);
   const source = `import { native } from ${native}; native(); process.stdout.write(String(process.env.GOMP_SPINCOUNT));`;
   const spinCount = (env: NodeJS.ProcessEnv) => {

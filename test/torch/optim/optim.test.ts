@@ -19,7 +19,7 @@ const optimizers: Record<string, (groups: ParameterGroup[]) => Optimizer> = {
   AdamW: (groups) => new AdamW(groups),
 };
 
-/** A matrix and a vector with values that differ, and a loss that is not quadratic. */
+/** A matrix and a vector with distinct values, and a loss that is not quadratic. */
 function problem() {
   const weight = tensor([
     [0.5, -1],
@@ -41,7 +41,7 @@ function problem() {
 
 for (const [name, make] of Object.entries(optimizers)) {
   describe(name, () => {
-    test("goes on bit for bit from a saved state", () =>
+    test("resumes bit for bit from a saved state", () =>
       scope(() => {
         const whole = problem();
         const straight = make(decayGroups(whole.named, 0.01));
@@ -59,7 +59,7 @@ for (const [name, make] of Object.entries(optimizers)) {
         after.dispose();
       }));
 
-    test("a step leaves nothing behind but its state", () =>
+    test("a step leaves no tensors behind except its state", () =>
       scope(() => {
         const { named, descend } = problem();
         const before = memory().tensors;
@@ -72,7 +72,7 @@ for (const [name, make] of Object.entries(optimizers)) {
         expect(memory().tensors).toBe(before);
       }));
 
-    test("a parameter without a gradient stays, and its count of steps with it", () =>
+    test("a parameter without a gradient keeps its value and its count of steps", () =>
       scope(() => {
         const [used, idle] = [tensor([1, 2]).requiresGrad_(), tensor([3, 4]).requiresGrad_()];
         const optimizer = make([{ parameters: [idle, used], weightDecay: 0.5 }]);
@@ -90,7 +90,7 @@ for (const [name, make] of Object.entries(optimizers)) {
         }
         expect(idle.toArray()).toEqual([3, 4]);
         expect(used.toArray()).toEqual(alone.toArray());
-        // Its first step now is the first step of a fresh parameter.
+        // Its first step now equals the first step of a new parameter.
         const late = tensor([3, 4]).requiresGrad_();
         const fresh = make([{ parameters: [late], weightDecay: 0.5 }]);
         for (const [x, by] of [
@@ -118,7 +118,7 @@ for (const [name, make] of Object.entries(optimizers)) {
         plain.dispose();
       }));
 
-    test("channels-last kernels move like contiguous ones, also after a load", () =>
+    test("channels-last kernels are updated like contiguous ones, also after a load", () =>
       scope(() => {
         manualSeed(1);
         const start = randn([4, 3, 3, 3]);
@@ -130,7 +130,7 @@ for (const [name, make] of Object.entries(optimizers)) {
             optimizer.step(0.01);
             optimizer.zeroGrad();
             if (i !== 1) continue;
-            // As a file would hold it: row by row.
+            // Row-major, as a file holds it.
             const saved = [...optimizer.state()].map(([key, value]) => [key, value.contiguous().clone()] as const);
             optimizer.dispose();
             optimizer = make([{ parameters: [kernel], weightDecay: 0.01 }]);
@@ -142,7 +142,7 @@ for (const [name, make] of Object.entries(optimizers)) {
         expect(ends[1]).toEqual(ends[0]);
       }));
 
-    test("a gradient given by hand need not lie in memory as its parameter does", () =>
+    test("a gradient set by hand may have another memory layout than its parameter", () =>
       scope(() => {
         manualSeed(2);
         const [start, gradient] = [randn([4, 3, 3, 3]), randn([4, 3, 3, 3])];
@@ -157,7 +157,7 @@ for (const [name, make] of Object.entries(optimizers)) {
         expect(ends[1]).toEqual(ends[0]);
       }));
 
-    test("a state of something else is refused, and changes nothing", () =>
+    test("a state of another optimizer is rejected, and changes nothing", () =>
       scope(() => {
         const { named, descend } = problem();
         const optimizer = make(decayGroups(named, 0));
@@ -179,7 +179,7 @@ for (const [name, make] of Object.entries(optimizers)) {
         optimizer.dispose();
       }));
 
-    test("what cannot be meant is refused", () =>
+    test("invalid groups and learning rates are rejected", () =>
       scope(() => {
         const { weight } = problem();
         expect(() => make([{ parameters: [weight] }, { parameters: [weight] }])).toThrow(UsageError);
@@ -193,7 +193,7 @@ for (const [name, make] of Object.entries(optimizers)) {
   });
 }
 
-test("options out of range are refused", () => {
+test("options out of range are rejected", () => {
   expect(() => new SGD([], { nesterov: true })).toThrow(UsageError);
   expect(() => new SGD([], { momentum: -1 })).toThrow(UsageError);
   expect(() => new AdamW([], { betas: [0.9, 1] })).toThrow(/betas/);
@@ -204,7 +204,7 @@ test("options out of range are refused", () => {
   expect(() => warmUp(1, cosine)).toThrow(UsageError);
 });
 
-test("one step of SGD by hand", () =>
+test("SGD takes the steps computed by hand", () =>
   scope(() => {
     const x = tensor([2]).requiresGrad_();
     const optimizer = new SGD([{ parameters: [x], weightDecay: 0.5 }], { momentum: 0.5 });
@@ -239,7 +239,7 @@ describe("L-BFGS", () => {
     return value;
   };
 
-  test("finds the least of a badly scaled quadratic, and leaves nothing behind", () => {
+  test("finds the minimum of a badly scaled quadratic, and leaves no tensors behind", () => {
     const x = keep(tensor([3, -4, 5], { dtype: "f64" })).requiresGrad_();
     const scales = keep(tensor([1, 100, 1e4], { dtype: "f64" }));
     const before = memory().tensors;
@@ -255,7 +255,7 @@ describe("L-BFGS", () => {
 
   test("backs out of steps whose loss is not finite", () =>
     scope(() => {
-      // -log has no value below zero, where the first steps lead.
+      // -log is undefined below zero, where the first steps lead.
       const x = tensor([0.001], { dtype: "f64" }).requiresGrad_();
       const optimizer = new LBFGS([x], { maxIterations: 200, maxEvaluations: 1000, learningRate: 1000 });
       optimizer.step(closure(() => x.sub(x.log()).sum()));
@@ -263,7 +263,7 @@ describe("L-BFGS", () => {
       optimizer.dispose();
     }));
 
-  test("does not begin with a loss that is not finite", () =>
+  test("refuses to start with a loss that is not finite", () =>
     scope(() => {
       const x = tensor([Number.NaN]).requiresGrad_();
       expect(() => new LBFGS([x]).step(closure(() => x.sum()))).toThrow(/the loss is NaN/);
