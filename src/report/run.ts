@@ -64,10 +64,12 @@ export function runReport(folder: string, { headline = "", result, neighbours }:
   };
 }
 
-function curve(records: readonly Record<string, number>[], name: string): [number, number][] {
-  const width = Math.max(1, Math.ceil(records.length / POINTS));
-  return Array.from({ length: Math.ceil(records.length / width) }, (_, i) => {
-    const part = records.slice(i * width, (i + 1) * width);
+/** The mean of a measure over up to 100 equal stretches of a run, by images seen. */
+export function curve(records: readonly Record<string, number>[], name: string): [number, number][] {
+  const points = Math.min(POINTS, records.length);
+  const edge = (i: number) => Math.floor((i * records.length) / points); // parts differ by one step at most
+  return Array.from({ length: points }, (_, i) => {
+    const part = records.slice(edge(i), edge(i + 1));
     const mean = part.reduce((sum, record) => sum + (record[name] ?? 0), 0) / part.length;
     return [part.at(-1)?.["images"] ?? 0, mean];
   });
