@@ -21,6 +21,10 @@ test("help names every command, and each command's flags come from its schema", 
   const help = await selfsight(["pretrain", "--help"]);
   expect(help.stdout).toMatch(/--image-size <number>\s+side of the network's input/);
   expect(help.stdout).toMatch(/--no-flip/);
+  const words = (text: string) => text.replace(/\s+/g, " ");
+  const jigsaw = await selfsight(["pretrain", "--task", "jigsaw", "--help"]);
+  expect(words(jigsaw.stdout)).toMatch(/--min-area .* covers \(default: 0\.3\)/);
+  expect(words(help.stdout)).toMatch(/--min-area .* covers \(default: 0\.08\)/);
 });
 
 test.each([

@@ -37,6 +37,20 @@ describe("a collection with splits", () => {
     expect(parts.classes).toEqual(classes);
   });
 
+  test("whose test split has no labels is cut by content, as competitions' sets need it", async () => {
+    const many = fakeSet("train", { labels: Array.from({ length: 60 }, (_, i) => i % 2), classes });
+    const blind = fakeSet("test", { labels: [-1, -1] });
+    const collection = { name: "contest", splits: { train: many, test: blind } };
+    const learned = await imagesToLearnFrom(collection);
+    const parts = await labelledParts(collection, {});
+    expect(learned.heldBack).toBe(parts.test.length);
+    expect(parts.test.length).toBeGreaterThan(8);
+    expect(ids(parts.test).filter((id) => ids(learned.set).includes(id))).toEqual([]);
+    expect([learned.parts, learned.unused]).toEqual(["train", ["test"]]);
+    const onlyTests = { name: "turned", splits: { train: fakeSet("train", { labels: [-1] }), test: many } };
+    await expect(labelledParts(onlyTests, {})).rejects.toThrow(/train has no labels/);
+  });
+
   test("is never tested on images that it is trained on", async () => {
     expect(ids((await labelledParts(pets, { trainSplit: "validation" })).test)).toEqual(["test#0", "test#2"]);
     await expect(labelledParts(pets, { testSplit: "train" })).rejects.toThrow(/train cannot be both/);

@@ -16,9 +16,12 @@ import { loadEncoder, runFiles, saveEncoder } from "../../src/run/folder.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { tensor } from "../../src/torch/ops.ts";
 import { memory, scope } from "../../src/torch/scope.ts";
+import { learnedImages } from "../../src/train/batches.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
+import { fakeSet } from "../data/fake-set.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
+import { memoryStore } from "../memory-store.ts";
 import { smallRun } from "../small-run.ts";
 
 const folder = scratch();
@@ -222,6 +225,29 @@ test("on noise, one evaluation in twenty at most says that something helped: 18 
     if (differences.some((one) => outcome(one) === "helped")) lucky++;
   }
   expect(lucky).toBeLessThanOrEqual(0.05 * evaluations);
+});
+
+test("a difference that no flip reaches stays significant among hundreds of comparisons", () => {
+  const [a, b] = [[new Uint8Array(200).fill(1)], [new Uint8Array(200)]];
+  const p = signFlipTest(a, b);
+  expect(p).toBeGreaterThan(0);
+  expect(Math.max(...holm(Array.from({ length: 300 }, () => p)))).toBeLessThan(0.001);
+  const few = [new Uint8Array(8).fill(1)];
+  expect(signFlipTest(few, [new Uint8Array(8)])).toBeCloseTo(2 ** -7, 2); // two of the 256 assignments
+});
+
+test("copies of a test image count once, and a class without a name is a class", async () => {
+  const doubled = join(folder, "doubled");
+  cpSync(images, doubled, { recursive: true });
+  for (let i = 0; i < 5; i++)
+    cpSync(join(images, "test", "red", "0000.png"), join(doubled, "test", "red", `again${i}.png`));
+  const { notes, rows } = await evaluate({ runs: [run], images: doubled, ...quick });
+  expect(notes.join()).toMatch(/5 test images are copies of other test images: each image is tested on once/);
+  expect(rows[0]?.n).toBe(15);
+  const set = fakeSet("nameless", { labels: [0, 1], classes: ["", "b"] });
+  const store = { ...memoryStore(1, [new Uint8Array(3), new Uint8Array(3)]), digests: ["x", "y"] };
+  const learned = learnedImages(set, { store, labels: Int32Array.of(0, 1), classes: ["", "b"] }, 2);
+  expect(learned.map(({ label }) => label)).toEqual(["", "b"]);
 });
 
 test("the randomization test is exact where it can be counted, and Holm's correction is the textbook's", () => {

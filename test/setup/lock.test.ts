@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ownMark } from "../../src/setup/alive.ts";
 import { isSign, lockHolder, takeLock, withLock } from "../../src/setup/lock.ts";
 
@@ -90,6 +90,20 @@ it("never takes over the lock of another machine", async () => {
     expect.objectContaining({ pid: NO_PROCESS, host: "far-away.example", sign, alive: undefined }),
   );
   expect(existsSync(sign)).toBe(true);
+});
+
+it("names whom it waits for, and the file to delete if that one is long gone", async () => {
+  const sign = putSign(NO_PROCESS, { place: "00000000", host: "far-away.example" });
+  const told: string[] = [];
+  const work = withLock(
+    file,
+    (holder) => told.push(holder),
+    async () => "done",
+  );
+  await vi.waitFor(() => expect(told).toHaveLength(1));
+  expect(told[0]).toContain(`container "far-away.example"; if that one is no longer running, delete ${sign}`);
+  rmSync(sign);
+  expect(await work).toBe("done");
 });
 
 it("ignores files that are not its signs", async () => {

@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { pretrainOptions } from "../../src/run/options.ts";
+import { refuseContradictions, resolveConfig } from "../../src/run/resolve.ts";
+import { registerTask } from "../../src/tasks/index.ts";
+import { rotation } from "../../src/tasks/rotation.ts";
+
+const resolve = (options: object) => resolveConfig(pretrainOptions.parse({ images: "photos", ...options }));
+
+describe("options without effect", () => {
+  test.each([
+    [
+      "exemplar",
+      { loss: "softmax", margin: 1 },
+      /margin: has no effect with loss=softmax\. Give loss=triplet, or leave margin out/,
+    ],
+    ["exemplar", { classes: 10 }, /classes: has no effect with loss=triplet/],
+    ["colorization", { loss: "regression", grid: 20 }, /grid: has no effect with loss=regression/],
+    ["rotation", { first: 90 }, /first: has no effect with angles=4/],
+  ])("%s %j is refused", (task, taskOptions, message) => {
+    expect(() => resolve({ task, taskOptions })).toThrow(message);
+  });
+
+  test("what is the default all the same, or has an effect, is not", () => {
+    expect(resolve({ task: "exemplar", taskOptions: { loss: "softmax", margin: 0.5 } }).taskOptions).toMatchObject({
+      margin: 0.5,
+    });
+    expect(resolve({ taskOptions: { angles: 2, first: 90 } }).taskOptions).toEqual({ angles: 2, first: 90 });
+  });
+
+  test("a least area beside shifted crops, and epochs beside minutes, are refused", () => {
+    const refuse = (options: object) => refuseContradictions(pretrainOptions.parse({ images: "photos", ...options }));
+    expect(() => refuse({ crop: "shifted", minArea: 0.5 })).toThrow(/minArea has no effect with crop shifted/);
+    expect(() => refuse({ epochs: 1, minutes: 1 })).toThrow(/either epochs or minutes/);
+    refuse({ crop: "resized", minArea: 0.5 });
+  });
+});
+
+test("a task brings its optimizer and what belongs to it; a rate is never given to another optimizer", () => {
+  registerTask("with-adamw", {
+    ...rotation,
+    defaults: { optimizer: "adamw", learningRate: 0.002, weightDecay: 0.05, schedule: "step", warmup: 0.1 },
+  });
+  const own = { optimizer: "adamw", learningRate: 0.002, weightDecay: 0.05, schedule: "step", warmup: 0.1 };
+  expect(resolve({ task: "with-adamw" })).toMatchObject(own);
+  expect(resolve({ task: "with-adamw", optimizer: "sgd" })).toMatchObject({ optimizer: "sgd", learningRate: 0.05 });
+  expect(resolve({ minutes: 3 })).toMatchObject({ epochs: undefined, minutes: 3 });
+  expect(resolve({})).toMatchObject({ epochs: 50, optimizer: "sgd", learningRate: 0.05 });
+});
