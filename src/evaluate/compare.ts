@@ -1,4 +1,4 @@
-/** Every trained encoder against its baselines. */
+/** Compares every trained encoder with its baselines. */
 import { improvement } from "../metric.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
@@ -6,28 +6,28 @@ import type { Difference, ResultRow } from "./result.ts";
 import { holm } from "./statistics.ts";
 import { intervalOf, pairedInterval, pValue } from "./uncertainty.ts";
 
-/** A row, and what it was computed from. */
+/** A row, and the data it was computed from. */
 export interface Measured {
   row: ResultRow;
   protocol: Protocol;
   /** Draws × test images. */
   scores: unknown[][];
-  /** The metric on training images that were held out. */
+  /** The metric on held-out training images. */
   heldOut: number;
 }
 
-/** What is the same for all comparisons of an evaluation. */
+/** Values shared by all comparisons of an evaluation. */
 export interface Common {
   seed: number;
-  /** Number of classes: what guessing scores follows from it. */
+  /** Number of classes: it determines the score of guessing. */
   classes: number;
-  /** Test images that a run has seen, by its id. */
+  /** Number of test images that each run has seen, by its id. */
   seen: ReadonlyMap<string, number | undefined>;
 }
 
 /**
- * For each protocol and number of labels: each encoder's layer that was best on held-out labels, against each baseline's. Behind
- * them, runs of one recipe together against their baselines together: whether the recipe helps, and not one training of it.
+ * For each protocol and number of labels: each encoder's layer that was best on held-out labels, against each baseline's. Then
+ * all runs of one recipe against all their baselines: whether the recipe helps, not just one training of it.
  */
 export function compare(
   measured: readonly Measured[],
@@ -59,7 +59,7 @@ export function compare(
   return differences.map((one, i) => ({ ...one, p: adjusted[i] as number, comparisons: differences.length }));
 }
 
-/** As many trainings as baselines, pair by pair. */
+/** Compares trainings with the same number of baselines, pair by pair. */
 function differenceOf(
   ours: readonly Measured[],
   theirs: readonly Measured[],
@@ -71,7 +71,7 @@ function differenceOf(
   const [a, b] = [together(ours), together(theirs)];
   const options = { seed, trainings: ours.length };
   const { reduce } = protocol;
-  // The better way round, so that an interval above zero is a gain whichever way the metric goes.
+  // Subtract so that an interval above zero is a gain, whether higher or lower values are better.
   const [better, worse] = metric.better === "higher" ? [a, b] : [b, a];
   const { value: difference, low, high } = pairedInterval(better.scores, worse.scores, reduce, options);
   return {

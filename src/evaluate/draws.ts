@@ -1,9 +1,9 @@
-/** Which training labels a measurement may use. The same draws for every encoder and layer, so that they can be paired. */
+/** Which training labels a measurement may use. Draws are the same for every encoder and layer, so that they can be paired. */
 import { randomAt, shuffle } from "../random.ts";
 
 export type LabelCount = number | "all";
 
-/** Row numbers per class, in order. */
+/** Row indices per class, in order. */
 export function byClass(labels: ArrayLike<number>): number[][] {
   const rows: number[][] = [];
   for (let i = 0; i < labels.length; i++) {
@@ -22,7 +22,7 @@ export function drawLabels(labels: ArrayLike<number>, count: LabelCount, seed: n
   return classes.flatMap((rows, label) => shuffle([...rows], randomAt(seed, draw, label)).slice(0, count));
 }
 
-/** Splits rows into a part to fit on and a part to choose by: every `1 / part`th row of each class, one at least. */
+/** Splits rows into some to fit on and some to choose by: the fraction `part` of each class, at least one if it has two. */
 export function holdOut(
   rows: readonly number[],
   labels: ArrayLike<number>,

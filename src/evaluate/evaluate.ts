@@ -1,4 +1,4 @@
-/** `evaluate`: how good are the features of one or several runs, and is that better than no training? */
+/** `evaluate`: how good are the features of one or several runs, and are they better than without training? */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageSet } from "../data/images.ts";
@@ -28,18 +28,18 @@ import { intervalOf } from "./uncertainty.ts";
 
 export interface Evaluation {
   rows: ResultRow[];
-  /** Every trained encoder at its best layer against each baseline at its own; layers chosen on held-out training labels. */
+  /** Each trained encoder at its best layer against each baseline at its own; layers are chosen on held-out training labels. */
   differences: Difference[];
   classes: readonly string[];
-  /** What a reader should know: what was left out, what could not be read, what cannot be measured. A sentence each. */
+  /** What a reader should know: what was left out, could not be read, or cannot be measured. One sentence each. */
   notes: readonly string[];
   file: string;
 }
 
 /**
- * Measures runs by every protocol, layer and number of labels, beside the same networks untrained and raw pixels.
+ * Measures runs with every protocol, layer and number of labels, beside the same networks untrained and raw pixels.
  * @throws UsageError for images without labels, test images whose labels a run has learned, unknown protocols, folders
- *   that are no finished runs, a name in use; SelfsightError for encoders whose features are not finite
+ *   that are not finished runs, a name in use; SelfsightError for encoders whose features are not finite
  */
 export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Promise<Evaluation> {
   const config = parseOptions(evaluateOptions, options);
@@ -91,7 +91,7 @@ interface MeasureContext extends Hooks {
   compute: Compute;
 }
 
-/** One representation by every protocol, at every layer and number of labels. */
+/** Measures one representation with every protocol, at every layer and number of labels. */
 async function measureRepresentation(
   representation: Representation,
   { train, test }: DecodedParts,
@@ -117,7 +117,7 @@ async function measureRepresentation(
     );
     for (const [variant, layer] of pairs(variants, Object.keys(trained))) {
       const { protocol } = variant;
-      if (protocol.needs === "encoder" && !encoder) continue; // raw pixels
+      if (protocol.needs === "encoder" && !encoder) continue; // raw pixels have none
       const part = (own: Part, layers: LayerFeatures): Known => ({
         truths: truthsOf(protocol, own),
         ...(layer === WHOLE ? { store: own.store } : { features: layers[layer] as Tensor }),
@@ -145,10 +145,10 @@ async function measureRepresentation(
   return { measured, notes };
 }
 
-/** The layer that a protocol measures which takes the whole encoder. */
+/** The layer's name for protocols that take the whole encoder. */
 const WHOLE = "encoder";
 
-/** Each layer by each protocol that takes features; the encoder once by each that takes it. */
+/** Each layer with each protocol that takes features; the encoder once with each protocol that takes it. */
 function pairs(variants: readonly Variant[], layers: readonly string[]): [Variant, layer: string][] {
   const features = layers.flatMap((layer) =>
     variants.filter(({ protocol }) => protocol.needs === "features").map((one): [Variant, string] => [one, layer]),
@@ -161,7 +161,7 @@ function truthsOf({ truth }: Protocol, { set, store, labels }: Part): ArrayLike<
   return truth ? Array.from(store.source, (i) => truth(set, i)) : labels;
 }
 
-/** The protocols' variants, each with its own options. @throws UsageError for unknown ones, and for options of one not asked for */
+/** The protocols' variants with their options. @throws UsageError for unknown protocols, and options of protocols not chosen */
 function chooseVariants({ protocol, protocolOptions }: EvaluateConfig): Variant[] {
   const idle = Object.keys(protocolOptions).find((name) => !protocol.includes(name));
   if (idle !== undefined) throw unknownName("protocol with options", idle, protocol);
@@ -171,7 +171,7 @@ function chooseVariants({ protocol, protocolOptions }: EvaluateConfig): Variant[
   });
 }
 
-/** Where the results go: a place that is free. @throws UsageError when the name asked for is in use */
+/** An unused path for the results. @throws UsageError if the requested name is in use */
 function resultFile(run: string, name: string | undefined): string {
   const place = (folder: string) => join(runFiles(run).evaluations, folder, "result.json");
   if (name !== undefined) {
@@ -183,7 +183,7 @@ function resultFile(run: string, name: string | undefined): string {
   return free;
 }
 
-/** Layers and penalties are chosen on labels that are held out of the training labels. */
+/** @throws UsageError if no class has two labels: layers and penalties are chosen on held-out training labels */
 function refuseSingles(train: ImageSet): void {
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
   if (byClass(labels).some(({ length }) => length > 1)) return;

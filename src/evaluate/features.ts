@@ -1,6 +1,6 @@
 /**
- * Frozen features of every layer: each feature map averaged over a grid, as fine as at most 1,024 numbers allow. Layers
- * then compete with about as many features each (Kolesnikov et al. 2019, section 4.2, allow 9,000).
+ * Frozen features of every layer: each feature map averaged over a grid, as fine as at most 1,024 values allow. So all
+ * layers have about as many features (Kolesnikov et al. 2019, section 4.2, allow 9,000).
  */
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { PixelStore } from "../data/pixels.ts";
@@ -13,12 +13,12 @@ import { adaptiveAvgPool2d, cat, resize } from "../torch/ops.ts";
 import { keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** Features (N, D) by layer, f32 on the device of the encoder. The caller disposes them. */
+/** Features (N, D) by layer, f32, on the encoder's device. The caller disposes them. */
 export type LayerFeatures = Record<string, Tensor>;
 
 const BATCH = 128;
 const MAX_FEATURES = 1024;
-/** The layer that `forward` gives: a pooled map, or a transformer's class token. Often what one uses. */
+/** Layer name for the output of `forward`: a pooled map, or a transformer's class token. Often the one that is used. */
 const OUTPUT = "output";
 
 /** Feature maps (B, C, H, W) to (B, C · g · g) with g ≤ H. */
@@ -27,7 +27,7 @@ function pool(maps: Tensor): Tensor {
   return adaptiveAvgPool2d(maps, grid).flatten(1);
 }
 
-/** Layers whose features are the same for every image, but for rounding. */
+/** Layers whose features are the same for every image, up to rounding. */
 export function constantLayers(layers: LayerFeatures): string[] {
   return Object.entries(layers).flatMap(([layer, features]) => (isConstant(features) ? [layer] : []));
 }
@@ -44,8 +44,8 @@ function isConstant(features: Tensor): boolean {
 }
 
 /**
- * Features of every layer of an encoder in evaluation mode, maps pooled, and of its vector as the layer `output`.
- * @param store images of the encoder's input size
+ * Features of every layer of an encoder in evaluation mode, with maps pooled, and its vector as the layer `output`.
+ * @param store images at the encoder's input size
  * @throws SelfsightError for features that are not finite
  */
 export function encoderFeatures(encoder: Encoder, store: PixelStore, compute: Compute): Promise<LayerFeatures> {
@@ -71,7 +71,7 @@ function notFinite(encoder: Encoder, layer: string, { precision }: Compute): Sel
   return new SelfsightError(`The encoder's layer ${layer} gives values that are not finite: ${cause}.`);
 }
 
-/** The pixels themselves at 32×32: the baseline that any network has to beat. */
+/** The pixels at 32×32: the baseline that any network has to beat. */
 export function pixelFeatures(store: PixelStore, { device }: Compute): Promise<LayerFeatures> {
   return collect(store, (pixels) => ({ pixels: resize(pixels.to("f32"), 32, 32).flatten(1).to(device) }));
 }

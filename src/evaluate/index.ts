@@ -10,13 +10,13 @@ export type ProtocolName = keyof typeof protocols;
 
 const known = registry<Protocol>("protocol", protocols as unknown as Record<ProtocolName, Protocol>);
 
-/** The protocol of that name. @throws UsageError with the nearest name there is */
+/** The protocol of that name. @throws UsageError that suggests the nearest known name */
 export const protocolEntry = known.get;
 
-/** Every protocol's name, added ones included. */
+/** Names of all protocols, including registered ones. */
 export const protocolNames = known.names;
 
-/** Makes a protocol of your own known by a name: `evaluate` takes it as it takes the others. @throws UsageError for a name that is taken */
+/** Registers your own protocol under a name that `evaluate` accepts like the others. @throws UsageError for a name that is taken */
 export function registerProtocol<Options extends z.ZodObject, Prediction, Truth, Score>(
   name: string,
   protocol: Protocol<Options, Prediction, Truth, Score>,

@@ -8,7 +8,7 @@ import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { accuracy, classification, defineProtocol, type Training } from "./protocol.ts";
 
-/** Neighbours and temperatures as usual: solo-learn's 20 and 0.07, DINO's and lightly's 200 and 0.1. */
+/** Common neighbours and temperatures: solo-learn's 20 and 0.07, DINO's and lightly's 200 and 0.1. */
 const usual = [
   { k: 20, temperature: 0.07 },
   { k: 200, temperature: 0.1 },
@@ -33,7 +33,7 @@ export const knn = defineProtocol({
     const bank = scope(() => keep(normalize(all.indexSelect(0, integers(rows, all.device))))); // (M, D)
     const votes = (queries: Tensor, skip: number) => vote(queries, bank, labels, { k, skip, temperature, classes });
     return {
-      // Each labelled image by the others: its nearest neighbour is itself, and has no vote.
+      // Classifies each labelled image by the others: its nearest neighbour is itself, and gets no vote.
       heldOut: scope(() => accuracy(votes(bank, 1), labels)),
       predict: async ({ features: test }) => scope(() => votes(normalize(test as Tensor), 0).toArray()),
       dispose: () => dispose(bank),
@@ -43,13 +43,13 @@ export const knn = defineProtocol({
 
 interface Vote {
   k: number;
-  /** Nearest neighbours without a vote. */
+  /** Number of nearest neighbours without a vote. */
   skip: number;
   temperature: number;
   classes: number;
 }
 
-/** Queries (N, D) and bank (M, D), of length 1, to the winning classes (N), i64. */
+/** Unit vectors as queries (N, D) and bank (M, D) to the winning classes (N), i64. */
 function vote(
   queries: Tensor,
   bank: Tensor,
@@ -60,7 +60,7 @@ function vote(
   const { device } = bank;
   const classOf = integers(labels, device); // (M)
   const winners: Tensor[] = [];
-  // 1,024 queries at a time bound the similarities to 1,024 × M.
+  // 1,024 queries at a time limit the similarities to 1,024 × M.
   for (let start = 0; start < queries.size(0); start += 1024) {
     const part = queries.narrow(0, start, Math.min(1024, queries.size(0) - start)); // (n, D)
     winners.push(

@@ -1,15 +1,15 @@
 /**
- * Nothing is tested on what was learned from. Images count as the same where their content is the same, whatever they
- * are called and wherever they lie.
+ * Nothing is tested on what was learned from. Images are the same if their content is the same, whatever their names
+ * and folders.
  */
 import { digestsOf, type ReadHooks } from "../data/digest.ts";
 import { type ImageSet, subset } from "../data/images.ts";
 import { UsageError } from "../errors.ts";
 import type { LearnedImage } from "../run/learned.ts";
 
-/** A run, and the images it learned from by digest; undefined where its folder does not say. */
+/** A run, and the images it learned from by digest; undefined if its folder does not say. */
 export interface Learner {
-  /** Of the representation, unlike any other. */
+  /** Unique id of its representation. */
   id: string;
   name: string;
   learned: ReadonlyMap<string, LearnedImage> | undefined;
@@ -23,15 +23,15 @@ export interface Parts {
 }
 
 export interface FairParts extends Parts {
-  /** How many of the test images each run has seen without their labels, by its id. Undefined where nobody knows. */
+  /** Number of test images that each run has seen without labels, by its id. Undefined if unknown. */
   seen: ReadonlyMap<string, number | undefined>;
-  /** What was left out and why, in sentences. */
+  /** What was left out and why, as sentences. */
   notes: string[];
 }
 
 /**
- * Takes from the training labels what is tested on, and deals with test images whose labels a run has learned.
- * @throws UsageError for such test images, unless they are to be left out; and where nothing is left to test on
+ * Removes test images from the training labels, and handles test images whose labels a run has learned.
+ * @throws UsageError for such test images, unless they are to be left out; and if nothing is left to learn from or test on
  */
 export async function fairParts(
   { train, test }: Parts,
@@ -79,7 +79,7 @@ export async function fairParts(
   return { train: some(train, fit), test: some(test, kept), seen, notes };
 }
 
-/** The first row of each content: a copy is no further evidence. Images that cannot be read are kept; who decodes them says so. */
+/** The first row of each content: a copy is no further evidence. Images that cannot be read are kept; decoding reports them. */
 function firstOfEach(rows: Int32Array, digests: readonly string[]): Int32Array {
   const seen = new Set<string>();
   return rows.filter((row) => {

@@ -1,7 +1,7 @@
 /**
  * Linear probe: multinomial logistic regression on standardised, frozen features. The strength of the L2 penalty is
- * chosen on a held-out fifth of the training labels (Kornblith, Shlens & Le, CVPR 2019, section 3,
- * https://arxiv.org/abs/1805.08974, choose it so too), then everything is fitted again on all of them.
+ * chosen on a held-out fifth of the training labels (as in Kornblith, Shlens & Le, CVPR 2019, section 3,
+ * https://arxiv.org/abs/1805.08974). Then the model is fitted again on all of them.
  */
 import { z } from "zod";
 import { SelfsightError } from "../errors.ts";
@@ -54,7 +54,7 @@ export const linear = defineProtocol({
   },
 });
 
-/** One model a penalty, in the order given (strong to weak), each fit starting where the one before ended. */
+/** One model per penalty, in the order given (strong to weak). Each fit starts where the previous one ended. */
 function regularisationPath(
   part: Labelled,
   classes: number,
@@ -74,7 +74,7 @@ function take({ features, labels }: Labelled, rows: readonly number[]): Labelled
   };
 }
 
-/** Mean cross-entropy (it tells more than accuracy where few labels are held out) and accuracy. */
+/** Mean cross-entropy (more informative than accuracy with few held-out labels) and accuracy. */
 function score(model: LinearModel, { features, labels }: Labelled): { loss: number; accuracy: number } {
   const output = logits(model, features); // (N, C)
   const target = integers(labels, features.device);

@@ -12,7 +12,7 @@ export interface Labelled {
   readonly labels: ArrayLike<number>;
 }
 
-/** Standardise by mean and deviation, then weights (C, D) and bias (C). */
+/** Standardises by mean and deviation, then applies weights (C, D) and bias (C). */
 export interface LinearModel {
   mean: Tensor;
   deviation: Tensor;
@@ -22,14 +22,14 @@ export interface LinearModel {
 
 export interface FitOptions {
   classes: number;
-  /** Strength of penalty / 2 · |weights|² beside the mean cross-entropy. The bias is free. */
+  /** Adds penalty / 2 · |weights|² to the mean cross-entropy. The bias is not penalised. */
   penalty: number;
   maxIterations: number;
   /** Where to start: a model of the same features. */
   start?: LinearModel | undefined;
 }
 
-/** Fits with fewer multiplications than this a pass take one thread: a second one saves nothing, and waits for its core. */
+/** Fits with fewer multiplications than this per pass use one thread: a second saves nothing and waits for its core. */
 const SMALL = 2e7;
 
 export function fitLogistic(part: Labelled, options: FitOptions): LinearModel {

@@ -1,23 +1,23 @@
-/** One protocol on one representation: fitted on each draw of training labels, and scored on every test image. */
+/** Measures one protocol on one representation: fits it on each draw of training labels, and scores every test image. */
 import type { z } from "zod";
 import { InterruptedError } from "../errors.ts";
 import type { Inputs, Protocol, Training } from "./protocol.ts";
 import { mean } from "./protocol.ts";
 
-/** A variant of a protocol, ready to be used: `knn-20`. */
+/** A variant of a protocol with its options, for example `knn-20`. */
 export interface Variant<Options = unknown, Score = unknown> {
   readonly name: string;
   readonly protocol: Protocol<z.ZodObject, unknown, unknown, Score>;
   readonly options: Options;
 }
 
-/** Images, and what is true of each. */
+/** Images, and the truth about each. */
 export type Known<Truth = unknown> = Inputs & { readonly truths: ArrayLike<Truth> };
 
 export interface MeasureInput extends Pick<Training<unknown>, "classes" | "seed" | "encoder"> {
   train: Known;
   test: Known;
-  /** Rows of `train` whose truths may be used: one list a draw. */
+  /** Rows of `train` whose truths may be used: one list per draw. */
   draws: readonly (readonly number[])[];
   signal?: AbortSignal | undefined;
 }
@@ -25,7 +25,7 @@ export interface MeasureInput extends Pick<Training<unknown>, "classes" | "seed"
 export interface Measurement<Score = unknown> {
   /** Draws × test images. */
   scores: Score[][];
-  /** The metric on held-out training images, averaged over the draws: what the best layer is chosen by. */
+  /** The metric on held-out training images, averaged over the draws: it decides which layer is best. */
   heldOut: number;
 }
 
@@ -36,8 +36,8 @@ export function variantsOf(name: string, protocol: Protocol, options: Record<str
 }
 
 /**
- * Fits on each draw and predicts every test image. Test truths are looked at only to score predictions, after everything is chosen.
- * @throws InterruptedError when the signal aborts
+ * Fits on each draw and predicts every test image. Test truths are used only to score predictions, after everything is chosen.
+ * @throws InterruptedError if the signal aborts
  */
 export async function measure<Score>(
   { protocol, options }: Variant<unknown, Score>,

@@ -1,4 +1,4 @@
-/** Which images look alike to an encoder: a picture that needs no labels. */
+/** Which images look alike to an encoder: a sheet of images that needs no labels. */
 import { type ImageSet, spreadOver } from "../data/images.ts";
 import { openPixels } from "../data/pixels.ts";
 import { contactSheet, type SheetCell } from "../data/sheet.ts";
@@ -11,19 +11,19 @@ import type { Tensor } from "../torch/tensor.ts";
 import { encoderFeatures } from "./features.ts";
 
 export interface NeighbourOptions {
-  /** Images to show, each in a row of its own with those nearest to it. */
+  /** Images to show, each in its own row with those nearest to it. */
   rows?: number;
-  /** Neighbours of each. */
+  /** Neighbours per image. */
   count?: number;
   threads?: number | undefined;
 }
 
-/** Images that are searched, spread over the set. */
+/** Number of images to search, spread over the set. */
 const SEARCHED = 5000;
 
 /**
- * A PNG: in each row an image, then the images whose features are nearest to its own by cosine similarity, at the deepest
- * layer. Copies of the same file are not shown.
+ * A PNG: each row has an image, then the images whose features are nearest to its own by cosine similarity, at the layer
+ * `output`. Copies of the same file are not shown.
  * @throws UsageError for fewer than two different images
  */
 export async function neighbourSheet(
@@ -61,7 +61,7 @@ export async function neighbourSheet(
   }
 }
 
-/** The other images by falling similarity, each content once. */
+/** The other images by decreasing similarity, each content once. */
 function nearestTo(own: number, similarities: readonly number[], digests: readonly string[]) {
   const seen = new Set([digests[own]]);
   return similarities

@@ -49,6 +49,6 @@ export const evaluateOptions = z.strictObject({
       "results go to evals/<name>/ in the first run's folder; default: the first free of default, default-2, …",
     ),
 });
-/** What a caller gives: everything but the runs and the images has a default. */
+/** A caller's options: everything but the runs and the images has a default. */
 export type EvaluateOptions = z.input<typeof evaluateOptions>;
 export type EvaluateConfig = z.output<typeof evaluateOptions>;

@@ -1,4 +1,4 @@
-/** The images of an evaluation, decoded once for each size that an encoder asks for. */
+/** The images of an evaluation, decoded once for each size that an encoder needs. */
 import type { ImageSet } from "../data/images.ts";
 import { openPixels, type PixelStore } from "../data/pixels.ts";
 import type { Hooks } from "../run/events.ts";
@@ -18,7 +18,7 @@ export interface DecodedParts {
   test: Part;
 }
 
-/** Decodes both parts at the sizes asked for; `close` frees them all. */
+/** Decodes training and test images at the requested sizes; `close` frees them all. */
 export function decodedParts(sets: Parts, hooks: Hooks = {}) {
   const opened = new Map<number, Promise<DecodedParts>>();
   const stores: PixelStore[] = [];
@@ -39,7 +39,7 @@ export function decodedParts(sets: Parts, hooks: Hooks = {}) {
   };
 }
 
-/** What could not be read, and which classes cannot be measured, in sentences. */
+/** What could not be read, and which classes cannot be measured, as sentences. */
 export function partNotes({ train, test }: DecodedParts, classes: readonly string[]): string[] {
   const unread = (
     [

@@ -1,10 +1,10 @@
-/** Where results go: two evaluations of a run at once must not take the same place. */
+/** Where results go: two evaluations of a run at the same time must not write the same file. */
 import { closeSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { onDisk } from "../errors.ts";
 import { makeFolder } from "../setup/folders.ts";
 
-/** Makes `evals/NAME/result.json`, empty; or `evals/NAME-2/result.json`, … where another process has been quicker. */
+/** Creates an empty `evals/NAME/result.json`; or `evals/NAME-2/result.json`, … if another process was faster. */
 export function claimResultFile(wanted: string): string {
   return onDisk(`${wanted} cannot be written`, () => {
     for (let i = 1; ; i++) {

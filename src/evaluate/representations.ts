@@ -1,4 +1,4 @@
-/** What is measured: trained encoders, each beside the same network untrained, and raw pixels. */
+/** What is measured: trained encoders, the same networks untrained, and raw pixels. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
@@ -12,24 +12,24 @@ import type { Compute } from "../torch/compute.ts";
 import { encoderFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
 import type { Learner } from "./leaks.ts";
 
-/** What stands behind a measured set of features. */
+/** Where a measured set of features comes from. */
 export type Kind = "pre-trained" | "untrained" | "from-scratch" | "weights" | "pixels";
 
-/** What is measured: a trained encoder, the same network untrained, raw pixels. */
+/** One thing to measure: a trained encoder, the same network untrained, or raw pixels. */
 export interface Representation {
-  /** Unlike any other of the evaluation. */
+  /** Unique in the evaluation. */
   readonly id: string;
-  /** For people. */
+  /** A name for people. */
   readonly label: string;
   readonly kind: Kind;
-  /** Side of the images it takes, in pixels. */
+  /** Side of its input images, in pixels. */
   readonly imageSize: number;
-  /** What it is compared with: ids. */
+  /** Ids of what it is compared with. */
   readonly baselines: readonly string[];
-  /** Runs of one recipe differ in nothing but their seed. */
+  /** Runs of one recipe differ only in their seed. */
   readonly recipe?: string;
   readonly seed?: number;
-  /** Tells its weights from others: a digest, or what they follow from. */
+  /** Identifies its weights: a digest, or the settings that determine them. */
   readonly weights?: string;
   /** What a trained encoder learned from. */
   readonly learner?: Learner;
@@ -39,12 +39,12 @@ export interface Representation {
   encoder?(): Encoder;
 }
 
-/** Raw pixels, for whoever asks whether a network is needed at all. */
+/** Raw pixels: they show whether a network is needed at all. */
 const PIXELS = { id: "pixels", label: "pixels 32×32", kind: "pixels" } as const;
 
 /**
- * The trained encoder of a run, and the same network with the weights it was made with, unless that is among the `others`.
- * @throws UsageError for a folder that is no finished run, and for a training that is among the others already
+ * The trained encoder of a run, and the same network with its initial weights, unless that is among the `others`.
+ * @throws UsageError for a folder that is not a finished run, and for a training that is already among the others
  */
 export function representationsOf(folder: string, others: readonly Representation[]): Representation[] {
   const config = finishedConfig(folder);
@@ -59,7 +59,7 @@ export function representationsOf(folder: string, others: readonly Representatio
   }
   const label = unique(basename(resolve(folder)), new Set(others.map((other) => other.label)));
   const { model, width, stem, seed, imageSize, task } = config;
-  const start = JSON.stringify({ model, width, stem, seed, imageSize }); // initial weights follow from these
+  const start = JSON.stringify({ model, width, stem, seed, imageSize }); // these determine the initial weights
   const untrained = others.find((other) => other.weights === start) ?? {
     ...ofEncoder(() => initialEncoder(config)),
     id: `untrained ${label}`,
@@ -99,7 +99,7 @@ function ofEncoder(encoder: () => Encoder): Pick<Representation, "encoder" | "fe
   };
 }
 
-/** A task that is not registered here may well have used labels. */
+/** Whether a task learns from labels. A task that is not registered here may have done so. */
 function learnsLabels(task: string): boolean {
   try {
     return taskEntry(task).usesLabels ?? false;
@@ -108,7 +108,7 @@ function learnsLabels(task: string): boolean {
   }
 }
 
-/** @param imageSize of the encoders beside it, so that images need not be decoded once more */
+/** @param imageSize that of the other encoders, so that images need not be decoded again */
 export function pixelRepresentation(imageSize: number): Representation {
   return { ...PIXELS, imageSize: Math.max(32, imageSize), baselines: [], features: pixelFeatures };
 }

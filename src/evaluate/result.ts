@@ -1,10 +1,10 @@
-/** What `evals/<name>/result.json` holds. */
+/** The contents of `evals/<name>/result.json`. */
 import type { Metric } from "../metric.ts";
 import type { Kind } from "./representations.ts";
 
 /** One measurement: an encoder, a layer, a protocol, a number of labels. */
 export interface ResultRow {
-  /** Tells its representation from others; `encoder` is what people read. */
+  /** Identifies its representation; `encoder` is for people to read. */
   id: string;
   encoder: string;
   kind: Kind;
@@ -16,18 +16,18 @@ export interface ResultRow {
   /** 95 % interval. */
   low: number;
   high: number;
-  /** Test images. */
+  /** Number of test images. */
   n: number;
-  /** Draws of training labels. */
+  /** Number of draws of training labels. */
   draws: number;
 }
 
 /**
- * A trained encoder against a baseline, on the same test images and draws, each at its best layer. Or several of one recipe, that
- * differ in nothing but their seed, each against its own baseline: "NAME and 2 more", with all of their draws.
+ * A trained encoder against a baseline, on the same test images and draws, each at its best layer. Or several of one recipe,
+ * which differ only in their seed, each against its own baseline: "NAME and 2 more", with all of their draws.
  */
 export interface Difference {
-  /** For people. The ids are those of one run, or the first of several. */
+  /** Names for people. The ids are those of one run, or of the first of several. */
   encoder: string;
   baseline: string;
   id: string;
@@ -39,24 +39,24 @@ export interface Difference {
   baselineLayer: string;
   labelsPerClass: number | "all";
   metric: Metric;
-  /** Of the encoder, and of the baseline. */
+  /** The metric of the encoder, and of the baseline. */
   value: number;
   baselineValue: number;
-  /** By how much the encoder is better, whichever way the metric goes; below zero when it is worse. */
+  /** By how much the encoder is better, whether higher or lower values are better; negative if it is worse. */
   difference: number;
   /** 95 % interval. */
   low: number;
   high: number;
-  /** How likely chance alone gives such a difference, corrected for all comparisons of this evaluation (Holm). */
+  /** Probability of such a difference by chance alone, corrected for all comparisons of this evaluation (Holm). */
   p: number;
-  /** How many comparisons that are. */
+  /** Number of those comparisons. */
   comparisons: number;
-  /** What guessing scores. */
+  /** The score of guessing. */
   chance: number;
   /** Lower end of the encoder's own 95 % interval. */
   valueLow: number;
   n: number;
   draws: number;
-  /** Test images that pre-training has seen, without their labels; null where nobody knows. */
+  /** Number of test images that pre-training has seen, without their labels; null if unknown. */
   seen: number | null;
 }

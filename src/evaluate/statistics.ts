@@ -1,9 +1,9 @@
 /**
- * Percentile bootstrap: how far would the result move with other test images and other draws of training labels? Both
- * are resampled, each for itself (the pigeonhole bootstrap: Owen, Annals of Applied Statistics 2007,
- * https://arxiv.org/abs/0712.1111). It counts the variance of single answers up to three times: where draws disagree
- * about single images, its intervals are too wide. With few images percentiles are too narrow, as a normal interval is
- * beside Student's: they are taken further out by that much (Hesterberg 2015, section 5.3, https://arxiv.org/abs/1411.5279).
+ * Percentile bootstrap: how much would the result change with other test images and other draws of training labels? Both
+ * are resampled independently (the pigeonhole bootstrap: Owen, Annals of Applied Statistics 2007,
+ * https://arxiv.org/abs/0712.1111). It counts the variance of single answers up to three times: where draws disagree about
+ * single images, its intervals are too wide. With few images, percentile intervals are too narrow, like normal intervals next
+ * to Student's: they are widened by the same amount (Hesterberg 2015, section 5.3, https://arxiv.org/abs/1411.5279).
  */
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 import { errorFunction, probit, quantileSorted } from "simple-statistics";
@@ -13,11 +13,11 @@ import { randomAt } from "../random.ts";
 export interface BootstrapOptions {
   seed?: number;
   resamples?: number;
-  /** The fraction of the resampled means that lies within the interval. */
+  /** Fraction of the resampled means that lie within the interval. */
   level?: number;
   /** The draws come from this many trainings, the same number from each, grouped by training. Trainings are resampled first. */
   trainings?: number;
-  /** (N): the class of each test image. With it, the mean of the classes' accuracies; without, of all images. */
+  /** (N): the class of each test image. With labels, the mean of the classes' accuracies; without, the accuracy over all images. */
   labels?: ArrayLike<number>;
 }
 
@@ -28,13 +28,13 @@ export interface Interval {
   high: number;
 }
 
-/** One array of N a draw: 1 where the test image was classified rightly, else 0. */
+/** One array of N per draw: 1 where the test image was classified correctly, else 0. */
 export type Correct = readonly ArrayLike<number>[];
 
 /**
- * Accuracy over all draws with its 95 % interval. When all answers are the same the interval has no width: a bootstrap
+ * Accuracy over all draws with its 95 % interval. If all answers are the same, the interval has zero width: a bootstrap
  * cannot see what never happened.
- * @throws SelfsightError for no draws, no images, or draws of different numbers of images
+ * @throws SelfsightError for no draws, no images, or draws with different numbers of images
  */
 export function bootstrapMean(correct: Correct, options: BootstrapOptions = {}): Interval {
   checkShape(correct);
@@ -42,9 +42,9 @@ export function bootstrapMean(correct: Correct, options: BootstrapOptions = {}):
 }
 
 /**
- * Difference of two accuracies, a − b, with its 95 % interval. Images and draws are resampled for both alike, so that
+ * Difference of two accuracies, a − b, with its 95 % interval. Both get the same resampled images and draws, so that
  * what is hard for both does not widen the interval.
- * @throws SelfsightError when the two were not measured on the same images and draws
+ * @throws SelfsightError if the two were not measured on the same images and draws
  */
 export function pairedBootstrap(
   a: Correct,
@@ -67,14 +67,14 @@ function bootstrap(correct: Correct, options: BootstrapOptions): Interval {
   const classes = classesOf(images, options.labels);
   const scores = new Float64Array(images);
   return resample({ draws: correct.length, images }, options, (draws, chosen) => {
-    addUp(correct, draws, scores); // first over the draws: then a resample is one pass over the images
+    addUp(correct, draws, scores); // sum over the draws first: then a resample is one pass over the images
     return classMean(scores, chosen, classes) / correct.length;
   });
 }
 
 /**
  * A statistic of some draws and images, with its interval over resamples of both.
- * @param statistic of draws (numbers, some of them more than once) and images (likewise)
+ * @param statistic function of draw indices and image indices, where both may repeat
  */
 export function resample(
   { draws: count, images }: { draws: number; images: number },
@@ -97,7 +97,7 @@ export function resample(
   return { value, low: quantileSorted(sorted, tail), high: quantileSorted(sorted, 1 - tail) };
 }
 
-/** The fraction of the resamples to cut off at each end, so that an interval over `n` images covers what it says. */
+/** Fraction of the resamples to cut off at each end, so that an interval over `n` images has its nominal coverage. */
 export function expandedTail(tail: number, n: number): number {
   if (n < 2) return 0;
   const reach = Math.sqrt(n / (n - 1)) * studentQuantile(1 - tail, n - 1);
@@ -117,10 +117,10 @@ function studentQuantile(p: number, freedom: number): number {
 }
 
 /**
- * How often chance alone gives a difference as large as a − b, to either side: the signs of the images' differences are
- * flipped at random (the paired randomization test; Dror et al., ACL 2018, section 3.2, https://aclanthology.org/P18-1128).
- * It holds for few images, where a bootstrap does not, but knows nothing of the draws.
- * @returns a p-value, at least 1 / (flips + 1)
+ * How often chance alone gives a difference as large as a − b in either direction: the signs of the images' differences
+ * are flipped at random (the paired randomization test; Dror et al., ACL 2018, section 3.2, https://aclanthology.org/P18-1128).
+ * It is valid for few images, where a bootstrap is not, but ignores the variance between draws.
+ * @returns a p-value; below 1 / (flips + 1) it is an approximation
  */
 export function signFlipTest(
   a: Correct,
@@ -148,8 +148,8 @@ export function signFlipTest(
 }
 
 /**
- * The p-value where no flip came near the observed sum: that of a normal distribution with the flips' variance, but never below
- * the chance of the one assignment that was observed. Without it, many comparisons could never all be significant.
+ * The p-value if no flip reached the observed sum: from a normal distribution with the flips' variance, but never below the
+ * probability of the observed assignment alone. Without it, many comparisons could never all be significant.
  */
 function unseenTail(sums: readonly number[], observed: number): number {
   const deviation = Math.sqrt(sums.reduce((total, sum) => total + sum ** 2, 0));
@@ -158,7 +158,7 @@ function unseenTail(sums: readonly number[], observed: number): number {
 }
 
 /**
- * Holm's correction (Scandinavian Journal of Statistics 1979): the p-values of several comparisons, raised so that each can
+ * Holm's correction (Scandinavian Journal of Statistics 1979): raises the p-values of several comparisons so that each can
  * be read as if it were the only one.
  */
 export function holm(values: readonly number[]): number[] {
@@ -172,7 +172,7 @@ export function holm(values: readonly number[]): number[] {
   return adjusted;
 }
 
-/** Each image's right answers over the given draws, counted into `scores`. */
+/** Counts each image's right answers over the given draws into `scores`. */
 function addUp(correct: Correct, draws: Iterable<number>, scores: Float64Array): void {
   scores.fill(0);
   for (const draw of draws) {
@@ -182,12 +182,12 @@ function addUp(correct: Correct, draws: Iterable<number>, scores: Float64Array):
 }
 
 interface Classes {
-  /** (N). */
+  /** The class of each image (N). */
   readonly of: Int32Array;
   readonly count: number;
 }
 
-/** Without labels all images are of one class. */
+/** Without labels, all images are in one class. */
 function classesOf(images: number, labels: ArrayLike<number> | undefined): Classes {
   if (!labels) return { of: new Int32Array(images), count: 1 };
   if (labels.length !== images) throw new SelfsightError(`${labels.length} labels came for ${images} test images.`);
@@ -195,7 +195,7 @@ function classesOf(images: number, labels: ArrayLike<number> | undefined): Class
   return { of, count: of.reduce((most, label) => Math.max(most, label), 0) + 1 };
 }
 
-/** The classes' mean scores over the chosen images, averaged; a class of which none was chosen does not count. */
+/** The mean of the classes' mean scores over the chosen images; a class with no chosen image does not count. */
 function classMean(scores: Float64Array, chosen: Int32Array, { of, count }: Classes): number {
   const sums = new Float64Array(count);
   const sizes = new Int32Array(count);
@@ -215,12 +215,12 @@ function classMean(scores: Float64Array, chosen: Int32Array, { of, count }: Clas
   return total / present;
 }
 
-/** An index in [0, count). None is likelier than another by more than count / 2^32. */
+/** An index in [0, count). No index is likelier than another by more than count / 2^32. */
 function below(random: RandomGenerator, count: number): number {
   return Math.floor(((random.next() >>> 0) / 2 ** 32) * count);
 }
 
-/** The number of images. */
+/** The number of images. @throws SelfsightError for none, or if the draws differ in it */
 function checkShape(correct: Correct): number {
   const images = correct[0]?.length ?? 0;
   if (images === 0) throw new SelfsightError("An accuracy needs at least one draw of labels and one test image.");

@@ -1,4 +1,4 @@
-/** Intervals and p-values of a protocol's results: fast for a mean of numbers, and for any other metric by asking it again. */
+/** Intervals and p-values of a protocol's results: fast for a mean of numbers; any other metric is computed anew each time. */
 import { randomAt } from "../random.ts";
 import { mean } from "./protocol.ts";
 import {
@@ -15,7 +15,7 @@ import {
 export type Scores = readonly (readonly unknown[])[];
 type Reduce = (scores: ArrayLike<never>) => number;
 
-/** Flips of a sign or swaps of a pair: what a p-value can be at least is 1 / (FLIPS + 1). */
+/** Sign flips or swaps of pairs. Swaps give p-values of at least 1 / (FLIPS + 1). */
 const FLIPS = 4999;
 
 /** The metric over all draws, with its interval. */
@@ -37,7 +37,7 @@ export function pairedInterval(a: Scores, b: Scores, reduce: Reduce, options: Bo
   );
 }
 
-/** How often luck alone gives a difference as large as a − b: each image's results are swapped between the two at random. */
+/** How often chance alone gives a difference as large as a − b: each image's results are swapped between the two at random. */
 export function pValue(a: Scores, b: Scores, reduce: Reduce, seed: number): number {
   if (isMean(reduce)) return signFlipTest(a as Correct, b as Correct, { seed, flips: FLIPS });
   const { draws, images } = shapeOf(a);

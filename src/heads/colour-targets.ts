@@ -1,4 +1,4 @@
-/** Two ways to predict a colour: as a class, or as two numbers. Zhang, Isola & Efros 2016, section 2 */
+/** Two ways to predict a colour: as a class, or as two values. Zhang, Isola & Efros 2016, section 2 */
 
 import {
   annealedMean,
@@ -12,24 +12,24 @@ import {
 import { Buffer, Module } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** a and b of ordinary photos divided by this have a deviation of about 1. */
+/** Divided by this, a and b of ordinary photos have a standard deviation of about 1. */
 const SCALE = 20;
 
-/** What the outputs for a place mean. */
+/** What the outputs at each position mean. */
 export interface ColourTarget {
   readonly outputs: number;
-  /** What the most frequent answers cost. */
+  /** Loss of a constant guess: the colours' distribution, or their mean. */
   readonly guess: number;
-  /** What that is counted in. */
+  /** Unit of the loss. */
   readonly lossUnit: string;
   readonly module?: Module;
-  /** (N, outputs) and true colours (N, 2) to what each place costs (N). */
+  /** (N, outputs) and true colours (N, 2) to the loss at each position (N). */
   loss(prediction: Tensor, truth: Tensor): Tensor;
   /** (N, outputs) to colours (N, 2). */
   colours(prediction: Tensor): Tensor;
 }
 
-/** What is counted once and moves to the network's device. */
+/** Buffers that are computed once and move with the network to its device. */
 class Bins extends Module implements Plane {
   readonly grid: number;
   readonly neighbours: number;
@@ -44,7 +44,7 @@ class Bins extends Module implements Plane {
   }
 }
 
-/** Colours as bins, rare ones counting more than they come. */
+/** Colours as bins, with higher weights for rare ones. */
 export function colourClasses(
   known: Tensor,
   { grid, neighbours, lambda, temperature }: { grid: number; neighbours: number; lambda: number; temperature: number },
@@ -64,7 +64,7 @@ export function colourClasses(
   };
 }
 
-/** Squared error of a and b, in units of their usual deviation (equation 1). */
+/** Squared error of a and b, in units of their usual standard deviation (equation 1). */
 export function colourRegression(known: Tensor): ColourTarget {
   const loss = (prediction: Tensor, truth: Tensor) => prediction.sub(truth.div(SCALE)).pow(2).sum(1);
   return {
@@ -76,7 +76,7 @@ export function colourRegression(known: Tensor): ColourTarget {
   };
 }
 
-/** Mean distance of colours (N, 2), in units of Lab. */
+/** Mean distance between colours (N, 2), in units of Lab. */
 export function colourDistance(a: Tensor, b: Tensor): Tensor {
   return a.sub(b).pow(2).sum(1).sqrt().mean();
 }

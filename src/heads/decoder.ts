@@ -1,4 +1,4 @@
-/** Back from feature maps to images: nearest upsampling and convolutions, half the channels at each doubling. */
+/** From feature maps back to images: nearest-neighbour upsampling and convolutions, half the channels at each doubling. */
 import { noGrad } from "../torch/autograd.ts";
 import { BatchNorm2d, Conv2d } from "../torch/nn/layers.ts";
 import { Module } from "../torch/nn/module.ts";
@@ -34,7 +34,7 @@ export class Decoder extends Module {
     );
     this.blocks = channels.slice(1).map((to, i) => new UpBlock(i ? (channels[i] as number) : inputs, to));
     this.last = new Conv2d(doublings ? (channels.at(-1) as number) : inputs, outputs, 3, { padding: 1, bias: true });
-    noGrad(() => this.last.weight.mul_(0.1)); // begin near the mean colour
+    noGrad(() => this.last.weight.mul_(0.1)); // start near the mean colour
   }
 
   /** Feature maps (B, inputs, h, w) to (B, outputs, h · 2^doublings, w · 2^doublings). */

@@ -7,15 +7,15 @@ import { pixelShuffle, resize } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
 const CHANNELS = 64;
-/** With more of them the shallow maps answer, and the deep ones learn nothing: docs/RESULTS.md. */
+/** With more maps, the shallow ones do the work and the deep ones learn nothing: docs/RESULTS.md. */
 const MAPS = 2;
 /**
- * From stride 32, that of most architectures' deepest maps, to 4. Unfolding takes CHANNELS · factor² channels: from a map of
- * 1×1 to 64×64 places they would be 67 M parameters for 256 inputs. What is left is interpolated.
+ * From stride 32, as in most architectures' deepest maps, to 4. Unfolding takes CHANNELS · factor² channels: from 1×1 to 64×64
+ * that would be 67 M parameters for 256 inputs. The rest is interpolated.
  */
 const MOST = 8;
 
-/** A map's places, each unfolded to `factor` × `factor` of CHANNELS: what a deep map knows of detail is not interpolated away. */
+/** Unfolds each position of a map to `factor` × `factor` of CHANNELS, so that detail in a deep map is not interpolated away. */
 class Lateral extends Module {
   private readonly factor: number;
   private readonly conv: Conv2d;
@@ -32,7 +32,7 @@ class Lateral extends Module {
   }
 }
 
-/** The deepest feature maps, brought to as many channels and one size, and added. */
+/** The deepest feature maps, brought to the same channels and size, and added. */
 export class Hypercolumn extends Module {
   private readonly laterals: Lateral[];
   private readonly bn: BatchNorm2d;
@@ -46,7 +46,7 @@ export class Hypercolumn extends Module {
     this.laterals = shapes.map(([channels, places]) => new Lateral(channels, factor(places)));
     this.bn = new BatchNorm2d(CHANNELS);
     this.out = new Conv2d(CHANNELS, outputs, 1, { bias: true });
-    noGrad(() => this.out.weight.mul_(0.1)); // begin with no opinion: bins alike, or grey
+    noGrad(() => this.out.weight.mul_(0.1)); // start neutral: equal bins, or grey
     this.side = side;
   }
 

@@ -1,8 +1,8 @@
-/** Previews of tasks whose answer is a picture. */
+/** Previews for tasks that predict an image. */
 import { cat } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** Of images (B, 3, H, W) what was seen beside what was painted, and the truth below: cells of (3, 2 · H, 2 · W). */
+/** Images (B, 3, H, W) to cells (3, 2 · H, 2 · W): what was seen beside what was painted, and the truth below. */
 export function paintedCells(
   seen: Tensor,
   painted: Tensor,

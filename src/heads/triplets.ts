@@ -3,9 +3,9 @@ import { autocast, noGrad } from "../torch/autograd.ts";
 import { full, integers, normalize, where } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** Embeddings (N, D) to their squared distances (N, N) once each has length 1: 0 to 4. */
+/** Embeddings (N, D) to the squared distances of their unit vectors (N, N): 0 to 4. */
 export function squaredDistances(embeddings: Tensor): Tensor {
-  // Not in bf16: near 0, where it matters, three digits are none.
+  // Not in bf16: its three digits are too few near 0, where it matters.
   return autocast(embeddings.device, "f32", () => {
     const unit = normalize(embeddings.to("f32"));
     return unit.matmul(unit.transpose(0, 1)).mul(-2).add(2).clamp(0);
@@ -13,10 +13,10 @@ export function squaredDistances(embeddings: Tensor): Tensor {
 }
 
 /**
- * Every copy of an image against every other one, and the nearest copy of another image that lies farther away than that;
- * where none does, the farthest of all (as TensorFlow's triplet_semihard_loss, which Kolesnikov et al. 2019 use).
- * @param distances (N, N) of N = copies · B embeddings, one copy of all images after the other
- * @returns loss: mean of max(0, margin + positive - negative); accuracy: part of all triplets in which the positive is nearer
+ * Each pair of copies of an image, with the nearest copy of another image that is farther away than the pair.
+ * If there is none, the farthest of all, as in TensorFlow's triplet_semihard_loss, which Kolesnikov et al. 2019 use.
+ * @param distances (N, N) of N = copies · B embeddings: all images' first copies, then all second copies, and so on
+ * @returns loss: mean of max(0, margin + positive - negative); accuracy: fraction of all triplets in which the positive is nearer
  */
 export function semiHardTriplets(
   distances: Tensor,
@@ -52,5 +52,5 @@ export function semiHardTriplets(
   };
 }
 
-/** Farther than any squared distance on the unit sphere. */
+/** Greater than any squared distance on the unit sphere. */
 const FAR = 5;

@@ -1,4 +1,4 @@
-/** Does a task leak its answer? Probes that see next to nothing are trained on it, and tested on what they have not seen. */
+/** Does a task leak its answer? Trains probes that see next to nothing on it, and tests them on what they have not seen. */
 
 import { withCleanup } from "../cleanup.ts";
 import type { ImageSet } from "../data/images.ts";
@@ -17,34 +17,34 @@ import { type TrainingRun, train } from "../train/loop.ts";
 import { decodeImages, prepareTraining } from "../train/prepare.ts";
 import { BlindEncoder, views } from "./blind.ts";
 
-/** How well a task can be done by one view of its images. */
+/** How well a task can be solved from one view of its images. */
 export interface AuditRow {
   shortcut: Shortcut;
   /** What the probe sees. */
   view: string;
   metric: Metric;
   /**
-   * On images that the probe was not trained on, or on other crops where each image is a class of its own; with a 95 % interval
-   * over batches.
+   * On images that the probe was not trained on, or on other crops if each image is its own class; with a 95 % interval over
+   * batches.
    */
   value: number;
   low: number;
   high: number;
   chance: number;
-  /** What a probe that sees less gets, at best; chance for the first ones. */
+  /** The best score of the probes that see less; chance for the first ones. */
   known: number;
-  /** The whole interval is more than a twentieth of the way from `known` to a perfect answer. */
+  /** True if the whole interval is more than a twentieth of the way from `known` to a perfect answer. */
   leaks: boolean;
-  /** The option that closes the leak; undefined where the task has none. */
+  /** The option that closes the leak; undefined if the task has none. */
   remedy: string | undefined;
 }
 
-/** One image of so many is tested on. */
+/** One image in this many is for testing. */
 const TESTED = 5;
-/** Two images on either side: what compares images needs more than one. */
+/** At least two images to test on: tasks that compare images need more than one. */
 const LEAST = 2 * TESTED;
 const SUSPICIOUS = 1 / 20;
-/** At least so many, or their spread tells little. */
+/** Fewest batches to test on: the spread of fewer tells little. */
 const BATCHES = 30;
 
 interface Audited {
@@ -52,9 +52,9 @@ interface Audited {
   set: ImageSet;
   task: Task;
   config: TrainingConfig;
-  /** What the probes stand in for. */
+  /** The encoder that the probes replace. */
   encoder: Encoder;
-  /** Of training, for each probe. */
+  /** Minutes of training for each probe. */
   minutes: number;
 }
 
@@ -87,11 +87,11 @@ export async function audit({ set, task, config, encoder, minutes }: Audited, ho
   });
 }
 
-/** Compares with chance, and with the probes that see less. */
+/** Compares a probe with chance, and with the probes that see less. */
 function judge(row: Omit<AuditRow, "known" | "leaks">, lesser: readonly AuditRow[]): AuditRow {
   const { metric, low, high, chance } = row;
   const known = bestOf(metric, [chance, ...lesser.map(({ value }) => value)]);
-  const worst = metric.better === "higher" ? low : high; // of the interval
+  const worst = metric.better === "higher" ? low : high; // end of the interval
   const leaks = improvement(metric, worst, known) > SUSPICIOUS * improvement(metric, metric.perfect, known);
   return { ...row, known, leaks };
 }
@@ -108,7 +108,7 @@ function probe(encoder: BlindEncoder, config: TrainingConfig, { seen, unseen }: 
   return withCleanup(async (cleanup) => {
     cleanup.push(() => encoder.dispose());
     const compute = { device: "cpu", precision: "f32" } as const;
-    // How many images the task uses, and thus how large a batch can be, is known once it is made.
+    // The number of images that the task uses, and so the largest possible batch, is known once the task is created.
     const prepared = await prepareTraining(
       { config: { ...config, batchSize: 1 }, compute, encoder, images: seen },
       cleanup,
@@ -126,14 +126,14 @@ function probe(encoder: BlindEncoder, config: TrainingConfig, { seen, unseen }: 
   });
 }
 
-/** Batches no larger than the images that the task uses. */
+/** Limits the batch size to the number of images that the task uses. */
 function withinReach(config: TrainingConfig, images: TrainingImages, task: TaskInstance): TrainingConfig {
   return { ...config, batchSize: Math.min(config.batchSize, imagesUsed(images, task)) };
 }
 
 /**
- * The task's measure on images: its mean over batches, and half of its 95 % interval.
- * @param trained steps done: what is drawn at random in those that follow was not seen
+ * The task's metric on images: its mean over batches, and half the width of its 95 % interval.
+ * @param trained steps done: the random draws of later steps are new to the probe
  */
 async function test(
   run: TrainingRun,
@@ -142,7 +142,7 @@ async function test(
   trained: number,
 ): Promise<{ mean: number; margin: number }> {
   const used = imagesUsed(images, run.task);
-  const config = withinReach(run.config, images, run.task); // as large as in training: some measures compare images of a batch
+  const config = withinReach(run.config, images, run.task); // as large as in training: some metrics compare the images of a batch
   const indicesAt = batchIndices(used, config);
   const values: number[] = [];
   for (let i = 0; i < Math.max(BATCHES, stepsPerEpoch(used, config.batchSize)); i++) {
@@ -161,8 +161,8 @@ async function test(
 }
 
 /**
- * Mean and half of its 95 % interval, by the batches' standard error.
- * @param once batches in which each image comes once: those that come again are no further evidence
+ * Mean and half the width of its 95 % interval, from the standard error over batches.
+ * @param once number of batches that cover each image once: repeated images are no further evidence
  */
 function interval(values: readonly number[], once: number): { mean: number; margin: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,6 +1,6 @@
 /**
- * Encoders that see next to nothing. If a task can be answered by one of them, it has a shortcut (Doersch et al. 2015,
- * section 3.1, name continued edges, low-level statistics and the colour fringes of the lens).
+ * Encoders that see next to nothing. If one of them can solve a task, the task has a shortcut (Doersch et al. 2015,
+ * section 3.1, name edges that continue, low-level statistics and the colour fringes of lenses).
  */
 import { ConvEncoder, type Encoder, type Maps } from "../models/model.ts";
 import type { Shortcut } from "../tasks/task.ts";
@@ -14,15 +14,15 @@ const ALONG = 16;
 const BLURRED = 4;
 const [HIDDEN, OUT] = [512, 256];
 
-/** Images or patches (B, 3, H, W) to what is left of them (B, inputs). */
+/** Images or patches (B, 3, H, W) to the little that a probe sees of them (B, inputs). */
 interface View {
   readonly inputs: number;
-  /** For people. */
+  /** Text for people. */
   readonly title: string;
   look(images: Tensor): Tensor;
 }
 
-/** In order: a border shows colours and what is blurred as well, and is suspicious for what it tells beyond. */
+/** The order matters: a border also shows colours and blurred content, and is judged by what it tells beyond those. */
 export const views = {
   colour: {
     title: "mean and variance of one colour channel",
@@ -53,7 +53,7 @@ export const views = {
   },
 } satisfies Readonly<Record<Shortcut, View>>;
 
-/** A view, and a small network behind it. Tasks cut for it the patches that they would cut for the encoder it stands in for. */
+/** A view with a small network behind it. Tasks cut the same patches for it as for the encoder that it replaces. */
 export class BlindEncoder extends ConvEncoder {
   override readonly featureDims = { probe: OUT };
   override readonly outDim = OUT;

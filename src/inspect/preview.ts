@@ -1,4 +1,4 @@
-/** `preview`: what a task shows the network, before an hour is spent on it; and whether it leaks its answer. */
+/** `preview`: what a task shows the network, before you spend an hour on it; and whether it leaks its answer. */
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { withCleanup } from "../cleanup.ts";
@@ -58,18 +58,18 @@ export const previewOptions = z.strictObject({
 export type PreviewOptions = z.input<typeof previewOptions>;
 
 export interface PreviewResult {
-  /** The picture. */
+  /** Path of the PNG. */
   file: string;
-  /** Empty unless asked for. */
+  /** Empty unless requested. */
   audit: AuditRow[];
 }
 
-/** Images to choose from: enough for what a task estimates from them, and for a probe to learn. */
+/** Images to choose from: enough for what a task estimates from them, and to train a probe. */
 const [FOR_SHEET, FOR_AUDIT] = [256, 5000];
 
 /**
- * Writes a sheet of what the network sees, with the right answers and its guesses: those of a run, or of a network untrained.
- * @throws UsageError as `pretrain`, and for settings that are not those of the run
+ * Writes a sheet of what the network sees, with the right answers and its guesses: those of a run, or of an untrained network.
+ * @throws UsageError as `pretrain`, and for settings that differ from the run's
  */
 export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<PreviewResult> {
   return withCleanup(async (cleanup) => {
@@ -107,7 +107,7 @@ export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<Pre
 
 const settings = (given: z.output<typeof shared>) => resolveConfig(parseOptions(pretrainOptions, given));
 
-/** What a run was made with; device, precision and threads as given. @throws UsageError for anything else that differs */
+/** The settings of a run; device, precision and threads as given. @throws UsageError for any other setting that differs */
 function settingsOf(folder: string, options: PreviewOptions): TrainingConfig {
   const { run: _, out, count, audit, minutes, images, device, precision, threads, taskOptions, ...others } = options;
   const made = resolveConfig(readConfig(folder));
@@ -135,7 +135,7 @@ function differences(given: object, made: object): string[] {
 }
 
 /**
- * The images that a run learned from, under the same numbers: heads may have a place for each. Only those asked for are decoded.
+ * The images that a run learned from, with the same indices: heads may have an output for each. Only requested ones are decoded.
  * @throws SelfsightError from `get` for an image that can no longer be read
  */
 async function imagesOf(

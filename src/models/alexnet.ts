@@ -1,5 +1,5 @@
 /**
- * AlexNet as RotNet has it: batch norm, one column of 64, 192, 384, 256 and 256 channels, no response normalisation. Gidaris,
+ * AlexNet as in RotNet: batch norm, one column of 64, 192, 384, 256 and 256 channels, no response normalisation. Gidaris,
  * Singh & Komodakis, ICLR 2018, https://arxiv.org/abs/1803.07728; layers and initial values as in their
  * `architectures/AlexNet.py`, up to the pooled maps of the last convolution. Krizhevsky, Sutskever & Hinton, NeurIPS 2012
  */
@@ -11,9 +11,9 @@ import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions, type Stem }
 /** The first convolution. */
 const stems: Record<Stem, { kernel: number; stride: number; padding: number }> = {
   imagenet: { kernel: 11, stride: 4, padding: 2 },
-  // A departure, for images of 32 or 64 pixels: a smaller kernel at every pixel. The pools stay.
+  // Not in the paper, for images of 32 or 64 pixels: a smaller kernel with stride 1. The pools stay.
   cifar: { kernel: 5, stride: 1, padding: 2 },
-  // Stride 2, as for the tiles of 64 pixels in Noroozi & Favaro 2016, https://arxiv.org/abs/1603.09246
+  // Stride 2, as for the 64-pixel tiles in Noroozi & Favaro 2016, https://arxiv.org/abs/1603.09246
   patch: { kernel: 11, stride: 2, padding: 2 },
 };
 
@@ -32,7 +32,7 @@ class ConvBlock extends Module {
   }
 }
 
-/** `conv1` to `conv5` are the maps that RotNet probes; `pool5` is what its classifier is given. */
+/** `conv1` to `conv5` are the maps that RotNet probes; `pool5` is the input of its classifier. */
 export class AlexNet extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
@@ -60,7 +60,7 @@ export class AlexNet extends ConvEncoder {
     this.conv5 = new ConvBlock(d, d, 3, { padding: 1 });
     this.featureDims = { conv1: a, conv2: b, conv3: c, conv4: d, conv5: d, pool5: d };
     this.outDim = d;
-    // conv1 must give 15 places a side for the pools to leave 7, 3 and 1. Batch norm comes before the last pool, and has 3×3.
+    // conv1 must be at least 15×15, so that the pools leave 7×7, 3×3 and 1×1. The last batch norm then sees 3×3 positions.
     this.minImageSize = 14 * stride + kernel - 2 * padding;
   }
 

@@ -1,4 +1,4 @@
-/** What a network costs: its parameters, arithmetic, memory, and how fast it trains here. */
+/** What a network costs: parameters, arithmetic, memory, and training speed on this machine. */
 import { autocast, noGrad } from "../torch/autograd.ts";
 import { synchronize } from "../torch/device.ts";
 import type { Module } from "../torch/nn/module.ts";
@@ -9,25 +9,25 @@ import { createEncoder, type EncoderSpec } from "./index.ts";
 import { type Encoder, requireImageSize } from "./model.ts";
 
 export interface DetailOptions extends EncoderSpec {
-  /** Side of the images in pixels. 64 unless told. */
+  /** Side of the images in pixels. By default 64. */
   imageSize?: number;
 }
 
 export interface ModelDetail {
-  /** Numbers that are trained, without any head. */
+  /** Number of trained values, without any head. */
   parameters: number;
-  /** Multiplications, each with its addition, in the convolutions, matrices and attention of one image's forward pass. */
+  /** Multiply-adds in the convolutions, matrix products and attention of one image's forward pass. */
   multiplyAdds: number;
   /**
-   * Bytes that one image's forward pass leaves for the backward one in training, f32. Summed from what each layer declares to
-   * keep, not measured: libtorch's allocator cannot be asked. What kernels need while they work is not in it.
+   * Bytes that one image's forward pass keeps for the backward pass in training, in f32. The sum of what each layer declares, not a
+   * measurement: libtorch's allocator cannot be asked. The kernels' temporary memory is not included.
    */
   activationBytes: number;
 }
 
 /**
  * What a model costs on images of one size.
- * @throws UsageError for a model, stem or width that is none, and for a size it cannot take
+ * @throws UsageError for an unknown model or stem, an invalid width, or an image size that the model cannot take
  */
 export function describeModel(options: DetailOptions): ModelDetail {
   return withEncoder(options, (encoder, size) => {
@@ -38,15 +38,15 @@ export function describeModel(options: DetailOptions): ModelDetail {
 }
 
 export interface SpeedOptions extends DetailOptions {
-  /** Images in a step. 16 unless told. */
+  /** Images per step. By default 16. */
   batchSize?: number;
   device?: Device;
   precision?: "f32" | "bf16";
 }
 
 /**
- * Images a second through forward and backward passes in training mode, without an optimizer's step: the median of up to five
- * steps in about a second, after one to warm up.
+ * Images per second through forward and backward passes in training mode, without an optimizer step: the median of up to five
+ * steps in about a second, after one warm-up step.
  * @throws UsageError as {@link describeModel}
  */
 export function trainingSpeed(options: SpeedOptions): number {
@@ -68,12 +68,12 @@ function withEncoder<T>(options: DetailOptions, body: (encoder: Encoder, size: n
   }
 }
 
-/** One pass of a blank image, in which every module is asked what it costs. */
+/** Sums the costs that all modules report in one pass of a blank image. */
 function costOfImage(encoder: Encoder, size: number): { multiplyAdds: number; kept: number } {
   const total = { multiplyAdds: 0, kept: 0 };
   const modules = [...encoder.namedModules()].map(([, module]) => module);
   for (const module of modules) {
-    const { forward } = module; // the class's
+    const { forward } = module; // the class's method
     module.forward = (x: Tensor) => {
       const before = total.kept;
       const y = forward.call(module, x);

@@ -10,7 +10,7 @@ import { revnets } from "./revnet.ts";
 import { vggs } from "./vgg.ts";
 import { vits } from "./vit.ts";
 
-/** By family, the smallest member first. */
+/** By family, smallest member first. */
 export const families = {
   resnet: resnets,
   resnetv2: resnetsV2,
@@ -31,21 +31,21 @@ export interface EncoderSpec {
 
 const known = registry<ModelEntry>("model", models);
 
-/** The architecture of that name. @throws UsageError with the nearest name there is */
+/** The architecture of that name. @throws UsageError that suggests the nearest known name */
 export const modelEntry = known.get;
 
-/** Every architecture's name, added ones included. */
+/** Names of all architectures, including registered ones. */
 export const modelNames = known.names;
 
 /**
- * Makes an architecture of your own known by a name: `pretrain` takes it as it takes the others. A program that evaluates or
- * resumes such a run registers it first. @throws UsageError for a name that is taken
+ * Registers your own architecture under a name that `pretrain` accepts like the others. A program that evaluates or
+ * resumes such a run must register it first. @throws UsageError for a name that is taken
  */
 export const registerModel = known.add;
 
 /**
  * An encoder with initial values from libtorch's generator ({@link manualSeed} first for a repeatable one).
- * @throws UsageError for an unknown model, a stem that it has not, a width that is not positive
+ * @throws UsageError for an unknown model, a stem that it does not have, or a width outside (0, 64]
  */
 export function createEncoder({ model, width = 1, stem }: EncoderSpec): Encoder {
   const entry = modelEntry(model);

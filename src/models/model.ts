@@ -1,4 +1,4 @@
-/** What every architecture offers, so that training, probes and pictures need not know which one they hold. */
+/** The interface of every architecture, so that training, probes and plots work with any of them. */
 import { UsageError } from "../errors.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { Module } from "../torch/nn/module.ts";
@@ -6,18 +6,18 @@ import { zeros } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** Tensors by the name of the layer they come from, shallow to deep. */
+/** Tensors by layer name, shallow to deep. */
 export type Maps = Readonly<Record<string, Tensor>>;
 
-/** What an encoder makes of images (B, 3, H, W). */
+/** An encoder's output for images (B, 3, H, W). */
 export interface Encoded {
   /** Every stage's feature map (B, C, h, w). */
   readonly maps: Maps;
-  /** (B, outDim): the whole image in one vector. */
+  /** (B, outDim): one vector for the whole image. */
   readonly vector: Tensor;
-  /** A transformer's tokens behind its last block and norm (B, N, C), class token first. */
+  /** A transformer's tokens after its last block and norm (B, N, C), class token first. */
   readonly tokens?: Tensor;
-  /** Where each block looks (B, heads, N, N): rows sum to 1. Only where it was asked for. */
+  /** Each block's attention weights (B, heads, N, N): rows sum to 1. Only if requested. */
   readonly attention?: Maps;
 }
 
@@ -29,10 +29,10 @@ export abstract class Encoder extends Module {
   abstract readonly outDim: number;
   /** Smallest side of an image, in pixels. */
   abstract readonly minImageSize: number;
-  /** Sides of images are multiples of this, in pixels: a transformer's patch size. */
+  /** Image sides must be multiples of this, in pixels: a transformer's patch size. */
   readonly patchSize: number = 1;
 
-  /** Normalised images (B, 3, H, W) to feature maps and a vector. `attention`: and where it looks, if it can tell. */
+  /** Normalised images (B, 3, H, W) to feature maps and a vector. With `attention`, also attention weights, if it has any. */
   abstract encode(images: Tensor, want?: { attention?: boolean }): Encoded;
 
   /** Images (B, 3, H, W) to vectors (B, outDim). */
@@ -41,7 +41,7 @@ export abstract class Encoder extends Module {
   }
 }
 
-/** A convolutional encoder: its vector is the last feature map, averaged over its area. */
+/** A convolutional encoder: its vector is the last feature map, averaged over height and width. */
 export abstract class ConvEncoder extends Encoder {
   /** Normalised images (B, 3, H, W) to every stage's feature map (B, C, h, w). */
   abstract maps(images: Tensor): Maps;
@@ -52,11 +52,11 @@ export abstract class ConvEncoder extends Encoder {
   }
 }
 
-/** An encoder whose tokens can be left out or replaced between two steps, for methods that mask patches. */
+/** An encoder whose tokens can be left out or replaced between its two steps, for methods that mask patches. */
 export interface TokenEncoder extends Encoder {
-  /** Images (B, 3, H, W) to patch tokens with their positions (B, h · w, C). */
+  /** Images (B, 3, H, W) to patch tokens with position embeddings (B, h · w, C). */
   embed(images: Tensor): Tensor;
-  /** Some or all patch tokens (B, n, C) to what the last block makes of them and the class token (B, 1 + n, C). */
+  /** Some or all patch tokens (B, n, C) to the last block's output, class token first (B, 1 + n, C). */
   encodeTokens(tokens: Tensor): Tensor;
 }
 
@@ -71,7 +71,7 @@ export function requireImageSize({ minImageSize, patchSize }: Encoder, size: num
   throw new UsageError(`${name} needs images of ${needed}; --image-size is ${size}.`);
 }
 
-/** Channels, height and width of each stage's feature map for square images of `size` pixels, by one pass of a blank one. */
+/** Channels, height and width of each stage's feature map for square images of `size` pixels, from one pass of a blank image. */
 export function featureShapes(encoder: Encoder, size: number): Record<string, [number, number, number]> {
   const { training } = encoder;
   encoder.eval();
@@ -84,7 +84,7 @@ export function featureShapes(encoder: Encoder, size: number): Record<string, [n
   return Object.fromEntries(shapes);
 }
 
-/** How the first layers treat the image: `imagenet` 7×7 stride 2 and pooling; `cifar` and `patch` keep small images large. */
+/** The first layers: `imagenet` is 7×7 with stride 2 and pooling; `cifar` and `patch` shrink less, for small images. */
 export type Stem = "imagenet" | "cifar" | "patch";
 
 export interface ModelOptions {
@@ -93,11 +93,11 @@ export interface ModelOptions {
   stem: Stem;
 }
 
-/** An architecture, as the registry holds it. */
+/** An architecture in the registry. */
 export interface ModelEntry {
   readonly title: string;
   readonly paper: string;
-  /** What `stem` may be, the default first. */
+  /** Allowed stems, the default first. */
   readonly stems: readonly Stem[];
   readonly create: (options: ModelOptions) => Encoder;
 }

@@ -19,12 +19,12 @@ export interface ResNetStem {
   strides: readonly [number, number, number, number];
 }
 
-/** The size of image that leaves one place of the last stage: batch norm still averages over the batch. */
+/** Image size at which the last stage's map is 1×1: batch norm still averages over the batch. */
 export function smallestImage({ conv, pool, strides }: ResNetStem): number {
   return conv[1] * (pool ? 2 : 1) * strides.reduce((product, stride) => product * stride, 1);
 }
 
-/** Blocks in each of the four stages, by the number of layers. */
+/** Blocks in each of the four stages, by number of layers. */
 export const resnetDepths = {
   10: [1, 1, 1, 1],
   18: [2, 2, 2, 2],
@@ -34,13 +34,13 @@ export const resnetDepths = {
 } satisfies Record<number, Four>;
 export type Four = [number, number, number, number];
 
-/** What is added where a block changes the size of its input. */
+/** The shortcut of a block that changes the shape of its input, else null. */
 function projection(inputs: number, outputs: number, stride: number): Sequential | null {
   if (stride === 1 && inputs === outputs) return null;
   return new Sequential(new Conv2d(inputs, outputs, 1, { stride }), new BatchNorm2d(outputs));
 }
 
-/** Two 3×3 convolutions, and the input added to what they give. */
+/** Two 3×3 convolutions, with the input added to their output. */
 class BasicBlock extends Module {
   static readonly expansion = 1;
   readonly conv1: Conv2d;
@@ -65,7 +65,7 @@ class BasicBlock extends Module {
   }
 }
 
-/** 1×1, 3×3 and 1×1 to four times the channels. The 3×3 one has the stride, as torchvision's ("v1.5"), not the first (the paper). */
+/** 1×1, 3×3 and 1×1 to four times the channels. The stride is on the 3×3, as in torchvision ("v1.5"), not on the first (the paper). */
 class Bottleneck extends Module {
   static readonly expansion = 4;
   readonly conv1: Conv2d;
@@ -138,18 +138,18 @@ export class ResNet extends ConvEncoder {
   }
 }
 
-/** Channels inside the four stages' blocks. */
+/** Inner channels of the blocks in each of the four stages. */
 export function resnetChannels(width: number): Four {
   return [64, 128, 256, 512].map((channels) => Math.max(1, Math.round(channels * width))) as Four;
 }
 
-/** What a residual block is made from; it gives `channels` times its `expansion`. */
+/** Constructor of a residual block with `channels * expansion` output channels. */
 export interface BlockType {
   new (inputs: number, channels: number, stride: number): Module;
   readonly expansion: number;
 }
 
-/** Blocks one after the other, of which the first has the stride. */
+/** Blocks in sequence; the first has the stride. */
 export function stack(block: BlockType, inputs: number, channels: number, depth: number, stride: number): Sequential {
   const outputs = channels * block.expansion;
   return new Sequential(

@@ -1,8 +1,8 @@
 /**
- * Residual networks of the second kind: batch norm and ReLU come before each convolution, and nothing stands between the sums.
+ * Pre-activation residual networks: batch norm and ReLU come before each convolution, and nothing follows the sums.
  * He, Zhang, Ren & Sun, ECCV 2016, https://arxiv.org/abs/1603.05027
- * Parameter names and initial values are those of timm's `resnetv2_50` (`timm/models/resnetv2.py`), without its `head`. Its
- * stride is on the 3×3 convolution too, where the paper's code has it on the first. 10 layers as resnet10 here; timm has none.
+ * Parameter names and initial values are those of timm's `resnetv2_50` (`timm/models/resnetv2.py`), without its `head`. As there,
+ * the stride is on the 3×3 convolution; the paper's code has it on the first. timm has no 10 layers: these are as in resnet10 here.
  */
 import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
 import { Module, type Sequential } from "../torch/nn/module.ts";
@@ -18,7 +18,7 @@ import {
   stack,
 } from "./resnet.ts";
 
-/** A 1×1 convolution by the name `downsample.conv`. */
+/** A 1×1 convolution, named `downsample.conv`. */
 class Downsample extends Module {
   readonly conv: Conv2d;
 
@@ -32,7 +32,7 @@ class Downsample extends Module {
   }
 }
 
-/** Where a block changes the size of its input. */
+/** The shortcut of a block that changes the shape of its input, else null. */
 function projection(inputs: number, outputs: number, stride: number): Downsample | null {
   return stride === 1 && inputs === outputs ? null : new Downsample(inputs, outputs, stride);
 }
@@ -91,7 +91,7 @@ class PreActBottleneck extends Module {
   }
 }
 
-/** The first convolution, by the name `stem.conv`. */
+/** The first convolution, named `stem.conv`. */
 class Stem extends Module {
   readonly conv: Conv2d;
   private readonly pool: MaxPool2d | null;
@@ -108,7 +108,7 @@ class Stem extends Module {
   }
 }
 
-/** The blocks of one size, by the name `stages.0.blocks.1`. */
+/** The blocks of one stage, named like `stages.0.blocks.1`. */
 class Stage extends Module {
   readonly blocks: Sequential;
 
@@ -122,7 +122,7 @@ class Stage extends Module {
   }
 }
 
-/** The stages' maps are the sums as they are; the last one, `layer4`, is normalised and activated, as a classifier sees it. */
+/** The stages' maps are the plain sums; only the last, `layer4`, is after batch norm and ReLU, as a classifier sees it. */
 export class ResNetV2 extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
@@ -145,7 +145,7 @@ export class ResNetV2 extends ConvEncoder {
     this.norm = new BatchNorm2d(dims[3]);
     this.featureDims = { stem: channels[0], layer1: dims[0], layer2: dims[1], layer3: dims[2], layer4: dims[3] };
     this.outDim = dims[3];
-    // Every stride rounds up, so that one pixel more leaves 2×2 places: batch norm learns even from a single image.
+    // Strides round up, so one more pixel leaves 2×2 positions: batch norm learns even from a single image.
     this.minImageSize = smallestImage(resnetStems[stem]) + 1;
   }
 
@@ -154,7 +154,7 @@ export class ResNetV2 extends ConvEncoder {
     const maps: Record<string, Tensor> = { stem: x };
     for (const [i, stage] of this.stages.entries()) {
       x = stage.forward(x);
-      maps[`layer${i + 1}`] = x; // ResNet's names, so that tables line the two up
+      maps[`layer${i + 1}`] = x; // ResNet's names, so that tables line up
     }
     maps["layer4"] = this.norm.forward(x).relu_();
     return maps;

@@ -1,15 +1,15 @@
 /**
  * Reversible residual networks. Gomez, Ren, Urtasun & Grosse, NIPS 2017, https://arxiv.org/abs/1707.04585
- * In the form that Kolesnikov, Zhai & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005, trained by rotation:
- * `revnet` in their https://github.com/google/revisiting-self-supervised `models/resnet.py`.
+ * In the form that Kolesnikov, Zhai & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005, trained to predict rotations:
+ * `revnet` in `models/resnet.py` of https://github.com/google/revisiting-self-supervised.
  *
- * A unit splits its channels in halves (a, b) and gives (b, a + F(b)): one residual function where Gomez et al. have two, F and G,
- * so that one of their units is two of these. Every unit can be inverted. Between stages, where theirs cannot be, the map is
- * averaged to half its size and zeros double its channels: that learns nothing, and its gradient needs no activations. So of
- * each stage only the output is kept, and training takes no more memory for more units.
+ * A unit splits its channels into halves (a, b) and returns (b, a + F(b)). Gomez et al. have two residual functions, F and G,
+ * so one of their units is two of these. Every unit can be inverted. Between stages, where theirs cannot be, average pooling
+ * halves the map and zeros double its channels. That has no parameters, and its gradient needs no activations. So only the
+ * output of each stage is kept, and more units take no more memory in training.
  *
- * As in our ResNets, and unlike Kolesnikov et al.: batch norm's ε is 1e-5 and its momentum 0.1 (theirs 1e-3 and 0.01), and initial
- * values are He's. `layer4` is behind the last ReLU, which they try with and without.
+ * As in our ResNets, and unlike in Kolesnikov et al., batch norm has ε = 1e-5 and momentum 0.1 (theirs 1e-3 and 0.01), and
+ * initial values are He's. `layer4` is after the last ReLU; they try it with and without.
  */
 import { autocastType, gradMode } from "../torch/autograd.ts";
 import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
@@ -23,7 +23,7 @@ import { type Four, resnetStems, smallestImage } from "./resnet.ts";
 
 type Halves = [Tensor, Tensor];
 
-/** The residual function: a bottleneck whose batch norms and ReLUs come first. */
+/** The residual function: a pre-activation bottleneck. */
 export class Bottleneck extends Module {
   readonly bn1: BatchNorm2d;
   readonly conv1: Conv2d;
@@ -51,8 +51,8 @@ export class Bottleneck extends Module {
   }
 
   /**
-   * Back through (a, b) → (b, a + F(b)), in place: `sum` becomes a again, and d(loss)/d(b) all that it is. F is run once, for its
-   * value and its gradients.
+   * Inverts (a, b) → (b, a + F(b)) in place: `sum` becomes a again, and `db` the whole d(loss)/d(b). F runs once, for its value
+   * and its gradients.
    */
   undo([b, sum]: Halves, [db, dsum]: Halves): void {
     scope(() => {
@@ -69,7 +69,7 @@ export class Stage extends Sequential {
   private readonly stride: number;
   private readonly doubles: boolean;
 
-  /** @param channels of the whole map, behind the doubling */
+  /** @param channels those of the whole map, after doubling */
   constructor(channels: number, units: number, { stride, doubles }: { stride: number; doubles: boolean }) {
     super(...Array.from({ length: units }, () => new Bottleneck(channels / 2)));
     this.stride = stride;
@@ -84,12 +84,12 @@ export class Stage extends Sequential {
     });
   }
 
-  /** The output, and in f32 as many numbers that round it off. */
+  /** Keeps the output and, in f32, its rounding error: as many values again. */
   override cost(_x: Tensor, y: Tensor): Cost {
     return { kept: y.numel * (sumType(y) === y.dtype ? 1 : 2), recomputes: true };
   }
 
-  /** The map that the units work on. */
+  /** The units' input: pooled, and padded to double the channels, where the stage does so. */
   private enter(x: Tensor): Tensor {
     const { stride, doubles } = this;
     const exact = x.to(this.unit(0).bn1.weight.dtype);
@@ -98,7 +98,7 @@ export class Stage extends Sequential {
     return doubles ? pad(small, [0, 0, 0, 0, quarter, quarter]) : small;
   }
 
-  /** The output, and what is rounded off when it leaves the precision of the sums. */
+  /** The output, and a function for its rounding error when the sums are more precise. */
   private run(x: Tensor): readonly [Tensor, (() => Tensor)?] {
     const start = this.enter(x);
     const inPlace = !gradMode();
@@ -117,7 +117,7 @@ export class Stage extends Sequential {
     return [y, () => cat([rest(a, 0), rest(b, 1)], 1)];
   }
 
-  /** From the output y back through all units. The first one's input is at hand, with zeros that an inverse would only come near. */
+  /** From the output y back through all units. The first unit's input is known; an inverse would only approximate its zeros. */
   private undo(x: Tensor, y: Tensor, dy: Tensor, rest: Tensor | undefined): void {
     const start = this.enter(x);
     const dstart = scope(() => {
@@ -141,20 +141,20 @@ export class Stage extends Sequential {
 }
 
 /**
- * Sums are one size wider than what is added: f64, and f32 under bf16. Rounding, which an inverse does not undo, grows by half in each
- * unit; f32 sums of f32 left the first units of 22 with gradients that were wrong by 5 %. This way the inverse comes so near that F,
- * on its narrower input, gives the very same again.
+ * Sums are one size wider than their terms: f64, and f32 under bf16. An inverse does not undo rounding errors, which grow by half in
+ * each unit: with f32 sums of f32, the gradients of the first units of 22 were wrong by 5 %. With wider sums the inverse is so close
+ * that F, on its narrower input, gives exactly the same value again.
  */
 function sumType({ device, dtype }: Tensor): DType {
   return dtype === "f32" && autocastType(device) === null && device !== "mps" ? "f64" : dtype; // mps has no f64
 }
 
-/** Copies of the first and the last channels. */
+/** Copies of the first and the second half of the channels. */
 function halves(whole: Tensor, dtype: DType): Halves {
   return whole.chunk(2, 1).map((half) => (half.dtype === dtype ? half.clone() : half.to(dtype))) as Halves;
 }
 
-/** Layers that are computed again from their input. They are the fields of another module, which names and trains them. */
+/** Layers that the backward pass computes again from their input. They are fields of another module, which names and trains them. */
 class Recomputed extends Module {
   private readonly learned: readonly Parameter[];
   private readonly run: (x: Tensor) => Tensor;
@@ -188,11 +188,11 @@ export class RevNet extends ConvEncoder {
   private readonly start: Recomputed;
   private readonly end: Recomputed;
 
-  /** @param units in each of the four stages */
+  /** @param units number in each of the four stages */
   constructor(units: Readonly<Four>, { width, stem }: ModelOptions) {
     super();
     const { conv, pool, strides } = resnetStems[stem];
-    const first = 8 * Math.max(1, Math.round(32 * width)); // 256, as in ResNet-50: halves of 128, 32 within the bottleneck
+    const first = 8 * Math.max(1, Math.round(32 * width)); // 256, as in ResNet-50: halves of 128, 32 inside the bottleneck
     const [a, b, c, d] = [first, 2 * first, 4 * first, 8 * first] as const;
     this.conv1 = new Conv2d(3, a, conv[0], { stride: conv[1], padding: (conv[0] - 1) / 2 });
     this.maxpool = pool ? new MaxPool2d(3, 2, 1) : null;
@@ -228,7 +228,7 @@ const entry = (title: string, units: Readonly<Four>): ModelEntry => ({
   create: (options) => new RevNet(units, options),
 });
 
-/** By their layers: three a unit, the first convolution, and a classifier. */
+/** Named by layers: three per unit, the first convolution, and a classifier. */
 export const revnets = {
   revnet26: entry("RevNet-26: as deep as it takes for two units a stage", [2, 2, 2, 2]),
   revnet50: entry("RevNet-50 of Kolesnikov et al.", [3, 4, 6, 3]),

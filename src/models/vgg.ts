@@ -14,7 +14,7 @@ const CHANNELS = [64, 128, 256, 512, 512];
 export class VGG extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
-  /** The last block sees 2×2 places then, enough for batch norm of one image, and its pool leaves one. */
+  /** Here the last block sees 2×2 positions, enough for batch norm of one image, and its pool leaves 1×1. */
   override readonly minImageSize = 32;
   readonly features: Sequential;
 
@@ -51,7 +51,7 @@ export class VGG extends ConvEncoder {
 const entry = (layers: number, depths: readonly number[]): ModelEntry => ({
   title: `VGG-${layers} with batch norm`,
   paper: "https://arxiv.org/abs/1409.1556",
-  stems: ["imagenet"], // 3×3 and stride 1: what others need a stem for small images for
+  stems: ["imagenet"], // 3×3 with stride 1: small images need no other stem
   create: (options) => new VGG(depths, options),
 });
 

@@ -1,4 +1,4 @@
-/** What a vision transformer is made of, by timm's names: attention, a perceptron of two layers, and a block of both. */
+/** Parts of a vision transformer, with timm's names: attention, a two-layer perceptron, and a block of both. */
 import { GELU, LayerNorm, Linear } from "../torch/nn/layers.ts";
 import { type Cost, Module } from "../torch/nn/module.ts";
 import { attention, isAttentionFused } from "../torch/ops.ts";
@@ -25,7 +25,7 @@ class Attention extends Module {
     return this.proj.forward(mixed.transpose(1, 2).reshape(batch, tokens, width));
   }
 
-  /** (B, N, C) to how much each token looks at each other one (B, heads, N, N): rows sum to 1. */
+  /** (B, N, C) to attention weights (B, heads, N, N): rows sum to 1. */
   weights(x: Tensor): Tensor {
     const [query, key] = this.queryKeyValue(x);
     return query
@@ -45,7 +45,7 @@ class Attention extends Module {
   }
 
   override cost({ shape }: Tensor, { numel }: Tensor): Cost {
-    const pairs = numel * (shape[1] as number); // of tokens, for each channel
+    const pairs = numel * (shape[1] as number); // token pairs times channels
     return {
       multiplyAdds: 2 * pairs,
       kept: 2 * numel + (isAttentionFused() ? 0 : (2 * pairs * this.heads) / (shape[2] as number)),

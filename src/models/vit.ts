@@ -1,6 +1,6 @@
 /**
  * Vision transformers: patches as tokens. Dosovitskiy et al., ICLR 2021, https://arxiv.org/abs/2010.11929; Tiny and Small are
- * those of Touvron et al., ICML 2021, https://arxiv.org/abs/2012.12877
+ * from Touvron et al., ICML 2021, https://arxiv.org/abs/2012.12877
  * Parameter names and initial values are those of timm's `vit_tiny_patch16_224` and so on (`timm/models/vision_transformer.py`),
  * without `head`.
  */
@@ -21,10 +21,10 @@ const patches = [4, 8, 16] as const;
 const DEPTH = 12;
 /** Channels of an attention head. */
 const HEAD = 64;
-/** Side of the images whose grid of patches has an embedding for each position; others get theirs by interpolation. */
+/** Image size of the learned position embeddings, one per patch. For other sizes they are interpolated. */
 const BASE_SIZE = 224;
 
-/** A patch is a token: a convolution with its size and stride, by the name `patch_embed.proj`. */
+/** Patches to tokens: a convolution with the patch size as kernel and stride, named `patch_embed.proj`. */
 class PatchEmbed extends Module {
   readonly proj: Conv2d;
 
@@ -38,15 +38,15 @@ class PatchEmbed extends Module {
   }
 }
 
-/** What a block gives (B, 1 + n, C), and where it looked (B, heads, 1 + n, 1 + n) if that was asked for. */
+/** A block's tokens (B, 1 + n, C), and its attention weights (B, heads, 1 + n, 1 + n) if requested. */
 interface BlockOutput {
   tokens: Tensor;
   attention: Tensor | undefined;
 }
 
 /**
- * `block1` to `block12` are the patches' tokens as maps, the last behind the final norm; the vector is the class token
- * there, as in timm.
+ * `block1` to `block12` are the patch tokens as maps, the last after the final norm. The vector is the class token there,
+ * as in timm.
  */
 export class VisionTransformer extends Encoder implements TokenEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
@@ -61,7 +61,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
 
   constructor(channels: number, patch: number, { width }: ModelOptions) {
     super();
-    // Whole heads of 64 channels; one narrower head where that is too wide.
+    // Heads of 64 channels each; for a width below 64, one narrower head.
     const wanted = Math.max(1, Math.round(channels * width));
     const heads = Math.max(1, Math.round(wanted / HEAD));
     const dim = wanted < HEAD ? wanted : heads * HEAD;
@@ -74,7 +74,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     this.featureDims = Object.fromEntries(this.blocks.map((_, i) => [`block${i + 1}`, dim]));
     this.outDim = dim;
     this.patchSize = patch;
-    this.minImageSize = 2 * patch; // one patch alone would attend to nothing
+    this.minImageSize = 2 * patch; // a single patch has nothing to attend to
     for (const [, module] of this.namedModules()) if (module instanceof Linear) initialise(module);
   }
 
@@ -85,7 +85,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     const asMap = (tokens: Tensor) => {
       const [batch, , width] = tokens.shape as [number, number, number];
       const patches = tokens.narrow(1, 1, h * w); // without the class token
-      return patches.transpose(1, 2).reshape(batch, width, h, w); // a view: the channels lie together
+      return patches.transpose(1, 2).reshape(batch, width, h, w); // a view with channels last in memory
     };
     const byBlock = (of: (block: BlockOutput) => Tensor) =>
       Object.fromEntries(blocks.map((block, i) => [`block${i + 1}`, of(block)]));
@@ -107,7 +107,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     return this.run(tokens).at(-1)?.tokens as Tensor;
   }
 
-  /** Patch tokens (B, n, C) to what each block gives: (B, 1 + n, C), the class token first. The last is normalised. */
+  /** Patch tokens (B, n, C) to each block's output (B, 1 + n, C), class token first. The last is normalised. */
   private run(patches: Tensor, attention = false): BlockOutput[] {
     const first = this.cls_token.add(this.pos_embed.narrow(1, 0, 1));
     let x = cat([first.expand(patches.size(0), -1, -1), patches], 1);
@@ -118,7 +118,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     });
   }
 
-  /** Patches down and across. @throws UsageError for images that are not made of whole patches */
+  /** Number of patches down and across. @throws UsageError for images whose sides are not multiples of the patch size */
   private gridOf(images: Tensor): [height: number, width: number] {
     const [, , height = 0, width = 0] = images.shape;
     const { patchSize: patch } = this;
@@ -130,7 +130,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     );
   }
 
-  /** Position embeddings (1, 1 + h · w, C): as they are for images of 224 pixels, else resized as timm does it. */
+  /** Position embeddings (1, 1 + h · w, C): unchanged for images of 224 pixels, else resized as in timm. */
   private positions(height: number, width: number): Tensor {
     const [, count, dim] = this.pos_embed.shape as [number, number, number];
     const base = BASE_SIZE / this.patchSize;
@@ -144,7 +144,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
   }
 }
 
-/** timm truncates the normal distribution at ±2. With a deviation of 0.02 that never happens, so nothing is truncated here. */
+/** timm truncates the normal distribution at ±2. With a deviation of 0.02 no value gets there, so nothing is truncated here. */
 function initialise({ weight, bias }: Linear): void {
   scope(() => {
     noGrad(() => {
@@ -160,7 +160,7 @@ type Patch = (typeof patches)[number];
 const entry = (size: Size, patch: Patch): ModelEntry => ({
   title: `Vision transformer, ${size}, patches of ${patch}×${patch} pixels`,
   paper: "https://arxiv.org/abs/2010.11929",
-  stems: ["imagenet"], // the patches' size is the stem
+  stems: ["imagenet"], // the patch size plays the role of the stem
   create: (options) => new VisionTransformer(sizes[size], patch, options),
 });
 

@@ -1,4 +1,4 @@
-/** Everything a run needs to go on, in one safetensors file, replaced atomically. */
+/** Everything a run needs to resume, in one safetensors file that is replaced atomically. */
 import { SelfsightError } from "../errors.ts";
 import { noGrad } from "../torch/autograd.ts";
 import type { Module } from "../torch/nn/module.ts";
@@ -12,7 +12,7 @@ const REMEDY = "Use the model, width and stem that it was saved with: config.yam
 /** Tensors by name. */
 export type State = ReadonlyMap<string, Tensor>;
 
-/** A module's tensors under `prefix.`: several modules in one file. */
+/** The tensors of several modules for one file, each module's under its own `prefix.`. */
 export function prefixed(modules: Readonly<Record<string, Module>>): Map<string, Tensor> {
   return new Map(
     Object.entries(modules).flatMap(([prefix, module]) =>
@@ -35,13 +35,13 @@ export function saveState(file: string, state: State, metadata: Readonly<Record<
 }
 
 export interface LoadOptions {
-  /** Names in the file that belong to something else. */
+  /** Names in the file that belong to something else and are skipped. */
   ignore?: (name: string) => boolean;
 }
 
 /**
- * Copies a file's tensors into those of the same name.
- * @throws SelfsightError when names or shapes differ: the file is from another network
+ * Copies a file's tensors into the tensors of the same names. Returns the file's metadata.
+ * @throws SelfsightError if names or shapes differ: the file is from another network
  */
 export function loadState(file: string, state: State, { ignore }: LoadOptions = {}): Record<string, string> {
   const source = openSafetensors(file);

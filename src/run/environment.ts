@@ -1,4 +1,4 @@
-/** What a result depends on beside its configuration: hardware and versions. */
+/** What a result depends on besides its configuration: hardware and versions. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import type { Compute } from "../torch/compute.ts";

@@ -1,4 +1,4 @@
-/** The run folder: what is in it, when it may be written to, and the encoder that comes out of it. */
+/** The run folder: its files, when it may be written to, and the encoder that comes out of it. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
@@ -33,7 +33,7 @@ export const runFiles = (folder: string) => ({
   evaluations: join(folder, "evals"),
 });
 
-/** What status.json holds: how the run stands, what its task measures and what guessing scores. */
+/** Contents of status.json: the run's state, its task's metric and the score of guessing. */
 export interface RunStatus extends Position {
   state: "training" | "done" | "interrupted" | "failed";
   metric: Metric;
@@ -41,13 +41,13 @@ export interface RunStatus extends Position {
   lossUnit?: string | undefined;
 }
 
-/** Whoever trains in a run folder holds this lock. */
+/** A process that trains in a run folder holds this lock. */
 export const lockOf = (folder: string): string => join(folder, "lock");
 
-/** Characters of the images' name that a run folder is called by: file systems take 255 bytes in all. */
+/** Most characters of the images' name in a run folder's name: file systems allow 255 bytes in all. */
 const NAME_LENGTH = 50;
 
-/** Where a run goes when nothing else is said: runs/<images>-<task>-<model>; never a hidden folder. */
+/** Run folder by default: runs/<images>-<task>-<model>; never a hidden folder. */
 export function defaultRunFolder({ images, task, model }: { images: string; task: string; model: string }): string {
   const name = basename(resolve(images))
     .normalize("NFC")
@@ -57,8 +57,8 @@ export function defaultRunFolder({ images, task, model }: { images: string; task
 }
 
 /**
- * Checks that a run folder can be made, or gone on with, before anything is decoded or computed.
- * @throws UsageError when it exists and is not to be resumed, is to be resumed and has no checkpoint, or is in use
+ * Checks that a run folder can be created or resumed, before anything is decoded or computed.
+ * @throws UsageError if it exists and is not to be resumed, has no checkpoint to resume from, or is in use
  */
 export function checkRunFolder(folder: string, resume: boolean): void {
   const stats = onDisk(`${folder} cannot be made`, () => statSync(folder, { throwIfNoEntry: false }));
@@ -68,7 +68,7 @@ export function checkRunFolder(folder: string, resume: boolean): void {
   checkState(folder, resume);
 }
 
-/** Whether there is a run to go on with, or none in the way. */
+/** @throws UsageError if there is no run to resume, or a new run would overwrite something */
 function checkState(folder: string, resume: boolean): void {
   const { checkpoint, config } = runFiles(folder);
   const saved = existsSync(checkpoint);
@@ -84,9 +84,9 @@ function checkState(folder: string, resume: boolean): void {
 }
 
 /**
- * Takes the run folder for this process alone, making it where it is new. Returns what gives it back; a folder that was made
- * and is still empty then is removed.
- * @throws UsageError as {@link checkRunFolder}, for what has changed since it was checked; SelfsightError when it cannot be made
+ * Locks the run folder for this process, creating it if needed. Returns a function that releases it, and that removes a folder
+ * created here if it is still empty.
+ * @throws UsageError as {@link checkRunFolder}, if something has changed since; SelfsightError if it cannot be created
  */
 export async function holdRunFolder(folder: string, resume: boolean): Promise<() => void> {
   const made = onDisk(`${folder} cannot be made`, () => makeFolder(folder));
@@ -125,7 +125,7 @@ function inUse(folder: string, { pid, host, sign, alive }: Holder): UsageError {
   );
 }
 
-/** Makes the run folder where it is new, and writes down the configuration. @throws SelfsightError when that cannot be */
+/** Creates the run folder if needed, and writes the configuration. @throws SelfsightError if that fails */
 export function claimRunFolder(folder: string, config: TrainingConfig): void {
   const files = runFiles(folder);
   onDisk(`${folder} cannot be made`, () => {
@@ -135,12 +135,12 @@ export function claimRunFolder(folder: string, config: TrainingConfig): void {
   replaceFile(files.config, stringify({ ...config, resume: false }));
 }
 
-/** Settings that do not change what is computed, and how long to train, may differ when a run is resumed. */
+/** Settings that may differ when a run is resumed: those that do not change what is computed, and how long to train. */
 const mayChange = new Set(["images", "out", "resume", "device", "threads", "saveMinutes", "epochs", "minutes"]);
 
 /**
- * The options to go on with: those given, and for the others what the run began with.
- * @throws UsageError for one that would change what is computed
+ * The options to resume with: those given, and for the others what the run started with.
+ * @throws UsageError for an option that would change what is computed
  */
 export function resumedOptions(folder: string, given: PretrainOptions): PretrainOptions {
   const { epochs, minutes, ...rest } = readConfig(folder);
@@ -158,7 +158,7 @@ export function resumedOptions(folder: string, given: PretrainOptions): Pretrain
   );
 }
 
-/** The configuration of a run. @throws UsageError when the folder is none of a run */
+/** The configuration of a run. @throws UsageError if the folder is not a run folder; SelfsightError for a damaged file */
 export function readConfig(folder: string): PretrainConfig {
   const { config } = runFiles(folder);
   if (!existsSync(config)) throw new UsageError(`${folder} is not a run folder: it has no config.yaml.`);
@@ -167,14 +167,14 @@ export function readConfig(folder: string): PretrainConfig {
     return parseOptions(pretrainOptions, parse(text) as object, "setting");
   } catch (cause) {
     const { message } = cause as Error;
-    const reason = cause instanceof OptionsError ? message : message.split(/:?\n/)[0]; // yaml adds a picture of the place
+    const reason = cause instanceof OptionsError ? message : message.split(/:?\n/)[0]; // yaml appends the source line with a marker
     throw new SelfsightError(`${config} cannot be used: ${reason}\nMend it, or train anew with another --out.`, {
       cause,
     });
   }
 }
 
-/** @throws SelfsightError for weights that are NaN or infinite: nothing made from them means anything */
+/** @throws SelfsightError for weights that are NaN or infinite: no result from them would mean anything */
 function requireFinite(encoder: Encoder, what: string): void {
   const weight = firstNotFinite(encoder);
   if (weight === undefined) return;
@@ -184,7 +184,7 @@ function requireFinite(encoder: Encoder, what: string): void {
   );
 }
 
-/** Writes the encoder as PyTorch users expect it: torchvision's names without a head, and timm's config beside it. */
+/** Writes the encoder as PyTorch users expect it: torchvision's names without a head, with a timm config beside it. */
 export function saveEncoder(folder: string, encoder: Encoder, config: PretrainConfig): void {
   const files = runFiles(folder);
   requireFinite(encoder, `The encoder of ${folder} is not saved`);
@@ -206,13 +206,13 @@ export function saveEncoder(folder: string, encoder: Encoder, config: PretrainCo
   writeJson(files.encoderConfig, description);
 }
 
-/** The encoder that a run of this configuration begins with. The caller disposes it. */
+/** The encoder that a run of this configuration starts with. The caller disposes it. */
 export function initialEncoder(config: Pick<PretrainConfig, "model" | "width" | "stem" | "seed">): Encoder {
   manualSeed(config.seed);
   return createEncoder(config);
 }
 
-/** The configuration of a run that has got as far as an encoder. @throws UsageError for one that has not */
+/** The configuration of a run that has saved an encoder. @throws UsageError if it has not */
 export function finishedConfig(folder: string): PretrainConfig {
   const config = readConfig(folder);
   if (existsSync(runFiles(folder).encoder)) return config;
@@ -221,7 +221,7 @@ export function finishedConfig(folder: string): PretrainConfig {
   );
 }
 
-/** The trained encoder of a run, which the caller disposes. @throws UsageError for a run that has not got that far */
+/** The trained encoder of a run. The caller disposes it. @throws UsageError if the run has not saved one */
 export function loadEncoder(folder: string): { encoder: Encoder; config: PretrainConfig } {
   const config = finishedConfig(folder);
   const encoder = createEncoder(config);

@@ -1,6 +1,6 @@
 /**
- * What a run learned from, written into its folder: `learned.jsonl` has one line for each image with a digest of its
- * content, its name, and its class where the task used labels. By that, `evaluate` knows what it must not test on.
+ * What a run learned from: `learned.jsonl` in its folder has one line per image with a digest of its content, its name,
+ * and its class if the task used labels. From it, `evaluate` knows what it must not test on.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -11,13 +11,13 @@ import { runFiles } from "./folder.ts";
 export interface LearnedImage {
   /** See `imageDigest`. */
   digest: string;
-  /** What it was called. */
+  /** The image's name. */
   image: string;
   /** Its class, if the task used labels. */
   label?: string;
 }
 
-/** Tells these images from others, for a run that goes on: their number, and a digest of content and labels in order. */
+/** Identifies the images of a run when it is resumed: their number, and a digest of content and labels in order. */
 export function identityOf(images: readonly LearnedImage[]): string {
   const digest = createHash("sha256");
   for (const { digest: content, label = "" } of images) digest.update(`${content} ${label}\n`);
@@ -29,8 +29,8 @@ export function writeLearned(folder: string, images: readonly LearnedImage[]): v
 }
 
 /**
- * The images a run learned from, by digest. Undefined for a run of an older version, which kept no such list.
- * @throws SelfsightError for a damaged list: nothing may be tested by a run that hides what it saw
+ * The images a run learned from, by digest. Undefined for a run of an older version, which has no such list.
+ * @throws SelfsightError for a damaged list: no test is valid if it is unknown what the run has seen
  */
 export function readLearned(folder: string): Map<string, LearnedImage> | undefined {
   const { learned: file } = runFiles(folder);

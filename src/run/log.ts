@@ -1,4 +1,4 @@
-/** What a run writes down: metrics.jsonl for programs, events.* for TensorBoard, train.log for people. */
+/** A run's logs: metrics.jsonl for programs, events.* for TensorBoard, train.log for people. */
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { onDisk } from "../errors.ts";
 import { replaceFile } from "../files.ts";
@@ -7,17 +7,17 @@ import { runFiles } from "./folder.ts";
 import { openEvents } from "./tfevents.ts";
 
 export interface RunLog {
-  /** A line of metrics.jsonl and TensorBoard's scalars; every ten seconds a line of train.log. */
+  /** Adds a line to metrics.jsonl and scalars for TensorBoard; every ten seconds also a line to train.log. */
   step(record: StepRecord): void;
-  /** A picture for TensorBoard. */
+  /** Adds an image for TensorBoard. */
   image(step: number, name: string, png: Uint8Array): void;
-  /** A line of train.log, with the time. */
+  /** Adds a line to train.log, with the time. */
   line(text: string): void;
   close(): void;
 }
 
 export interface LogOptions {
-  /** 0 for a new run. What a killed run wrote after this step is cut off. */
+  /** 0 for a new run. Anything that a killed run wrote after this step is cut off. */
   resumeAtStep: number;
   /** Milliseconds. */
   now?: () => number;
@@ -26,8 +26,8 @@ export interface LogOptions {
 const LINE_EVERY = 10_000;
 
 /**
- * Opens the logs of a run folder, which exists. Every step is written at once: a kill loses none.
- * @throws SelfsightError, here and while writing, when the disk is full
+ * Opens the logs of an existing run folder. Every step is written at once: a kill loses none.
+ * @throws SelfsightError, here and on writing, if the disk is full
  */
 export function openLog(folder: string, { resumeAtStep, now = Date.now }: LogOptions): RunLog {
   return guarded(() => {
@@ -65,7 +65,7 @@ export function openLog(folder: string, { resumeAtStep, now = Date.now }: LogOpt
   });
 }
 
-/** The records of a metrics.jsonl; a line cut short by a kill is left out. */
+/** The records of a metrics.jsonl; a line cut short by a kill is skipped. */
 export function readMetrics(file: string): Record<string, number>[] {
   return readFileSync(file, "utf8")
     .split("\n")

@@ -45,9 +45,9 @@ export const pretrainOptions = z.strictObject({
   saveMinutes: z.number().min(0).default(2).describe("minutes between checkpoints"),
 });
 
-/** What a caller gives: everything but `images` has a default. */
+/** A caller's options: everything but `images` has a default. */
 export type PretrainOptions = z.input<typeof pretrainOptions>;
 export type PretrainConfig = z.output<typeof pretrainOptions>;
 
-/** What a run is trained with: nothing is left open. */
+/** The resolved configuration of a run: nothing is left open. */
 export type TrainingConfig = PretrainConfig & { out: string } & Required<TaskDefaults>;

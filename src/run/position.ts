@@ -1,4 +1,4 @@
-/** Saving a run's place, and going back to it. */
+/** Saves a run's position, and restores it. */
 import { UsageError } from "../errors.ts";
 import type { Module } from "../torch/nn/module.ts";
 import { fromTypedArray } from "../torch/ops.ts";
@@ -12,15 +12,15 @@ import type { Position } from "./events.ts";
 type Modules = Readonly<Record<string, Module>>;
 const OPTIMIZER = "optimizer.";
 
-/** What a checkpoint holds beside the position. */
+/** What a checkpoint holds besides the position. */
 export interface Saved {
   modules: Modules;
   optimizer: Optimizer;
-  /** Tells the images of a run from others: their number, and a digest of their content and labels. */
+  /** Identifies the run's images: their number, and a digest of their content and labels. */
   images: string;
 }
 
-/** Weights, the optimizer's state and the position, in one file that is replaced as a whole. */
+/** Saves weights, optimizer state and position in one file, replaced as a whole. */
 export function savePosition(file: string, { modules, optimizer, images }: Saved, { step, seconds }: Position): void {
   scope(() => {
     const state = prefixed(modules);
@@ -30,8 +30,8 @@ export function savePosition(file: string, { modules, optimizer, images }: Saved
 }
 
 /**
- * Puts everything back as it was saved.
- * @throws SelfsightError for a file cut short or from another network; UsageError for one of a run on other images
+ * Restores everything that was saved.
+ * @throws SelfsightError for a file that is cut short or from another network; UsageError for a run on other images
  */
 export function resumeFrom(file: string, { modules, optimizer, images }: Saved): Position {
   const metadata = loadState(file, prefixed(modules), { ignore: (name) => name.startsWith(OPTIMIZER) });

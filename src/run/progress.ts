@@ -1,4 +1,4 @@
-/** How training goes, for whoever watches: one line redrawn on a terminal, one plain line every ten seconds elsewhere. */
+/** Training progress: one line redrawn on a terminal, a plain line every ten seconds elsewhere. */
 
 import { type Guess, type Metric, showValue } from "../metric.ts";
 import { cut, duration } from "../setup/terminal.ts";
@@ -20,16 +20,16 @@ export interface ProgressOptions {
 
 export interface ProgressLine {
   step(record: StepRecord): void;
-  /** Shows the last step, and leaves the line. */
+  /** Shows the last step, and ends the line. */
   end(): void;
 }
 
 const PLAIN_EVERY = 10_000;
 const REDRAW_EVERY = 200;
-/** Seconds of training over which the numbers are averaged, so that they can be read. */
+/** Seconds of training over which values are averaged, so that they can be read. */
 const MEMORY = 10;
 
-/** Loss and measures beside chance, images a second, time left: averaged over about the last ten seconds. */
+/** Loss and metric with their chance levels, images per second, time left: averaged over about the last ten seconds. */
 export function progressLine({
   metric,
   guess,
@@ -59,16 +59,16 @@ export function progressLine({
 
 interface Averages {
   values: Readonly<Record<string, number>>;
-  /** Images a second. */
+  /** Images per second. */
   speed: number;
 }
 
-/** Sums in which a step counts e times less after every `MEMORY` seconds of training. */
+/** Exponential moving averages: a step's weight falls by a factor e per `MEMORY` seconds of training. */
 function recentAverage(): (record: StepRecord) => Averages {
   const sums = new Map<string, number>();
   let [weight, images, seconds, last] = [0, 0, 0, Number.NaN];
   return (record) => {
-    const took = Number.isNaN(last) ? 0 : record.seconds - last; // the first step since a start knows only the total
+    const took = Number.isNaN(last) ? 0 : record.seconds - last; // the first step after a start knows only the total
     const fade = Math.exp(-took / MEMORY);
     weight = weight * fade + 1;
     for (const [name, value] of Object.entries({ loss: record.loss, ...record.metrics })) {

@@ -1,4 +1,4 @@
-/** What a run is trained with: what the user gave, then what the task, the architecture and Selfsight bring. One place for all defaults. */
+/** Resolves a run's configuration: the user's values, then defaults of the task, the architecture and Selfsight. All are set here. */
 import { UsageError } from "../errors.ts";
 import { modelEntry } from "../models/index.ts";
 import type { Stem } from "../models/model.ts";
@@ -8,7 +8,7 @@ import type { Task, TaskDefaults } from "../tasks/task.ts";
 import { defaultRunFolder } from "./folder.ts";
 import type { PretrainConfig, TrainingConfig } from "./options.ts";
 
-/** What holds where neither the user nor the task says. The stem is the architecture's own. */
+/** Defaults where neither the user nor the task sets a value. The stem's is the architecture's. */
 const ours: Required<Omit<TaskDefaults, "stem" | "learningRate">> = {
   flip: true,
   minArea: 0.08,
@@ -19,11 +19,11 @@ const ours: Required<Omit<TaskDefaults, "stem" | "learningRate">> = {
   weightDecay: 5e-4,
 };
 const EPOCHS = 50;
-/** Peaks by optimizer. */
+/** Peak learning rates by optimizer. */
 const RATES = { sgd: 0.05, adamw: 0.001 } as const;
 
 /**
- * Fills in what was left open.
+ * Fills in defaults.
  * @throws UsageError for an unknown task or model, options that the task does not have, and options without effect
  */
 export function resolveConfig(config: PretrainConfig): TrainingConfig {
@@ -31,7 +31,7 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
   const { stems } = modelEntry(config.model);
   const own = { ...ours, ...task.defaults };
   const optimizer = config.optimizer ?? own.optimizer;
-  const taskRate = optimizer === own.optimizer ? own.learningRate : undefined; // a rate is an optimizer's
+  const taskRate = optimizer === own.optimizer ? own.learningRate : undefined; // a learning rate fits one optimizer only
   const { epochs = EPOCHS, minutes } = config;
   return {
     ...config,
@@ -50,7 +50,7 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
   };
 }
 
-/** @throws UsageError for options given together that contradict each other, or of which one has no effect */
+/** @throws UsageError for options that contradict each other, or of which one has no effect */
 export function refuseContradictions({ epochs, minutes, crop, minArea }: PretrainConfig): void {
   if (epochs !== undefined && minutes !== undefined) throw new UsageError("Give either epochs or minutes, not both.");
   if (crop === "shifted" && minArea !== undefined)

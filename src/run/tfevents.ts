@@ -13,13 +13,13 @@ export interface EventWriter {
 }
 
 export interface EventOptions {
-  /** TensorBoard forgets what earlier files of the folder say of later steps. 0 for a new run. */
+  /** TensorBoard drops later steps of earlier files in the folder. 0 for a new run. */
   resumeAtStep?: number;
   /** Milliseconds. */
   now?: () => number;
 }
 
-/** A new event file in `folder`; TensorBoard joins those of one folder by step. */
+/** Opens a new event file in `folder`; TensorBoard joins a folder's files by step. */
 export function openEvents(folder: string, { resumeAtStep = 0, now = Date.now }: EventOptions = {}): EventWriter {
   const name = `events.out.tfevents.${Math.floor(now() / 1000)}.${hostname()}.${process.pid}`;
   const file = openSync(join(folder, name), "a");
@@ -44,12 +44,12 @@ export function openEvents(folder: string, { resumeAtStep = 0, now = Date.now }:
   };
 }
 
-/** SessionLog.SessionStatus.START: a reader drops what it knows of this step and later ones. */
+/** SessionLog.SessionStatus.START: a reader drops this step and later ones. */
 const SESSION_START = 1;
 /** Summary.Image.colorspace. */
 const RGB = 3;
 
-/** Width and height stand in a PNG's first chunk. */
+/** Reads width and height from a PNG's first chunk. */
 function pngSize(png: Uint8Array): [width: number, height: number] {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
   return [view.getUint32(16), view.getUint32(20)];

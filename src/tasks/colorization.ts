@@ -1,12 +1,12 @@
 /**
- * Colorization: from an image's lightness, what colours has it? Zhang, Isola & Efros, ECCV 2016,
+ * Colorization: predict an image's colours from its lightness. Zhang, Isola & Efros, ECCV 2016,
  * https://arxiv.org/abs/1603.08511
  *
- * The encoder sees the lightness as a grey image of three equal channels, normalised like any other image, and begins with
- * first kernels that weigh the three alike: afterwards it takes RGB images as it is, and of their colours little more than the
- * mean of the three channels, which is near the lightness, reaches it. Departures: colours are predicted from the two deepest
- * feature maps (a hypercolumn, Larsson et al. 2016, https://arxiv.org/abs/1603.06668) instead of a network of dilated
- * convolutions, so that any encoder will do; how frequent the bins are is counted on the user's own images, not on ImageNet.
+ * The encoder sees the lightness as a grey image of three equal channels, normalised like any other image. Its first kernels
+ * start with equal weights for the three. So afterwards it takes RGB images as they are, but sees little more of their colours
+ * than the mean of the channels, which is close to the lightness. Departures: colours are predicted from the two deepest feature
+ * maps (a hypercolumn, Larsson et al. 2016, https://arxiv.org/abs/1603.06668) instead of by a network of dilated convolutions,
+ * so that any encoder works; the frequencies of the bins are counted on the user's own images, not on ImageNet.
  */
 import { z } from "zod";
 import { labToRgb } from "../augment/lab.ts";
@@ -23,7 +23,7 @@ import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { defineTask, onlyWith } from "./task.ts";
 
-/** Colours are predicted for each 4×4 pixels (56 for 224, as in the paper). */
+/** Colours are predicted per 4×4 pixels (56×56 of them for 224 pixels, as in the paper). */
 const STRIDE = 4;
 /** Mean distance from grey below which images have no colours to learn from. */
 const GREY = 1;
@@ -31,7 +31,7 @@ const GREY = 1;
 export const colorization = defineTask({
   title: "Colorization",
   paper: "https://arxiv.org/abs/1603.08511",
-  // Much smaller crops show cloth, and not whose. The loss is a mean over places: its gradient is small, and the rate large.
+  // Smaller crops show cloth but not who wears it. The loss is a mean over positions: gradients are small, so the rate is large.
   defaults: { minArea: 0.4, learningRate: 0.3 },
   options: z.strictObject({
     loss: z
@@ -48,7 +48,7 @@ export const colorization = defineTask({
       .max(100)
       .default(0)
       .describe("images without any a or b of at least this teach nothing (the code: 5)"),
-    // At 0 a colour that no image had would weigh without bound.
+    // At 0, a colour that no image has would get an unbounded weight.
     lambda: z.number().min(0.01).max(1).default(0.5).describe("near 0 rare colours count most, at 1 all bins alike"),
     keepColour: z
       .number()
@@ -86,7 +86,7 @@ export const colorization = defineTask({
       return head.predict(maps).to("f32").permute(0, 2, 3, 1).flatten(0, 2);
     }
 
-    /** Of colours (B · side², 2) those of colourful enough images: 1 or 0 (B · side²). */
+    /** Colours (B · side², 2) to weights (B · side²): 1 in images that are colourful enough, else 0. */
     function counts(truth: Tensor, batch: number): Tensor {
       const most = truth.abs().reshape(batch, -1).amax([1]);
       return most
@@ -126,9 +126,9 @@ export const colorization = defineTask({
 });
 
 /**
- * Gives each kernel that takes RGB the mean of its three channels, but for the last `kept` fraction of them. Grey images
- * teach the differences between channels nothing, and what is left of their random start would be noise to all later
- * layers once colours are shown.
+ * Sets each kernel that takes RGB to the mean of its three channels, except the last `kept` fraction of them. Grey images
+ * do not train the differences between channels. What is left of their random start would be noise to all later layers
+ * once they see colours.
  */
 function weighChannelsAlike(encoder: Encoder, kept: number): void {
   const kernels = encoder.parameters().find(({ shape }) => shape.length === 4 && shape[1] === 3);
@@ -139,7 +139,7 @@ function weighChannelsAlike(encoder: Encoder, kept: number): void {
   });
 }
 
-/** a and b of Lab (B, 3, H, W) at side × side places: (B · side², 2). */
+/** a and b of Lab (B, 3, H, W) at side × side positions: (B · side², 2). */
 function colours(lab: Tensor, side: number): Tensor {
   return resize(lab.narrow(1, 1, 2).contiguous(), side, side)
     .permute(0, 2, 3, 1)

@@ -1,13 +1,13 @@
 /**
- * Exemplar: which augmented copies come from the same image? Two forms of it.
+ * Exemplar: which augmented copies come from the same image? It has two forms.
  *
- * `softmax`: a patch of each image is a class of its own, and a classifier tells its distorted copies from those of all others.
+ * `softmax`: a patch of each image is its own class, and a classifier tells its distorted copies from those of all others.
  * Dosovitskiy, Springenberg, Riedmiller & Brox, NIPS 2014, https://arxiv.org/abs/1406.6909
- * `triplet`: the copies of an image lie near each other, without classes, so that any number of images will do. Kolesnikov, Zhai
- * & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005
+ * `triplet`: the copies of an image are embedded close together, without classes, so that any number of images works.
+ * Kolesnikov, Zhai & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005
  *
- * Departures: triplets see changes of contrast and colour too (`contrast`): without them the mean colour tells the copies of a
- * small network's photos apart; patches are half as wide as the image, not a third: few photos are as crowded as STL-10's.
+ * Departures: triplets also change contrast and colour (`contrast`), or the mean colour would be enough to match the copies of
+ * small photos; patches are half as wide as the image, not a third, because few photos are as crowded as STL-10's.
  */
 import { z } from "zod";
 import { sometimes, toGrey } from "../augment/colour.ts";
@@ -52,7 +52,7 @@ type Options = z.infer<typeof options>;
 export const exemplar = defineTask({
   title: "Exemplar",
   paper: "https://arxiv.org/abs/1406.6909",
-  defaults: { batchSize: 16 }, // eight copies of each make 128: with 64 images a step, steps are few and slow
+  defaults: { batchSize: 16 }, // eight copies of each make 128; with 64 images per step, steps would be few and slow
   options,
   onlyWith: {
     ...onlyWith({ loss: "triplet" }, "margin", "embedding", "grey", "contrast"),
@@ -72,7 +72,7 @@ function triplets({ encoder, images: { sample } }: TaskContext, options: Options
   const axes = new ColourAxes(sample);
   const fc = new Linear(encoder.outDim, embedding);
 
-  /** Crops (copies · B, 3, S, S): each is changed by itself, and then all copies of some images become grey. */
+  /** Crops (copies · B, 3, S, S): each is changed on its own, then all copies of some images become grey. */
   function seen(crops: Tensor, { random }: Batch): Tensor {
     const changed = contrast ? changeColours(crops, axes, random) : crops;
     return sometimes(toGrey, changed, { probability: grey, views: copies }, random).contiguous("channels_last");
@@ -83,7 +83,7 @@ function triplets({ encoder, images: { sample } }: TaskContext, options: Options
     trained: { fc },
     state: { axes },
     metric: accuracy,
-    // Of random triplets half are right; all embeddings alike cost the margin.
+    // Half of random triplets are right; equal embeddings cost the margin.
     guess: { value: 1 / 2, loss: margin },
     lossUnit: "squared distance",
     views: [{ count: copies }],
@@ -112,7 +112,7 @@ function surrogateClasses({ encoder, images }: TaskContext, { copies, classes, p
   const axes = new ColourAxes(images.sample);
   const head = mlp(encoder.outDim, hidden, count);
 
-  /** Whole images (B, 3, D, D) to distorted copies of a patch of each (copies · B, 3, S, S). */
+  /** Whole images (B, 3, D, D) to distorted copies of one patch of each (copies · B, 3, S, S). */
   function distorted(whole: Tensor, { indices, random }: Batch, copies: number): Tensor {
     const places = seedPlaces(whole, patch, indices);
     const options = { part: patch, size: images.size };

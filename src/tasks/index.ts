@@ -23,15 +23,15 @@ export type TaskName = keyof typeof tasks;
 
 const known = registry<Task>("task", tasks as unknown as Record<TaskName, Task>);
 
-/** The task of that name. @throws UsageError with the nearest name there is */
+/** The task of that name. @throws UsageError that suggests the nearest known name */
 export const taskEntry = known.get;
 
-/** Every task's name, added ones included. */
+/** Names of all tasks, including registered ones. */
 export const taskNames = known.names;
 
 /**
- * Makes a task of your own known by a name: `pretrain` takes it as it takes the others. Nothing is written down but the name:
- * a program that resumes such a run registers the task first.
+ * Registers your own task under a name that `pretrain` accepts like the others. Only the name is saved:
+ * a program that resumes such a run must register the task first.
  * @throws UsageError for a name that is taken
  */
 export function registerTask<Options extends z.ZodObject, Make extends Task<Options>["create"]>(

@@ -1,10 +1,10 @@
 /**
- * Inpainting: a part of each image is blanked, and the network paints it from what lies around. Pathak, Krähenbühl,
+ * Inpainting: part of each image is blanked, and the network paints it from its surroundings. Pathak, Krähenbühl,
  * Donahue, Darrell & Efros, CVPR 2016 ("context encoders"), https://arxiv.org/abs/1604.07379
  *
- * The reconstruction loss alone, without the adversarial one that makes pictures sharper. Departures: the decoder upsamples
- * and convolves instead of deconvolving; the last feature map is the bottleneck, without a channel-wise layer of its own; the
- * pixels at the blank's border do not count ten times.
+ * Only the reconstruction loss, without the adversarial loss that sharpens images. Departures: the decoder upsamples and
+ * convolves instead of deconvolving; the last feature map is the bottleneck, without a channel-wise layer; pixels at the
+ * border of the blank do not count ten times.
  */
 import { z } from "zod";
 import { Decoder } from "../heads/decoder.ts";
@@ -18,7 +18,7 @@ import { defineTask } from "./task.ts";
 export const inpainting = defineTask({
   title: "Inpainting (context encoder)",
   paper: "https://arxiv.org/abs/1604.07379",
-  // What lies around a part of a small crop is more of the same. In few minutes many small steps teach more: docs/RESULTS.md.
+  // In a small crop, the surroundings are more of the same. In a few minutes, many small steps teach more: docs/RESULTS.md.
   defaults: { minArea: 0.4, batchSize: 32, learningRate: 0.1 },
   options: z.strictObject({
     region: z
@@ -30,7 +30,7 @@ export const inpainting = defineTask({
     const [channels, side] = Object.values(featureShapes(encoder, size)).at(-1) as [number, number, number];
     const decoder = new Decoder(channels, 3, Math.ceil(Math.log2(size / side)));
     const mask = region === "centre" ? centre : blocks;
-    // What painting everything in the mean colour costs.
+    // The loss of painting the mean colour everywhere.
     const blanked = region === "centre" ? middle(sample) : sample;
     const spread = blanked
       .sub(blanked.mean([0, 2, 3], true))
@@ -38,7 +38,7 @@ export const inpainting = defineTask({
       .mean()
       .item();
 
-    /** Images with the blanks of `holes` (B, 1, S, S), 1 where blank, to whole images (B, 3, S, S), f32. */
+    /** Blanks images where `holes` (B, 1, S, S) is 1, and paints the whole images (B, 3, S, S), f32. */
     function paint(images: Tensor, holes: Tensor): Tensor {
       const seen = images.mul(holes.neg().add(1)); // 0 is the mean colour
       const maps = Object.values(encoder.encode(seen).maps).at(-1) as Tensor;
@@ -68,7 +68,7 @@ export const inpainting = defineTask({
   },
 });
 
-/** The middle square of half the side: where it begins, and its side. */
+/** The middle square, half as wide as the image: where it starts, and its side. */
 function middleOf(size: number): [from: number, side: number] {
   const from = Math.floor(size / 4);
   return [from, Math.floor((3 * size) / 4) - from];
@@ -86,7 +86,7 @@ function centre(images: Tensor): Tensor {
   return drawn(images, 1, (fill) => void fill(0, from, from, side)).expand(images.size(0), -1, -1, -1);
 }
 
-/** (B, 1, S, S): squares of an eighth to a third of the side, that may overlap, until a quarter of the area is covered. */
+/** (B, 1, S, S): squares of an eighth to a third of the side, possibly overlapping, until a quarter of the area is covered. */
 function blocks(images: Tensor, random: RandomGenerator): Tensor {
   const size = images.size(2);
   return drawn(images, images.size(0), (fill) => {
@@ -103,7 +103,7 @@ function blocks(images: Tensor, random: RandomGenerator): Tensor {
 
 type Fill = (image: number, y: number, x: number, side: number) => number;
 
-/** Masks (count, 1, S, S) with the squares that `draw` fills; filling returns the newly covered pixels. */
+/** Masks (count, 1, S, S) with the squares that `draw` fills; `fill` returns the number of newly covered pixels. */
 function drawn(images: Tensor, count: number, draw: (fill: Fill) => void): Tensor {
   const size = images.size(2);
   const values = new Float32Array(count * size * size);

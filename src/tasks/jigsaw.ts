@@ -1,10 +1,10 @@
 /**
- * Jigsaw puzzles: nine tiles of an image come in one of N orders; which? Noroozi & Favaro, ECCV 2016,
+ * Jigsaw puzzles: in which of N orders are the nine tiles of an image? Noroozi & Favaro, ECCV 2016,
  * https://arxiv.org/abs/1603.09246
  *
- * The paper's sizes (225 pixels, cells of 75, tiles of 64) scale with the image. Departures: `orders` permutations of each
- * image are asked for in one step, as in Kolesnikov et al.'s code, so that nine tiles pay for several puzzles; the hidden
- * layer of 4,096 behind AlexNet is as wide as `hidden`.
+ * The paper's sizes (225 pixels, cells of 75, tiles of 64) scale with the image. Departures: one step asks for `orders`
+ * permutations of each image, as in Kolesnikov et al.'s code, so that nine tiles serve several puzzles; the hidden layer
+ * after AlexNet has `hidden` units, not 4,096.
  */
 import { z } from "zod";
 import { projectColours, sometimes, toGrey } from "../augment/colour.ts";
@@ -23,7 +23,7 @@ import { defineTask } from "./task.ts";
 export const jigsaw = defineTask({
   title: "Jigsaw puzzles",
   paper: "https://arxiv.org/abs/1603.09246",
-  // No mirror image, and a stem that keeps tiles large, as in Kolesnikov et al.'s configuration.
+  // No flips, and a stem that keeps tiles large, as in Kolesnikov et al.'s configuration.
   defaults: { flip: false, minArea: 0.3, stem: "patch" },
   remedies: {
     border: "smaller tiles (tile=…): they lie farther apart, and edges do not go on from one to the next",
@@ -67,7 +67,7 @@ export const jigsaw = defineTask({
     const embed = new Sequential(new Linear(encoder.outDim, options.embedding), new ReLU());
     const head = mlp(TILES * options.embedding, options.hidden, count);
 
-    /** Images (B, 3, S, S) to tiles in their right order (B·9, 3, side, side), each at a random place of its cell. */
+    /** Images (B, 3, S, S) to tiles in their right order (B·9, 3, side, side), each at a random position in its cell. */
     function tiles(images: Tensor, random: RandomGenerator): Tensor {
       const projected = sometimes(projectColours, images, { probability: options.project }, random);
       const visible = sometimes(toGrey, projected, { probability: grey }, random);
@@ -92,7 +92,7 @@ export const jigsaw = defineTask({
       return cat(channels, 1);
     }
 
-    /** Tiles (B·9, …) and the orders (B·K) they are asked in, to logits (B·K, N). */
+    /** Tiles (B·9, …) in their right order, and the orders to show them in (B·K), to logits (B·K, N). */
     function answer(pieces: Tensor, asked: readonly number[]): Tensor {
       const embedded = embed.forward(encoder.forward(pieces)); // (B·9, E)
       const perImage = asked.length / (pieces.size(0) / TILES);

@@ -1,11 +1,11 @@
 /**
- * Relative patch location: of two patches of an image, where does the second lie, seen from the first? Doersch, Gupta &
- * Efros, ICCV 2015, https://arxiv.org/abs/1505.05192
+ * Relative patch location: where is one patch of an image relative to another? Doersch, Gupta & Efros, ICCV 2015,
+ * https://arxiv.org/abs/1505.05192
  *
  * The paper's sizes (patches of 96, gaps of 48, jitter 7) scale with the image: a grid of 3×3 patches fills it. Departures:
- * all 8 neighbours of a centre are asked for in one step, as in its code and Kolesnikov et al. 2019 do, so that 9 patches
- * pay for 8 pairs; the two hidden layers of 4,096 behind AlexNet are one, as wide as `hidden`; patches are not made coarse
- * (`pixelate`), for those of small images are already; they are normalised channel by channel.
+ * one step asks for all 8 neighbours of a centre, as in the paper's code and in Kolesnikov et al. 2019, so that 9 patches
+ * give 8 pairs; one hidden layer of `hidden` units replaces the two of 4,096 after AlexNet; patches are not made coarse
+ * (`pixelate`), because those of small images already are; patches are normalised per channel.
  */
 import { z } from "zod";
 import { dropColours, projectColours, sometimes } from "../augment/colour.ts";
@@ -30,8 +30,8 @@ const CENTRE = 4;
 export const relativePatch = defineTask({
   title: "Relative patch location",
   paper: "https://arxiv.org/abs/1505.05192",
-  // As in Kolesnikov et al.'s configuration: no mirror image, and a stem that keeps patches large. Crops large
-  // enough that a patch shows something.
+  // As in Kolesnikov et al.'s configuration: no flips, and a stem that keeps patches large. Crops are large
+  // enough for a patch to show something.
   defaults: { flip: false, minArea: 0.3, stem: "patch" },
   remedies: {
     border: "a larger gap, or more jitter (gap=…, jitter=…): edges that go on from patch to patch tell where it lies",
@@ -59,7 +59,7 @@ export const relativePatch = defineTask({
     requirePatchSide(grid.side, encoder, size, patch !== undefined);
     const head = mlp(2 * encoder.outDim, hidden, NEIGHBOURS.length);
 
-    /** Images (B, 3, S, S) to the patches as the network sees them (B, 9, 3, side, side). */
+    /** Images (B, 3, S, S) to patches as the network sees them (B, 9, 3, side, side). */
     function patches(images: Tensor, random: RandomGenerator): Tensor {
       const visible = colour === "project" ? projectColours(images) : images;
       const places = Array.from({ length: images.size(0) }, () => gridPlaces(grid, size, random)).flat();
@@ -68,7 +68,7 @@ export const relativePatch = defineTask({
       return (colour === "drop" ? dropColours(coarse, random) : coarse).contiguous("channels_last");
     }
 
-    /** Patches (B·9, …) to logits (B, 8, 8): for each neighbour, which one it is. */
+    /** Patches (B·9, …) to logits (B, 8, 8): for each neighbour, its logits over the 8 positions. */
     function answer(cut: Tensor): Tensor {
       const embedded = encoder.forward(cut).reshape(-1, 9, encoder.outDim);
       const centre = embedded.narrow(1, CENTRE, 1).expand(-1, 8, -1);
@@ -104,7 +104,7 @@ export const relativePatch = defineTask({
   },
 });
 
-/** Patches (N, 3, s, s) shrunk to between 10/96 and 95/96 of their side and enlarged again, all alike. */
+/** Patches (N, 3, s, s) shrunk to between 10/96 and 95/96 of their side and enlarged again, all by the same factor. */
 function pixelated(patches: Tensor, random: RandomGenerator): Tensor {
   const side = patches.size(2);
   const small = Math.max(1, Math.round(uniform(random, 10 / 96, 95 / 96) * side));

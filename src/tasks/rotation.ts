@@ -1,5 +1,5 @@
 /**
- * Rotation prediction: turn each image by 0, 90, 180 and 270 degrees and ask the network which rotation it sees.
+ * Rotation prediction: rotate each image by 0, 90, 180 and 270 degrees and ask the network which rotation it sees.
  * Gidaris, Singh & Komodakis, ICLR 2018, https://arxiv.org/abs/1803.07728
  */
 import { z } from "zod";
@@ -52,7 +52,7 @@ export const rotation = defineTask({
   },
 });
 
-/** Exact quarter turns of squares: resampling would leave traces to cheat by. */
+/** Exact rotation by multiples of 90°: resampling would leave traces that give the answer away. */
 function quarterTurn(images: Tensor, degrees: number, _random: RandomGenerator): Tensor {
   return images.rot90(degrees / 90, [2, 3]);
 }

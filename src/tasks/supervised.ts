@@ -1,4 +1,4 @@
-/** Supervised classification with the images' own labels: what every pretext task is measured against. */
+/** Supervised classification with the images' own labels: the yardstick for every pretext task. */
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { accuracy } from "../metric.ts";

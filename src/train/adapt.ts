@@ -1,23 +1,23 @@
-/** As many threads as there are free cores: beside another busy program, threads that share a core hold all others up. */
+/** Uses as many threads as there are free cores: with another busy program, threads that share a core delay all others. */
 import { availableParallelism, cpus } from "node:os";
 import { threads } from "../torch/device.ts";
 
 /** Seconds over which the load is averaged. */
 const EVERY = 1;
 
-/** What has been used since the machine and this process were started, in seconds of one core. */
+/** CPU time used since the machine and this process started, in seconds of one core. */
 export interface CpuTime {
   /** By all programs together. */
   all: number;
   /** By this process. */
   own: number;
-  /** On the clock. */
+  /** Wall-clock time, in seconds. */
   wall: number;
 }
 
 /**
  * Cores that other programs leave free, at least 1.
- * @param cores of the machine
+ * @param cores number of the machine's cores
  */
 export function freeCores(before: CpuTime, now: CpuTime, cores: number): number {
   const others = (now.all - before.all - (now.own - before.own)) / (now.wall - before.wall);
@@ -25,13 +25,13 @@ export function freeCores(before: CpuTime, now: CpuTime, cores: number): number 
 }
 
 /**
- * To be called often: every second it sets libtorch's threads to the cores that are free. How many threads compute changes
- * sums in their last bits, so a run that is to be repeatable must not use it.
- * @param most threads at most
+ * Returns a function to call often: once a second it sets libtorch's threads to the number of free cores. The number of threads
+ * changes the last bits of sums, so a run that must be repeatable cannot use this.
+ * @param most maximum number of threads
  */
 export function adaptiveThreads(most: number, read: () => CpuTime = cpuTime): () => void {
   const cores = availableParallelism();
-  if (cores !== cpus().length) return () => {}; // in a container the machine's load says nothing about our share
+  if (cores !== cpus().length) return () => {}; // in a container, the machine's load says nothing about our share
   let before = read();
   return () => {
     const now = read();

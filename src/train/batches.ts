@@ -1,4 +1,4 @@
-/** From stored images to what a task is given: bytes, then crops on the device with what is known of them. */
+/** From stored images to a task's input: bytes, then crops on the device with what is known about them. */
 import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { ImageSet } from "../data/images.ts";
@@ -17,19 +17,19 @@ export interface TrainingImages {
   readonly store: PixelStore;
   /** The label of each stored image, for a task that uses labels. */
   readonly labels: Int32Array | null;
-  /** Names of the classes, for such a task. */
+  /** Class names, for such a task. */
   readonly classes: readonly string[] | null;
 }
 
-/** A batch as it was read. */
+/** A batch as read from the store. */
 export interface RawBatch {
   /** B × D × D × 3. */
   readonly pixels: Uint8Array;
-  /** Numbers of the images among those that the task uses: (B). */
+  /** Indices of the images among those that the task uses: (B). */
   readonly indices: Int32Array;
 }
 
-/** Parts of a step that draw at random, each in a place of its own beside the seed and the step's number. */
+/** Random streams of a step: each has its own number next to the seed and the step's number. */
 const [VIEWS, TASK] = [1, 3];
 const SAMPLE = 256;
 
@@ -39,17 +39,17 @@ export function trainingImages(set: ImageSet, store: PixelStore, usesLabels: boo
   return { store, labels: Int32Array.from(store.source, (i) => set.label(i)), classes: set.classes };
 }
 
-/** How many images the task learns from. */
+/** Number of images that the task learns from. */
 export function imagesUsed({ store }: TrainingImages, { instances }: Pick<TaskInstance, "instances">): number {
   return Math.min(store.length, instances ?? store.length);
 }
 
-/** Steps of a whole epoch; the images left over come in another place next time. */
+/** Steps per full epoch. Images left over come at another position next time. */
 export function stepsPerEpoch(images: number, batchSize: number): number {
   return Math.floor(images / batchSize);
 }
 
-/** Tells the numbers of the images of this process's batch in a step, by the seed alone. Keeps the order of one epoch. */
+/** Returns a function from a step to the image indices of this process's batch, by the seed alone. Caches one epoch's order. */
 export function batchIndices(
   used: number,
   { seed, batchSize }: TrainingConfig,
@@ -65,15 +65,15 @@ export function batchIndices(
   };
 }
 
-/** Reads images by their numbers among the `used`, which are spread over the store. */
+/** Reads images by their indices among the `used` ones, which are spread over the store. */
 export async function readBatch({ store }: TrainingImages, used: number, indices: Int32Array): Promise<RawBatch> {
   return { pixels: await store.get(indices.map((i) => spread(i, used, store.length))), indices };
 }
 
-/** Where the i-th of the `used` images stands among all `length` of them: they are spread evenly. */
+/** Index of the i-th of the `used` images among all `length` of them: they are spread evenly. */
 export const spread = (i: number, used: number, length: number) => Math.floor((i * length) / used);
 
-/** What a run learns from, in the order that it counts the images in. */
+/** The images that a run learns from, in the order of their indices. */
 export function learnedImages(
   set: ImageSet,
   { store, labels, classes }: TrainingImages & { store: DecodedStore },
@@ -87,7 +87,7 @@ export function learnedImages(
   });
 }
 
-/** Up to 256 images from all over the set (n, 3, D, D), whole and normalised, with what else a task may want to know. */
+/** Up to 256 images from all over the set (n, 3, D, D), whole and normalised, with what else a task may need to know. */
 export async function describeImages(
   images: TrainingImages,
   config: TrainingConfig,
@@ -102,7 +102,7 @@ export async function describeImages(
   return { size: config.imageSize, count: store.length, classes, pixels };
 }
 
-/** What `step` and `preview` of a task are called with: its views of the images (channels-last), and the batch. */
+/** Arguments for a task's `step` and `preview`: its views of the images (channels-last), and the batch. */
 export function toViews(
   { pixels, indices }: RawBatch,
   images: TrainingImages,
@@ -111,7 +111,7 @@ export function toViews(
 ): [views: Views, batch: Batch] {
   const { store, labels } = images;
   const used = imagesUsed(images, task);
-  const place = step * world.size + world.rank; // chance differs from process to process
+  const place = step * world.size + world.rank; // random numbers differ between processes
   const whole = normalise(pixelTensor(pixels, store.size).to(compute.device));
   const own = labels && indices.map((i) => labels[spread(i, used, store.length)] ?? -1);
   const batch: Batch = {
@@ -126,7 +126,7 @@ export function toViews(
   return [views.map((view) => crops(whole, config, view, random)) as unknown as Views, batch];
 }
 
-/** Images (B, 3, D, D) to crops (count · B, 3, S, S), one of all images after the other. */
+/** Images (B, 3, D, D) to crops (count · B, 3, S, S): all images' first crops, then their second crops, and so on. */
 function crops(images: Tensor, config: TrainingConfig, view: View, random: RandomGenerator): Tensor {
   const { size = config.imageSize, minArea = config.minArea } = view;
   const { flip } = config;

@@ -1,4 +1,4 @@
-/** The training loop: plain code, no callbacks, no base class. Stops at the first loss that is not a number. */
+/** The training loop: plain code, no callbacks, no base class. Stops at the first loss that is not finite. */
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { SelfsightError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
@@ -33,16 +33,16 @@ export interface TrainingRun {
   encoder: Encoder;
   task: TaskInstance;
   optimizer: Optimizer;
-  /** What the optimizer trains. */
+  /** The parameters that the optimizer trains. */
   parameters: readonly Parameter[];
   world: World;
-  /** Peak learning rate times this, by progress from 0 to 1. */
+  /** Factor on the peak learning rate, by progress from 0 to 1. */
   schedule: (progress: number) => number;
   peakRate: number;
   start: Position;
 }
 
-/** When to stop: after so many steps, or so many seconds of training. One of them is infinite. */
+/** When to stop: after this many steps, or seconds of training. One of them is infinite. */
 export interface Budget {
   readonly step: number;
   readonly seconds: number;
@@ -60,8 +60,8 @@ export function progressAt({ step, seconds }: Position, budget: Budget): number 
 }
 
 /**
- * Trains until the epochs or minutes are over, and yields after every step: whoever iterates logs, saves and stops.
- * @throws SelfsightError at a loss that is not finite, before it can reach the weights
+ * Trains until the epochs or minutes are over, and yields after every step: the caller logs, saves and stops.
+ * @throws SelfsightError if the loss is not finite, before it can reach the weights
  */
 export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   const { config, images, optimizer, task, world } = run;
@@ -70,7 +70,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   const indicesAt = batchIndices(used, config, world);
   const fetch = (step: number) => {
     const batch = readBatch(images, used, indicesAt(step));
-    batch.catch(() => {}); // whoever waits for it is told; a run that ends before does not wait
+    batch.catch(() => {}); // an awaiting caller gets the error; a run that ends early does not await it
     return batch;
   };
   const budget = budgetOf(run);
@@ -105,18 +105,18 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
       progress,
       images: config.batchSize * world.size,
     };
-    await eventLoopTurn(); // signals and finalizers run only here
+    await eventLoopTurn(); // signals and finalizers only run here
   }
 }
 
-/** A run of so many minutes cannot be repeated step by step anyway. One of so many epochs can, and keeps its threads. */
+/** A run limited by minutes cannot be repeated step by step anyway. A run limited by epochs can, and keeps its threads. */
 const mayAdapt = ({ config, compute }: TrainingRun) =>
   config.minutes !== undefined && config.threads === undefined && compute.device === "cpu";
 
-/** How far a run is when it takes a step: steps done before, and 0 to 1. */
+/** How far a run is when it takes a step: steps done before, and progress from 0 to 1. */
 export type StepPlace = { step: number; progress: number };
 
-/** One step on one batch, and nothing left behind: pixels to views, loss, gradients, new weights. */
+/** One step on one batch: pixels to views, loss, gradients, new weights. Frees all it creates. */
 function trainStep(
   run: TrainingRun,
   raw: RawBatch,
@@ -127,7 +127,7 @@ function trainStep(
   return scope(() => {
     const { loss, metrics } = lossOf(run, raw, at);
     const names = Object.keys(metrics);
-    // One transfer for all the numbers: on a GPU each would wait for the whole step.
+    // One transfer for all values: on a GPU, each transfer would wait for the whole step.
     const values = stack([loss.detach(), ...Object.values(metrics)].map((value) => value.to("f32"))).toArray();
     const [lossValue = Number.NaN, ...rest] = values;
     if (Number.isFinite(lossValue)) {
@@ -140,10 +140,10 @@ function trainStep(
   });
 }
 
-/** What the task makes of a batch. To be called in a scope. */
+/** The task's loss and metrics on a batch. Call it in a scope. */
 export function lossOf(run: TrainingRun, raw: RawBatch, at: StepPlace): ReturnType<TaskInstance["step"]> {
   const { compute, config, images, task } = run;
-  manualSeed(randomAt(config.seed, at.step).next() >>> 1); // for dropout and whatever else draws inside libtorch
+  manualSeed(randomAt(config.seed, at.step).next() >>> 1); // for dropout and anything else random inside libtorch
   const [views, batch] = noGrad(() => toViews(raw, images, run, at));
   return autocast(compute.device, compute.precision, () => task.step(views, batch));
 }

@@ -1,4 +1,4 @@
-/** Everything that training needs, made from its configuration; nothing is written. */
+/** Creates everything that training needs from its configuration; writes nothing. */
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { ImageSet } from "../data/images.ts";
 import { type DecodedStore, decodeSizeFor, openPixels } from "../data/pixels.ts";
@@ -25,7 +25,7 @@ import { alone, type World } from "../torch/world.ts";
 import { describeImages, imagesUsed, stepsPerEpoch, type TrainingImages, trainingImages } from "./batches.ts";
 import type { TrainingRun } from "./loop.ts";
 
-/** Decodes a set at the size that its crops are cut from. */
+/** Decodes a set at the size from which crops are cut. */
 export async function decodeImages(
   set: ImageSet,
   { imageSize, task }: Pick<TrainingConfig, "imageSize" | "task">,
@@ -38,7 +38,7 @@ export async function decodeImages(
 
 export const usesLabels = (task: string): boolean => taskEntry(task).usesLabels ?? false;
 
-/** The encoder that a run begins with. @throws UsageError for one that cannot take the images */
+/** The encoder that a run starts with. @throws UsageError if it cannot take the images */
 export function firstEncoder(config: TrainingConfig): Encoder {
   const encoder = initialEncoder(config);
   try {
@@ -50,15 +50,15 @@ export function firstEncoder(config: TrainingConfig): Encoder {
   }
 }
 
-/** A run at its beginning, and what of it is saved: the encoder, and the task's modules as `task.NAME`. */
+/** A run at its start, and the modules it saves: the encoder, and the task's modules as `task.NAME`. */
 export interface Prepared {
   run: TrainingRun;
   modules: Modules;
 }
 
 /**
- * Sets a task to work on an encoder and images. What is made is freed by `cleanup`.
- * @throws UsageError where encoder, task, images and batch size do not go together
+ * Sets up a task for an encoder and images. `cleanup` frees what is created.
+ * @throws UsageError if encoder, task, images and batch size do not fit together
  */
 export async function prepareTraining(
   {
@@ -96,7 +96,7 @@ export async function prepareTraining(
   return { run, modules };
 }
 
-/** Another encoder of the same architecture, with the same weights. libtorch's generator goes on as if nothing was made. */
+/** Another encoder of the same architecture, with the same weights. The state of libtorch's generator does not change. */
 function copyOf(encoder: Encoder, config: TrainingConfig): Encoder {
   const before = rngState();
   const other = createEncoder(config);

@@ -37,7 +37,7 @@ export interface PretrainResult {
   steps: number;
   images: number;
   seconds: number;
-  /** What the last step measured; undefined when all steps were done before, and only the encoder was missing. */
+  /** Record of the last step; undefined if all steps were already done and only the encoder was missing. */
   last: StepRecord | undefined;
   /** What the encoder is not good for, if anything. */
   caveat: string | undefined;
@@ -45,8 +45,8 @@ export interface PretrainResult {
 
 /**
  * Pre-trains an encoder on images without labels, into a run folder.
- * @throws UsageError for options, images, tasks, models that cannot be; SelfsightError when training fails;
- *   InterruptedError after saving, when the signal aborts
+ * @throws UsageError for unusable options, images, tasks or models; SelfsightError if training fails;
+ *   InterruptedError after saving, if the signal aborts
  */
 export function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainResult> {
   return withCleanup(async (cleanup) => {
@@ -67,7 +67,7 @@ export function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<P
   });
 }
 
-/** A run about to begin or to go on. */
+/** A run about to start or resume. */
 interface Session {
   folder: string;
   run: TrainingRun;
@@ -77,7 +77,7 @@ interface Session {
   status(state: RunStatus["state"], last?: StepRecord): void;
 }
 
-/** Opens and checks everything before the run folder is touched, then claims it. What was opened is closed by `cleanup`. */
+/** Opens and checks everything before it writes to the run folder, then claims the folder. `cleanup` closes what was opened. */
 async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() => unknown)[]): Promise<Session> {
   cleanup.push(await holdRunFolder(config.out, config.resume));
   const compute = await chooseCompute(config);
@@ -124,7 +124,7 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
 
 const imageCount = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
 
-/** What the run does not learn from, one sentence for each reason. */
+/** What the run does not learn from: one sentence per reason. */
 function leftOut({ parts, heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: number): string[] {
   const others = unused.join("+");
   return [
@@ -138,14 +138,14 @@ function leftOut({ parts, heldBack, unlabelled, unused }: ImagesToLearnFrom, ski
 
 const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;
 
-/** Trains to the end: logs every step, saves at once, every few minutes, at the end and when the signal aborts. */
+/** Trains to the end. Logs every step; saves at the start, every few minutes, at the end and when the signal aborts. */
 async function trainAndSave({ run, log, save, status }: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
   const { saveMinutes } = run.config;
   let last: StepRecord | undefined;
   let savedAt = run.start.seconds;
   try {
     status("training");
-    save(run.start); // however early the run is killed, it can be gone on with
+    save(run.start); // a run can be resumed however early it is killed
     for await (const record of train(run)) {
       last = record;
       log.step(record);
@@ -163,13 +163,13 @@ async function trainAndSave({ run, log, save, status }: Session, { onEvent, sign
     try {
       status(error instanceof InterruptedError ? "interrupted" : "failed", last);
     } catch {
-      // what stopped the run, a full disk say, matters more than that it cannot be noted
+      // the original error (for example a full disk) matters more than failing to record it
     }
     throw error;
   }
 }
 
-/** Checks the options and the run folder, and fills in what was left open: by what the run began with, when it is resumed. */
+/** Checks the options and the run folder, and fills in defaults: when resuming, the values that the run started with. */
 export function resolveOptions(options: PretrainOptions): TrainingConfig {
   const given = parseOptions(pretrainOptions, options);
   const out = given.out ?? defaultRunFolder(given);

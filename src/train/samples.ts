@@ -1,4 +1,4 @@
-/** Pictures of what the network sees, with the right answer and its guess. */
+/** Images of what the network sees, with the right answer and its guess. */
 import { denormalise } from "../augment/normalise.ts";
 import { contactSheet } from "../data/sheet.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
