@@ -22,7 +22,6 @@ const layers = [
   ["train"],
   ["inspect"],
   ["evaluate"],
-  ["study"],
   ["report"],
   ["cli"],
   ["index.ts"],

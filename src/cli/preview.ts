@@ -37,6 +37,8 @@ export function addPreview(program: Command): void {
           },
         ).finally(() => working.end()),
       );
+      const whose = "run" in flags ? "the run's network" : "an untrained network";
+      process.stderr.write(`Below each picture: the guess of ${whose} / the right answer.\n`);
       process.stdout.write(audit.length ? `${auditTable(audit)}\n${file}\n` : `${file}\n`);
     },
   );

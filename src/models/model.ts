@@ -21,7 +21,7 @@ export interface Encoded {
   readonly attention?: Maps;
 }
 
-/** An image encoder without any head. */
+/** An image encoder without any head. Layers are plain fields: parameters are found there, and named after them. */
 export abstract class Encoder extends Module {
   /** Channels of each feature map that {@link encode} gives, in order. */
   abstract readonly featureDims: Readonly<Record<string, number>>;

@@ -9,7 +9,7 @@ export function auditTable(rows: readonly AuditRow[]): string {
     .flatMap((row) => {
       const { view, metric, value, low, high, chance, known, leaks, remedy } = row;
       const show = (number: number) => showValue(metric, number);
-      const numbers = `${metric.name} ${show(value)} [${show(low)}, ${show(high)}] (chance ${show(chance)}${known === chance ? "" : `, by less ${show(known)}`})`;
+      const numbers = `${metric.name} ${show(value)} [${show(low)}, ${show(high)}] (chance ${show(chance)}${known === chance ? "" : `; a view of less gives ${show(known)}`})`;
       const line = `${leaks ? "!" : "✓"} ${view.padEnd(width)}  ${numbers}${leaks ? ": enough to answer by" : ""}`;
       return leaks ? [line, `${" ".repeat(width + 4)}→ ${remedy ?? "no option of this task closes it"}`] : [line];
     })

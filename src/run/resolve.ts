@@ -54,7 +54,9 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
 export function refuseContradictions({ epochs, minutes, crop, minArea }: PretrainConfig): void {
   if (epochs !== undefined && minutes !== undefined) throw new UsageError("Give either epochs or minutes, not both.");
   if (crop === "shifted" && minArea !== undefined)
-    throw new UsageError("minArea has no effect with crop shifted, which only moves images. Leave one of them out.");
+    throw new UsageError(
+      "--min-area has no effect with --crop shifted, which only moves images. Leave one of them out.",
+    );
 }
 
 function resolveTaskOptions(name: string, { options, onlyWith = {} }: Task, given: object): Record<string, unknown> {
@@ -67,7 +69,7 @@ function resolveTaskOptions(name: string, { options, onlyWith = {} }: Task, give
     if (unmet) {
       const [other, value] = unmet;
       throw new UsageError(
-        `${what} ${option}: has no effect with ${other}=${chosen[other]}. Give ${other}=${value}, or leave ${option} out.`,
+        `${option} has no effect with ${other}=${chosen[other]}. Give ${other}=${value}, or leave ${option} out.`,
       );
     }
   }

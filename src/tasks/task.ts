@@ -15,7 +15,10 @@ export interface TaskImages {
   readonly count: number;
   /** Class names, for a task that uses labels. */
   readonly classes: readonly string[] | null;
-  /** A sample of them (n, 3, D, D), spread over the set, whole and normalised; freed after `create`. */
+  /**
+   * A sample of them (n, 3, D, D), spread over the set, freed after `create`. D ≥ S is the side of the decoded images. Normalised:
+   * by ImageNet's mean and deviation; `toUnit` and `fromUnit` of augment/normalise.ts go to 0…1 and back.
+   */
   readonly sample: Tensor;
 }
 
@@ -80,13 +83,14 @@ export interface TaskInstance {
    */
   readonly instances?: number;
   /**
-   * One tensor for each view, (count · B, 3, S, S), all images' first crops, then their second crops, and so on; or whole images
-   * (B, 3, D, D) with D ≥ S. Augmented and normalised. Returns a loss to minimise and readable metrics, with the task's: scalars.
+   * A loss to minimise, and scalars to read: one of them is named like the task's metric. Gets one tensor for each view,
+   * (count · B, 3, S, S): all images' first crops, then their second crops, and so on; or whole images (B, 3, D, D). Augmented and
+   * normalised. Runs in a scope, which frees what it makes: a task never disposes.
    */
   step(views: Views, batch: Batch): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> };
   /** Runs after the optimizer's step: for a teacher's moving average, a queue, a centre. */
   afterStep?(progress: number): void;
-  /** For each of the B images, what the network sees, the right answer and its guess. */
+  /** For each of the B images, what the network sees, the right answer and its guess. Without gradients, modules in eval mode. */
   preview(views: Views, batch: Batch): PreviewCell[];
 }
 

@@ -29,8 +29,9 @@ export interface RawBatch {
   readonly indices: Int32Array;
 }
 
-/** Random streams of a step: each has its own number next to the seed and the step's number. */
+/** Random streams of a step, next to the seed and the step's number. Other numbers would change what a resumed run draws. */
 const [VIEWS, TASK] = [1, 3];
+/** Images that a task may estimate from before training: mean colours, say. */
 const SAMPLE = 256;
 
 /** @param usesLabels whether the task may see the labels */
@@ -87,7 +88,7 @@ export function learnedImages(
   });
 }
 
-/** Up to 256 images from all over the set (n, 3, D, D), whole and normalised, with what else a task may need to know. */
+/** The bytes of up to 256 images from all over the set (n × D × D × 3), with what else a task may need to know. */
 export async function describeImages(
   images: TrainingImages,
   config: TrainingConfig,

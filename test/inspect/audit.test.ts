@@ -203,7 +203,7 @@ test("the audit's table names the option that closes a leak", () => {
     remedy: "a larger gap",
   };
   expect(auditTable([row])).toMatch(
-    /! a border {2}accuracy 44.0 % .*chance 12.5 %, by less 27.0 %.*\n +→ a larger gap/,
+    /! a border {2}accuracy 44.0 % .*chance 12.5 %; a view of less gives 27.0 %.*\n +→ a larger gap/,
   );
   expect(auditTable([{ ...row, leaks: false }])).toMatch(/^✓ a border/);
 });

@@ -11,11 +11,11 @@ describe("options without effect", () => {
     [
       "exemplar",
       { loss: "softmax", margin: 1 },
-      /margin: has no effect with loss=softmax\. Give loss=triplet, or leave margin out/,
+      /^margin has no effect with loss=softmax\. Give loss=triplet, or leave margin out/,
     ],
-    ["exemplar", { classes: 10 }, /classes: has no effect with loss=triplet/],
-    ["colorization", { loss: "regression", grid: 20 }, /grid: has no effect with loss=regression/],
-    ["rotation", { first: 90 }, /first: has no effect with angles=4/],
+    ["exemplar", { classes: 10 }, /^classes has no effect with loss=triplet/],
+    ["colorization", { loss: "regression", grid: 20 }, /^grid has no effect with loss=regression/],
+    ["rotation", { first: 90 }, /^first has no effect with angles=4/],
   ])("%s %j is refused", (task, taskOptions, message) => {
     expect(() => resolve({ task, taskOptions })).toThrow(message);
   });
@@ -29,7 +29,7 @@ describe("options without effect", () => {
 
   test("a least area beside shifted crops, and epochs beside minutes, are refused", () => {
     const refuse = (options: object) => refuseContradictions(pretrainOptions.parse({ images: "photos", ...options }));
-    expect(() => refuse({ crop: "shifted", minArea: 0.5 })).toThrow(/minArea has no effect with crop shifted/);
+    expect(() => refuse({ crop: "shifted", minArea: 0.5 })).toThrow(/--min-area has no effect with --crop shifted/);
     expect(() => refuse({ epochs: 1, minutes: 1 })).toThrow(/either epochs or minutes/);
     refuse({ crop: "resized", minArea: 0.5 });
   });
