@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { createEncoder, models } from "../../src/models/index.ts";
+import { createEncoder } from "../../src/models/index.ts";
 import type { Encoder, Stem } from "../../src/models/model.ts";
 import { loadState } from "../../src/run/checkpoint.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
