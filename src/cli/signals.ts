@@ -4,7 +4,7 @@ import { basename } from "node:path";
 
 /** Signals that come within this many milliseconds are one: npm and shells pass on what the process was sent already. */
 const SAME = 300;
-/** Milliseconds that something has to end by itself where nothing is to be saved. */
+/** Milliseconds for work to end by itself when there is nothing to save. */
 const GRACE = 700;
 
 /** What is told to stop. */

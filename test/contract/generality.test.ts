@@ -1,6 +1,6 @@
 /**
- * What comes must fit the contracts: a teacher that follows a student and is what gets saved, views of two sizes, a queue; a
- * protocol whose truth is no class and whose metric is no accuracy; two processes that train one network.
+ * The contracts are general enough for: a teacher that follows a student and is what gets saved, views of two sizes, a queue; a
+ * protocol that predicts a number instead of a class, and measures an error; two processes that train one network.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
