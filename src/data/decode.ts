@@ -68,7 +68,7 @@ function whyNot({ format, size, whole, tooShort, tiff }: ImageHeader, bytes: Buf
       return `the ${format} is cut short: ${size.width} × ${size.height} pixels do not fit into so few bytes`;
   }
   if (tooShort) return `the ${format} is cut short`;
-  // Without it, the meaning of the samples is unknown.
+  // The directory says what the samples mean.
   if (format === "TIFF" && !tiff) return "the TIFF is damaged or cut short: its first directory cannot be read";
   return tiff && whyNotTiff(tiff);
 }

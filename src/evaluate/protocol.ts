@@ -29,7 +29,7 @@ export interface Training<Truth> extends Inputs {
 
 /** A fitted protocol. */
 export interface Fitted<Prediction> {
-  /** The metric on training images that were not fitted on, or left out one by one: layers are chosen by it. */
+  /** The metric on held-out training images, or from leave-one-out. Used to choose the layer. */
   readonly heldOut: number;
   /** One prediction for each image, from its features or pixels alone. */
   predict(test: Inputs): Promise<readonly Prediction[]>;

@@ -4,7 +4,7 @@ import type { Kind } from "./representations.ts";
 
 /** One measurement: an encoder, a layer, a protocol, a number of labels. */
 export interface ResultRow {
-  /** Identifies its representation; `encoder` is for people to read. */
+  /** Identifies the representation; `encoder` is just for display. */
   id: string;
   encoder: string;
   kind: Kind;

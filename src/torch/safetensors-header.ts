@@ -50,7 +50,7 @@ export function encodeHeader(
     const { dtype, shape, offset, byteLength } = places[i] as SafetensorsPlace;
     fields.set(name, { dtype, shape, data_offsets: [offset, offset + byteLength] });
   });
-  // Built as text: the setter of an object would swallow a tensor called "__proto__".
+  // Built as text: an object would drop a tensor called "__proto__".
   const text = `{${Array.from(fields, ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join()}}`;
   const header = Buffer.from(text + " ".repeat(-Buffer.byteLength(text) & 7));
   if (header.length > MAX_HEADER_BYTES)

@@ -109,7 +109,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   }
 }
 
-/** A run limited by minutes cannot be repeated step by step anyway. A run limited by epochs can, and keeps its threads. */
+/** Changing threads changes the last bits of sums. Only runs limited by minutes may: they cannot be repeated anyway. */
 const mayAdapt = ({ config, compute }: TrainingRun) =>
   config.minutes !== undefined && config.threads === undefined && compute.device === "cpu";
 

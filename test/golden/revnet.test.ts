@@ -38,7 +38,7 @@ const TOLERANCE = 1e-5; // for f64: images and parameters are bit-identical on b
 
 expectNoLeak();
 
-/** A network with parameters filled by the formula. */
+/** A network filled by `goldenParameter`. */
 function build({ model, width, stem }: Case, dtype: DType = "f64"): Encoder {
   const encoder = createEncoder({ model, width, stem });
   scope(() =>

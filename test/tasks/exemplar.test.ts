@@ -149,7 +149,7 @@ test("triplets: with grey=1 the patches have no colour, although colours were ch
     expect(colour(0).least).toBeGreaterThan(0.1);
     const { most, rgb } = colour(1);
     expect(most).toBeLessThan(1e-5);
-    expect(rgb.std([0], { correction: 0 }).mean().item()).toBeGreaterThan(0.02); // each was changed independently
+    expect(rgb.std([0], { correction: 0 }).mean().item()).toBeGreaterThan(0.02); // each patch changed differently
   });
 });
 

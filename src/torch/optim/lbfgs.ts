@@ -17,7 +17,7 @@ export interface LBFGSOptions {
   maxIterations?: number;
   /** No iteration begins after this many evaluations of the loss in one step. */
   maxEvaluations?: number;
-  /** Stops when no element of the gradient is larger in absolute value. */
+  /** Stops when no gradient element exceeds this in absolute value. */
   gradientTolerance?: number;
   /** Stops when the loss, or every parameter, changes by no more than this. */
   changeTolerance?: number;

@@ -26,7 +26,7 @@ export interface Batch {
 export abstract class Optimizer {
   private readonly groups: readonly ParameterGroup[];
   private readonly buffers = new Map<string, Tensor>();
-  /** PyTorch's names of the tensors kept for each parameter. */
+  /** PyTorch's names for the tensors kept per parameter. */
   protected abstract readonly remembered: readonly string[];
 
   /** @throws UsageError for a parameter listed twice, or a weight decay or rate scale that is negative or not finite */
