@@ -1,23 +1,23 @@
-/** Being told to stop: Ctrl-C, kill, a closed terminal, a lost connection. */
+/** Handles requests to stop: Ctrl-C, kill, a closed terminal, a lost connection. */
 import { readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 
-/** Signals that come within this many milliseconds are one: npm and shells pass on what the process was sent already. */
+/** Signals within this many milliseconds count as one: npm and shells pass on a signal that the process already got. */
 const SAME = 300;
-/** Milliseconds that something has to end by itself where nothing is to be saved. */
+/** Milliseconds for the work to end by itself if there is nothing to save. */
 const GRACE = 700;
 
-/** What is told to stop. */
+/** How work learns that it must stop. */
 export interface Stoppable {
   /** Aborted by the first signal. */
   signal: AbortSignal;
-  /** From now on there is something to save: it is waited for, however long it takes. */
+  /** From now on there is something to save: stopping waits for it, however long it takes. */
   saveFirst(): void;
 }
 
 /**
- * Runs `body`, which a first SIGINT, SIGTERM or SIGHUP asks to end. A second SIGINT or SIGTERM ends the process at once, and so
- * does the first where nothing is to be saved and `body` does not end by itself.
+ * Runs `body`. A first SIGINT, SIGTERM or SIGHUP asks it to end. A second SIGINT or SIGTERM ends the process at once. So does the
+ * first, after a moment, if there is nothing to save and `body` does not end by itself.
  */
 export async function untilInterrupted<Result>(body: (stop: Stoppable) => Promise<Result>): Promise<Result> {
   const controller = new AbortController();
@@ -51,15 +51,15 @@ export async function untilInterrupted<Result>(body: (stop: Stoppable) => Promis
 
 let hangupIgnored = false;
 
-/** Under nohup a closed terminal ends nothing. Node undoes nohup's work when it starts, so it is done again here. */
+/** Under nohup, a closed terminal must not end the process. Node resets nohup's setting when it starts, so it is set again here. */
 export function outliveTerminal(): void {
   hangupIgnored = startedToOutlive();
   if (hangupIgnored) process.on("SIGHUP", () => {});
 }
 
 /**
- * Whether we were started to outlive the terminal. Node resets what nohup set before anyone can look, so it shows by its
- * traces alone: the shell's `_`, nohup.out, a standard input that can only be written to, or a parent that ignores SIGHUP.
+ * Whether the process was started to outlive the terminal. Node resets what nohup set before our code runs, so this looks for
+ * traces: the shell's `_`, nohup.out, a standard input that can only be written to, or a parent that ignores SIGHUP.
  */
 function startedToOutlive(): boolean {
   if (basename(process.env["_"] ?? "") === "nohup") return true;
