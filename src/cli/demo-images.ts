@@ -1,30 +1,30 @@
-/** What the demo shows: photos of clothes, drawings where those cannot be had, or the user's own images. */
+/** The demo's images: photos of clothes, drawings if those are unavailable, or the user's own. */
 import type { ImageCollection } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { labelledParts } from "../data/splits.ts";
 import { SelfsightError, UsageError } from "../errors.ts";
 import type { PretrainOptions } from "../run/options.ts";
 
-/** Labels for each class that the result is about, where there are so many. */
+/** Labels per class that the result is about, if there are as many. */
 const LABELS = 25;
 
 export interface DemoImages {
   images: string;
   collection: ImageCollection;
-  /** What is learned from, as the user reads it: "photos of clothes". */
+  /** What it learns from, in words for the user: "photos of clothes". */
   what: string;
-  /** Why the comparison is fair, where that needs words of its own. */
+  /** Why the comparison is fair, if that needs explaining. */
   fair?: string;
   recipe: Partial<PretrainOptions>;
-  /** What the recipe's task asks of an image: "how far each was turned". */
+  /** What the recipe's task asks about an image: "how far each was turned". */
   question: string;
-  /** The part to test on; default: validation and test. */
+  /** The split to test on; default: validation and test. */
   testSplit?: string;
 }
 
 const rotation = { recipe: { task: "rotation" }, question: "how far each was turned" } as const;
 
-/** Photos of clothes; where they cannot be had, drawings. */
+/** Photos of clothes, or drawings if those are unavailable. */
 export async function builtInImages(say: (line: string) => void, open = openImages): Promise<DemoImages> {
   try {
     const collection = await open("clothing", { say });
@@ -42,7 +42,7 @@ const drawings = {
     "It is tested on other drawings than those it learned from, of 25 kinds of things. The recipe was chosen on others still:\n" +
     "docs/DEMO.md.",
   ...rotation,
-  recipe: { ...rotation.recipe, imageSize: 32 }, // docs/DEMO.md has what was tried
+  recipe: { ...rotation.recipe, imageSize: 32 }, // docs/DEMO.md lists what was tried
   testSplit: "test", // the recipe was chosen on validation
 } satisfies Partial<DemoImages>;
 
@@ -51,7 +51,7 @@ export async function ownImages(images: string): Promise<DemoImages> {
   return { images, collection, what: `the images of ${images}`, ...rotation };
 }
 
-/** How many labels a class there are to measure with, at most {@link LABELS}; or the reason why there are not enough. */
+/** Number of labels per class to measure with, at most {@link LABELS}; or the reason why there are not enough. */
 export async function labelsPerClass(collection: ImageCollection): Promise<number | string> {
   try {
     const { train, classes } = await labelledParts(collection, {});

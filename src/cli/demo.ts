@@ -16,7 +16,7 @@ import { builtInImages, type DemoImages, labelsPerClass, ownImages } from "./dem
 import { runPretrain } from "./pretrain.ts";
 import { workingLine } from "./working.ts";
 
-/** Decoding, measuring and the report take about this long on two cores. */
+/** Minutes for decoding, measuring and the report on two cores. */
 const OTHER_MINUTES = 1.5;
 
 export function addDemo(program: Command): void {
@@ -27,7 +27,7 @@ export function addDemo(program: Command): void {
     .option("--minutes <number>", "of training (default: 2)", Number)
     .option("--seed <number>", "of everything that is random (default: 0)", Number)
     .action(async ({ images, minutes = 2, seed = 0 }: { images?: string; minutes?: number; seed?: number }) => {
-      parseOptions(pretrainOptions, { images: images ?? "clothing", minutes, seed }); // refuses before anything is read
+      parseOptions(pretrainOptions, { images: images ?? "clothing", minutes, seed }); // throws before anything is read
       const subject = images === undefined ? await builtInImages(say) : await ownImages(images);
       const out = freeFolder("runs/demo");
       const labels = await labelsPerClass(subject.collection);
@@ -101,7 +101,7 @@ async function showNeighbours({ collection }: DemoImages, reason: string, out: s
   );
 }
 
-/** Three commands to go on with. */
+/** Three commands to try next. */
 function closing(images: string | undefined): string {
   const place = images ?? "path/to/photos";
   return [

@@ -6,7 +6,7 @@ import { expectation, type OptionsError } from "../options.ts";
 
 type Shape = Readonly<Record<string, z.ZodType>>;
 
-/** Adds `--kebab-case` flags for the schema's options, but for those in `except`. */
+/** Adds `--kebab-case` flags for the schema's options, except those in `except`. */
 export function addFlags(command: Command, schema: z.ZodObject, except: readonly string[] = []): Command {
   for (const [name, type] of Object.entries(schema.shape as Shape)) {
     if (except.includes(name)) continue;
@@ -31,15 +31,15 @@ export function addFlags(command: Command, schema: z.ZodObject, except: readonly
 }
 
 /**
- * Has `--help` print the defaults that depend on other flags: those of the task and the architecture that are chosen.
- * @param resolve the flags given to all options; may throw for flags that cannot be
+ * Makes `--help` print defaults that depend on other flags: those of the chosen task and architecture.
+ * @param resolve gets the given flags and returns all options; may throw for invalid flags
  */
 export function showResolved(command: Command, resolve: (flags: object) => object): void {
   const resolved = (): Readonly<Record<string, unknown>> => {
     try {
       return { ...resolve(command.opts()) };
     } catch {
-      return {}; // the error is told when the command is run
+      return {}; // running the command reports the error
     }
   };
   command.configureHelp({
@@ -52,7 +52,7 @@ export function showResolved(command: Command, resolve: (flags: object) => objec
   });
 }
 
-/** What is wrong with options, by the flags that the user typed. */
+/** Describes what is wrong with options, by the flags that the user typed. */
 export function complaint(error: OptionsError): string {
   const { what } = error;
   return error.describe(([name = "", ...rest]) => {
@@ -62,7 +62,7 @@ export function complaint(error: OptionsError): string {
   });
 }
 
-/** `key=value` words to an object; values as in JSON where they are, text otherwise. */
+/** `key=value` words to an object. Values are parsed as JSON if possible, else kept as text. */
 export function parsePairs(words: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     words.map((word) => {
@@ -76,7 +76,7 @@ export function parsePairs(words: readonly string[]): Record<string, unknown> {
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** An empty value is mostly a variable of the shell that is not set; a value like a flag, a value that was left out. */
+/** An empty value is usually an unset shell variable. A value that looks like a flag means that the value was left out. */
 function refuseNoValue(flag: string, text: string, type: z.ZodType): void {
   if (text.trim() && !/^--[a-z]/.test(text)) return;
   const got = text.trim()
@@ -92,7 +92,7 @@ function parseValue(text: string, type: z.ZodType): unknown {
   return type instanceof z.ZodString ? text : parseLoose(text);
 }
 
-/** Other names of precisions. */
+/** Other names for precisions. */
 const spellings: Readonly<Record<string, string>> = {
   fp32: "f32",
   float32: "f32",
@@ -100,13 +100,13 @@ const spellings: Readonly<Record<string, string>> = {
   bfloat16: "bf16",
 };
 
-/** One of the names in capitals, or in another usual spelling, is meant as what there is. */
+/** Maps a name in capitals, or in another usual spelling, to the known name. */
 function spelling(text: string, names: readonly unknown[]): string {
   const lower = text.trim().toLowerCase();
   return [lower, spellings[lower] ?? ""].find((name) => names.includes(name)) ?? text;
 }
 
-/** Numbers as people write them, other values as in JSON where they are, text otherwise. */
+/** Numbers as people write them; other values as JSON if possible, else as text. */
 function parseLoose(text: string): unknown {
   if (/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(text)) return Number(text);
   try {

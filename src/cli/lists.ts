@@ -25,7 +25,7 @@ export function addLists(program: Command): void {
   );
 }
 
-/** What the task's encoder is not good for, by its default options. */
+/** What the task's encoder is not good for with default options. */
 function caveatLines({ caveat, options }: Task): string[] {
   const text = caveat?.(options.parse({}));
   return text ? [`  ! ${text}`] : [];

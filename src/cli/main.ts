@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: a thin shell around the library's functions. */
+/** The command line: a thin layer over the library's functions. */
 import { Command, CommanderError } from "commander";
 import { diskError, SelfsightError } from "../errors.ts";
 import { OptionsError } from "../options.ts";
@@ -31,7 +31,7 @@ try {
   process.exitCode = report(error);
 }
 
-/** Prints what went wrong: one message for what the user can act on, a stack for what we must mend. */
+/** Prints what went wrong: a message for errors that the user can act on, a stack trace for our own bugs. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const known = error instanceof SelfsightError ? error : diskError(error);

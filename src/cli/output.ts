@@ -1,11 +1,11 @@
-/** What is printed. Nobody may be reading any more (`| head`, a closed terminal, a full disk): the work goes on all the same. */
+/** Printing. If the reader is gone (`| head`, a closed terminal) or the disk is full, the work still goes on. */
 
-/** Nobody reads: the reader has ended, or the terminal is gone. That is no failure. */
+/** The reader has ended, or the terminal is gone. That is not a failure. */
 const GONE = new Set(["EPIPE", "EIO", "ERR_STREAM_DESTROYED"]);
 
 let [onlyPrinted, complained] = [false, false];
 
-/** From here on nothing that cannot be printed ends the process; what a full disk swallowed is said once, on stderr. */
+/** From here on, output that cannot be printed does not end the process. Loss to a full disk is reported once, on stderr. */
 export function outliveReaders(): void {
   process.stderr.on("error", () => {});
   process.stdout.on("error", ({ code = "", message }: NodeJS.ErrnoException) => {
@@ -16,7 +16,7 @@ export function outliveReaders(): void {
   });
 }
 
-/** Prints what is kept nowhere else: where that fails, the command has failed. */
+/** Prints output that is stored nowhere else: if that fails, the command has failed. */
 export function print(text: string): void {
   onlyPrinted = true;
   process.stdout.write(`${text}\n`);

@@ -26,7 +26,7 @@ export function addPretrain(program: Command): void {
   );
 }
 
-/** Pre-trains with progress on the terminal; SIGINT, SIGTERM and SIGHUP save first. */
+/** Pre-trains with progress on the terminal. SIGINT, SIGTERM and SIGHUP save before they stop it. */
 export function runPretrain(options: Parameters<typeof pretrain>[0]) {
   return untilInterrupted(async ({ signal, saveFirst }) => {
     let progress: ReturnType<typeof progressLine> | undefined;

@@ -1,4 +1,4 @@
-/** What goes on, in one line. */
+/** One line that shows the work in progress. */
 import type { RunEvent } from "../run/events.ts";
 import { cut } from "../setup/terminal.ts";
 
@@ -10,7 +10,7 @@ interface Output {
 
 const [REDRAW_EVERY, PLAIN_EVERY] = [100, 10_000];
 
-/** A line that is written over on a terminal; elsewhere one of them every ten seconds, so that no log is flooded. */
+/** A line that is redrawn on a terminal. Elsewhere one line every ten seconds, so that logs stay short. */
 export function workingLine(output: Output = process.stderr, now = Date.now) {
   let shownAt = output.isTTY ? Number.NEGATIVE_INFINITY : now();
   const draw = (text: string) => {
@@ -18,7 +18,7 @@ export function workingLine(output: Output = process.stderr, now = Date.now) {
     shownAt = now();
   };
   return {
-    /** Shows what an event says goes on. What has a line of its own elsewhere, such as a step, is left to others. */
+    /** Shows the work that an event reports. Events with a line elsewhere, like steps, are ignored. */
     tell(event: RunEvent): void {
       if (event.type === "download") output.write(`${event.text}\n`);
       else if (event.type === "working") draw(event.what);

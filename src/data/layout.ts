@@ -1,6 +1,6 @@
 /**
- * Decides which sub-folders are splits (train, test, …) and which are classes, from names and image counts alone. One name
- * is not enough: a class may be called "train" or "valid". Two names of splits are, and so are sub-folders with equal contents.
+ * Decides which sub-folders are splits (train, test, …) and which are classes, from names and image counts alone. One
+ * split name proves nothing: a class may be called "train". Two split names are enough; so are sub-folders with equal contents.
  */
 import { UsageError } from "../errors.ts";
 import { some } from "./names.ts";

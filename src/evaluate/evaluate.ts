@@ -183,7 +183,7 @@ function resultFile(run: string, name: string | undefined): string {
   return free;
 }
 
-/** @throws UsageError if no class has two labels: layers and penalties are chosen on held-out training labels */
+/** @throws UsageError if no class has two images to learn from: layers and penalties are chosen on held-out training labels */
 function refuseSingles(train: ImageSet): void {
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
   if (byClass(labels).some(({ length }) => length > 1)) return;

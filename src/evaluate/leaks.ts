@@ -1,6 +1,6 @@
 /**
- * Nothing is tested on what was learned from. Images are the same if their content is the same, whatever their names
- * and folders.
+ * Keeps images whose labels were learned out of the test. Images are the same if their content is the same, whatever
+ * their names and folders.
  */
 import { digestsOf, type ReadHooks } from "../data/digest.ts";
 import { type ImageSet, subset } from "../data/images.ts";

@@ -107,7 +107,7 @@ export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<Pre
 
 const settings = (given: z.output<typeof shared>) => resolveConfig(parseOptions(pretrainOptions, given));
 
-/** The settings of a run; device, precision and threads as given. @throws UsageError for any other setting that differs */
+/** A run's settings, with the given device, precision and threads. @throws UsageError if any other setting differs */
 function settingsOf(folder: string, options: PreviewOptions): TrainingConfig {
   const { run: _, out, count, audit, minutes, images, device, precision, threads, taskOptions, ...others } = options;
   const made = resolveConfig(readConfig(folder));

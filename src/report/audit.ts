@@ -1,8 +1,8 @@
-/** What the audit of a task found, for a terminal. */
+/** Formats a task's audit for a terminal. */
 import type { AuditRow } from "../inspect/audit.ts";
 import { showValue } from "../metric.ts";
 
-/** One line for each probe; below it, where the task leaks, what to do. */
+/** One line per probe; if the task leaks, the remedy on the line below. */
 export function auditTable(rows: readonly AuditRow[]): string {
   const width = Math.max(...rows.map(({ view }) => view.length));
   return rows

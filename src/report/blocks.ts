@@ -1,4 +1,4 @@
-/** Result rows in the blocks they are shown in: one for each protocol and number of labels. */
+/** Groups result rows into the blocks that are shown: one for each protocol and number of labels. */
 import type { Difference, ResultRow } from "../evaluate/result.ts";
 import { count, labelCount } from "./format.ts";
 
@@ -11,13 +11,13 @@ export interface Block {
   layers: string[];
   rows: ResultRow[];
   cell(layer: string, encoder: string): ResultRow | undefined;
-  /** Is this the layer that speaks for its encoder? */
+  /** Whether this row's layer represents its encoder. */
   isBest(row: ResultRow): boolean;
 }
 
 /**
- * Groups rows in the order they come in. An encoder's best layer is the one that was chosen for its differences; an
- * encoder without any shows the one that tested best.
+ * Groups rows in their order. An encoder's best layer is the one that was chosen for its differences; for an encoder
+ * without differences, it is the one that tested best.
  */
 export function blocksOf(rows: readonly ResultRow[], differences: readonly Difference[] = []): Block[] {
   const groups = new Map<string, ResultRow[]>();

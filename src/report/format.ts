@@ -1,4 +1,4 @@
-/** Numbers as a reader wants them. */
+/** Formats numbers for readers. */
 
 /** 1, "draw" to "1 draw"; 1234 to "1,234 draws". */
 export function count(number: number, one: string, several = `${one}s`): string {

@@ -1,4 +1,4 @@
-/** The report: one HTML file that needs nothing else. No scripts but one line that unfolds everything for printing. */
+/** The report: one self-contained HTML file. Its only script is one line that unfolds everything for printing. */
 import type { Difference, ResultRow } from "../evaluate/result.ts";
 import { replaceFile } from "../files.ts";
 import { differenceTable, resultTables } from "./results.ts";
@@ -8,7 +8,7 @@ import type { Outcome } from "./verdict.ts";
 
 export interface Report {
   title: string;
-  /** One sentence; what stands in brackets at its end is set smaller. */
+  /** One sentence. Brackets at its end are shown in smaller type. */
   verdict: string;
   outcome?: Outcome;
   /** What was done: data, task, model, time, hardware, versions, seed. */
@@ -18,15 +18,15 @@ export interface Report {
   samples?: Uint8Array;
   /** A PNG of images that look alike to the encoder, one row each. */
   neighbours?: Uint8Array;
-  /** What a reader should know before the numbers, a sentence each. */
+  /** What a reader should know before the numbers, one sentence each. */
   notes?: readonly string[];
   rows: readonly ResultRow[];
   differences: readonly Difference[];
-  /** What the verdict is about: its table is unfolded. */
+  /** What the verdict is about: its table is open. */
   headline?: Pick<Difference, "protocol" | "labelsPerClass">;
 }
 
-/** Writes the report as one self-contained HTML file, whole or not at all. */
+/** Writes the report as one self-contained HTML file, atomically. */
 export function writeReport(file: string, report: Report): void {
   replaceFile(file, reportHtml(report));
 }

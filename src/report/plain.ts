@@ -1,17 +1,17 @@
-/** A result told to someone who sees such numbers for the first time. */
+/** Explains a result to someone who sees such numbers for the first time. */
 import type { Difference } from "../evaluate/result.ts";
 import { showDifference, showValue, signedValue } from "../metric.ts";
 import { doubts, outcome } from "./verdict.ts";
 
 export interface PlainResult {
-  /** The pre-trained encoder by the probe: against the same network untrained, and against raw pixels. */
+  /** The pre-trained encoder with the linear probe, against the same network untrained and against raw pixels. */
   untrained: Difference;
   pixels: Difference;
-  /** Against the untrained network by nearest neighbours. */
+  /** The same against the untrained network, with nearest neighbours. */
   neighbours: Difference;
 }
 
-/** A few sentences: how many images each gets right, whether pre-training helped, and whether neighbours disagree. */
+/** A few sentences: how many images each gets right, whether pre-training helped, and whether nearest neighbours disagree. */
 export function plainResult({ untrained, pixels, neighbours }: PlainResult): string[] {
   const { value, baselineValue, chance, n, seen, metric } = untrained;
   const show = (number: number) => showValue(metric, number);
@@ -41,7 +41,7 @@ function conclusion(difference: Difference): string {
   }
 }
 
-/** Nearest neighbours learn nothing from the labels: where they say otherwise than the probe, the reader should know. */
+/** Nearest neighbours learn nothing from the labels: if they contradict the probe, the reader should know. */
 function disagreement(probe: Difference, neighbours: Difference): string | undefined {
   const [ours, theirs] = [outcome(probe), outcome(neighbours)];
   if (ours === theirs) return undefined;

@@ -8,7 +8,7 @@ import { escapeHtml } from "./svg.ts";
 /** Colours in the style sheet: --s0, --s1, ... */
 const COLOURS = 6;
 
-/** Every encoder against each of its baselines, with the interval as a bar about zero. */
+/** Every encoder against each of its baselines, with the interval as a bar around zero. */
 export function differenceTable(differences: readonly Difference[]): string {
   const reach = Math.max(0.01, ...differences.flatMap(({ low, high }) => [Math.abs(low), Math.abs(high)]));
   const pairs = [...new Set(differences.map(({ encoder, baseline }) => `${encoder} − ${baseline}`))];
@@ -28,7 +28,7 @@ function differenceLine(one: Difference, reach: number): string {
 <td class="number ${sure}">${signedValue(one.metric, one.difference)}</td><td class="interval">${interval(one)}</td><td class="bar">${differenceBar(one, reach)}</td></tr>`;
 }
 
-/** One folded table for each protocol and number of labels; the one the verdict is about, or else the first, is open. */
+/** One folded table per protocol and number of labels. The one that the verdict is about, or else the first, is open. */
 export function resultTables(
   rows: readonly ResultRow[],
   differences: readonly Difference[],
@@ -45,7 +45,7 @@ export function resultTables(
 
 function blockTable(block: Block, encoders: readonly string[], open: boolean): string {
   const most = Math.max(...block.rows.map(({ high }) => high), 0.05);
-  const reach = Math.ceil(most * 20) / 20; // the whole bar
+  const reach = Math.ceil(most * 20) / 20; // value of a full bar
   const lines = block.layers.flatMap((layer) => {
     const cells = block.encoders.map((encoder) => block.cell(layer, encoder)).filter((row) => row !== undefined);
     return cells.map((row, i) => {
@@ -61,7 +61,7 @@ ${lines.join("\n")}
 </tbody></table></div></details>`;
 }
 
-/** Without text, so that it may be stretched to the width there is. */
+/** Has no text, so that it can be stretched to any width. */
 function valueBar({ value, low, high, metric }: ResultRow, reach: number, colour: string): string {
   const at = (part: number) => ((part / reach) * 100).toFixed(2);
   return `<svg viewBox="0 0 100 16" preserveAspectRatio="none" role="img" aria-label="${showValue(metric, value)}"><rect width="${at(value)}" y="2" height="12" style="fill:${colour}"/>${whisker(at(low), at(high))}</svg>`;

@@ -1,4 +1,4 @@
-/** The report of one run, from what its folder holds. */
+/** The report of one run, from its folder. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Evaluation } from "../evaluate/evaluate.ts";
@@ -12,14 +12,14 @@ import { count } from "./format.ts";
 import type { Report } from "./html.ts";
 import { outcome, verdict } from "./verdict.ts";
 
-/** Points of a curve: neighbouring steps are averaged, so that it can be read. */
+/** Most points in a curve: neighbouring steps are averaged, so that it can be read. */
 const POINTS = 100;
 
-/** What a report shows beside what the run folder holds. */
+/** What a report shows besides the run folder. */
 export interface RunReport {
-  /** One or a few sentences at the top; with a result, its verdict unless told. */
+  /** One or a few sentences at the top if there is no result; otherwise its verdict is there. */
   headline?: string;
-  /** Without labels there is no result. */
+  /** Undefined without labels. */
   result?: { evaluation: Evaluation; difference: Difference };
   /** A PNG of images that look alike to the encoder. */
   neighbours?: Uint8Array;
@@ -64,10 +64,10 @@ export function runReport(folder: string, { headline = "", result, neighbours }:
   };
 }
 
-/** The mean of a measure over up to 100 equal stretches of a run, by images seen. */
+/** The mean of a metric over up to 100 equal stretches of a run, by images seen. */
 export function curve(records: readonly Record<string, number>[], name: string): [number, number][] {
   const points = Math.min(POINTS, records.length);
-  const edge = (i: number) => Math.floor((i * records.length) / points); // parts differ by one step at most
+  const edge = (i: number) => Math.floor((i * records.length) / points); // stretches differ by at most one step
   return Array.from({ length: points }, (_, i) => {
     const part = records.slice(edge(i), edge(i + 1));
     const mean = part.reduce((sum, record) => sum + (record[name] ?? 0), 0) / part.length;

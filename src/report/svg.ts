@@ -3,9 +3,9 @@
 export interface Curve {
   name: string;
   unit: string;
-  /** (x, y) by rising x: images seen, and the measure. */
+  /** (x, y) by increasing x: images seen, and the metric. */
   points: readonly (readonly [x: number, y: number])[];
-  /** What guessing scores: a dashed line. */
+  /** The score of guessing: a dashed line. */
   chance: number;
 }
 
@@ -13,7 +13,7 @@ const WIDTH = 420;
 const HEIGHT = 240;
 const MARGIN = { left: 52, right: 22, top: 14, bottom: 40 };
 
-/** Text that may stand in HTML and in attributes. */
+/** Escapes text for HTML and attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }

@@ -6,21 +6,21 @@ import { plainValue } from "../metric.ts";
 import { textWidth, wrap } from "../setup/terminal.ts";
 import { type Block, blocksOf } from "./blocks.ts";
 
-/** Where the table is shown: `process.stdout`, for one. */
+/** Where the table is shown, for example `process.stdout`. */
 export interface TableTarget {
   isTTY?: boolean | undefined;
   columns?: number | undefined;
 }
 
-/** Columns of an encoder's name above its values. */
+/** Most columns of an encoder's name above its values. */
 const NAME_WIDTH = 20;
 
 type Paint = (format: "bold" | "dim", text: string) => string;
 
 /**
  * One table for each protocol and number of labels: layers down, encoders across, values and their 95 % intervals in
- * percent, `*` at each encoder's best layer. Bold and dim on a terminal only.
- * @param differences where given, the best layers are the ones that were chosen for them
+ * percent, `*` at each encoder's best layer. Bold and dim only on a terminal.
+ * @param differences if given, the best layers are those that were chosen for them
  */
 export function resultTable(
   rows: readonly ResultRow[],
@@ -28,7 +28,7 @@ export function resultTable(
   differences: readonly Difference[] = [],
 ): string {
   const paint: Paint = (format, text) => (isTTY ? styleText(format, text, { validateStream: false }) : text);
-  const most = columns || Number.POSITIVE_INFINITY; // a terminal may say 0: it does not know
+  const most = columns || Number.POSITIVE_INFINITY; // a terminal that does not know reports 0
   const blocks = blocksOf(rows, differences).map((block) => {
     const fitting = [acrossTable, downTable].map((draw) => draw(block, paint)).find((text) => tableWidth(text) <= most);
     return [...wrap(block.title, most).map((line) => paint("bold", line)), fitting ?? list(block, paint, most)].join(
@@ -56,13 +56,13 @@ function acrossTable(block: Block, paint: Paint): string {
   );
 }
 
-/** For many encoders: one line for each layer of each encoder. */
+/** For many encoders: one line per layer of each encoder. */
 function downTable(block: Block, paint: Paint): string {
   const lines = block.rows.map((row) => [row.encoder, row.layer, cellText(row, block, paint)]);
   return table(["encoder", "layer", block.rows[0]?.metric.name ?? ""], lines, paint);
 }
 
-/** For a narrow terminal: each encoder's name, then a line for each of its layers. */
+/** For a narrow terminal: each encoder's name, then one line per layer. */
 function list(block: Block, paint: Paint, columns: number): string {
   const longest = Math.max(...block.layers.map(textWidth));
   return block.encoders

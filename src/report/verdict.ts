@@ -1,17 +1,17 @@
-/** Did it help? One sentence with its numbers, which can also be no, or not yet to be told. */
+/** Did it help? One sentence with numbers, which can also say no, or not clear yet. */
 import type { Difference } from "../evaluate/result.ts";
 import { improvement, showDifference, showValue, signedValue } from "../metric.ts";
 import { count, labelCount } from "./format.ts";
 
 export type Outcome = "helped" | "did not help" | "cannot tell";
 
-/** One comparison in twenty would be called a gain by chance, if p were allowed to be this large. */
+/** The p-value must be below this, so that chance passes for a gain in at most one comparison in twenty. */
 const SIGNIFICANT = 0.05;
 
 /**
- * Helped when the whole interval is above zero, chance is an unlikely explanation even among all comparisons that were
- * made, and the encoder is not just better than a baseline that does worse than guessing. No help when the interval
- * leaves no room for a gain worth having.
+ * Helped: the whole interval is above zero, chance is an unlikely explanation even among all comparisons that were made,
+ * and the encoder is not just better than a baseline that does worse than guessing. Did not help: the interval excludes
+ * any worthwhile gain.
  */
 export function outcome(difference: Difference): Outcome {
   const { low, high, metric } = difference;
@@ -19,7 +19,7 @@ export function outcome(difference: Difference): Outcome {
   return high < metric.worthwhile ? "did not help" : "cannot tell";
 }
 
-/** Why a difference whose interval is above zero may still be luck. */
+/** Reasons why a difference whose interval is above zero may still be luck. */
 export function doubts({ p, comparisons, baseline, baselineValue, chance, valueLow, n, metric }: Difference): string[] {
   return [
     p >= SIGNIFICANT &&
@@ -32,7 +32,7 @@ export function doubts({ p, comparisons, baseline, baselineValue, chance, valueL
   ].filter((doubt) => doubt !== false);
 }
 
-/** What a paired difference says: whether it helped, by how much, what was compared and with how many labels. */
+/** A paired difference in words: whether it helped, by how much, what was compared and with how many labels. */
 export function verdict(difference: Difference): string {
   const { value, baselineValue, protocol, labelsPerClass, low, high, n, draws, metric } = difference;
   const circumstances = [
@@ -47,7 +47,7 @@ export function verdict(difference: Difference): string {
   return `${opening(difference)} (${circumstances.join("; ")}).`;
 }
 
-/** Learning from test images without their labels can be right (all that is to be sorted is there), but must be said. */
+/** Learning from test images without their labels can be right (if they are the images to sort), but must be reported. */
 function seenImages({ seen, n }: Difference): string[] {
   if (seen === null) return ["which test images pre-training saw is not known"];
   return seen ? [`pre-training saw ${seen} of the ${count(n, "test image")}, without their labels`] : [];

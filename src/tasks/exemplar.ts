@@ -6,8 +6,8 @@
  * `triplet`: the copies of an image are embedded close together, without classes, so that any number of images works.
  * Kolesnikov, Zhai & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005
  *
- * Departures: triplets also change contrast and colour (`contrast`), or the mean colour would be enough to match the copies of
- * small photos; patches are half as wide as the image, not a third, because few photos are as crowded as STL-10's.
+ * Departures: triplets also change contrast and colour (`contrast`), or a small network could match the copies of a photo by
+ * their mean colour; patches are half as wide as the image, not a third, because few photos are as crowded as STL-10's.
  */
 import { z } from "zod";
 import { sometimes, toGrey } from "../augment/colour.ts";

@@ -45,7 +45,7 @@ export function imagesUsed({ store }: TrainingImages, { instances }: Pick<TaskIn
   return Math.min(store.length, instances ?? store.length);
 }
 
-/** Steps per full epoch. Images left over come at another position next time. */
+/** Steps per full epoch. The images left over differ from epoch to epoch. */
 export function stepsPerEpoch(images: number, batchSize: number): number {
   return Math.floor(images / batchSize);
 }

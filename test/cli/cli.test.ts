@@ -1,4 +1,4 @@
-/** The command line as a user meets it: help, lists, exit codes, signals, and a whole run. */
+/** The command line as a user sees it: help, lists, exit codes, signals, and a whole run. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -44,7 +44,7 @@ test("doctor exits with 1 when something is missing, and names it", async () => 
   expect(code).toBe(1);
 });
 
-test("models --detail says what each costs, or why it does not take such images", async () => {
+test("models --detail lists what each model costs, or why it cannot take such images", async () => {
   const flags = ["--detail", "--model", "resnet10,vgg11", "--width", "0.125", "--batch-size", "2"];
   const { code, stdout } = await selfsight(["models", ...flags, "--image-size", "24"]);
   expect(code).toBe(0);
@@ -57,7 +57,7 @@ test("models --detail says what each costs, or why it does not take such images"
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/Did you mean "resnet1\d"/)]);
 });
 
-test("pretrain ends with what its task leaves behind", async () => {
+test("pretrain ends with its task's caveat", async () => {
   const words = [
     "pretrain",
     images,
@@ -105,9 +105,9 @@ test("pretrain and evaluate from end to end", async () => {
   expect(existsSync(join(out, "evals", "default", "result.json"))).toBe(true);
 });
 
-test("preview writes a picture, of a run too, and refuses settings that are not the run's", async () => {
+test("preview writes a picture, also of a run, and refuses settings that differ from the run's", async () => {
   const [file, run, ofRun] = [join(folder, "preview.png"), join(folder, "previewed"), join(folder, "of-run.png")];
-  const network = small.slice(0, -2); // without the batch size, which a preview has not
+  const network = small.slice(0, -2); // without the batch size, which preview does not take
   const drawn = await selfsight(["preview", images, "angles=2", ...network, "--count", "2", "--out", file]);
   expect([drawn.code, drawn.stdout]).toEqual([0, `${file}\n`]);
   expect(await sharp(file).metadata()).toMatchObject({ format: "png" });
@@ -120,7 +120,7 @@ test("preview writes a picture, of a run too, and refuses settings that are not 
   expect(other.code).toBe(2);
 });
 
-describe("wrong usage ends with 2, a message and no stack", () => {
+describe("wrong usage exits with 2 and a message, without a stack trace", () => {
   const cases: [string, () => string[], RegExp][] = [
     ["no command", () => ["pretrian"], /unknown command 'pretrian'[\s\S]*Did you mean pretrain/],
     ["an unknown flag", () => ["pretrain", images, "--epoch", "3"], /unknown option '--epoch'[\s\S]*--epochs/],
@@ -164,12 +164,12 @@ test.skipIf(process.getuid?.() === 0)(
   },
 );
 
-test("evaluate wants runs and images, and says so", async () => {
+test("evaluate needs runs and images, and says so", async () => {
   const { code, stderr } = await selfsight(["evaluate", "runs/mine"]);
   expect([code, stderr]).toEqual([2, expect.stringMatching(/^Expected one run folder.*got only "runs\/mine"/)]);
 });
 
-test("what cannot be written ends in one sentence, not in a stack", async () => {
+test("failed writes end in one sentence, without a stack trace", async () => {
   const file = join(folder, "in-the-way");
   writeFileSync(file, "");
   const refused = await selfsight(["evaluate", join(file, "run"), images]);
@@ -181,7 +181,7 @@ test("what cannot be written ends in one sentence, not in a stack", async () => 
   expect([previewed.code, previewed.stderr]).toEqual([1, expect.not.stringMatching(/defect|^\s+at /m)]);
 });
 
-test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to go on, and exits with 130", async (signal) => {
+test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to resume, and exits with 130", async (signal) => {
   const out = join(folder, signal);
   let sent = false;
   const { code, stderr } = await selfsight(["pretrain", images, ...small, "--epochs", "100000", "--out", out], {
@@ -196,7 +196,7 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to go on, and exit
   expect(JSON.parse(readFileSync(runFiles(out).status, "utf8"))).toMatchObject({ state: "interrupted" });
 });
 
-test("pictures that cannot be decoded are skipped and listed; too many of them stop the run with 1", async () => {
+test("images that cannot be decoded are skipped and listed; too many of them stop the run with exit code 1", async () => {
   const damaged = join(folder, "damaged");
   await makePictures(damaged, { count: 30 });
   const jpeg = await sharp(join(damaged, "0000.png")).resize(200, 200).jpeg().toBuffer();

@@ -1,4 +1,4 @@
-/** The demo on a user's own images, and what it falls back to. */
+/** The demo on a user's own images, and its fallback. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -17,7 +17,7 @@ beforeAll(async () => {
   await makePictures(flat, { count: 80 });
 });
 
-test("without a network it goes on with drawings, in one calm line", async () => {
+test("without a network it falls back to drawings, with one calm line", async () => {
   const said: string[] = [];
   const offline: typeof openImages = async (place) => {
     if (place === "clothing") throw new SelfsightError("The data set clothing cannot be fetched. ENOTFOUND codeload …");
@@ -29,7 +29,7 @@ test("without a network it goes on with drawings, in one calm line", async () =>
   ]);
 });
 
-test("labelled images of one's own: what will happen, the result in words, three commands to go on with", async () => {
+test("labelled images of your own: says what will happen, the result in words, and three commands to try next", async () => {
   const cwd = join(folder, "first");
   mkdirSync(cwd);
   const { code, stdout } = await selfsight(["demo", "--images", labelled, "--minutes", "0.02"], { cwd });
@@ -46,7 +46,7 @@ test("labelled images of one's own: what will happen, the result in words, three
   expect(readdirSync(join(cwd, "runs", "demo"))).toContain("report.html");
 }, 240_000);
 
-test("images without labels: a sheet of what looks alike", async () => {
+test("images without labels: a sheet of images that look alike", async () => {
   const cwd = join(folder, "second");
   mkdirSync(cwd);
   const { code, stdout } = await selfsight(["demo", "--images", flat, "--minutes", "0.02"], { cwd });

@@ -6,7 +6,7 @@ import { evaluateOptions } from "../../src/evaluate/options.ts";
 import { OptionsError, parseOptions } from "../../src/options.ts";
 import { pretrainOptions } from "../../src/run/options.ts";
 
-/** What the options become that are typed so, or what is said of them. */
+/** The options that typed words give, or the error message. */
 function typed(words: string[], schema: typeof pretrainOptions | typeof evaluateOptions = pretrainOptions) {
   const command = addFlags(new Command().exitOverride().configureOutput({ writeErr: () => {} }), schema, [
     "images",
@@ -39,7 +39,7 @@ describe("a complaint names the flag as it was typed", () => {
     else expect(typed(words)).toMatch(message);
   });
 
-  test("of lists and objects too", () => {
+  test("for lists and objects too", () => {
     expect(typed(["--labels-per-class", "1"], evaluateOptions)).toBe(
       "--labels-per-class: expected whole numbers from 2, or all; got 1",
     );
@@ -54,7 +54,7 @@ describe("a complaint names the flag as it was typed", () => {
     );
   });
 
-  test("of names, which lead nowhere else", () => {
+  test("for names, which cannot lead to another folder", () => {
     for (const name of ["..", ".", "a/b"])
       expect(typed(["--name", name], evaluateOptions)).toMatch(
         /^--name: expected letters, digits, .*not dots alone; got/,
@@ -62,7 +62,7 @@ describe("a complaint names the flag as it was typed", () => {
     expect(typed(["--name", "v1.2"], evaluateOptions)).toMatchObject({ name: "v1.2" });
   });
 
-  test("and of what a task takes, its own words", () => {
+  test("and a task's own options by name", () => {
     const wrong = new OptionsError("option of rotation", [{ path: ["angles"], text: "expected 2, 4 or 8; got 3" }]);
     expect(complaint(wrong)).toBe("angles (option of rotation): expected 2, 4 or 8; got 3");
     expect(complaint(new OptionsError("option", [{ path: ["images"], text: "expected text" }]))).toBe(
@@ -71,7 +71,7 @@ describe("a complaint names the flag as it was typed", () => {
   });
 });
 
-describe("what is typed is taken as it is meant", () => {
+describe("typed values are read as they are meant", () => {
   test.each([
     [["--precision", "fp32"], { precision: "f32" }],
     [["--precision", "float32"], { precision: "f32" }],
@@ -87,7 +87,7 @@ describe("what is typed is taken as it is meant", () => {
     expect(typed(words)).toMatchObject(options);
   });
 
-  test("a list that is given twice is one list", () => {
+  test("a list given twice becomes one list", () => {
     const words = ["--labels-per-class", "5,all", "--labels-per-class", "25"];
     expect(typed(words, evaluateOptions)).toMatchObject({ labelsPerClass: [5, "all", 25] });
   });

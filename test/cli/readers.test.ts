@@ -1,4 +1,4 @@
-/** Nobody reads what is printed, the terminal closes, the process is told to stop: the work is kept. */
+/** Nobody reads the output, the terminal closes, the process is told to stop: the work is kept. */
 import { spawn } from "node:child_process";
 import { existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ describe("a reader that ends", () => {
     expect([code, state(out), existsSync(runFiles(out).encoder)]).toEqual([0, "done", true]);
   });
 
-  test("is no failure of a command that prints", async () => {
+  test("is not a failure of a command that prints", async () => {
     const { code, stderr } = await selfsight(["tasks"], { watch: (child) => child.stdout?.destroy() });
     expect([code, stderr]).toEqual([0, ""]);
   });
@@ -45,14 +45,14 @@ describe.skipIf(!existsSync("/dev/full"))("a full disk behind the output", () =>
     expect([code, state(out)]).toEqual([0, "done"]);
   });
 
-  test("fails a command that does nothing but print, in one sentence", async () => {
+  test("fails a command that only prints, in one sentence", async () => {
     const { code, stderr } = await selfsight(["datasets"], { stdio: ["ignore", full, "pipe"] });
     expect(stderr).toMatch(/^Standard output cannot be written to: ENOSPC.*\.\n$/);
     expect(code).toBe(1);
   });
 });
 
-/** Sends each signal once the run has made so many steps more. */
+/** Sends the next signal each time the run has made more steps. */
 function sending(out: string, ...signals: NodeJS.Signals[]) {
   let seen = 0;
   return (child: ReturnType<typeof spawn>) => {
@@ -65,7 +65,7 @@ function sending(out: string, ...signals: NodeJS.Signals[]) {
 
 const terminal = { env: { _: "" } };
 
-test("a closed terminal saves, however often it says so", async () => {
+test("a closed terminal saves, however many hangups it sends", async () => {
   const out = join(folder, "hangup");
   const { code, stderr } = await selfsight(train(out, 100_000), {
     ...terminal,
@@ -79,7 +79,7 @@ test("a closed terminal saves, however often it says so", async () => {
   ]);
 });
 
-test("under nohup a closed terminal ends nothing", async () => {
+test("under nohup, a closed terminal does not stop the run", async () => {
   const out = join(folder, "nohup");
   const { code, stderr } = await selfsight(train(out, 100_000), {
     env: { _: "/usr/bin/nohup" },
@@ -92,7 +92,7 @@ test("under nohup a closed terminal ends nothing", async () => {
 
 describe("told to stop", () => {
   const signals = JSON.stringify(new URL("../../src/cli/signals.ts", import.meta.url).href);
-  /** A program that never ends by itself, and what it says and exits with when it is sent signals, milliseconds apart. */
+  /** Sends signals, at these pauses in ms, to a program that never ends by itself. Returns its exit code and stderr. */
   const told = (body: string, ...pauses: number[]) =>
     new Promise<[number | null, string]>((resolve) => {
       const source = `import { untilInterrupted } from ${signals};
@@ -118,11 +118,11 @@ describe("told to stop", () => {
       child.on("close", (code) => resolve([code, said]));
     });
 
-  test("where nothing is to be saved, it ends soon by itself", async () => {
+  test("with nothing to save, the process ends soon", async () => {
     expect(await told("")).toEqual([130, "\nStopping.\n"]);
   });
 
-  test("where something is, it is waited for until it is told again, and the same word passed on twice is one", async () => {
+  test("with something to save, it waits until a second request; a signal passed on twice counts as one", async () => {
     expect(await told("saveFirst(); signal.onabort = () => setTimeout(() => process.exit(7), 1500);", 50)).toEqual([
       7,
       "\nSaving; once more to stop at once.\n",

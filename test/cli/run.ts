@@ -1,4 +1,4 @@
-/** The command line in a process of its own. */
+/** Runs the command line in its own process. */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
@@ -14,17 +14,17 @@ export interface Finished {
 interface Options {
   env?: Record<string, string>;
   watch?: (child: ChildProcess) => void;
-  /** Where it runs; default: here. */
+  /** Working directory; default: the current one. */
   cwd?: string;
   stdio?: StdioOptions;
 }
 
-/** Starts `selfsight …`; `watch` is called every few milliseconds while it runs. */
+/** Starts `selfsight …`. Calls `watch` every few milliseconds while it runs. */
 export function selfsight(
   words: readonly string[],
   { env = {}, watch, cwd, stdio = "pipe" }: Options = {},
 ): Promise<Finished> {
-  const tsx = import.meta.resolve("tsx"); // from here, wherever the command runs
+  const tsx = import.meta.resolve("tsx"); // resolved from here, wherever the command runs
   const child = spawn(process.execPath, ["--import", tsx, main, ...words], {
     env: { ...process.env, ...env },
     cwd,

@@ -41,7 +41,7 @@ const folder = scratch();
 const images = join(folder, "pictures");
 beforeAll(() => makePictures(images, { count: 24, classes: ["one", "two"] }));
 
-/** The last vectors of the teacher: what the student's are compared with. */
+/** The teacher's last vectors: the student's are compared with them. */
 class Queue extends Module {
   readonly vectors: Buffer;
   constructor(length: number, width: number) {
@@ -117,7 +117,7 @@ describe("a teacher, views of two sizes, a queue", () => {
     }
   };
 
-  test("what is saved is the teacher; the student and the queue are in the checkpoint", async () => {
+  test("saves the teacher as the encoder; the student and the queue are in the checkpoint", async () => {
     await pretrain(options("whole"));
     const { encoder, checkpoint } = runFiles(join(folder, "whole"));
     const [saved, all] = [weightsOf(encoder), weightsOf(checkpoint)];
@@ -127,7 +127,7 @@ describe("a teacher, views of two sizes, a queue", () => {
     expect(new Set((all.get("task.queue.vectors") ?? "").split(",")).size).toBeGreaterThan(2);
   });
 
-  test("stopped and resumed, it ends bit for bit as if nothing had happened", async () => {
+  test("ends bit-identical when it is stopped and resumed", async () => {
     const stop = new AbortController();
     const onEvent = (event: { type: string; record?: { step: number } }) => event.record?.step === 4 && stop.abort();
     await expect(pretrain(options("cut"), { signal: stop.signal, onEvent })).rejects.toThrow(InterruptedError);
@@ -140,7 +140,7 @@ describe("a teacher, views of two sizes, a queue", () => {
   });
 });
 
-/** Mean brightness of an image, 0 to 1: a truth that no label tells. */
+/** Mean brightness of an image, 0 to 1: a truth that labels do not give. */
 const brightness = new Map<string, number>();
 
 registerProtocol(
@@ -154,7 +154,7 @@ registerProtocol(
     async fit({ features, truths, rows }: Training<number>, { ridge }) {
       const all = features as Tensor;
       const average = mean(rows.map((row) => truths[row] as number));
-      // One feature is enough for a toy: the one that goes with brightness most.
+      // One feature is enough for a toy: the one that correlates most with brightness.
       const { column, slope, offset } = scope(() => {
         const centre = (x: number[]) => x.map((value) => value - mean(x));
         const wanted = centre(rows.map((row) => truths[row] as number));
@@ -178,12 +178,12 @@ registerProtocol(
       return { heldOut: Math.sqrt(mean(errors)), predict: async (given) => predict(given), dispose: () => {} };
     },
     score: (predicted: number, truth: number) => (predicted - truth) ** 2,
-    reduce: (squares: ArrayLike<number>) => Math.sqrt(mean(squares)), // no mean of anything that one image has
+    reduce: (squares: ArrayLike<number>) => Math.sqrt(mean(squares)), // not a mean of per-image values
     guess: () => 0.25,
   }),
 );
 
-test("a protocol may have another truth than a class, and another metric than accuracy", async () => {
+test("a protocol may predict something other than a class, with a metric other than accuracy", async () => {
   const { splits } = await openImages(images);
   for (const set of Object.values(splits)) {
     for (let i = 0; i < set.length; i++) {
@@ -214,7 +214,7 @@ test("a protocol may have another truth than a class, and another metric than ac
   expect(JSON.parse(readFileSync(file, "utf8")).rows).toHaveLength(rows.length);
 });
 
-/** Rank 0 of two processes in one: while it waits for the other's gradients, the other takes the same step. */
+/** Rank 0 of two processes simulated in one: while it waits for the other's gradients, the other takes the same step. */
 function withPeer(takeStep: (step: number) => readonly Parameter[], size = 2): World {
   let step = 0;
   return {

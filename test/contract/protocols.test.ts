@@ -1,4 +1,4 @@
-/** What every protocol promises: a loop over the registry. */
+/** The contract of every protocol: a loop over the registry. */
 import { describe, expect, test } from "vitest";
 import { drawLabels } from "../../src/evaluate/draws.ts";
 import { protocols } from "../../src/evaluate/index.ts";
@@ -19,7 +19,7 @@ expectNoLeak();
 const CLASSES = 3;
 const SIDE = 32;
 
-/** Images of three kinds, each with a brightness of its own where `apart` is above zero; and features that say the same. */
+/** Images of three classes, which differ in brightness if `apart` is above zero, and features that differ likewise. */
 function part(count: number, apart: number, seed: number): Known & { labels: number[]; features: Tensor } {
   const labels = Array.from({ length: count }, (_, i) => i % CLASSES);
   const random = randomAt(seed);
@@ -49,7 +49,7 @@ describe.each(variants)("%s", (_, variant) => {
   const { protocol } = variant;
   const chance = protocol.guess(CLASSES);
 
-  /** Fits on `train`, and tests on `test`, with truths changed by `change`. Returns scores, held-out values, the metric. */
+  /** Fits on `train` and tests on `test`, with truths shuffled as `change` says. Returns scores, held-out value and metric. */
   async function run(apart: number, change: { train?: boolean; test?: boolean } = {}, seed = 0) {
     const [train, tested] = [part(90, apart, 1), part(150, apart, 2)];
     const shuffled = (known: typeof train) => shuffle([...known.labels], randomAt(9));
@@ -70,25 +70,25 @@ describe.each(variants)("%s", (_, variant) => {
     return { ...result, values: result.scores.map((scores) => protocol.reduce(scores)) };
   }
 
-  test("is far better than guessing where classes are far apart, and says so of what it held out", async () => {
+  test("is far better than guessing if classes are far apart, on test and on held-out images", async () => {
     const { values, heldOut, scores } = await run(20);
     expect(scores.map(({ length }) => length)).toEqual([150, 150]);
     const half = improvement(protocol.metric, protocol.metric.perfect, chance) / 2;
     for (const value of [...values, heldOut]) expect(improvement(protocol.metric, value, chance)).toBeGreaterThan(half);
   });
 
-  test("is at chance where training labels are shuffled", async () => {
+  test("is at chance if training labels are shuffled", async () => {
     const { values } = await run(20, { train: true });
     for (const value of values) expect(Math.abs(value - chance)).toBeLessThan(0.2);
   });
 
-  test("chooses the same whatever the test labels are", async () => {
+  test("makes the same choices whatever the test labels are", async () => {
     const [plain, changed] = [await run(1), await run(1, { test: true })];
     expect(changed.heldOut).toBe(plain.heldOut);
     expect(changed.scores).not.toEqual(plain.scores);
   });
 
-  test("same seed, same numbers", async () => {
+  test("gives the same result for the same seed", async () => {
     expect(await run(1)).toEqual(await run(1));
   });
 });

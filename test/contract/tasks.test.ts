@@ -1,4 +1,4 @@
-/** What every task promises, on every family of architectures: a loop over the registries. */
+/** The contract of every task, on every family of architectures: a loop over the registries. */
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
 import { createEncoder, families } from "../../src/models/index.ts";
@@ -17,7 +17,7 @@ import { scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 
 const folder = scratch();
-/** The first, smallest member of each family: the others differ in depth. With the stem that takes the smallest images. */
+/** The smallest member of each family, because the others only differ in depth, with the stem for the smallest images. */
 const stems = Object.fromEntries(
   Object.values(families).map((family) => {
     const [model = "", { stems }] = Object.entries(family)[0] as [string, ModelEntry];
@@ -32,7 +32,7 @@ const stems = Object.fromEntries(
 const representatives = Object.keys(stems);
 const pairs = Object.keys(tasks).flatMap((task) => representatives.map((model): [string, string] => [task, model]));
 
-/** Without changes of colour, which take transformers many steps to see through. */
+/** Without colour changes: transformers need many steps to see through them. */
 const easy: Readonly<Record<string, object>> = { exemplar: { contrast: false } };
 
 expectNoLeak();
@@ -49,7 +49,7 @@ function build(task: string, model: string, seed = 1, options: object = {}) {
     instance = create(size);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    size = 4 * encoder.minImageSize; // a patch, a quarter of the image, must be one to the encoder
+    size = 4 * encoder.minImageSize; // a patch, a quarter of the image, must be large enough for the encoder
     instance = create(size);
   }
   const modules = { encoder, ...modulesOf(instance) };
@@ -62,7 +62,7 @@ function build(task: string, model: string, seed = 1, options: object = {}) {
 }
 
 describe.each(pairs)("%s on %s", (task, model) => {
-  test("has a finite loss near chance at first, and a gradient for every parameter", () => {
+  test("starts with a finite loss near chance, and has a gradient for every parameter", () => {
     const { instance, size, parameters, dispose } = build(task, model);
     scope(() => {
       const { loss, metrics } = instance.step(noiseViews(instance, size, 4), fixedBatch(4));
@@ -82,7 +82,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
         return noGrad(() => instance.step(noiseViews(instance, size, 4), fixedBatch(4)).loss.item());
       };
       const before = lossNow();
-      // A batch norm takes away again whatever such a bias adds.
+      // A batch norm removes whatever such a bias adds.
       for (const [name, parameter] of flat) {
         expect(name).toMatch(/bias$/);
         noGrad(() => parameter.add_(randn(parameter.shape)));
@@ -92,7 +92,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
     dispose();
   });
 
-  test("same seed, same loss; and none of its tensors stays behind", () => {
+  test("gives the same loss for the same seed, and leaves no tensors behind", () => {
     const losses = [0, 0].map(() => {
       const { instance, size, dispose } = build(task, model);
       const before = memory().tensors;
@@ -104,7 +104,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
     expect(losses[0]).toBe(losses[1]);
   });
 
-  test("comes back from a file bit for bit", () => {
+  test("is restored from a file bit for bit", () => {
     const first = build(task, model, 1);
     const second = build(task, model, 2);
     const file = `${folder}/${task}-${model}.safetensors`;
@@ -133,7 +133,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
     dispose();
   });
 
-  test("learns 16 images by heart: the loss falls below a third of chance", () => {
+  test("memorises 16 images: the loss falls below a third of chance", () => {
     const { instance, size, parameters, dispose } = build(task, model, 1, easy[task]);
     const optimizer = new AdamW(decayGroups(parameters, 0));
     const images = scope(() => noiseViews(instance, size, 16));
@@ -153,7 +153,7 @@ describe.each(pairs)("%s on %s", (task, model) => {
     dispose();
   });
 
-  test("shows what the network sees: a picture, the answer and a guess for each image", () => {
+  test("previews what the network sees: a picture, the answer and a guess for each image", () => {
     const { instance, size, modules, dispose } = build(task, model);
     for (const module of Object.values(modules)) module.eval();
     scope(() => {

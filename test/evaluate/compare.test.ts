@@ -7,7 +7,7 @@ import { accuracy } from "../../src/metric.ts";
 
 const IMAGES = 400;
 
-/** Three draws, in which the first `right` of every 100 test images are classified rightly. */
+/** Three draws in which the first `right` of every 100 test images are classified correctly. */
 function measured(encoder: string, layer: string, right: number, heldOut = right / 100): Measured {
   const scores = Array.from({ length: IMAGES }, (_, i) => (i % 100 < right ? 1 : 0));
   const kind: Kind = encoder.startsWith("untrained") ? "untrained" : "pre-trained";
@@ -43,7 +43,7 @@ const subject = (id: string, recipe?: string): Representation[] => [
   },
 ];
 
-test("each encoder speaks by the layer that was best on held-out labels, not by the one that tested best", () => {
+test("each encoder is compared at the layer that was best on held-out labels, not the one that tested best", () => {
   const rows = [measured("a", "early", 50, 0.7), measured("a", "late", 60, 0.6), measured("untrained a", "early", 40)];
   const [difference, ...others] = compare(rows, subject("a"), common);
   expect(others).toEqual([]);
@@ -60,7 +60,7 @@ test("each encoder speaks by the layer that was best on held-out labels, not by 
   expect(difference).toMatchObject({ seen: 7, chance: 0.1, comparisons: 1 });
 });
 
-test("runs of one recipe are compared together too, each with its own baseline; others are not", () => {
+test("runs of one recipe are also compared together, each with its own baseline; others are not", () => {
   const names = ["a", "b", "other"];
   const rows = names.flatMap((name, i) => [
     measured(name, "late", 50 + 10 * i),
@@ -76,7 +76,7 @@ test("runs of one recipe are compared together too, each with its own baseline; 
   expect(together?.difference).toBeCloseTo(0.15);
 });
 
-test("how much trainings differ widens the interval of all together, however many draws each has", () => {
+test("differences between trainings widen their common interval, however many draws each has", () => {
   const pair = (first: number, second: number) => {
     const rows = [first, second].flatMap((right, i) => [
       measured(`run-${i}`, "late", right),
@@ -86,6 +86,6 @@ test("how much trainings differ widens the interval of all together, however man
   };
   const [steady, lucky] = [pair(50, 50), pair(42, 58)];
   expect(lucky?.difference).toBeCloseTo(steady?.difference ?? Number.NaN);
-  expect(lucky?.low).toBeLessThan(0.03); // a resample of the worse training alone: +2 points
+  expect(lucky?.low).toBeLessThan(0.03); // a resample of only the worse training: +2 points
   expect(steady?.low).toBeGreaterThan(0.06);
 });

@@ -1,4 +1,4 @@
-/** The whole measurement, on pictures whose classes differ in colour and whose labels are few. */
+/** A whole evaluation, on images whose classes differ in colour, with few labels. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -63,7 +63,7 @@ test("compares with the untrained network and with the pixels, for every protoco
   }
 });
 
-test("writes result.json with the rows, and is the same again", async () => {
+test("writes result.json with the rows, and gives the same result again", async () => {
   expect(existsSync(result.file)).toBe(true);
   const file = JSON.parse(readFileSync(result.file, "utf8")) as Evaluation;
   expect(file.rows).toEqual(result.rows);
@@ -72,7 +72,7 @@ test("writes result.json with the rows, and is the same again", async () => {
   expect(again.differences).toEqual(result.differences);
 });
 
-test("runs that began with the same weights share one untrained network", async () => {
+test("runs that started with the same weights share one untrained network", async () => {
   const second = join(folder, "second");
   await pretrain({ ...smallRun, images, taskOptions: { angles: 2 }, epochs: 2, out: second });
   const shared = { images, protocol: ["linear"], labelsPerClass: [2], draws: 3, name: "shared" };
@@ -85,7 +85,7 @@ test("runs that began with the same weights share one untrained network", async 
     ["run", "second, untrained"],
     ["run", "pixels 32×32"],
   ]);
-  // What run is compared with is what it would be compared with alone.
+  // The comparison of run is the same as when it is evaluated alone.
   const alone = result.differences.find((one) => one.protocol === "linear" && one.labelsPerClass === 2);
   expect(differences[2]).toMatchObject({ baselineValue: alone?.baselineValue, difference: alone?.difference });
 });
@@ -115,7 +115,7 @@ test.each([
   expect(memory().tensors).toBe(before);
 });
 
-test("protocols take options of their own, and results without a name never overwrite others", async () => {
+test("protocols take their own options, and results without a name never overwrite others", async () => {
   const neighbours = [{ k: 3, temperature: 0.1 }];
   const options = { protocol: ["knn"], protocolOptions: { knn: { neighbours } }, labelsPerClass: [2], draws: 1 };
   const { rows, file } = await evaluate({ runs: [run], images, ...options });
@@ -123,7 +123,7 @@ test("protocols take options of their own, and results without a name never over
   expect(file).toBe(join(run, "evals", "default-2", "result.json"));
 });
 
-/** Two clouds of points, far apart, and labels to match. */
+/** Two clouds of points at a distance, with their labels. */
 function clouds(count: number, distance: number) {
   return scope(() => {
     manualSeed(5);
@@ -160,7 +160,7 @@ test.each([
   }
 });
 
-test("draws the same labels for the same seed, so many of each class, and holds some of each out", () => {
+test("draws the same labels for the same seed, as many per class as requested, and holds some of each out", () => {
   const labels = Int32Array.from({ length: 90 }, (_, i) => i % 3);
   const rows = drawLabels(labels, 5, 1, 0);
   expect(rows).toEqual(drawLabels(labels, 5, 1, 0));

@@ -1,4 +1,4 @@
-/** Whatever is done to a folder between `pretrain` and `evaluate`: no test image is one whose label was learned. */
+/** Whatever happens to a folder between `pretrain` and `evaluate`: no test image is one whose label was learned. */
 import {
   cpSync,
   mkdirSync,
@@ -45,7 +45,7 @@ beforeAll(async () => {
   );
 });
 
-/** Writes the pool's first images: as class folders, or as class folders in train and test. */
+/** Writes the first `count` images of the pool as class folders, or as class folders in train and test. */
 function layOut(folder: string, parted: boolean, count: number): void {
   for (let i = 0; i < count; i++) {
     const part = parted ? (i % 3 === 2 ? "test" : "train") : "";
@@ -76,14 +76,14 @@ function apply(folder: string, { kind, from, to }: Change, number: number): void
   if (kind === "add") writeFileSync(target, pool[40 + (to % 20)] as Buffer);
   else if (kind === "copy") cpSync(join(folder, file), target, { dereference: true });
   else if (kind === "link") symlinkSync(relative(dirname(target), join(folder, file)), target);
-  // Each folder keeps two of its own: a class that is empty is another matter.
+  // Each folder keeps two files: empty classes are not the subject here.
   else if (files.filter((name) => dirname(name) === dirname(file)).length <= 2) return;
   else if (kind === "remove") rmSync(join(folder, file));
   else if (kind === "rename") renameSync(join(folder, file), join(folder, dirname(file), `renamed-${number}.png`));
   else if (kind === "move") renameSync(join(folder, file), target);
 }
 
-test("the verdict never rests on an image whose label was learned, and says how many images were seen", async () => {
+test("never tests on an image whose label was learned, and reports how many images were seen", async () => {
   const scenario = fc.record({
     parted: fc.boolean(),
     task: fc.constantFrom("supervised", "rotation"),
@@ -101,7 +101,7 @@ test("the verdict never rests on an image whose label was learned, and says how 
       const split = everything ? { split: parted ? "train+test" : "all" } : {};
       await pretrain({ ...smallRun, images, task, ...split, epochs: 0.3, out: run });
 
-      // What training saw, by the test's own account of the files' bytes.
+      // What training saw, worked out here from the files' bytes.
       const learned = [...(readLearned(run)?.values() ?? [])];
       const bytesOf = (name: string) => (before.get(name) as Buffer).toString("base64");
       const seen = new Set(learned.map(({ image }) => bytesOf(image)));
@@ -113,7 +113,7 @@ test("the verdict never rests on an image whose label was learned, and says how 
         try {
           apply(images, one, number);
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error; // a link to what is gone
+          if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error; // a link to a removed file
         }
       }
       symlinkSync(images, join(folder, "link"));
@@ -152,6 +152,6 @@ test("the verdict never rests on an image whose label was learned, and says how 
     }),
     { numRuns: 24, seed: 11 },
   );
-  // The scenarios reach every outcome.
+  // The scenarios cover every outcome.
   expect(Math.min(refused, measured, seenSome)).toBeGreaterThan(2);
 }, 300_000);

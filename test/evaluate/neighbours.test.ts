@@ -14,7 +14,7 @@ const folder = scratch();
 
 expectNoLeak();
 
-/** The mean colour of each picture in a sheet, row by row. */
+/** The colour of each image in a sheet, row by row. */
 async function coloursOf(sheet: Uint8Array, rows: number, columns: number): Promise<number[][][]> {
   const { data, info } = await sharp(sheet).raw().toBuffer({ resolveWithObject: true });
   const [width, height] = [info.width / columns, info.height / rows];
@@ -26,7 +26,7 @@ async function coloursOf(sheet: Uint8Array, rows: number, columns: number): Prom
   );
 }
 
-test("each row shows an image and those of its kind, without copies of the same file", async () => {
+test("each row shows an image and similar ones, without copies of the same file", async () => {
   const images = join(folder, "pictures");
   await makePictures(images, { count: 8, classes: ["red", "green", "blue"] });
   cpSync(join(images, "red", "0000.png"), join(images, "red", "copy.png"));

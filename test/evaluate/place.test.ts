@@ -6,7 +6,7 @@ import { scratch } from "../images.ts";
 
 const folder = scratch();
 
-it("gives every evaluation a place of its own", () => {
+it("gives every evaluation its own folder", () => {
   const wanted = join(folder, "evals", "default", "result.json");
   const claimed = [1, 2, 3].map(() => claimResultFile(wanted));
   expect(claimed).toEqual(
@@ -15,7 +15,7 @@ it("gives every evaluation a place of its own", () => {
   expect(claimed.every((file) => existsSync(file))).toBe(true);
 });
 
-it("says why there is none", () => {
+it("says why it cannot create one", () => {
   writeFileSync(join(folder, "file"), "");
   expect(() => claimResultFile(join(folder, "file", "evals", "result.json"))).toThrow(/cannot be written: .*ENOTDIR/);
 });

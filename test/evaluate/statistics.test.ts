@@ -3,7 +3,7 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { describe, expect, it } from "vitest";
 import { bootstrapMean, pairedBootstrap } from "../../src/evaluate/statistics.ts";
 
-/** Correct of `draws` draws on `images` images: each draw has its luck, and most images are hard or easy for all of them. */
+/** Simulated answers: each draw has some luck, and most images are hard or easy for all draws. */
 function simulate(
   seed: number,
   { images, draws, ease }: { images: number; draws: number; ease: number },
@@ -26,7 +26,7 @@ describe("the interval of a mean", () => {
     const rounds = 200;
     let covered = 0;
     for (let seed = 0; seed < rounds; seed++) {
-      // One draw cannot show how lucky it was: its luck is taken out of the truth by taking it out of the draw.
+      // One draw cannot show how lucky it was, so it is simulated without luck.
       const marks = shape.draws === 1 ? withoutLuck(seed, shape.images) : simulate(seed, shape);
       const { low, high } = bootstrapMean(marks, { seed, resamples: 400 });
       if (low <= shape.ease && shape.ease <= high) covered++;
@@ -35,7 +35,7 @@ describe("the interval of a mean", () => {
     expect(covered / rounds).toBeLessThan(0.995);
   });
 
-  it("is that of a binomial for one draw", () => {
+  it("matches a binomial for one draw", () => {
     const marks = Uint8Array.from({ length: 400 }, (_, i) => (i < 100 ? 1 : 0));
     const { value, low, high } = bootstrapMean([marks], { seed: 1, resamples: 20_000 });
     const half = 1.96 * Math.sqrt((0.25 * 0.75) / 400);
@@ -44,7 +44,7 @@ describe("the interval of a mean", () => {
     expect(high).toBeCloseTo(0.25 + half, 2);
   });
 
-  it("sees that draws differ", () => {
+  it("is wider if draws differ", () => {
     const half = (n: number) => Uint8Array.from({ length: 1000 }, (_, i) => ((i * 7) % 1000 < n ? 1 : 0));
     const alike = bootstrapMean([half(500), half(500), half(500)], { seed: 1 });
     const unlike = bootstrapMean([half(300), half(500), half(700)], { seed: 1 });
@@ -61,7 +61,7 @@ describe("the interval of a mean", () => {
     expect(at(0.95, 6)).not.toEqual(at(0.95));
   });
 
-  it("gives every class the same weight when told the classes", () => {
+  it("gives every class the same weight if labels are given", () => {
     const marks = [Uint8Array.of(1, 1, 1, 1, 1, 1, 0, 1, 0)];
     const labels = [0, 0, 0, 0, 0, 0, 1, 1, 3]; // class 2 has no image
     expect(bootstrapMean(marks, { seed: 0 }).value).toBeCloseTo(7 / 9, 12);
@@ -71,7 +71,7 @@ describe("the interval of a mean", () => {
     expect(high).toBeGreaterThan(value);
   });
 
-  it("of all right, all wrong and a single image has no width", () => {
+  it("has zero width for all right, all wrong and a single image", () => {
     const cases: [Uint8Array[], number][] = [
       [[new Uint8Array(9).fill(1), new Uint8Array(9).fill(1)], 1],
       [[new Uint8Array(9)], 0],
@@ -81,12 +81,12 @@ describe("the interval of a mean", () => {
       expect(bootstrapMean(marks, { seed: 0 })).toEqual({ value, low: value, high: value });
   });
 
-  it("of a single image still varies with the draws", () => {
+  it("still varies with the draws for a single image", () => {
     const { value, low, high } = bootstrapMean([Uint8Array.of(1), Uint8Array.of(0)], { seed: 0 });
     expect({ value, low, high }).toEqual({ value: 0.5, low: 0, high: 1 });
   });
 
-  it("refuses what has no mean", () => {
+  it("refuses data without a mean", () => {
     expect(() => bootstrapMean([], { seed: 0 })).toThrow(/at least one draw/);
     expect(() => bootstrapMean([new Uint8Array()], { seed: 0 })).toThrow(/one test image/);
     expect(() => bootstrapMean([new Uint8Array(2), new Uint8Array(3)], { seed: 0 })).toThrow(/2 and 3/);
@@ -96,10 +96,10 @@ describe("the interval of a mean", () => {
 
 describe("the interval of a difference", () => {
   const a = simulate(1, { images: 300, draws: 3, ease: 0.5 });
-  /** Right wherever `a` is, and on every tenth image besides. */
+  /** Right wherever `a` is, and also on every tenth image. */
   const b = a.map((marks) => marks.map((mark, i) => (i % 10 === 0 ? 1 : mark)));
 
-  it("is narrower than that of strangers when the two go wrong on the same images", () => {
+  it("is narrower if both are wrong on the same images than if they are independent", () => {
     const strangers = simulate(2, { images: 300, draws: 3, ease: 0.5 });
     const paired = pairedBootstrap(b, a, { seed: 0 });
     expect(paired.difference).toBeGreaterThan(0);
@@ -107,7 +107,7 @@ describe("the interval of a difference", () => {
     expect(width(paired)).toBeLessThan(0.6 * width(pairedBootstrap(strangers, a, { seed: 0 })));
   });
 
-  it("is the difference of the means, and turns its sign with the order", () => {
+  it("is the difference of the means, and changes sign with the order", () => {
     const [forth, back] = [pairedBootstrap(b, a, { seed: 0 }), pairedBootstrap(a, b, { seed: 0 })];
     const mean = (marks: Uint8Array[]) => bootstrapMean(marks, { seed: 0 }).value;
     expect(forth.difference).toBeCloseTo(mean(b) - mean(a), 12);
@@ -116,7 +116,7 @@ describe("the interval of a difference", () => {
     expect(pairedBootstrap(a, a, { seed: 0 })).toEqual({ difference: 0, low: 0, high: 0 });
   });
 
-  it("covers nothing about as often as it says when there is none", () => {
+  it("covers zero about as often as it says if there is no difference", () => {
     const rounds = 200;
     let covered = 0;
     for (let seed = 0; seed < rounds; seed++) {
@@ -128,7 +128,7 @@ describe("the interval of a difference", () => {
     expect(covered / rounds).toBeGreaterThan(0.9);
   });
 
-  it("refuses what is no pair", () => {
+  it("refuses data that cannot be paired", () => {
     expect(() => pairedBootstrap(a, a.slice(1), { seed: 0 })).toThrow(/3 draws of 300 images came with 2 of 300/);
     expect(() => pairedBootstrap(a, [new Uint8Array(2)], { seed: 0 })).toThrow(/1 of 2/);
   });

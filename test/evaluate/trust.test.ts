@@ -1,4 +1,4 @@
-/** What would make a result worthless is refused, or said beside it. */
+/** Anything that would make a result worthless is refused, or reported with it. */
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -38,7 +38,7 @@ beforeAll(async () => {
   await pretrain({ ...smallRun, images, epochs: 0.5, out: run });
 });
 
-/** A copy of the run whose encoder's tensors are changed. */
+/** A copy of the run with changed encoder tensors. */
 function changedRun(name: string, change: (weights: Map<string, number[]>) => void): string {
   const copy = join(folder, name);
   cpSync(run, copy, { recursive: true });
@@ -72,7 +72,7 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY])(
   },
 );
 
-test("weights so large that features overflow are refused, and the layer named", async () => {
+test("weights so large that features overflow are refused, and the layer is named", async () => {
   const broken = changedRun("overflow", (weights) => {
     for (const name of ["layer1.0.bn2.weight", "layer2.0.bn2.weight"])
       weights.set(name, weights.get(name)?.map(() => 1e38) ?? []);
@@ -82,7 +82,7 @@ test("weights so large that features overflow are refused, and the layer named",
   );
 });
 
-test("an encoder that gives every image the same features is measured, and that is said", async () => {
+test("an encoder that gives every image the same features is measured, with a note", async () => {
   const dead = changedRun("dead", (weights) => {
     for (const [name, values] of weights)
       if (name.endsWith(".weight"))
@@ -97,7 +97,7 @@ test("an encoder that gives every image the same features is measured, and that 
   );
 });
 
-test("one training counts once, however often and by whatever path it is named", async () => {
+test("one training counts once, however often and under whatever path it is given", async () => {
   const [copy, link] = [join(folder, "copy"), join(folder, "link")];
   cpSync(run, copy, { recursive: true });
   symlinkSync(run, link);
@@ -108,7 +108,7 @@ test("one training counts once, however often and by whatever path it is named",
   }
 });
 
-test("test images whose labels were learned are refused, or left out when that is asked for", async () => {
+test("test images whose labels were learned are refused, or left out if requested", async () => {
   const all = join(folder, "all");
   await pretrain({ ...smallRun, images, task: "supervised", split: "train+test", epochs: 0.5, out: all });
   await expect(evaluate({ runs: [all], images, ...quick })).rejects.toThrow(
@@ -131,7 +131,7 @@ test("test images whose labels were learned are refused, or left out when that i
   expect(differences[0]).toMatchObject({ n: 15, seen: 0 });
 });
 
-test("a run of an older version, which kept no list of its images, is measured with a warning", async () => {
+test("a run of an older version, without a list of its images, is measured with a warning", async () => {
   const old = join(folder, "old");
   cpSync(run, old, { recursive: true });
   rmSync(runFiles(old).learned);
@@ -148,7 +148,7 @@ test("a run of an older version, which kept no list of its images, is measured w
   );
 });
 
-test("images that cannot be read, and classes that cannot be measured, are said", async () => {
+test("images that cannot be read, and classes that cannot be measured, are reported", async () => {
   const odd = join(folder, "odd");
   cpSync(images, odd, { recursive: true });
   for (const label of classes) await makePictures(join(odd, "train"), { count: 40, classes: [label], seed: 4 });
@@ -164,7 +164,7 @@ test("images that cannot be read, and classes that cannot be measured, are said"
   expect((JSON.parse(readFileSync(file, "utf8")) as { notes: string[] }).notes).toEqual(notes);
 });
 
-test("supervised takes the labelled images, and no other task is given a label", async () => {
+test("supervised uses only the labelled images, and other tasks get no labels", async () => {
   const partly = join(folder, "partly");
   cpSync(images, partly, { recursive: true });
   mkdirSync(join(partly, "unlabelled"));
@@ -193,7 +193,7 @@ const guesses = (seed: number, images_: number, rate: number) => {
   return [Uint8Array.from({ length: images_ }, () => (uniform(random, 0, 1) < rate ? 1 : 0))];
 };
 
-test("on noise, one evaluation in twenty at most says that something helped: 18 test images, six comparisons", () => {
+test("on noise, at most one evaluation in twenty says that something helped: 18 test images, six comparisons", () => {
   let lucky = 0;
   const evaluations = 150;
   for (let seed = 0; seed < evaluations; seed++) {
@@ -236,7 +236,7 @@ test("a difference that no flip reaches stays significant among hundreds of comp
   expect(signFlipTest(few, [new Uint8Array(8)])).toBeCloseTo(2 ** -7, 2); // two of the 256 assignments
 });
 
-test("copies of a test image count once, and a class without a name is a class", async () => {
+test("copies of a test image count once, and a class with an empty name is a class", async () => {
   const doubled = join(folder, "doubled");
   cpSync(images, doubled, { recursive: true });
   for (let i = 0; i < 5; i++)
@@ -250,9 +250,9 @@ test("copies of a test image count once, and a class without a name is a class",
   expect(learned.map(({ label }) => label)).toEqual(["", "b"]);
 });
 
-test("the randomization test is exact where it can be counted, and Holm's correction is the textbook's", () => {
+test("the randomization test agrees with an exact count, and Holm's correction with the textbook", () => {
   const [a, b] = [[Uint8Array.of(1, 1, 1, 1, 1)], [Uint8Array.of(0, 0, 0, 0, 0)]];
-  expect(signFlipTest(a, b, { flips: 20_000 })).toBeCloseTo(2 / 32, 2); // all signs alike, to either side
+  expect(signFlipTest(a, b, { flips: 20_000 })).toBeCloseTo(2 / 32, 2); // all signs equal, in either direction
   expect(signFlipTest(a, a)).toBe(1);
   expect(holm([0.01, 0.04, 0.03, 0.005])).toEqual([0.03, 0.06, 0.06, 0.02]);
   expect(holm([])).toEqual([]);

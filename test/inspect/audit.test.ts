@@ -35,7 +35,7 @@ async function audited(options: Partial<PreviewOptions>): Promise<AuditRow[]> {
 
 type Question = (images: Tensor, batch: Batch) => { shown: Tensor; target: Tensor };
 
-/** A question with two answers: what is shown of the images, and what is right. */
+/** A task with two answers: `ask` returns the images to show and the right answers. */
 function twoAnswers(ask: Question, { remedies = {}, ...declared }: Partial<Task & TaskInstance> = {}) {
   return defineTask({
     title: "Two answers",
@@ -60,7 +60,7 @@ function twoAnswers(ask: Question, { remedies = {}, ...declared }: Partial<Task 
   });
 }
 
-/** Dashes at the upper edge: black or white first? Blurred they are grey. */
+/** Dashes at the upper edge: does black or white come first? Blurred, they are grey. */
 const framed = twoAnswers(
   (images, { random }) => {
     const answers = Array.from({ length: images.size(0) }, () => (uniform(random, 0, 1) < 0.5 ? 0 : 1));
@@ -73,7 +73,7 @@ const framed = twoAnswers(
   { remedies: { border: "no dashes" } },
 );
 
-test("the audit finds what a border tells, and says what to do", async () => {
+test("the audit finds what a border gives away, and says what to do", async () => {
   registerTask("framed", framed);
   const audit = await audited({ task: "framed", minutes: 0.02 });
   expect(audit.map(({ shortcut }) => shortcut)).toEqual(["colour", "blur", "border"]);
@@ -87,7 +87,7 @@ test("the audit finds what a border tells, and says what to do", async () => {
   expect(border).toMatchObject({ leaks: true, chance: 0.5, remedy: "no dashes" });
 });
 
-/** Which of two images? Its brightness tells. */
+/** Which of two images is it? Its brightness gives the answer. */
 const numbered = twoAnswers(
   (images, { indices }) => {
     const target = integers(Array.from(indices));
@@ -96,15 +96,15 @@ const numbered = twoAnswers(
   { instances: 2 },
 );
 
-describe("where each image is a class of its own", () => {
-  test("other crops of these are tested on", async () => {
+describe("with each image as its own class", () => {
+  test("tests on other crops of the same images", async () => {
     registerTask("numbered", numbered);
     const [colour] = await audited({ task: "numbered", minutes: 0.02 });
     expect(colour).toMatchObject({ leaks: true, chance: 1 / 2 });
     expect(colour?.value).toBeGreaterThan(0.8);
   });
 
-  test("exemplar's classes are, and may be fewer than the images and than a batch", async () => {
+  test("handles exemplar, whose classes may be fewer than the images and than a batch", async () => {
     const rows = await audited({ task: "exemplar", taskOptions: { loss: "softmax", classes: 10, copies: 2 } });
     for (const { value, chance } of rows) {
       expect(chance).toBe(0.1);
@@ -113,7 +113,7 @@ describe("where each image is a class of its own", () => {
   });
 });
 
-test("of few images all make one batch; of fewer there is no audit", async () => {
+test("a few images make one batch; fewer are refused", async () => {
   const few = await makePictures(join(folder, "few"), { count: 10 });
   const rows = await audited({ images: few, task: "exemplar", taskOptions: { copies: 2 } });
   expect(rows).toHaveLength(3);
@@ -128,7 +128,7 @@ test("of few images all make one batch; of fewer there is no audit", async () =>
   await expect(refused).rejects.toThrow(/needs 10 images at least.* there are 9/);
 });
 
-/** The task at work on a transformer with patches of 8 pixels, and on the probe that stands in for it. */
+/** Input shapes of a task on a transformer with patches of 8 pixels, and on the probe that replaces it. */
 function onBoth(task: string, size: number) {
   const { create, options } = taskEntry(task);
   const vit = createEncoder({ model: "vit-tiny-8", width: 1 / 3 });
@@ -156,7 +156,7 @@ test.each(["jigsaw", "relative-patch"])("%s: a probe sees patches as large as th
   expect(probe).toEqual(real);
 });
 
-test("behind a probe, whose map has one place, dense predictions stay small", () => {
+test("dense predictions from a probe's 1×1 map stay small", () => {
   const probe = new BlindEncoder("colour", { minImageSize: 2, patchSize: 1 });
   const { create, options } = taskEntry("colorization");
   const modules = modulesOf(scope(() => create(contextOf(probe, 256), options.parse({}))));

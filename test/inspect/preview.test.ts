@@ -1,4 +1,4 @@
-/** Pictures of what a task shows. */
+/** Previews of what a task shows the network. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -40,14 +40,14 @@ describe("of a run", () => {
     writeFileSync(join(many, "0100.png"), "no picture");
   });
 
-  test("its settings and its guesses, from its checkpoint", async () => {
+  test("uses its settings, and its guesses from its checkpoint", async () => {
     const [trained, untrained] = [join(folder, "trained.png"), join(folder, "untrained.png")];
     await preview({ images, run, out: trained });
     await preview({ ...small, images, taskOptions: { angles: 2 }, out: untrained });
     expect(readFileSync(trained).equals(readFileSync(untrained))).toBe(false);
   });
 
-  test("device, precision and threads may differ, or be said again; nothing else", async () => {
+  test("device, precision and threads may differ; other settings may only be repeated", async () => {
     const out = join(folder, "others.png");
     await preview({ images, run, out, imageSize: 16, taskOptions: { angles: 2 }, precision: "bf16", threads: 1 });
     expect(threads()).toBe(1);
@@ -61,7 +61,7 @@ describe("of a run", () => {
     );
   });
 
-  test("on more images than are looked at: the same pictures under the same numbers, whatever could not be read", async () => {
+  test("gives the same images the same indices, even if there are many and some cannot be read", async () => {
     const shown: unknown[] = [];
     registerTask("witness", witness(shown));
     const out = join(folder, "witness");
@@ -72,7 +72,7 @@ describe("of a run", () => {
     expect(shown[1]).toEqual(shown[0]);
   });
 
-  test("with as many classes as it had images", async () => {
+  test("works with as many classes as the run had images", async () => {
     const out = join(folder, "classes");
     const options = { ...smallRun, task: "exemplar", taskOptions: { loss: "softmax", copies: 2 } };
     await pretrain({ ...options, images: many, epochs: 0.1, out });
@@ -80,7 +80,7 @@ describe("of a run", () => {
   });
 });
 
-/** Notes what it is given to learn from and to show. */
+/** Records what it gets to learn from and to show. */
 const witness = (shown: unknown[]) =>
   defineTask({
     title: "Witness",
@@ -107,7 +107,7 @@ const witness = (shown: unknown[]) =>
     },
   });
 
-test("what cannot be is refused, and nothing is written", async () => {
+test("invalid settings are refused, and nothing is written", async () => {
   const out = join(folder, "none.png");
   await expect(preview({ images, task: "jigsaw", stem: "imagenet", imageSize: 32, out })).rejects.toThrow(
     /--image-size/,

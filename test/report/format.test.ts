@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { accuracy, improvement, showDifference, showValue, signedValue } from "../../src/metric.ts";
 import { count, labelCount } from "../../src/report/format.ts";
 
-it("writes numbers as a reader wants them", () => {
+it("formats numbers for readers", () => {
   expect(showValue(accuracy, 0.4963)).toBe("49.6 %");
   expect([0.2154, -0.03, 0, -0.0001].map((one) => showDifference(accuracy, one))).toEqual([
     ...["+21.5 points", "−3.0 points", "0.0 points", "0.0 points"],

@@ -52,7 +52,7 @@ it("is one file that loads nothing", () => {
   expect(html).toContain('src="data:image/png;base64,iVBORw=="');
 });
 
-it("says the sentence large and its circumstances small", () => {
+it("shows the sentence large and its details small", () => {
   const html = reportHtml(report);
   expect(html).toContain(
     '<p class="verdict helped">It helped: demo is 15.0 points of accuracy above demo, untrained.<small>40.0 % against 25.0 %; 95 % interval',
@@ -62,7 +62,7 @@ it("says the sentence large and its circumstances small", () => {
   expect(plain).toContain('<p class="verdict cannot-tell">Cannot tell (yet) at all.</p>');
 });
 
-it("closes what it opens, and lets no name break out of the text", () => {
+it("closes every tag that it opens, and escapes all names", () => {
   const evil = '<script>alert("x")</script>';
   const html = reportHtml({
     ...report,
@@ -86,7 +86,7 @@ it("has every row, its interval, and the best layer in bold", () => {
   expect(html).not.toMatch(/best"><th rowspan="2">layer2/);
 });
 
-it("unfolds the table that the verdict is about", () => {
+it("opens the table that the verdict is about", () => {
   const open = (headline: Report["headline"]) => {
     const { headline: _, ...rest } = report;
     return /<details open><summary>(.*?)<\/summary>/.exec(reportHtml(headline ? { ...rest, headline } : rest))?.[1];
@@ -95,13 +95,13 @@ it("unfolds the table that the verdict is about", () => {
   expect(open(undefined)).toContain("5 labels per class");
 });
 
-it("draws differences to both sides of zero", () => {
+it("shows differences on both sides of zero", () => {
   const html = reportHtml(report);
   expect(html).toContain('<td class="number up">+15.0</td><td class="interval">10.0 to 20.0</td>');
   expect(html).toContain('<td class="number down">−5.0</td><td class="interval">−9.0 to −1.0</td>');
 });
 
-it("leaves out what there is not", () => {
+it("leaves out sections without content", () => {
   const { samples: _, ...rest } = report;
   const html = reportHtml({ ...rest, curves: [], rows: [], differences: [] });
   for (const heading of [
@@ -122,7 +122,7 @@ describe("a curve", () => {
     [1000, 0.5],
   ];
 
-  it("runs from the upper left to the lower right, with the chance line at its height", () => {
+  it("runs from upper left to lower right, with the chance line at the right height", () => {
     const svg = curveChart({ name: "loss", unit: "nats", points, chance: 1 });
     const [start, middle, end] = [...svg.matchAll(/[ML]([\d.]+) ([\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)]);
     expect(start?.[0]).toBeLessThan(middle?.[0] ?? 0);
@@ -133,7 +133,7 @@ describe("a curve", () => {
     expect(svg).toContain(">chance 1<");
   });
 
-  it("breaks where a value is not finite, and draws nothing of none", () => {
+  it("breaks at values that are not finite, and is empty without points", () => {
     const path = (values: [number, number][]) =>
       / d="([^"]*)"/.exec(curveChart({ name: "a", unit: "", points: values, chance: 1 }))?.[1];
     expect(
@@ -157,7 +157,7 @@ describe("a curve", () => {
   });
 });
 
-/** Tags that were opened and not closed, or closed and not opened. */
+/** Tags that were opened but not closed, or closed but not opened. */
 function unbalanced(html: string): string[] {
   const open: string[] = [];
   const void_ = new Set(["meta", "img", "line", "rect", "path"]);

@@ -11,7 +11,7 @@ it("names every accuracy, and says in words whether it helped", () => {
   ]);
 });
 
-it("gives the nearest neighbours' answer where it differs", () => {
+it("adds the nearest neighbours' answer if it differs", () => {
   const neighbours = difference({
     protocol: "knn-20",
     value: 0.3,
@@ -25,7 +25,7 @@ it("gives the nearest neighbours' answer where it differs", () => {
   );
 });
 
-it("says when it did not help, when nobody can tell, and what pre-training saw of the test", () => {
+it("says when it did not help, when that is unclear, and how many test images pre-training saw", () => {
   const told = (changes: Parameters<typeof difference>[0]) => {
     const one = difference(changes);
     return plainResult({ untrained: one, pixels, neighbours: one }).slice(1);

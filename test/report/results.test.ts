@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { differenceTable, resultTables } from "../../src/report/results.ts";
 import { difference, row } from "./sample.ts";
 
-/** A bar and its whisker, in hundredths of the width there is. */
+/** A bar and its whisker, in percent of the width. */
 interface Bar {
   from: number;
   to: number;
@@ -47,7 +47,7 @@ it("draws gains to the right of zero, losses to the left, and doubt in grey", ()
   expect(doubt).toEqual({ from: 50, to: 54.9, low: 45.1, high: 64.7, fill: "--s1" });
 });
 
-it("scales differences to the farthest end of an interval, on either side", () => {
+it("scales differences to the farthest interval end, on either side", () => {
   const ends = (low: number, high: number) => bars(differenceTable([difference({ difference: 0.1, low, high })]))[0];
   expect(ends(-0.1, 0.2)).toMatchObject({ low: 25.5, high: 99 });
   expect(ends(-0.4, 0.2)).toMatchObject({ low: 1, high: 74.5 });

@@ -1,4 +1,4 @@
-/** A small evaluation: two encoders of two layers and the pixels, with 5 labels a class and all. */
+/** A small evaluation: two encoders with two layers each and the pixels, with 5 labels per class and with all. */
 import type { Kind } from "../../src/evaluate/representations.ts";
 import type { Difference, ResultRow } from "../../src/evaluate/result.ts";
 import { accuracy } from "../../src/metric.ts";

@@ -26,13 +26,13 @@ it("has a block for each protocol and number of labels", () => {
   expect(resultTable(rows, {}, [difference()])).toBe(plain);
 });
 
-it("is bold and dim on a terminal, and the same text", () => {
+it("is bold and dim on a terminal, with the same text", () => {
   const painted = resultTable(rows, { isTTY: true, columns: 200 }, [difference()]);
   expect(painted).toContain("\x1b[1m40.0\x1b[22m");
   expect(stripVTControlCharacters(painted)).toBe(plain);
 });
 
-it("turns to one line for each layer of each encoder where the terminal is narrow", () => {
+it("uses one line per layer of each encoder on a narrow terminal", () => {
   const width = (columns: number) =>
     Math.max(
       ...resultTable(rows, { columns })
@@ -44,7 +44,7 @@ it("turns to one line for each layer of each encoder where the terminal is narro
   expect(resultTable(rows, { columns: 60 })).toMatch(/│ demo, untrained +│ layer2 +│ +20\.0 \[17\.0, 23\.0\] │/);
 });
 
-it("is never wider than the terminal, whatever the runs are called", () => {
+it("is never wider than the terminal, whatever the runs' names", () => {
   const names = ["demo", "写真のフォルダー-rotation-resnet10-とても長い名前", `${"long-name-".repeat(9)}, untrained`];
   const many = names.flatMap((encoder) => ["stem", "layer1"].map((layer) => row(encoder, layer, 0.4)));
   for (const columns of [24, 40, 60, 80, 120, 200]) {
@@ -56,7 +56,7 @@ it("is never wider than the terminal, whatever the runs are called", () => {
   }
   const narrow = resultTable(rows, { columns: 30 }, [difference()]);
   expect(narrow).toMatch(/^demo, untrained\n {2}layer1 {2}\* 25\.0 \[22\.0, 28\.0\]\n {2}layer2 {4}20\.0/m);
-  expect(resultTable(rows, { columns: 0 }, [difference()])).toBe(plain); // it does not know
+  expect(resultTable(rows, { columns: 0 }, [difference()])).toBe(plain); // width unknown
 });
 
 it("marks the layer that was chosen, or else the one that tested best", () => {
@@ -70,7 +70,7 @@ it("marks the layer that was chosen, or else the one that tested best", () => {
   expect(best([difference({ labelsPerClass: "all" })])?.[0]).toBe("demo: layer2");
 });
 
-it("survives a single row and none", () => {
+it("works with a single row and with none", () => {
   expect(resultTable([row("a", "b", 0.5)])).toContain("│ b     │ * 50.0 [47.0, 53.0] │");
   expect(resultTable([])).toContain("95 % interval");
 });

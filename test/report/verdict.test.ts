@@ -21,7 +21,7 @@ it("says that it helped, by how much, and what was compared with how many labels
   );
 });
 
-it("says that it did harm", () => {
+it("says when it did harm", () => {
   const text = verdict(
     difference({ value: 0.17, difference: -0.08, low: -0.1, high: -0.06, labelsPerClass: "all", draws: 1 }),
   );
@@ -31,20 +31,20 @@ it("says that it did harm", () => {
   );
 });
 
-it("says that nothing worth having was gained", () => {
+it("says when the gain is not worthwhile", () => {
   expect(verdict(difference({ difference: 0.003, low: -0.01, high: 0.016 }))).toMatch(
     /^It did not help: demo gains less than 2 points of accuracy over demo, untrained \(.*−1\.0 to \+1\.6 points/,
   );
 });
 
-it("says that it cannot tell, in both directions", () => {
+it("says when it cannot tell, in both directions", () => {
   expect(verdict(difference({ difference: 0.02, low: -0.02, high: 0.06 }))).toMatch(
     /^Cannot tell yet: demo is 2\.0 points of accuracy above demo, untrained.*more test images or draws/,
   );
   expect(verdict(difference({ difference: -0.02, low: -0.06, high: 0.02 }))).toMatch(/^Cannot tell yet: .* below /);
 });
 
-it("does not call a gain what luck often gives among so many comparisons", () => {
+it("does not report a gain that luck often gives among so many comparisons", () => {
   const lucky = difference({ difference: 0.389, low: 0.01, high: 0.6, p: 0.2, comparisons: 4, n: 18 });
   expect(outcome(lucky)).toBe("cannot tell");
   expect(verdict(lucky)).toMatch(
@@ -52,14 +52,14 @@ it("does not call a gain what luck often gives among so many comparisons", () =>
   );
 });
 
-it("does not call it a gain to be better than a baseline that does worse than guessing", () => {
+it("does not report a gain that is only over a baseline worse than guessing", () => {
   const unlucky = { value: 0.55, valueLow: 0.45, baselineValue: 0.3, chance: 0.5 };
   expect(outcome(difference(unlucky))).toBe("cannot tell");
   expect(verdict(difference(unlucky))).toMatch(/demo, untrained did worse than guessing \(50\.0 %\)/);
   expect(outcome(difference({ ...unlucky, valueLow: 0.51 }))).toBe("helped");
 });
 
-it("says how many test images pre-training saw, or that nobody knows", () => {
+it("says how many test images pre-training saw, or that this is unknown", () => {
   expect(verdict(difference())).not.toMatch(/saw/);
   expect(verdict(difference({ seen: 120 }))).toMatch(
     /pre-training saw 120 of the 700 test images, without their labels/,

@@ -1,4 +1,4 @@
-/** One process in a run folder at a time. */
+/** Only one process at a time may use a run folder. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -20,7 +20,7 @@ const locks = (out: string) => readdirSync(out).filter((name) => name.startsWith
 expectNoLeak();
 beforeAll(() => makePictures(images, { count: 16 }));
 
-test("of two that begin at once one trains and the other is refused", async () => {
+test("of two runs that start at once, one trains and the other is refused", async () => {
   const out = join(folder, "both");
   const ends = await Promise.allSettled([pretrain({ ...small, out }), pretrain({ ...small, out, seed: 1 })]);
   expect(ends.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
@@ -30,7 +30,7 @@ test("of two that begin at once one trains and the other is refused", async () =
   expect(locks(out)).toEqual([]);
 });
 
-test("a run that trains is refused by whatever path it is named, to begin and to go on", async () => {
+test("the folder of a training run is refused under any path, to start and to resume", async () => {
   const out = join(folder, "used");
   const link = join(folder, "link");
   const refusals: unknown[] = [];
@@ -58,7 +58,7 @@ test("a run that trains is refused by whatever path it is named, to begin and to
   expect(await pretrain({ ...small, out: link, resume: true })).toMatchObject({ steps: 2 });
 });
 
-test("a killed run leaves its lock, and can be gone on with all the same", async () => {
+test("a killed run leaves its lock, and can still be resumed", async () => {
   const out = join(folder, "killed");
   const stop = new AbortController();
   const hooks = { signal: stop.signal, onEvent: ({ type }: RunEvent) => type === "start" && stop.abort() };
@@ -74,7 +74,7 @@ test("a killed run leaves its lock, and can be gone on with all the same", async
   expect([existsSync(sign), locks(out)]).toEqual([false, []]);
 });
 
-test("a run killed before its first step is in nobody's way", async () => {
+test("a run killed before its first step does not block a new one", async () => {
   const out = join(folder, "early");
   mkdirSync(out);
   writeFileSync(`${lockOf(out)}.2147483646-${ownMark().place}-0-0123abcd-here`, "");
@@ -91,7 +91,7 @@ test("a lock of another machine is never taken over: the message says what to de
   expect(await pretrain({ ...small, out })).toMatchObject({ steps: 2 });
 });
 
-test("a run that fails before it begins leaves no folder, and none of those above it", async () => {
+test("a run that fails before it starts leaves no folder, and no parent folders", async () => {
   const out = join(folder, "deep", "deeper", "run");
   await expect(pretrain({ ...small, out, batchSize: 100 })).rejects.toThrow(/batch of 100/);
   expect(existsSync(join(folder, "deep"))).toBe(false);
@@ -100,7 +100,7 @@ test("a run that fails before it begins leaves no folder, and none of those abov
   expect(readdirSync(join(folder, "deep"))).toEqual([]);
 });
 
-test.runIf(process.platform === "linux")("a place where no folders can be made is refused at once", async () => {
+test.runIf(process.platform === "linux")("a path where no folder can be created is refused at once", async () => {
   await expect(pretrain({ ...small, out: "/proc/selfsight/run" })).rejects.toThrow(/run cannot be made: .*ENOENT/);
 });
 

@@ -51,7 +51,7 @@ it("writes every step at once, so that a kill loses none", () => {
   log.close();
 });
 
-it("has every step once after a kill and a resumption, whatever the kill left", () => {
+it("has every step exactly once after a kill and a resume, whatever the kill left behind", () => {
   const first = openLog(folder, { resumeAtStep: 0, now });
   for (let step = 1; step <= 7; step++) first.step(record(step));
   first.close();
@@ -64,7 +64,7 @@ it("has every step once after a kill and a resumption, whatever the kill left", 
   expect(readMetrics(metricsFile())[6]?.["loss"]).toBe(1 / 7);
 });
 
-it("keeps a train.log with a line every ten seconds, and the last step", () => {
+it("writes a line to train.log every ten seconds, and the last step", () => {
   const log = openLog(folder, { resumeAtStep: 0, now });
   for (let step = 1; step <= 25; step++) {
     time += 1000;
@@ -84,7 +84,7 @@ it("keeps a train.log with a line every ten seconds, and the last step", () => {
   expect(readFileSync(join(folder, "train.log"), "utf8")).toMatch(/started[\s\S]*resumed after step 20\n$/);
 });
 
-it("replaces a JSON file as a whole", () => {
+it("replaces a JSON file atomically", () => {
   const file = join(folder, "status.json");
   writeJson(file, { state: "training", step: 3 });
   writeJson(file, { state: "done" });
@@ -96,7 +96,7 @@ it("replaces a JSON file as a whole", () => {
   expect(readdirSync(folder)).toEqual(["status.json"]);
 });
 
-it("writes through a link, and to a pipe or device, instead of taking its place", ({ skip }) => {
+it("writes through a link, and to a pipe or device, instead of replacing it", ({ skip }) => {
   const [target, link] = [join(folder, "target.json"), join(folder, "link.json")];
   symlinkSync("target.json", link);
   writeJson(target, 1);

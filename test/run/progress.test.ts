@@ -6,7 +6,7 @@ import { duration } from "../../src/setup/terminal.ts";
 
 const guess = { value: 0.25, loss: Math.log(4) };
 
-/** A run of 100 steps that takes a second a step. */
+/** A run of 100 steps at one second per step. */
 const record = (step: number, values: Partial<StepRecord> = {}): StepRecord => ({
   step,
   seconds: step,
@@ -19,7 +19,7 @@ const record = (step: number, values: Partial<StepRecord> = {}): StepRecord => (
   ...values,
 });
 
-/** Shows steps, one a second, and collects what was written. */
+/** Shows steps, one per second, and collects the output. */
 function watch(steps: Iterable<StepRecord>, output: Omit<Output, "write"> = {}): string[] {
   const written: string[] = [];
   let time = 0;
@@ -39,7 +39,7 @@ function watch(steps: Iterable<StepRecord>, output: Omit<Output, "write"> = {}):
 
 const steps = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => record(first + i));
 
-it("writes a plain line every ten seconds where there is no terminal, and the last step", () => {
+it("writes a plain line every ten seconds without a terminal, and the last step", () => {
   expect(watch(steps(1, 25))).toEqual([
     "10 % · epoch 1, step 10 · loss 1.000 (chance 1.386) · accuracy 50.0 % (chance 25.0 %) · 64 images/s · 1 min 30 s left\n",
     "20 % · epoch 2, step 20 · loss 1.000 (chance 1.386) · accuracy 50.0 % (chance 25.0 %) · 64 images/s · 1 min 20 s left\n",
@@ -59,13 +59,13 @@ it("redraws in place on a terminal, within its width", () => {
   expect(written[3]).toBe("\n");
 });
 
-it("counts what a resumed run did before: time left follows the whole, speed only what was seen", () => {
+it("after a resume, time left counts the whole run, and speed only the new steps", () => {
   const [line] = watch(steps(51, 60));
   expect(line).toContain("60 % · epoch 6, step 60");
   expect(line).toContain("64 images/s · 40 s left");
 });
 
-it("follows the last ten seconds", () => {
+it("averages over the last ten seconds", () => {
   const noisy = steps(1, 100).map((one) => ({ ...one, loss: one.step <= 50 ? 3 : one.step % 2 }));
   const lines = watch(noisy);
   const loss = Number(/loss ([\d.]+)/.exec(lines.at(-1) ?? "")?.[1]);
@@ -73,7 +73,7 @@ it("follows the last ten seconds", () => {
   expect(loss).toBeLessThan(0.65);
 });
 
-it("does without a measure that the task does not give", () => {
+it("leaves out a metric that the task does not report", () => {
   const [line] = watch([record(1, { metrics: {} })]);
   expect(line).toBe("1 % · epoch 1, step 1 · loss 1.000 (chance 1.386) · 1 min 39 s left\n");
 });

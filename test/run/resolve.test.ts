@@ -20,14 +20,14 @@ describe("options without effect", () => {
     expect(() => resolve({ task, taskOptions })).toThrow(message);
   });
 
-  test("what is the default all the same, or has an effect, is not", () => {
+  test("an option at its default, or with an effect, is accepted", () => {
     expect(resolve({ task: "exemplar", taskOptions: { loss: "softmax", margin: 0.5 } }).taskOptions).toMatchObject({
       margin: 0.5,
     });
     expect(resolve({ taskOptions: { angles: 2, first: 90 } }).taskOptions).toEqual({ angles: 2, first: 90 });
   });
 
-  test("a least area beside shifted crops, and epochs beside minutes, are refused", () => {
+  test("minArea with shifted crops, and epochs with minutes, are refused", () => {
     const refuse = (options: object) => refuseContradictions(pretrainOptions.parse({ images: "photos", ...options }));
     expect(() => refuse({ crop: "shifted", minArea: 0.5 })).toThrow(/--min-area has no effect with --crop shifted/);
     expect(() => refuse({ epochs: 1, minutes: 1 })).toThrow(/either epochs or minutes/);
@@ -35,7 +35,7 @@ describe("options without effect", () => {
   });
 });
 
-test("a task brings its optimizer and what belongs to it; a rate is never given to another optimizer", () => {
+test("a task sets its optimizer and related options; a learning rate is never applied to another optimizer", () => {
   registerTask("with-adamw", {
     ...rotation,
     defaults: { optimizer: "adamw", learningRate: 0.002, weightDecay: 0.05, schedule: "step", warmup: 0.1 },

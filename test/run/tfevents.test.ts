@@ -20,12 +20,12 @@ it("computes the CRCs of RFC 3720, appendix B.4", () => {
   expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
 });
 
-it("begins with the frame that every TensorBoard file begins with", () => {
+it("starts with the frame that starts every TensorBoard file", () => {
   openEvents(folder, { now }).close();
   const name = readdirSync(folder)[0] ?? "";
   expect(name).toMatch(/^events\.out\.tfevents\.1700000000\./);
   const file = readFileSync(join(folder, name));
-  // Length 24 and its masked CRC, as in any file that TensorFlow wrote: 24 bytes hold time and version.
+  // Length 24 and its masked CRC, as in any file that TensorFlow writes: 24 bytes hold time and version.
   expect(file.subarray(0, 12).toString("hex")).toBe("1800000000000000a37f4b22");
   expect(file.subarray(12 + 11, 12 + 24).toString()).toBe("brain.Event:2");
 });
@@ -63,7 +63,7 @@ it("writes images with their sizes", async () => {
   expect(asBuffer(image[4]).equals(png)).toBe(true);
 });
 
-it("tells TensorBoard to forget the steps that a resumed run repeats", () => {
+it("tells TensorBoard to drop the steps that a resumed run repeats", () => {
   openEvents(folder, { resumeAtStep: 41, now }).close();
   const [, event] = readEvents();
   expect(event?.[2]).toEqual([42]);
@@ -72,7 +72,7 @@ it("tells TensorBoard to forget the steps that a resumed run repeats", () => {
 
 type Fields = Record<number, (number | Buffer)[]> & Record<1, Buffer[]>;
 
-/** The events of the only file in the folder; every CRC is checked. */
+/** The events of the only file in the folder. Checks every CRC. */
 function readEvents(): Fields[] {
   const file = readFileSync(join(folder, readdirSync(folder)[0] ?? ""));
   const events: Fields[] = [];
@@ -87,7 +87,7 @@ function readEvents(): Fields[] {
   return events;
 }
 
-/** The first value of a field of bytes. */
+/** The first value of a bytes field. */
 function asBuffer(values: (number | Buffer)[] | undefined): Buffer {
   const value = values?.[0];
   if (!Buffer.isBuffer(value)) throw new Error("the field is missing or a number");

@@ -19,7 +19,7 @@ test.each([
   expect(freeCores(start, now, 4)).toBe(free);
 });
 
-test.skipIf(cpus().length < 2)("threads follow the load every second, and come back", () => {
+test.skipIf(cpus().length < 2)("threads follow the load every second, and recover", () => {
   const cores = cpus().length;
   let time: CpuTime = { all: 0, own: 0, wall: 0 };
   threads(cores);

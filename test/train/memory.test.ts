@@ -1,4 +1,4 @@
-/** 1,000 steps of a whole run, in a process of its own: what a training step makes, it frees. */
+/** 1,000 steps of a whole run, in its own process: a training step frees what it creates. */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,11 +8,11 @@ import { makePictures, scratch } from "../images.ts";
 const folder = scratch();
 const script = fileURLToPath(new URL("../../bench/memory.ts", import.meta.url));
 
-test("1,000 steps leave as many tensors as one, and the process no larger than 100 did", {
+test("1,000 steps leave as many tensors as one, and use no more memory than 100", {
   timeout: 120_000,
 }, async () => {
   const images = await makePictures(join(folder, "pictures"), { count: 32, size: 16 });
-  // A small space for JavaScript's own short-lived objects: how far that one is filled is chance, in so small a process.
+  // A small space for JavaScript's short-lived objects: in so small a process, how full it is depends on chance.
   const options = { model: "nin3", width: 0.0625, imageSize: 8, batchSize: 8, threads: 1 };
   const printed = execFileSync(
     process.execPath,
@@ -27,7 +27,7 @@ test("1,000 steps leave as many tensors as one, and the process no larger than 1
     growth: number;
   };
   expect(steps).toBe(1000);
-  // The optimizer makes its momenta at the first step.
+  // The optimizer creates its momenta at the first step.
   expect(liveTensors).toHaveLength(1);
   expect(growth).toBeLessThan(0.03);
 });

@@ -1,4 +1,4 @@
-/** A run as a whole: what it leaves behind, and that interruptions lose nothing. */
+/** A whole run: what it leaves behind, and that interruptions lose nothing. */
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -35,7 +35,7 @@ function weights(run: string): Map<string, string> {
 describe("a run", () => {
   const out = join(folder, "whole");
 
-  test("leaves its configuration, measures, checkpoint, samples and encoder, and no tensors", async () => {
+  test("leaves its configuration, metrics, checkpoint, samples and encoder, and no tensors", async () => {
     const before = memory().tensors;
     const seen: number[] = [];
     const result = await pretrain(
@@ -62,7 +62,7 @@ describe("a run", () => {
     expect(mean(losses.slice(-5))).toBeLessThan(Math.log(4) * 0.9);
   });
 
-  test("is the same again, weight for weight", async () => {
+  test("gives the same weights again", async () => {
     await pretrain({ ...small, out: join(folder, "again") });
     expect(weights(join(folder, "again"))).toEqual(weights(out));
   });
@@ -72,7 +72,7 @@ describe("a run", () => {
     await expect(pretrain({ ...small, out })).rejects.toThrow(UsageError);
   });
 
-  test("that is finished goes on with more epochs, and its configuration says so", async () => {
+  test("that is finished continues with more epochs, and its configuration says so", async () => {
     await expect(pretrain({ ...small, out, resume: true })).rejects.toThrow(/finished already/);
     const longer = join(folder, "longer");
     cpSync(out, longer, { recursive: true });
@@ -81,7 +81,7 @@ describe("a run", () => {
     expect(weights(longer)).not.toEqual(weights(out));
   });
 
-  test("stopped between its last checkpoint and its encoder gives the encoder when it is resumed", async () => {
+  test("stopped between its last checkpoint and its encoder writes the encoder when resumed", async () => {
     const cut = join(folder, "no-encoder");
     cpSync(out, cut, { recursive: true });
     rmSync(runFiles(cut).encoder);
@@ -89,7 +89,7 @@ describe("a run", () => {
     expect(weights(cut)).toEqual(weights(out));
   });
 
-  test("interrupted at the last step is finished all the same", async () => {
+  test("interrupted at the last step still finishes", async () => {
     const controller = new AbortController();
     const onEvent = (event: RunEvent) => event.type === "step" && event.record.progress === 1 && controller.abort();
     const last = join(folder, "last-step");
@@ -118,7 +118,7 @@ describe("a run", () => {
 
   test("killed with -9 at a random step and resumed has bit-identical weights", async () => {
     const dead = join(folder, "dead");
-    // A checkpoint every step, so that the kill falls on one being written as likely as not, or before the first step.
+    // A checkpoint every step, so that the kill may hit one while it is written, or come before the first step.
     const child = await killAfterCheckpoint(["pretrain", images, ...flags, "--out", dead, "--save-minutes", "0"], dead);
     expect(child.signal).toBe("SIGKILL");
     const step = Number(openAndClose(runFiles(dead).checkpoint)["step"]);
@@ -135,7 +135,7 @@ function openAndClose(file: string): Readonly<Record<string, string>> {
   return metadata;
 }
 
-/** Kills the run a random moment after its folder holds a checkpoint. */
+/** Kills the run at a random moment after its first checkpoint. */
 function killAfterCheckpoint(words: string[], run: string) {
   let killAt = Number.POSITIVE_INFINITY;
   return selfsight(words, {
@@ -147,7 +147,7 @@ function killAfterCheckpoint(words: string[], run: string) {
   });
 }
 
-describe("what cannot be", () => {
+describe("errors", () => {
   const out = () => join(folder, `never-${Math.random()}`);
   test.each<[string, object, RegExp]>([
     ["an unknown task", { task: "rotatoin" }, /Unknown task "rotatoin".*Did you mean "rotation"/],
@@ -177,20 +177,20 @@ describe("what cannot be", () => {
     expect(existsSync(options.out as string)).toBe(false);
   });
 
-  test("a loss that is not finite stops the run, naming step and learning rate", async () => {
+  test("a loss that is not finite stops the run, and the error names step and learning rate", async () => {
     await expect(pretrain({ ...small, learningRate: 1e30, warmup: 0, out: out() })).rejects.toThrow(
       /The loss is (NaN|Infinity|-Infinity) at step \d+, learning rate/,
     );
   });
 
-  test("a signal stops the decoding, before anything is written", async () => {
+  test("a signal stops decoding before anything is written", async () => {
     const run = out();
     const stopped = pretrain({ ...small, out: run }, { signal: AbortSignal.abort() });
     await expect(stopped).rejects.toThrow(/Interrupted while the images were decoded/);
     expect(existsSync(run)).toBe(false);
   });
 
-  test("a checkpoint cut short is refused and left alone", async () => {
+  test("a truncated checkpoint is refused and left alone", async () => {
     const run = await stoppedAtOnce("broken");
     const { checkpoint } = runFiles(run);
     const bytes = readFileSync(checkpoint);
@@ -219,7 +219,7 @@ describe("what cannot be", () => {
     }
   });
 
-  test("a full disk at a checkpoint: it says so, keeps the one before, and goes on from it when there is room", async ({
+  test("a full disk at a checkpoint: reports it, keeps the previous one, and resumes from that once there is room", async ({
     skip,
   }) => {
     const place = join(folder, "disk");
@@ -227,7 +227,7 @@ describe("what cannot be", () => {
     if (!disk) return skip("cannot mount a small disk here");
     try {
       const run = join(place, "run");
-      // The first checkpoint fits; that of a trained network has the momentum too, and must fit beside it.
+      // The first checkpoint fits. That of a trained network also holds the momentum, and must fit beside the first.
       const failed = pretrain({ ...small, width: 0.25, out: run, saveMinutes: 0 });
       await expect(failed).rejects.toThrow(
         /The disk is full: .*last.safetensors was not written.*previous file is intact/,
@@ -242,7 +242,7 @@ describe("what cannot be", () => {
     }
   });
 
-  test("a folder that may not be made is named, without a stack", async () => {
+  test("a folder that cannot be created is named, without a stack trace", async () => {
     const file = join(folder, "a-file");
     writeFileSync(file, "");
     await expect(pretrain({ ...small, out: join(file, "run") })).rejects.toThrow(
@@ -252,10 +252,10 @@ describe("what cannot be", () => {
   });
 });
 
-describe("to resume", () => {
+describe("resuming", () => {
   const first = { ...small, learningRate: 0.02, taskOptions: { angles: 2 } };
 
-  test("takes what is not said from the run, and refuses what would change it", async () => {
+  test("takes missing options from the run, and refuses options that would change it", async () => {
     const whole = join(folder, "rate");
     await pretrain({ ...first, out: whole });
     const run = await stoppedAtOnce("rate-cut", first);
@@ -270,7 +270,7 @@ describe("to resume", () => {
     expect(weights(run)).toEqual(weights(whole));
   });
 
-  test("a run of minutes stays one, unless epochs are said", async () => {
+  test("keeps a run limited by minutes, unless epochs are given", async () => {
     const { epochs: _, ...rest } = small;
     const run = await stoppedAtOnce("minutes", { ...rest, epochs: undefined, minutes: 60 });
     expect(resumedOptions(run, { images, resume: true })).toMatchObject({ minutes: 60, epochs: undefined });
@@ -286,7 +286,7 @@ describe("to resume", () => {
     );
   });
 
-  test("a run that was killed before its first checkpoint: what to do, with --resume and without", async () => {
+  test("a run killed before its first checkpoint: says what to do, with --resume and without", async () => {
     const run = join(folder, "killed-early");
     mkdirSync(run);
     copyFileSync(runFiles(join(folder, "whole")).config, runFiles(run).config);
@@ -297,7 +297,7 @@ describe("to resume", () => {
   });
 });
 
-/** A run folder with a checkpoint of the first step. */
+/** A run folder with a checkpoint after the first step. */
 async function stoppedAtOnce(name: string, options: Partial<PretrainOptions> = {}): Promise<string> {
   const out = join(folder, name);
   const controller = new AbortController();
@@ -306,20 +306,20 @@ async function stoppedAtOnce(name: string, options: Partial<PretrainOptions> = {
   return out;
 }
 
-describe("what nobody said", () => {
+describe("options left open", () => {
   const settled = (options: Partial<PretrainOptions>) =>
     resolveOptions({ images, out: join(folder, "unused"), ...options });
 
-  test("is the task's, or the usual", () => {
+  test("take the task's defaults, or the usual ones", () => {
     const usual = { flip: true, minArea: 0.08, batchSize: 64, learningRate: 0.05, stem: "imagenet" };
     expect(settled({ task: "rotation" })).toMatchObject(usual);
     expect(settled({ task: "inpainting" })).toMatchObject({ ...usual, minArea: 0.4, batchSize: 32, learningRate: 0.1 });
     expect(settled({ task: "jigsaw" })).toMatchObject({ flip: false, minArea: 0.3, stem: "patch" });
-    expect(settled({ task: "jigsaw", model: "nin4" })).toMatchObject({ stem: "cifar" }); // it has no other
+    expect(settled({ task: "jigsaw", model: "nin4" })).toMatchObject({ stem: "cifar" }); // its only stem
     expect(settled({ task: "inpainting", optimizer: "adamw" })).toMatchObject({ learningRate: 0.001 });
   });
 
-  test("is never put in the place of what was said", () => {
+  test("never replace given options", () => {
     const said = { flip: true, minArea: 0.2, batchSize: 7, learningRate: 0.5, stem: "cifar" } as const;
     for (const task of ["jigsaw", "inpainting", "colorization"]) expect(settled({ task, ...said })).toMatchObject(said);
   });
