@@ -37,7 +37,7 @@ export interface Evaluation {
 }
 
 /**
- * Measures runs with every protocol, layer and number of labels, beside the same networks untrained and raw pixels.
+ * Measures runs with every protocol, layer and number of labels, together with the same networks untrained and raw pixels.
  * @throws UsageError for images without labels, test images whose labels a run has learned, unknown protocols, folders
  *   that are not finished runs, a name in use; SelfsightError for encoders whose features are not finite
  */

@@ -1,4 +1,4 @@
-/** Intervals and p-values of a protocol's results: fast for a mean of numbers; any other metric is computed anew each time. */
+/** Intervals and p-values of a protocol's results: fast for a mean of numbers; any other metric is recomputed each time. */
 import { randomAt } from "../random.ts";
 import { mean } from "./protocol.ts";
 import {
