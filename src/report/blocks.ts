@@ -1,5 +1,6 @@
 /** Groups result rows into the blocks that are shown: one for each protocol and number of labels. */
 import type { Difference, ResultRow } from "../evaluate/result.ts";
+import { improvement } from "../metric.ts";
 import { count, labelCount } from "./format.ts";
 
 export interface Block {
@@ -52,6 +53,8 @@ function chosenLayer(encoder: string, differences: readonly Difference[]): strin
 
 function bestLayer(encoder: string, rows: readonly ResultRow[]): string | undefined {
   const own = rows.filter((row) => row.encoder === encoder);
-  return own.reduce<ResultRow | undefined>((best, row) => (best && best.value >= row.value ? best : row), undefined)
-    ?.layer;
+  return own.reduce<ResultRow | undefined>(
+    (best, row) => (best && improvement(row.metric, row.value, best.value) <= 0 ? best : row),
+    undefined,
+  )?.layer;
 }

@@ -74,3 +74,11 @@ it("works with a single row and with none", () => {
   expect(resultTable([row("a", "b", 0.5)])).toContain("│ b     │ * 50.0 [47.0, 53.0] │");
   expect(resultTable([])).toContain("95 % interval");
 });
+
+it("marks the lowest value as best where lower is better", () => {
+  const metric = { name: "error", unit: "m", better: "lower", perfect: 0, worthwhile: 0.1 } as const;
+  const text = resultTable([row("a", "b", 0.5, { metric }), row("a", "c", 0.25, { metric })]);
+  expect(text).toMatch(/c .*\* 0\.250/);
+  expect(text).not.toMatch(/\* 0\.500/);
+  expect(text).toContain("m [95 % interval]");
+});
