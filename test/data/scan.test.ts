@@ -155,6 +155,17 @@ describe("files of Selfsight among the images are left out", () => {
     await expect(openImages(makeTree(root, run))).rejects.toThrow(/is a run folder of Selfsight/);
   });
 
+  it("a run folder that was made just now, for a run among its own images", async () => {
+    const tree = {
+      "cat/1.png": png as Buffer,
+      "dog/1.png": png as Buffer,
+      "new/lock.4711-01234567-0-89abcdef-here": "",
+    };
+    const { splits, notes = [] } = await openImages(makeTree(root, tree));
+    expect(splits["all"]?.classes).toEqual(["cat", "dog"]);
+    expect(notes.join("\n")).toBe("1 run folder of Selfsight was left out: new.");
+  });
+
   it("but not a class folder that happens to have a configuration", async () => {
     const { splits } = await openImages(
       makeTree(root, { "cat/1.png": png as Buffer, "cat/config.yaml": "a: 1", "dog/1.png": png as Buffer }),

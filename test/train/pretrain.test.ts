@@ -1,4 +1,5 @@
 /** A whole run: what it leaves behind, and that interruptions lose nothing. */
+
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -9,10 +10,12 @@ import { readMetrics } from "../../src/run/log.ts";
 import type { PretrainOptions } from "../../src/run/options.ts";
 import { openSafetensors } from "../../src/torch/safetensors.ts";
 import { memory } from "../../src/torch/scope.ts";
+import { firstEncoder, prepareTraining } from "../../src/train/prepare.ts";
 import { pretrain, resolveOptions } from "../../src/train/pretrain.ts";
 import { selfsight } from "../cli/run.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
+import { memoryStore } from "../memory-store.ts";
 import { asFlags, smallDisk, smallRun } from "../small-run.ts";
 
 const folder = scratch();
@@ -323,4 +326,13 @@ describe("options left open", () => {
     const said = { flip: true, minArea: 0.2, batchSize: 7, learningRate: 0.5, stem: "cifar" } as const;
     for (const task of ["jigsaw", "inpainting", "colorization"]) expect(settled({ task, ...said })).toMatchObject(said);
   });
+});
+
+test("a set without images is refused before its task is made", async () => {
+  const config = resolveOptions({ ...small, task: "colorization", out: join(folder, "no-images") });
+  const encoder = firstEncoder(config);
+  const none = { store: memoryStore(16, []), labels: null, classes: null };
+  const prepared = prepareTraining({ config, compute: { device: "cpu", precision: "f32" }, encoder, images: none }, []);
+  await expect(prepared).rejects.toThrow(/There are no images to learn from/);
+  encoder.dispose();
 });
