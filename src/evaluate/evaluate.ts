@@ -19,7 +19,7 @@ import { protocolEntry } from "./index.ts";
 import { fairParts } from "./leaks.ts";
 import { type Known, measure, type Variant, variantsOf } from "./measure.ts";
 import { type EvaluateConfig, type EvaluateOptions, evaluateOptions } from "./options.ts";
-import { type DecodedParts, decodedParts, type Part, partNotes } from "./parts.ts";
+import { type DecodedParts, decodedParts, type Part, partNotes, partOf } from "./parts.ts";
 import { claimResultFile } from "./place.ts";
 import type { Protocol } from "./protocol.ts";
 import { pixelRepresentation, type Representation, representationsOf } from "./representations.ts";
@@ -99,9 +99,20 @@ async function measureRepresentation(
 ): Promise<{ measured: Measured[]; notes: string[] }> {
   const { id, label, kind, encoder } = representation;
   const working = (what: string) => onEvent?.({ type: "working", what });
+  const { seed } = config;
+  const drawsOf = config.labelsPerClass.map((labelsPerClass) => ({
+    labelsPerClass,
+    draws: Array.from({ length: labelsPerClass === "all" ? 1 : config.draws }, (_, draw) =>
+      drawLabels(train.labels, labelsPerClass, seed, draw),
+    ),
+  }));
+  const { part: drawn, rowsOf } = partOf(
+    train,
+    drawsOf.flatMap(({ draws }) => draws.flat()),
+  );
   working(`features of ${label}`);
   const [trained, tested] = [
-    await representation.features(train.store, compute),
+    await representation.features(drawn.store, compute),
     await representation.features(test.store, compute),
   ];
   const constant = constantLayers(tested);
@@ -109,12 +120,9 @@ async function measureRepresentation(
     ? [`${label} gives the same features for every test image at ${constant.join(", ")}: it tells nothing apart there.`]
     : [];
   const measured: Measured[] = [];
-  const { seed } = config;
-  for (const labelsPerClass of config.labelsPerClass) {
+  for (const { labelsPerClass, draws: images } of drawsOf) {
     working(`${label}: ${labelsPerClass} labels a class`);
-    const draws = Array.from({ length: labelsPerClass === "all" ? 1 : config.draws }, (_, draw) =>
-      drawLabels(train.labels, labelsPerClass, seed, draw),
-    );
+    const draws = images.map(rowsOf);
     for (const [variant, layer] of pairs(variants, Object.keys(trained))) {
       const { protocol } = variant;
       if (protocol.needs === "encoder" && !encoder) continue; // raw pixels have none
@@ -122,7 +130,7 @@ async function measureRepresentation(
         truths: truthsOf(protocol, own),
         ...(layer === WHOLE ? { store: own.store } : { features: layers[layer] as Tensor }),
       });
-      const own = { train: part(train, trained), test: part(test, tested), classes: classes.length };
+      const own = { train: part(drawn, trained), test: part(test, tested), classes: classes.length };
       const result = await measure(variant, { ...own, draws, seed, signal, ...(encoder && { encoder }) });
       const interval = intervalOf(result.scores, protocol.reduce, { seed });
       const shared = {

@@ -39,6 +39,27 @@ export function decodedParts(sets: Parts, hooks: Hooks = {}) {
   };
 }
 
+/**
+ * The images that some positions name, each once, as a part of their own: features of the others need not be computed.
+ * `rowsOf` translates positions in the whole part to positions in this one.
+ */
+export function partOf({ store, set, labels }: Part, positions: readonly number[]) {
+  const kept = Int32Array.from([...new Set(positions)].sort((a, b) => a - b));
+  const rows = new Map(Array.from(kept, (position, row) => [position, row]));
+  const pick = (source: Int32Array) => kept.map((position) => source[position] as number);
+  const part: Part = {
+    set,
+    labels: pick(labels),
+    store: {
+      ...store,
+      length: kept.length,
+      source: pick(store.source),
+      get: (indices) => store.get(Int32Array.from(indices, (row) => kept[row] as number)),
+    },
+  };
+  return { part, rowsOf: (wanted: readonly number[]) => wanted.map((position) => rows.get(position) as number) };
+}
+
 /** What could not be read, and which classes cannot be measured, as sentences. */
 export function partNotes({ train, test }: DecodedParts, classes: readonly string[]): string[] {
   const unread = (
