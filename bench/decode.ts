@@ -23,7 +23,7 @@ export async function decode(context: Context): Promise<Row[]> {
 
 async function compare(context: Context, name: string, folder: string, size: number): Promise<Row> {
   const args = ["--size", String(size), "--files", String(PHOTOS), "--processes", String(context.threads)];
-  return withPeers(context, "decode.py", { decode: [folder, ...args] }, async (peers) => {
+  return withPeers(context, "decode.py", { decode: { args: [folder, ...args] } }, async (peers) => {
     const ours = async () => {
       const start = performance.now();
       const images = await decodePhotos(folder, size);

@@ -29,6 +29,7 @@ const withoutPeer = new Set(["beside-others"]);
 interface Flags {
   json?: string;
   python?: string;
+  newer?: string;
   rounds: number;
   threads: number;
 }
@@ -38,14 +39,24 @@ async function run(names: string[], flags: Flags): Promise<void> {
   for (const name of chosen) if (!Object.hasOwn(benches, name)) throw unknownName("bench", name, Object.keys(benches));
   const alone = chosen.every((name) => withoutPeer.has(name));
   const python = alone ? { path: "python3", torch: "not used" } : await findPython(flags.python);
+  const newer = flags.newer ? await findPython(flags.newer) : undefined;
   const say = (line: string) => process.stderr.write(`${line}\n`);
   threads(flags.threads);
-  say(`ours: libtorch ${torchVersion()}, Node ${process.version}; peer: torch ${python.torch} of ${python.path}`);
+  say(
+    `ours: libtorch ${torchVersion()}, Node ${process.version}; peer: torch ${[python, newer].flatMap((one) => one?.torch ?? []).join(" and ")}`,
+  );
   say(
     `${flags.threads} threads on ${cpus()[0]?.model ?? process.arch}; medians of ${flags.rounds} rounds taken in turn`,
   );
 
-  const context = { python, rounds: flags.rounds, threads: flags.threads, data: process.env["SELFSIGHT_DATA"], say };
+  const context = {
+    python,
+    newer,
+    rounds: flags.rounds,
+    threads: flags.threads,
+    data: process.env["SELFSIGHT_DATA"],
+    say,
+  };
   const rows: Row[] = [];
   for (const name of chosen) {
     say(`${name} …`);
@@ -69,6 +80,7 @@ const program = new Command("bench")
     "--python <path>",
     "a Python with torch, torchvision and PIL (else $SELFSIGHT_PYTHON, /usr/bin/python3, python3)",
   )
+  .option("--newer <path>", "a Python with a newer torch, for what PyTorch gives at its best")
   .option("--rounds <n>", "rounds, of which medians are taken", positive, 5)
   .option("--threads <n>", "threads that each side may use", positive, Math.min(2, availableParallelism()))
   .action(run);

@@ -11,7 +11,7 @@ const CALLS_A_SCOPE = 1_000;
 export async function opCall(context: Context): Promise<Row[]> {
   const rows: Row[] = [];
   for (const grad of ["off", "on"] as const) {
-    const peers = { add: ["--grad", grad, "--calls", String(CALLS)] };
+    const peers = { add: { args: ["--grad", grad, "--calls", String(CALLS)] } };
     await withPeers(context, "op_call.py", peers, async ({ add }) => {
       const ours = smallAdd(grad === "on");
       await ours();

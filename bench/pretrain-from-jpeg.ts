@@ -4,9 +4,11 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { chooseCompute } from "../src/torch/compute.ts";
 import { copyPhotos, withFolder } from "./photos.ts";
+import type { Python } from "./python.ts";
 import { type Row, toRow } from "./rows.ts";
-import { alternate, type Context, peerEnvironment, peerPath, timeProcess } from "./runner.ts";
+import { alternate, type Context, type Measure, peerEnvironment, peerPath, timeProcess } from "./runner.ts";
 
 const PHOTOS = 1024;
 const EPOCHS = 2;
@@ -18,21 +20,20 @@ const WORKERS = [0, 1, 2, 4];
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
 export async function pretrainFromJpeg(context: Context): Promise<Row[]> {
+  const { precision } = await chooseCompute({ device: "cpu", precision: "auto", threads: context.threads });
+  const fast = ["--channels-last", ...(precision === "bf16" ? ["--amp"] : [])];
+  const pythons = [context.python, ...(context.newer ? [context.newer] : [])];
   return withFolder(async (folder) => {
     const photos = await copyPhotos(context, folder, "photos", PHOTOS);
-    const fp32 = await peerAtItsBest(context, photos, []);
-    const amp = await peerAtItsBest(context, photos, ["--amp"]);
+    const peers = [await peerAtItsBest(context, photos, context.python, [])];
+    for (const python of pythons) peers.push(await peerAtItsBest(context, photos, python, fast));
     let run = 0;
-    const values = await alternate(context.rounds, {
-      ours: () => pretrain(context, photos, join(folder, `run${run++}`)),
-      fp32: fp32.measure,
-      amp: amp.measure,
-    });
-    const row = (label: string, peer: number[]) => toRow("pretrain-from-jpeg", label, "s", values.ours, peer);
-    return [
-      row(`against PyTorch's defaults, ${fp32.workers} workers`, values.fp32),
-      row(`against channels-last and bf16 autocast, ${amp.workers} workers`, values.amp),
-    ];
+    const ours = () => pretrain(context, photos, join(folder, `run${run++}`));
+    const measures = Object.fromEntries(peers.map(({ label, measure }): [string, Measure] => [label, measure]));
+    const values = await alternate<string>(context.rounds, { ours, ...measures });
+    return peers.map(({ label }) =>
+      toRow("pretrain-from-jpeg", `against ${label}`, "s", values["ours"] as number[], values[label] as number[]),
+    );
   });
 }
 
@@ -51,23 +52,21 @@ function pretrain(context: Context, photos: string, out: string): Promise<number
   });
 }
 
-/** The peer with the number of workers that trains one epoch fastest. */
-async function peerAtItsBest(context: Context, photos: string, flags: readonly string[]) {
+/** A peer with the number of workers that trains one epoch fastest. */
+async function peerAtItsBest(context: Context, photos: string, python: Python, flags: readonly string[]) {
   const train = (workers: number, epochs: number) => {
     const args = ["--workers", String(workers), "--epochs", String(epochs), "--photos", String(PHOTOS)];
     const sizes = ["--batch", String(BATCH), "--size", String(SIZE), "--threads", String(context.threads)];
     const script = peerPath("pretrain_from_jpeg.py");
-    return timeProcess(
-      context.python.path,
-      [script, photos, ...args, ...sizes, ...flags],
-      peerEnvironment(context.threads),
-    );
+    return timeProcess(python.path, [script, photos, ...args, ...sizes, ...flags], peerEnvironment(context.threads));
   };
   const tried: { workers: number; seconds: number }[] = [];
   for (const workers of WORKERS) tried.push({ workers, seconds: await train(workers, 1) });
   const { workers } = tried.reduce((best, one) => (one.seconds < best.seconds ? one : best));
-  context.say(`  peer ${flags.join(" ")} with ${workers} workers (one epoch: ${describe(tried)})`);
-  return { workers, measure: () => train(workers, EPOCHS) };
+  const settings = flags.map((flag) => flag.replace("--", "")).join(" and ") || "its defaults";
+  const label = `PyTorch ${python.torch}, ${settings}, ${workers} workers`;
+  context.say(`  ${label} (one epoch: ${describe(tried)})`);
+  return { label, measure: () => train(workers, EPOCHS) };
 }
 
 const describe = (tried: readonly { workers: number; seconds: number }[]) =>

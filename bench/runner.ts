@@ -9,6 +9,8 @@ import type { Python } from "./python.ts";
 
 export interface Context {
   python: Python;
+  /** A newer PyTorch, for what PyTorch gives at its best. */
+  newer?: Python | undefined;
   rounds: number;
   /** Threads that each side may use. */
   threads: number;
@@ -33,6 +35,12 @@ export async function alternate<Name extends string>(
   return values;
 }
 
+/** A peer's arguments, and its Python if it is not the usual one. */
+export interface PeerCase {
+  python?: Python;
+  args: readonly string[];
+}
+
 /** A program of bench/peers/ that stays alive and measures a round on each request. */
 export class Peer {
   private readonly process: ChildProcess;
@@ -40,11 +48,11 @@ export class Peer {
   private readonly script: string;
   private errors = "";
 
-  private constructor({ python, threads }: Context, script: string, args: readonly string[]) {
+  private constructor(context: Context, script: string, { python = context.python, args }: PeerCase) {
     this.script = script;
     this.process = spawn(python.path, [peerPath(script), ...args, "--serve"], {
       stdio: ["pipe", "pipe", "pipe"],
-      env: peerEnvironment(threads),
+      env: peerEnvironment(context.threads),
     });
     this.process.stderr?.on("data", (chunk: Buffer) => {
       this.errors += chunk.toString();
@@ -53,8 +61,8 @@ export class Peer {
   }
 
   /** Starts it and waits until it has warmed up. */
-  static async start(context: Context, script: string, args: readonly string[]): Promise<Peer> {
-    const peer = new Peer(context, script, args);
+  static async start(context: Context, script: string, one: PeerCase): Promise<Peer> {
+    const peer = new Peer(context, script, one);
     await peer.read();
     return peer;
   }
@@ -82,13 +90,13 @@ export class Peer {
 export async function withPeers<Name extends string, T>(
   context: Context,
   script: string,
-  cases: Readonly<Record<Name, readonly string[]>>,
+  cases: Readonly<Record<Name, PeerCase>>,
   body: (peers: Record<Name, Peer>) => Promise<T>,
 ): Promise<T> {
   const started: [string, Peer][] = [];
   try {
-    for (const [name, args] of Object.entries<readonly string[]>(cases)) {
-      started.push([name, await Peer.start(context, script, args)]);
+    for (const [name, one] of Object.entries<PeerCase>(cases)) {
+      started.push([name, await Peer.start(context, script, one)]);
     }
     return await body(Object.fromEntries(started) as Record<Name, Peer>);
   } finally {

@@ -1,6 +1,6 @@
 """Rotation pre-training from a folder of photos to the last epoch, timed from outside as a whole process.
 
-    python3 pretrain_from_jpeg.py photos/ --workers 2 [--amp]
+    python3 pretrain_from_jpeg.py photos/ --workers 2 [--channels-last] [--amp] [--compile]
 """
 import argparse
 import time
@@ -45,7 +45,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--amp", action="store_true", help="channels-last and bf16 autocast")
+    parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--amp", action="store_true", help="bf16 autocast")
+    parser.add_argument("--compile", action="store_true", help="with torch.compile, of PyTorch 2")
     parser.add_argument("--photos", type=int, default=1024)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch", type=int, default=64, help="photos a step, before they are turned")
@@ -64,8 +66,10 @@ def main():
     if len(loader) == 0:
         parser.error(f"{arguments.folder} holds {len(dataset)} .jpg files, fewer than one batch of {arguments.batch}")
     model = networks.resnet18()
-    if arguments.amp:
+    if arguments.channels_last:
         model = model.to(memory_format=torch.channels_last)
+    if arguments.compile:
+        model = torch.compile(model)
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(
         model.parameters(), lr=arguments.learning_rate, momentum=0.9, weight_decay=5e-4, nesterov=True
@@ -75,7 +79,7 @@ def main():
     seen = 0
     for _ in range(arguments.epochs):
         for images, turns in loader:
-            if arguments.amp:
+            if arguments.channels_last:
                 images = images.to(memory_format=torch.channels_last)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=arguments.amp):
                 loss = criterion(model(images), turns)

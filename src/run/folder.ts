@@ -28,6 +28,7 @@ export const runFiles = (folder: string) => ({
   samples: join(folder, "samples"),
   skipped: join(folder, "skipped.json"),
   learned: join(folder, "learned.jsonl"),
+  convolutions: join(folder, "convolutions.json"),
   metrics: join(folder, "metrics.jsonl"),
   log: join(folder, "train.log"),
   evaluations: join(folder, "evals"),
@@ -164,7 +165,8 @@ export function readConfig(folder: string): PretrainConfig {
   if (!existsSync(config)) throw new UsageError(`${folder} is not a run folder: it has no config.yaml.`);
   const text = onDisk(`${config} cannot be read`, () => readFileSync(config, "utf8"));
   try {
-    return parseOptions(pretrainOptions, parse(text) as object, "setting");
+    // Runs from before the presets have the papers' settings.
+    return parseOptions(pretrainOptions, { preset: "paper", ...(parse(text) as object) }, "setting");
   } catch (cause) {
     const { message } = cause as Error;
     const reason = cause instanceof OptionsError ? message : message.split(/:?\n/)[0]; // yaml appends the source line with a marker

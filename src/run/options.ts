@@ -8,6 +8,10 @@ export const pretrainOptions = z.strictObject({
     .string()
     .optional()
     .describe("parts of the images to use, joined by +; default: all but what evaluate tests on"),
+  preset: z
+    .enum(["auto", "quick", "paper"])
+    .default("auto")
+    .describe("settings: quick teaches most in a few minutes, paper is the papers' form; auto: quick up to 15 minutes"),
   task: z.string().default("rotation").describe("pretext task (selfsight tasks lists them)"),
   taskOptions: z
     .record(z.string(), z.unknown())
@@ -34,12 +38,20 @@ export const pretrainOptions = z.strictObject({
   optimizer: z.enum(["sgd", "adamw"]).optional().describe("SGD with Nesterov momentum 0.9, or AdamW"),
   learningRate: z.number().positive().optional().describe("its peak"),
   weightDecay: z.number().min(0).optional().describe("of kernels and matrices, not of norms and biases (RotNet: 5e-4)"),
+  firstLayer: z
+    .enum(["trained", "patches"])
+    .optional()
+    .describe("trained from a random start, or k-means of the images' patches (Coates & Ng), which stay as they are"),
   schedule: z.enum(["cosine", "step"]).optional().describe("cosine to zero, or ×0.2 at 30, 60 and 80 % (RotNet)"),
   warmup: z.number().min(0).max(0.5).optional().describe("fraction of the training in which the rate rises from zero"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("same seed, same numbers"),
   device: z.string().default("auto").describe("auto (the first GPU, or the CPU), cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
   threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+  deterministic: z
+    .boolean()
+    .default(false)
+    .describe("the same numbers whenever it is repeated: on the CPU, do not measure which way to convolve is fastest"),
   out: z.string().min(1).optional().describe("run folder; default: runs/<images>-<task>-<model>"),
   resume: z.boolean().default(false).describe("go on from the run folder's last checkpoint"),
   saveMinutes: z.number().min(0).default(2).describe("minutes between checkpoints"),
@@ -50,4 +62,4 @@ export type PretrainOptions = z.input<typeof pretrainOptions>;
 export type PretrainConfig = z.output<typeof pretrainOptions>;
 
 /** The resolved configuration of a run: nothing is left open. */
-export type TrainingConfig = PretrainConfig & { out: string } & Required<TaskDefaults>;
+export type TrainingConfig = PretrainConfig & { out: string; preset: "quick" | "paper" } & Required<TaskDefaults>;

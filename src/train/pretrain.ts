@@ -26,7 +26,9 @@ import { resumeFrom, savePosition } from "../run/position.ts";
 import { refuseContradictions, resolveConfig } from "../run/resolve.ts";
 import { taskEntry } from "../tasks/index.ts";
 import { chooseCompute } from "../torch/compute.ts";
+import { deterministic as setDeterministic } from "../torch/device.ts";
 import { imagesUsed, learnedImages } from "./batches.ts";
+import { useFastestConvolutions } from "./convolutions.ts";
 import { budgetOf, progressAt, type TrainingRun, train } from "./loop.ts";
 import { decodeImages, firstEncoder, prepareTraining, usesLabels } from "./prepare.ts";
 import { sampleSheet } from "./samples.ts";
@@ -114,13 +116,21 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   return {
     folder,
     run,
-    notes: [...(collection.notes ?? []), ...leftOut(chosen, skipped.length), ...(caveat ? [caveat] : [])],
+    notes: [
+      ...(collection.notes ?? []),
+      ...leftOut(chosen, skipped.length),
+      ...(caveat ? [caveat] : []),
+      ...(config.preset === "quick" ? [QUICK] : []),
+    ],
     log,
     save: (position) => savePosition(files.checkpoint, saved, position),
     status: (state, last) =>
       writeJson(files.status, { state, metric, guess, lossUnit, ...(last ?? start) } satisfies RunStatus),
   };
 }
+
+const QUICK =
+  "Settings of the preset quick, which teach most in a few minutes. --preset paper trains in the form of the paper.";
 
 const imageCount = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
 
@@ -140,7 +150,9 @@ const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;
 
 /** Trains to the end. Logs every step; saves at the start, every few minutes, at the end and when the signal aborts. */
 async function trainAndSave({ run, log, save, status }: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
-  const { saveMinutes } = run.config;
+  const { saveMinutes, deterministic, out } = run.config;
+  setDeterministic(deterministic);
+  const restore = deterministic ? () => setDeterministic(false) : useFastestConvolutions(runFiles(out).convolutions);
   let last: StepRecord | undefined;
   let savedAt = run.start.seconds;
   try {
@@ -166,6 +178,8 @@ async function trainAndSave({ run, log, save, status }: Session, { onEvent, sign
       // the original error (for example a full disk) matters more than failing to record it
     }
     throw error;
+  } finally {
+    restore();
   }
 }
 

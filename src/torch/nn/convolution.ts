@@ -1,32 +1,69 @@
 /**
- * A 3×3 convolution of a map of at most 2×2 pixels. Every pixel sees every other, so it is a single matrix product. oneDNN's
- * convolution kernels also multiply the padding: in bf16, a forward and backward pass of 256 maps of 512 × 2 × 2 takes them
- * 47 ms, and the product 21 ms (2 cores, libtorch 1.13 and 2.15). The last stage of a ResNet on 64 px images has such maps.
+ * How convolutions are computed. native/convolution.cc has several ways to compute each convolution and its two gradients. Which is
+ * fastest depends on the shape, the processor and the libraries, so it can be measured (`measure-ways.ts`), as cuDNN's benchmark
+ * mode does. The ways give the same values but for rounding.
  */
-import { linear, stack } from "../ops.ts";
-import type { Tensor } from "../tensor.ts";
+import { autocastDtype } from "../autograd.ts";
 
-/** With fewer maps, arranging the kernel costs more than the product saves. */
-const MIN_BATCH = 32;
+import * as ops from "../ops.ts";
+import { type DType, type Tensor, tensorOperator } from "../tensor.ts";
 
-/** Whether {@link convolveSmallMap} is the faster way to convolve x (B, C, H, W) with 3×3 kernels, padding 1 and stride 1. */
-export function isSmallMap(x: Tensor): boolean {
-  if (x.dtype !== "bf16") return false; // in fp32, the gain depends on the BLAS that this libtorch was built with
+/** By their numbers in native/convolution.cc, which says what each is. */
+export const WAYS = ["library", "relaid", "product", "dense", "winograd-small", "winograd-large"] as const;
+export type Way = (typeof WAYS)[number];
+
+/** One way for each of a convolution's computations. */
+export type Ways = readonly [forward: Way, inputGradient: Way, weightGradient: Way];
+
+export interface Geometry {
+  readonly stride: number;
+  readonly padding: number;
+  readonly groups: number;
+}
+
+/** A convolution about to be computed: x (B, C, H, W) and kernels (O, C / groups, K, K), computed in `dtype`. */
+export interface Planned extends Geometry {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly dtype: DType;
+}
+
+/** Chooses the ways for a convolution. */
+export type Chooser = (planned: Planned) => Ways;
+
+const LIBRARY: Ways = ["library", "library", "library"];
+const DENSE: Ways = ["dense", "dense", "dense"];
+/** With fewer maps, arranging the kernels costs more than the product saves. */
+const DENSE_FROM = 32;
+
+/**
+ * The choice without measuring, the same on every machine: libtorch's own, but maps of at most 2×2 by one matrix product. In bf16, a
+ * forward and backward pass of 256 maps of 512 × 2 × 2 takes the library 47 ms, the product 21 ms (2 cores, libtorch 1.13 and 2.15).
+ */
+export const fixedWays: Chooser = ({ x, weight, stride, padding, groups }) => {
   const [batch = 0, , height = 0, width = 0] = x.shape;
-  return batch >= MIN_BATCH && height <= 2 && width <= 2;
+  const plain = weight.size(2) === 3 && stride === 1 && padding === 1 && groups === 1;
+  return plain && batch >= DENSE_FROM && height <= 2 && width <= 2 ? DENSE : LIBRARY;
+};
+
+let choose = fixedWays;
+
+/** Sets who chooses from now on, in this process. Returns who did before. */
+export function setChooser(next: Chooser): Chooser {
+  const before = choose;
+  choose = next;
+  return before;
 }
 
-/** x (B, C, H, W), H and W at most 2, and kernels (O, C, 3, 3) to (B, O, H, W): padding 1, stride 1. */
-export function convolveSmallMap(x: Tensor, kernels: Tensor, bias: Tensor | null): Tensor {
-  const [batch, channels, height, width] = x.shape as [number, number, number, number];
-  const outputs = kernels.size(0);
-  const rows = x.permute(0, 2, 3, 1).reshape(batch, height * width * channels);
-  const taps = kernels.to(x.dtype).permute(0, 2, 3, 1); // (O, 3, 3, C)
-  // For the output at (h, w), the map covers the taps from (1 - h, 1 - w) on.
-  const places = Array.from({ length: height * width }, (_, place) => [Math.floor(place / width), place % width]);
-  const matrix = stack(
-    places.map(([h = 0, w = 0]) => taps.narrow(1, 1 - h, height).narrow(2, 1 - w, width)), // (O, H, W, C) each
-  ).reshape(places.length * outputs, height * width * channels);
-  const product = linear(rows, matrix).reshape(batch, height, width, outputs);
-  return (bias ? product.add(bias.to(x.dtype)) : product).permute(0, 3, 1, 2);
+/** x (B, C, H, W) and kernels (O, C / groups, K, K) to (B, O, H', W'). On a GPU, always libtorch's own. */
+export function convolve(x: Tensor, weight: Tensor, bias: Tensor | null, geometry: Geometry): Tensor {
+  const { stride, padding, groups } = geometry;
+  const ways =
+    x.device === "cpu" ? choose({ x, weight, dtype: autocastDtype("cpu") ?? x.dtype, ...geometry }) : LIBRARY;
+  if (ways.every((way) => way === "library")) return ops.conv2d(x, weight, bias, stride, padding, 1, groups);
+  return convolution(x, weight, bias, stride, padding, groups, ways.map(numberOf));
 }
+
+export const numberOf = (way: Way): number => WAYS.indexOf(way);
+
+const convolution = tensorOperator("selfsight::convolution");

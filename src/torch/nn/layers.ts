@@ -6,9 +6,9 @@ import { ones, zeros } from "../ops.ts";
 import { scope } from "../scope.ts";
 import { isReplaying } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
+import { convolve } from "./convolution.ts";
 import { kaimingNormalFanOut, uniform } from "./init.ts";
 import { Buffer, type Cost, Module, Parameter } from "./module.ts";
-import { convolveSmallMap, isSmallMap } from "./small-maps.ts";
 
 export interface Conv2dOptions {
   stride?: number;
@@ -27,7 +27,6 @@ export class Conv2d extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   private readonly options: { stride: number; padding: number; groups: number };
-  private readonly isPlain: boolean;
 
   constructor(inputs: number, outputs: number, kernel: number, options: Conv2dOptions = {}) {
     super();
@@ -35,16 +34,13 @@ export class Conv2d extends Module {
     const shape = [outputs, inputs / groups, kernel, kernel] as const;
     const bound = 1 / Math.sqrt((inputs / groups) * kernel ** 2);
     this.options = { stride, padding, groups };
-    this.isPlain = kernel === 3 && padding === 1 && stride === 1 && groups === 1;
     const he = initial === "he";
     this.weight = scope(() => new Parameter(he ? kaimingNormalFanOut(shape) : uniform(shape, bound)));
     this.bias = bias ? scope(() => new Parameter(he ? zeros([outputs]) : uniform([outputs], bound))) : null;
   }
 
   override forward(x: Tensor): Tensor {
-    if (this.isPlain && isSmallMap(x)) return convolveSmallMap(x, this.weight, this.bias);
-    const { stride, padding, groups } = this.options;
-    return ops.conv2d(x, this.weight, this.bias, stride, padding, 1, groups);
+    return convolve(x, this.weight, this.bias, this.options);
   }
 
   override cost(_x: Tensor, { numel }: Tensor): Cost {

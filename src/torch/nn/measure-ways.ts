@@ -1,0 +1,115 @@
+/** Chooses how to compute each convolution by timing the ways there are, the first time that its shape comes up in training. */
+import { gradMode, noGrad } from "../autograd.ts";
+import { operator } from "../dispatch.ts";
+import { scope } from "../scope.ts";
+import { isReplaying } from "../tape.ts";
+import { type Tensor, tensorOperator } from "../tensor.ts";
+import { type Chooser, fixedWays, numberOf, type Planned, WAYS, type Way, type Ways } from "./convolution.ts";
+
+/** Choices by {@link keyOf}: plain data, to be saved. */
+export type Choices = Record<string, Ways>;
+
+/** Multiplications per timed call: about 5 ms. Of larger batches, some images are timed. */
+const SAMPLE = 5e8;
+const LEAST_IMAGES = 8;
+/** Calls per way, of which the fastest counts. The first warms up. */
+const CALLS = 3;
+/** A way that is this much slower than the best is not called again. */
+const HOPELESS = 1.5;
+/** Another way must save at least this much time, or the library's stays: measurements vary. */
+const WORTHWHILE = 0.92;
+
+export interface Memory {
+  /** A choice that was made earlier, in another run. */
+  recall?(key: string): Ways | undefined;
+  /** Called before a choice is used for the first time: a run that saves it computes the same when it is resumed. */
+  onChoose?(key: string, ways: Ways, measured: boolean): void;
+}
+
+/**
+ * A chooser that takes what is in `own`, else recalls it, else measures. Adds its choices to `own`. Without gradients nothing is
+ * measured, and in a segment (segment.ts) neither: its forward pass and the repeated one must compute the same.
+ */
+export function measuringChooser(own: Choices, { recall, onChoose }: Memory = {}): Chooser {
+  return (planned) => {
+    if (!gradMode() || isReplaying()) return fixedWays(planned);
+    const key = keyOf(planned);
+    const found = own[key];
+    if (found) return found;
+    const recalled = recall?.(key);
+    const ways = recalled ?? measureWays(planned);
+    own[key] = ways;
+    onChoose?.(key, ways, recalled === undefined);
+    return ways;
+  };
+}
+
+/** Everything that the speed of a convolution depends on, but for the machine. */
+export function keyOf({ x, weight, dtype, stride, padding, groups }: Planned): string {
+  const layout = x.isChannelsLast ? "nhwc" : "nchw";
+  const gradient = x.requiresGrad ? "" : " first";
+  return `${dtype} ${layout} ${x.shape.join("×")} ${weight.shape.join("×")} s${stride} p${padding} g${groups}${gradient}`;
+}
+
+/** Times each way of the forward pass and of both gradients, and keeps the fastest of each. */
+export function measureWays(planned: Planned): Ways {
+  return scope(() =>
+    noGrad(() => {
+      const { stride, padding, groups, dtype } = planned;
+      const weight = planned.weight.detach().to(dtype);
+      const x = sampleOf(planned).to(dtype);
+      const rest = [stride, padding, groups] as const;
+      const able = applicableWays({ ...planned, x, weight });
+      const forward = (way: Way) => forwardPass(x, weight, ...rest, numberOf(way));
+      const gradient = forward("library"); // any values of the output's shape do
+      const input = (way: Way) => inputGradient(gradient, x, weight, ...rest, numberOf(way));
+      const kernels = (way: Way) => weightGradient(gradient, x, weight, ...rest, numberOf(way));
+      return [
+        fastest(able, forward),
+        planned.x.requiresGrad ? fastest(able, input) : "library",
+        fastest(able, kernels),
+      ] satisfies Ways;
+    }),
+  );
+}
+
+/** The ways that give a convolution's values, the library's first. */
+export function applicableWays({ x, weight, stride, padding, groups }: Planned): Way[] {
+  return (applicable(x, weight, stride, padding, groups) as number[]).map((number) => WAYS[number] as Way);
+}
+
+/** As many of the images as {@link SAMPLE} allows. */
+function sampleOf({ x, weight, stride }: Planned): Tensor {
+  const [batch = 1, , height = 1, width = 1] = x.shape;
+  const each = (weight.numel * height * width) / stride ** 2;
+  return x.detach().narrow(0, 0, Math.min(batch, Math.max(LEAST_IMAGES, Math.round(SAMPLE / each))));
+}
+
+function fastest(able: readonly Way[], compute: (way: Way) => Tensor): Way {
+  const seconds = new Map<Way, number>();
+  let best = Number.POSITIVE_INFINITY;
+  for (const way of able) {
+    let least = timed(() => compute(way));
+    for (let call = 1; call < CALLS && least < HOPELESS * best; call++)
+      least = Math.min(
+        least,
+        timed(() => compute(way)),
+      );
+    seconds.set(way, least);
+    best = Math.min(best, least);
+  }
+  const library = seconds.get("library") as number;
+  if (best > WORTHWHILE * library) return "library";
+  return able.find((way) => seconds.get(way) === best) as Way;
+}
+
+function timed(compute: () => Tensor): number {
+  const start = performance.now();
+  scope(() => void compute());
+  return performance.now() - start;
+}
+
+const applicable = operator("selfsight::convolution_ways");
+const forwardPass = tensorOperator("selfsight::convolution_forward");
+const inputGradient = tensorOperator("selfsight::convolution_input_gradient");
+const weightGradient = tensorOperator("selfsight::convolution_weight_gradient");

@@ -1,0 +1,169 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { autocast, grad, noGrad } from "../../src/torch/autograd.ts";
+import {
+  type Chooser,
+  convolve,
+  fixedWays,
+  type Geometry,
+  setChooser,
+  WAYS,
+  type Way,
+} from "../../src/torch/nn/convolution.ts";
+import { Conv2d } from "../../src/torch/nn/layers.ts";
+import { applicableWays, keyOf, measuringChooser } from "../../src/torch/nn/measure-ways.ts";
+import { conv2d, randn } from "../../src/torch/ops.ts";
+import { manualSeed } from "../../src/torch/random.ts";
+import { scope } from "../../src/torch/scope.ts";
+import type { MemoryFormat, Tensor } from "../../src/torch/tensor.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+afterEach(() => void setChooser(fixedWays));
+
+const always =
+  (way: Way): Chooser =>
+  () => [way, way, way];
+/** Largest difference, as a fraction of the largest expected value. */
+const error = (found: Tensor, expected: Tensor) =>
+  found.to("f32").sub(expected.to("f32")).abs().amax([]).item() / expected.abs().amax([]).to("f32").item();
+
+interface Case extends Geometry {
+  /** B, C, H, W */
+  x: [number, number, number, number];
+  outputs: number;
+  kernel: number;
+  ways: Way[];
+}
+const plain = { stride: 1, groups: 1 };
+const cases: Case[] = [
+  { ...plain, x: [3, 5, 2, 2], outputs: 7, kernel: 3, padding: 1, ways: ["dense", "winograd-small", "winograd-large"] },
+  { ...plain, x: [3, 5, 1, 2], outputs: 7, kernel: 3, padding: 1, ways: ["dense", "winograd-small", "winograd-large"] },
+  { ...plain, x: [3, 5, 1, 1], outputs: 7, kernel: 3, padding: 1, ways: ["dense", "winograd-small", "winograd-large"] },
+  { ...plain, x: [2, 3, 9, 7], outputs: 4, kernel: 3, padding: 1, ways: ["winograd-small", "winograd-large"] },
+  { ...plain, x: [2, 3, 8, 8], outputs: 4, kernel: 3, padding: 0, ways: ["winograd-small", "winograd-large"] },
+  { ...plain, x: [1, 2, 5, 6], outputs: 3, kernel: 3, padding: 2, ways: ["winograd-small", "winograd-large"] },
+  { ...plain, x: [2, 3, 9, 6], outputs: 4, kernel: 5, padding: 2, ways: ["winograd-small"] },
+  { ...plain, x: [2, 3, 9, 6], outputs: 4, kernel: 5, padding: 0, ways: ["winograd-small"] },
+  { ...plain, x: [2, 3, 9, 6], outputs: 4, kernel: 1, padding: 0, ways: ["product"] },
+  { ...plain, x: [2, 3, 9, 6], outputs: 4, kernel: 1, padding: 0, stride: 2, ways: ["product"] },
+  { ...plain, x: [2, 3, 9, 6], outputs: 4, kernel: 3, padding: 1, stride: 2, ways: [] },
+  { ...plain, x: [2, 4, 6, 6], outputs: 6, kernel: 3, padding: 1, groups: 2, ways: [] },
+  { ...plain, x: [2, 3, 8, 8], outputs: 4, kernel: 7, padding: 3, ways: [] },
+  // More images than are transformed at once: 8 MB of tiles.
+  { ...plain, x: [40, 64, 16, 16], outputs: 64, kernel: 3, padding: 1, ways: ["winograd-small", "winograd-large"] },
+];
+
+describe.each(cases)("x $x, $outputs kernels of $kernel, stride $stride, padding $padding, groups $groups", (one) => {
+  const { x: shape, outputs, kernel, ways, ...geometry } = one;
+  const kernels = () => randn([outputs, shape[1] / geometry.groups, kernel, kernel]);
+
+  test("has the ways that can compute it", () => {
+    scope(() => {
+      const planned = { ...geometry, x: randn(shape), weight: kernels(), dtype: "f32" } as const;
+      expect(applicableWays(planned)).toEqual(WAYS.filter((way) => ["library", "relaid", ...ways].includes(way)));
+    });
+  });
+
+  const formats: MemoryFormat[] = ["channels_last", "contiguous_format"];
+  test.each(formats.flatMap((format) => (["relaid", ...ways] as Way[]).map((way) => [way, format] as const)))(
+    "%s gives the library's values and gradients, %s",
+    (way, format) => {
+      scope(() => {
+        manualSeed(0);
+        const [x, weight, bias] = [randn(shape).contiguous(format), kernels().contiguous(format), randn([outputs])];
+        const { stride, padding, groups } = geometry;
+        const run = (forward: (x: Tensor, weight: Tensor, bias: Tensor) => Tensor) => {
+          const leaves = [x, weight, bias].map((leaf) => leaf.clone().requiresGrad_()) as [Tensor, Tensor, Tensor];
+          const out = forward(...leaves);
+          const cotangent = out.detach().mul(0.1).add(1);
+          return [out, ...(grad([out], leaves, { gradients: [cotangent] }) as Tensor[])];
+        };
+        const expected = run((...inputs) => conv2d(...inputs, stride, padding, 1, groups));
+        setChooser(always(way));
+        const found = run((...inputs) => convolve(...inputs, geometry));
+        for (const [i, tensor] of found.entries()) {
+          expect(tensor.shape).toEqual(expected[i]?.shape);
+          expect(error(tensor, expected[i] as Tensor), `${i}`).toBeLessThan(3e-5);
+        }
+      });
+    },
+  );
+});
+
+test.each(["product", "dense"] as const)("%s works in bf16, and under autocast", (way) => {
+  const kernel = way === "product" ? 1 : 3;
+  const layer = new Conv2d(16, 8, kernel, { padding: (kernel - 1) / 2, bias: true });
+  scope(() => {
+    setChooser(always(way));
+    const x = randn([64, 16, 2, 2]).contiguous("channels_last").requiresGrad_();
+    const out = autocast("cpu", "bf16", () => layer.forward(x));
+    expect(out.dtype).toBe("bf16");
+    expect(out.isChannelsLast).toBe(true);
+    out.sum().backward();
+    const expected = conv2d(x.detach(), layer.weight, layer.bias, 1, (kernel - 1) / 2);
+    expect(error(out, expected)).toBeLessThan(0.02);
+    expect(layer.weight.grad?.dtype).toBe("f32");
+    layer.weight.grad = null;
+    if (layer.bias) layer.bias.grad = null;
+  });
+  layer.dispose();
+});
+
+test("gradients of gradients are the library's", () => {
+  scope(() => {
+    manualSeed(0);
+    const [x, weight] = [randn([2, 3, 6, 6]), randn([4, 3, 3, 3])];
+    const second = () => {
+      const [a, b] = [x.clone().requiresGrad_(), weight.clone().requiresGrad_()];
+      const out = convolve(a, b, null, { stride: 1, padding: 1, groups: 1 });
+      const [first] = grad([out.pow(2).sum()], [a], { createGraph: true }) as [Tensor];
+      return grad([first.pow(2).sum()], [b])[0] as Tensor;
+    };
+    const expected = second();
+    setChooser(always("winograd-large"));
+    expect(error(second(), expected)).toBeLessThan(1e-4);
+  });
+});
+
+test("without measuring, only many small maps do not go the library's way", () => {
+  scope(() => {
+    const weight = randn([4, 4, 3, 3]);
+    const ways = (shape: number[]) =>
+      fixedWays({ x: randn(shape), weight, dtype: "f32", stride: 1, padding: 1, groups: 1 });
+    expect(ways([32, 4, 2, 2])).toEqual(["dense", "dense", "dense"]);
+    expect(ways([31, 4, 2, 2])).toEqual(["library", "library", "library"]);
+    expect(ways([32, 4, 2, 3])).toEqual(["library", "library", "library"]);
+  });
+});
+
+test("what was measured is told before it is used, and kept", () => {
+  const layer = new Conv2d(8, 8, 3, { padding: 1 });
+  scope(() => {
+    const x = randn([4, 8, 8, 8]).contiguous("channels_last").requiresGrad_();
+    const told: [string, boolean][] = [];
+    const own = {};
+    const recall = (key: string) => (key.includes("4×8×4×4") ? (["relaid", "library", "relaid"] as const) : undefined);
+    setChooser(measuringChooser(own, { recall, onChoose: (key, _ways, measured) => told.push([key, measured]) }));
+    noGrad(() => layer.forward(x));
+    expect(told).toEqual([]);
+    layer.forward(x);
+    layer.forward(x);
+    layer.forward(x.narrow(2, 0, 4).narrow(3, 0, 4).contiguous("channels_last"));
+    expect(told).toEqual([
+      ["f32 nhwc 4×8×8×8 8×8×3×3 s1 p1 g1", true],
+      ["f32 nhwc 4×8×4×4 8×8×3×3 s1 p1 g1", false],
+    ]);
+    expect(Object.keys(own)).toEqual(told.map(([key]) => key));
+    const planned = { x: x.detach(), weight: layer.weight, dtype: "f32", stride: 1, padding: 1, groups: 1 } as const;
+    expect(keyOf(planned)).toBe("f32 nhwc 4×8×8×8 8×8×3×3 s1 p1 g1 first");
+  });
+  layer.dispose();
+});
+
+test("a way that cannot compute a convolution is refused", () => {
+  scope(() => {
+    setChooser(always("winograd-large"));
+    const call = () => convolve(randn([1, 2, 8, 8]), randn([2, 2, 3, 3]), null, { stride: 2, padding: 1, groups: 1 });
+    expect(call).toThrow("way 5 does not apply to this convolution");
+  });
+});
