@@ -61,7 +61,7 @@ test("a task turns images into a loss, and an optimizer makes it smaller", () =>
       images: { size: 16, count: 8, classes: null, sample: images },
       world: selfsight.alone,
     },
-    { angles: 4, first: 0 },
+    tasks.rotation.options.parse({}),
   );
   const modules = [encoder, ...Object.values(task.trained)];
   const optimizer = new optim.SGD(

@@ -12,12 +12,17 @@ import type { PretrainConfig, TrainingConfig } from "./options.ts";
 const ours: Required<Omit<TaskDefaults, "stem" | "learningRate">> = {
   flip: true,
   minArea: 0.08,
+  firstLayer: "trained",
   batchSize: 64,
   optimizer: "sgd",
   schedule: "cosine",
   warmup: 0.05,
   weightDecay: 5e-4,
 };
+/** The preset `quick`, for every task: docs/RESULTS.md has what each of them gives. */
+const quick: TaskDefaults = { firstLayer: "patches" };
+/** The longest run in minutes that takes the preset `quick` by itself. */
+const QUICK_MINUTES = 15;
 const EPOCHS = 50;
 /** Peak learning rates by optimizer. */
 const RATES = { sgd: 0.05, adamw: 0.001 } as const;
@@ -29,16 +34,22 @@ const RATES = { sgd: 0.05, adamw: 0.001 } as const;
 export function resolveConfig(config: PretrainConfig): TrainingConfig {
   const task = taskEntry(config.task);
   const { stems } = modelEntry(config.model);
-  const own = { ...ours, ...task.defaults };
+  const preset = presetOf(config);
+  const own = { ...ours, ...task.defaults, ...(preset === "quick" && { ...quick, ...task.quick?.defaults }) };
   const optimizer = config.optimizer ?? own.optimizer;
   const taskRate = optimizer === own.optimizer ? own.learningRate : undefined; // a learning rate fits one optimizer only
   const { epochs = EPOCHS, minutes } = config;
   return {
     ...config,
-    taskOptions: resolveTaskOptions(config.task, task, config.taskOptions),
+    preset,
+    taskOptions: resolveTaskOptions(config.task, task, {
+      ...(preset === "quick" && task.quick?.options),
+      ...config.taskOptions,
+    }),
     stem: config.stem ?? stems.find((stem) => stem === own.stem) ?? (stems[0] as Stem),
     flip: config.flip ?? own.flip,
     minArea: config.minArea ?? own.minArea,
+    firstLayer: config.firstLayer ?? own.firstLayer,
     batchSize: config.batchSize ?? own.batchSize,
     optimizer,
     learningRate: config.learningRate ?? taskRate ?? RATES[optimizer],
@@ -48,6 +59,12 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
     epochs: minutes === undefined ? epochs : undefined,
     out: config.out ?? defaultRunFolder(config),
   };
+}
+
+/** The preset that `auto` means: quick for a run of a few minutes. */
+export function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes">): "quick" | "paper" {
+  if (preset !== "auto") return preset;
+  return minutes !== undefined && minutes <= QUICK_MINUTES ? "quick" : "paper";
 }
 
 /** @throws UsageError for options that contradict each other, or of which one has no effect */

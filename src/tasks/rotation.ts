@@ -7,7 +7,7 @@ import { rotateInCircle } from "../augment/geometry.ts";
 import { accuracy } from "../metric.ts";
 import type { RandomGenerator } from "../random.ts";
 import { Linear } from "../torch/nn/layers.ts";
-import { arange, cat, crossEntropy } from "../torch/ops.ts";
+import { cat, crossEntropy, full } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { defineTask } from "./task.ts";
 
@@ -20,9 +20,15 @@ export const rotation = defineTask({
       .default(4)
       .describe("rotations to tell apart, evenly spaced: 4 are best (table 2); 8 are cut to circles"),
     first: z.literal([0, 90]).default(0).describe("the first rotation: with 2 angles, 0° and 180°, or 90° and 270°"),
+    copies: z
+      .enum(["all", "one"])
+      .default("all")
+      .describe("of an image in a step: turned by each angle, or by one of them"),
   }),
+  // More images in place of more copies, and crops that leave up and down to be seen: docs/RESULTS.md.
+  quick: { defaults: { minArea: 0.35 }, options: { copies: "one" } },
   onlyWith: { first: { angles: 2 } },
-  create({ encoder }, { angles, first }) {
+  create({ encoder }, { angles, first, copies }) {
     const fc = new Linear(encoder.outDim, angles);
     const degrees = Array.from({ length: angles }, (_, i) => (first + (i * 360) / angles) % 360);
     const turn = angles === 8 ? rotateInCircle : quarterTurn;
@@ -32,11 +38,15 @@ export const rotation = defineTask({
       guess: { value: 1 / angles, loss: Math.log(angles) },
       lossUnit: "nats",
       step([images], batch) {
-        // All copies of an image in one batch (section 3.1).
-        const turned = cat(degrees.map((angle) => turn(images, angle, batch.random))); // (A·B, 3, S, S)
-        const target = arange(angles, { device: images.device }).repeatInterleave(images.size(0)); // (A·B)
-        const logits = fc.forward(encoder.forward(turned)); // (A·B, A)
-        return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
+        // All copies of an image in one batch (section 3.1), or the batch cut into one part for each angle.
+        const parts = copies === "all" ? degrees.map(() => images) : images.chunk(angles);
+        const turned = cat(parts.map((part, i) => turn(part, degrees[i] as number, batch.random))); // (N, 3, S, S)
+        const target = cat(parts.map((part, i) => full([part.size(0)], i, { device: images.device, dtype: "i64" }))); // (N)
+        const logits = fc.forward(encoder.forward(turned)); // (N, A)
+        return {
+          loss: crossEntropy(logits, target),
+          metrics: { accuracy: logits.argmax(1).eq(target).mean() },
+        };
       },
       preview([images], { random }) {
         const answers = Array.from({ length: images.size(0) }, (_, i) => i % angles);

@@ -14,6 +14,7 @@ export const supervised = defineTask({
     labelSmoothing: z.number().min(0).lt(1).default(0).describe("fraction of the target spread over all classes"),
   }),
   usesLabels: true,
+  quick: { defaults: { firstLayer: "trained" } }, // a yardstick should learn all that labels can teach
   create({ encoder, images: { classes } }, { labelSmoothing }) {
     if (!classes || classes.length < 2) {
       throw new UsageError(

@@ -110,6 +110,8 @@ export interface TaskDefaults {
   readonly flip?: boolean;
   /** Smallest fraction of an image's area that a crop covers. */
   readonly minArea?: number;
+  /** How the first kernels come about. */
+  readonly firstLayer?: "trained" | "patches";
   /** Images per step. */
   readonly batchSize?: number;
   readonly optimizer?: "sgd" | "adamw";
@@ -142,6 +144,8 @@ export interface Task<Options extends z.ZodObject = z.ZodObject, Make extends Cr
   readonly onlyWith?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Training defaults where the user sets nothing. */
   readonly defaults?: TaskDefaults;
+  /** What teaches more in a few minutes than the paper's form: training settings and options of the task. */
+  readonly quick?: { readonly defaults?: TaskDefaults; readonly options?: Readonly<Record<string, unknown>> };
   /** What its encoder will not be good for, if anything: shown in the list of tasks, and at the start and end of a run. */
   readonly caveat?: (options: z.infer<Options>) => string | undefined;
   /** Which option closes each shortcut. */

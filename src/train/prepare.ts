@@ -5,6 +5,7 @@ import { type DecodedStore, decodeSizeFor, openPixels } from "../data/pixels.ts"
 import { UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import { type Encoder, requireImageSize } from "../models/model.ts";
+import { randomAt } from "../random.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { initialEncoder } from "../run/folder.ts";
 import type { TrainingConfig } from "../run/options.ts";
@@ -23,6 +24,7 @@ import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { alone, type World } from "../torch/world.ts";
 import { describeImages, imagesUsed, stepsPerEpoch, type TrainingImages, trainingImages } from "./batches.ts";
+import { firstLayer, startFromPatches } from "./first-layer.ts";
 import type { TrainingRun } from "./loop.ts";
 
 /** Decodes a set at the size from which crops are cut. */
@@ -50,6 +52,9 @@ export function firstEncoder(config: TrainingConfig): Encoder {
   }
 }
 
+/** Random stream of the first kernels, next to the seed. */
+const FIRST_LAYER = 7;
+
 /** A run at its start, and the modules it saves: the encoder, and the task's modules as `task.NAME`. */
 export interface Prepared {
   run: TrainingRun;
@@ -76,18 +81,20 @@ export async function prepareTraining(
   const { pixels, ...about } = await describeImages(images, config);
   const place = { device: compute.device, memoryFormat: "channels_last" } as const;
   const copy = () => copyOf(encoder, config).to(place);
-  const task = scope(() =>
-    entry.create(
-      { encoder, copy, images: { ...about, sample: normalise(pixelTensor(pixels, images.store.size)) }, world },
-      options,
-    ),
-  );
+  const sample = () => normalise(pixelTensor(pixels, images.store.size));
+  if (config.firstLayer !== "trained") {
+    scope(() => startFromPatches(encoder, sample(), config.imageSize, randomAt(config.seed, FIRST_LAYER)));
+    for (const parameter of firstLayer(encoder)) parameter.requiresGrad_(false);
+  }
+  const task = scope(() => entry.create({ encoder, copy, images: { ...about, sample: sample() }, world }, options));
   const trained = { encoder, ...prefixKeys("task", task.trained) };
   const modules = { ...trained, ...prefixKeys("task", task.state ?? {}) };
   for (const module of Object.values({ ...task.trained, ...task.state })) cleanup.push(() => module.dispose());
   refuseLargeBatch({ ...config, batchSize: config.batchSize * world.size }, imagesUsed(images, task));
   for (const module of Object.values(modules)) module.train().to(place);
-  const named = Object.values(trained).flatMap((module) => module.namedParameters());
+  const named = Object.values(trained)
+    .flatMap((module) => module.namedParameters())
+    .filter(([, parameter]) => parameter.requiresGrad);
   const optimizer = createOptimizer(config, named);
   cleanup.push(() => optimizer.dispose());
   const start = { step: 0, seconds: 0 };

@@ -30,7 +30,7 @@ test("20 steps of rotation give PyTorch's losses to 1e-3, and its weights", () =
     after: Record<string, number[]>;
   }>("rotation-run");
   const encoder = createEncoder(golden);
-  const task = scope(() => rotation.create(contextOf(encoder, golden.size), { angles: 4, first: 0 }));
+  const task = scope(() => rotation.create(contextOf(encoder, golden.size), rotation.options.parse({})));
   const state = new Map([...encoder.state(), ...prefixed(task.trained)]);
   scope(() =>
     noGrad(() => {

@@ -24,7 +24,7 @@ describe("options without effect", () => {
     expect(resolve({ task: "exemplar", taskOptions: { loss: "softmax", margin: 0.5 } }).taskOptions).toMatchObject({
       margin: 0.5,
     });
-    expect(resolve({ taskOptions: { angles: 2, first: 90 } }).taskOptions).toEqual({ angles: 2, first: 90 });
+    expect(resolve({ taskOptions: { angles: 2, first: 90 } }).taskOptions).toMatchObject({ angles: 2, first: 90 });
   });
 
   test("minArea with shifted crops, and epochs with minutes, are refused", () => {
@@ -45,4 +45,23 @@ test("a task sets its optimizer and related options; a learning rate is never ap
   expect(resolve({ task: "with-adamw", optimizer: "sgd" })).toMatchObject({ optimizer: "sgd", learningRate: 0.05 });
   expect(resolve({ minutes: 3 })).toMatchObject({ epochs: undefined, minutes: 3 });
   expect(resolve({})).toMatchObject({ epochs: 50, optimizer: "sgd", learningRate: 0.05 });
+});
+
+describe("presets", () => {
+  test("auto is quick for runs of up to 15 minutes, else paper", () => {
+    expect(resolve({ minutes: 15 }).preset).toBe("quick");
+    expect(resolve({ minutes: 15.1 }).preset).toBe("paper");
+    expect(resolve({ epochs: 1 }).preset).toBe("paper");
+    expect(resolve({}).preset).toBe("paper");
+    expect(resolve({ preset: "quick" }).preset).toBe("quick");
+    expect(resolve({ minutes: 1, preset: "paper" }).preset).toBe("paper");
+  });
+
+  test("quick changes settings and options that the user does not set", () => {
+    expect(resolve({ preset: "quick" })).toMatchObject({ firstLayer: "patches", taskOptions: { copies: "one" } });
+    expect(resolve({ preset: "paper" })).toMatchObject({ firstLayer: "trained", taskOptions: { copies: "all" } });
+    const own = { preset: "quick", firstLayer: "trained", taskOptions: { copies: "all" } };
+    expect(resolve(own)).toMatchObject({ firstLayer: "trained", taskOptions: { copies: "all" } });
+    expect(resolve({ preset: "quick", task: "supervised" }).firstLayer).toBe("trained");
+  });
 });

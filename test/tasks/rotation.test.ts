@@ -41,6 +41,16 @@ test.each([
   });
 });
 
+test("with one copy, each angle gets an equal part of the batch, and each image is shown once", () => {
+  scope(() => {
+    const images = rand([8, 3, 8, 8]);
+    const shown = shownBy(rotation, { copies: "one" }, images).chunk(4);
+    for (const [i, part] of images.chunk(4).entries()) {
+      expect(shown[i]?.toArray()).toEqual(part.rot90(i, [2, 3]).contiguous().toArray());
+    }
+  });
+});
+
 test("8 angles are 45° apart, and the images are cut to a circle", () => {
   scope(() => {
     const images = zeros([2, 3, 32, 32]);
