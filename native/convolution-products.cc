@@ -1,4 +1,5 @@
-// A convolution as one matrix product: 1×1 kernels, and 3×3 kernels on small maps. On any memory format, fastest on channels-last.
+// A convolution as matrix products: 1×1 kernels, and 3×3 kernels on small maps. Each thread computes its own part of the result by
+// products on one thread: a product on all threads waits for its slowest part, and a network has many small ones.
 #include "convolution.h"
 
 namespace selfsight {
@@ -7,75 +8,118 @@ using at::Tensor;
 
 namespace {
 
-// (B, C, H, W) to rows (B·H·W, C): a view if x is channels-last. And back.
-Tensor toRows(const Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({-1, x.size(1)}); }
-Tensor fromRows(const Tensor& rows, int64_t height, int64_t width) {
-  return rows.view({-1, height, width, rows.size(1)}).permute({0, 3, 1, 2});
-}
+// (B, C, H, W) to (B, H, W, C), contiguous: a view if x is channels-last. And back.
+Tensor toPlaces(const Tensor& x) { return x.permute({0, 2, 3, 1}).contiguous(); }
+Tensor fromPlaces(const Tensor& places) { return places.permute({0, 3, 1, 2}); }
 
-Tensor everyOther(const Tensor& x, int64_t stride) {
-  return stride == 1 ? x : x.slice(2, 0, INT64_MAX, stride).slice(3, 0, INT64_MAX, stride);
+// out += a · b, or out = a · b.
+void multiply(Tensor out, const Tensor& a, const Tensor& b, bool add) {
+  if (add) {
+    out.addmm_(a, b);
+  } else {
+    at::mm_out(out, a, b);
+  }
 }
 
 }  // namespace
 
 // ---- 1×1 kernels
 
+namespace {
+
+Tensor everyOther(const Tensor& x, int64_t stride) {
+  return stride == 1 ? x : x.slice(2, 0, INT64_MAX, stride).slice(3, 0, INT64_MAX, stride);
+}
+
+// Rows (N, K) times a matrix (K, M): (N, M).
+Tensor rowsTimes(const Tensor& rows, const Tensor& matrix) {
+  const Tensor out = at::empty({rows.size(0), matrix.size(1)}, rows.options());
+  onAllThreads(rows.size(0), rows.size(0), [&](int64_t first, int64_t count, int64_t) {
+    multiply(out.narrow(0, first, count), rows.narrow(0, first, count), matrix, false);
+  });
+  return out;
+}
+
+}  // namespace
+
 Tensor productForward(const Tensor& x, const Tensor& weight, const Geometry& g) {
-  const Tensor seen = everyOther(x, g.stride);
-  return fromRows(toRows(seen).matmul(weight.flatten(1).t()), seen.size(2), seen.size(3));
+  const Tensor seen = toPlaces(everyOther(x, g.stride));
+  const Tensor out = rowsTimes(seen.view({-1, x.size(1)}), weight.flatten(1).t());
+  return fromPlaces(out.view({seen.size(0), seen.size(1), seen.size(2), -1}));
 }
 
 Tensor productInputGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight, const Geometry& g) {
-  const Tensor seen = fromRows(toRows(gradient).matmul(weight.flatten(1)), gradient.size(2), gradient.size(3));
+  const Tensor places = toPlaces(gradient);
+  const Tensor rows = rowsTimes(places.view({-1, gradient.size(1)}), weight.flatten(1));
+  const Tensor seen = fromPlaces(rows.view({places.size(0), places.size(1), places.size(2), -1}));
   if (g.stride == 1) return seen;
-  const Tensor all = at::zeros({x.size(0), x.size(2), x.size(3), x.size(1)}, seen.options()).permute({0, 3, 1, 2});
+  const Tensor all = fromPlaces(at::zeros({x.size(0), x.size(2), x.size(3), x.size(1)}, seen.options()));
   everyOther(all, g.stride).copy_(seen);
   return all;
 }
 
 Tensor productWeightGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight, const Geometry& g) {
-  return toRows(gradient).t().matmul(toRows(everyOther(x, g.stride))).view(weight.sizes());
+  const Tensor gradients = toPlaces(gradient).view({-1, gradient.size(1)});
+  const Tensor rows = toPlaces(everyOther(x, g.stride)).view({-1, x.size(1)});
+  const Tensor out = at::empty({gradient.size(1), x.size(1)}, x.options());
+  onAllThreads(gradient.size(1), gradient.size(1), [&](int64_t first, int64_t count, int64_t) {
+    multiply(out.narrow(0, first, count), gradients.narrow(1, first, count).t(), rows, false);
+  });
+  return out.view(weight.sizes());
 }
 
-// ---- A small map: the product of its H·W·C values with a matrix of all kernel taps that it covers
+// ---- Small maps: each place of the output is a sum over the places of the input, each with the tap that connects the two
 
 namespace {
 
-// For the output at (h, w), the map covers the taps from (1 - h, 1 - w) on: (…, H, W, …) of (…, 3, 3, …), dimensions 1 and 2.
-Tensor covered(const Tensor& taps, int64_t place, int64_t height, int64_t width) {
-  return taps.narrow(1, 1 - place / width, height).narrow(2, 1 - place % width, width);
+// Calls body(out, in, tap) for every place of the output and of the input: indices row by row, and the tap (O, C) of the kernels.
+template <typename Body>
+void overPlaces(const Tensor& weight, int64_t height, int64_t width, const Body& body) {
+  for (int64_t out = 0; out < height * width; out++) {
+    for (int64_t in = 0; in < height * width; in++) {
+      body(out, in, weight.select(3, in % width - out % width + 1).select(2, in / width - out / width + 1));
+    }
+  }
 }
 
-// Kernels (O, C, 3, 3) to (H·W·O, H·W·C).
-Tensor denseMatrix(const Tensor& weight, int64_t height, int64_t width) {
-  const Tensor taps = weight.permute({0, 2, 3, 1});  // (O, 3, 3, C)
-  std::vector<Tensor> places;
-  for (int64_t place = 0; place < height * width; place++) places.push_back(covered(taps, place, height, width));
-  return at::stack(places).reshape({height * width * weight.size(0), height * width * weight.size(1)});
-}
+// Maps (B, C, H, W) to (H·W, B, C): a view of each place's values.
+Tensor byPlace(const Tensor& x) { return toPlaces(x).flatten(1, 2).transpose(0, 1); }
 
-Tensor flatMaps(const Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({x.size(0), -1}); }
-Tensor unflatMaps(const Tensor& rows, const Tensor& like, int64_t channels) {
-  return rows.view({like.size(0), like.size(2), like.size(3), channels}).permute({0, 3, 1, 2});
+Tensor emptyPlaces(const Tensor& like, int64_t channels) {
+  return at::empty({like.size(0), like.size(2), like.size(3), channels}, like.options());
 }
 
 }  // namespace
 
 Tensor denseForward(const Tensor& x, const Tensor& weight) {
-  return unflatMaps(flatMaps(x).matmul(denseMatrix(weight, x.size(2), x.size(3)).t()), x, weight.size(0));
+  const Tensor maps = emptyPlaces(x, weight.size(0)), inputs = byPlace(x), outputs = maps.flatten(1, 2).transpose(0, 1);
+  onAllThreads(weight.size(0), weight.size(0), [&](int64_t first, int64_t count, int64_t) {
+    overPlaces(weight, x.size(2), x.size(3), [&](int64_t out, int64_t in, const Tensor& tap) {
+      multiply(outputs.select(0, out).narrow(1, first, count), inputs.select(0, in), tap.narrow(0, first, count).t(), in > 0);
+    });
+  });
+  return fromPlaces(maps);
 }
 
 Tensor denseInputGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight) {
-  return unflatMaps(flatMaps(gradient).matmul(denseMatrix(weight, x.size(2), x.size(3))), x, x.size(1));
+  const Tensor maps = emptyPlaces(x, x.size(1)), outputs = byPlace(gradient), inputs = maps.flatten(1, 2).transpose(0, 1);
+  onAllThreads(x.size(1), x.size(1), [&](int64_t first, int64_t count, int64_t) {
+    overPlaces(weight, x.size(2), x.size(3), [&](int64_t out, int64_t in, const Tensor& tap) {
+      multiply(inputs.select(0, in).narrow(1, first, count), outputs.select(0, out), tap.narrow(1, first, count), out > 0);
+    });
+  });
+  return fromPlaces(maps);
 }
 
 Tensor denseWeightGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight) {
-  const int64_t height = x.size(2), width = x.size(3), outputs = weight.size(0), inputs = weight.size(1);
-  const Tensor places = flatMaps(gradient).t().matmul(flatMaps(x)).view({height * width, outputs, height, width, inputs});
-  Tensor taps = at::zeros({outputs, 3, 3, inputs}, x.options());
-  for (int64_t place = 0; place < height * width; place++) covered(taps, place, height, width).add_(places.select(0, place));
-  return taps.permute({0, 3, 1, 2});
+  const Tensor inputs = byPlace(x), outputs = byPlace(gradient);
+  const Tensor taps = fromPlaces(at::zeros({weight.size(0), 3, 3, weight.size(1)}, x.options()));  // (O, C, 3, 3)
+  onAllThreads(weight.size(0), weight.size(0), [&](int64_t first, int64_t count, int64_t) {
+    overPlaces(taps, x.size(2), x.size(3), [&](int64_t out, int64_t in, const Tensor& tap) {
+      multiply(tap.narrow(0, first, count), outputs.select(0, out).narrow(1, first, count).t(), inputs.select(0, in), true);
+    });
+  });
+  return taps;
 }
 
 }  // namespace selfsight

@@ -163,8 +163,9 @@ class Convolution : public torch::autograd::Function<Convolution> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const auto geometry = context->saved_data["geometry"].toIntVector(), ways = context->saved_data["ways"].toIntVector();
+    auto geometry = context->saved_data["geometry"].toIntVector(), ways = context->saved_data["ways"].toIntVector();
     const Geometry g{geometry[0], geometry[1], geometry[2]};
+    if (at::GradMode::is_enabled()) std::fill(ways.begin(), ways.end(), library);  // gradients of gradients: only it has them
     const Tensor &x = saved[0], &weight = saved[1];
     const Tensor gradient = gradients[0].contiguous(x.suggest_memory_format());
     const Tensor ofInput = context->needs_input_grad(0) ? gradientOf(true, gradient, x, weight, g, ways[1]) : Tensor();

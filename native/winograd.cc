@@ -59,12 +59,15 @@ Tensor inputTiles(const Tensor& x, int64_t padding, const Tiles& t) {
       .reshape({t.n * t.n, -1});
 }
 
-// Tiles' outputs (m², B·th·tw·C) to maps (B, C, H, W): what lies beyond the edges is cut off. And back, filled with zeros.
-Tensor fromOutputTiles(const Tensor& values, int64_t batch, int64_t height, int64_t width, const Tiles& t) {
-  const Tensor maps = values.view({t.m, t.m, batch, t.down, t.across, -1})
-                          .permute({2, 3, 0, 4, 1, 5})
-                          .reshape({batch, t.down * t.m, t.across * t.m, -1});
-  return maps.narrow(1, 0, height).narrow(2, 0, width).permute({0, 3, 1, 2}).contiguous(at::MemoryFormat::ChannelsLast);
+// Tiles' outputs (m², B·th·tw·C) to maps (B, H, W, C): what lies beyond the edges is cut off. And back, filled with zeros.
+void fromOutputTiles(const Tensor& maps, const Tensor& values, const Tiles& t) {
+  const Tensor tiles = values.view({t.m, t.m, maps.size(0), t.down, t.across, -1}).permute({2, 3, 0, 4, 1, 5});
+  if (t.down * t.m == maps.size(1) && t.across * t.m == maps.size(2)) {
+    maps.view(tiles.sizes()).copy_(tiles);
+  } else {
+    const Tensor whole = tiles.reshape({maps.size(0), t.down * t.m, t.across * t.m, -1});
+    maps.copy_(whole.narrow(1, 0, maps.size(1)).narrow(2, 0, maps.size(2)));
+  }
 }
 Tensor toOutputTiles(const Tensor& maps, const Tiles& t) {
   const int64_t below = t.down * t.m - maps.size(2), right = t.across * t.m - maps.size(3);
@@ -73,32 +76,30 @@ Tensor toOutputTiles(const Tensor& maps, const Tiles& t) {
   return whole.reshape({maps.size(0), t.down, t.m, t.across, t.m, maps.size(1)}).permute({2, 4, 0, 1, 3, 5}).reshape({t.m * t.m, -1});
 }
 
-// Images at once: their transformed tiles should stay in the processor's cache.
+constexpr int64_t cache = 4 << 20;
+
+// Images at once: their transformed tiles should stay in a core's cache.
 int64_t imagesAtOnce(const Tensor& x, int64_t outputs, const Tiles& t) {
   const int64_t bytes = 4 * t.n * t.n * t.down * t.across * (x.size(1) + outputs);
-  return std::max<int64_t>(1, std::min<int64_t>(x.size(0), (int64_t{8} << 20) / bytes));
-}
-
-// x (B, C, H, W) and kernels as (n², C, O) after their transform.
-Tensor winogradWith(const Tensor& x, const Tensor& kernels, int64_t padding, int64_t height, int64_t width, const Tiles& t) {
-  const auto& [output, kernel, input] = transforms(t.m, t.r);
-  const int64_t outputs = kernels.size(2), squares = t.n * t.n;
-  std::vector<Tensor> parts;
-  for (const Tensor& part : x.split(imagesAtOnce(x, outputs, t))) {
-    const Tensor tiles = input.mm(inputTiles(part, padding, t)).view({squares, -1, x.size(1)});
-    const Tensor products = at::bmm(tiles, kernels).view({squares, -1});
-    parts.push_back(fromOutputTiles(output.mm(products), part.size(0), height, width, t));
-  }
-  return parts.size() == 1 ? parts[0] : at::cat(parts);
+  return std::max<int64_t>(1, cache / bytes);
 }
 
 }  // namespace
 
 Tensor winogradForward(const Tensor& x, const Tensor& weight, const Geometry& g, int64_t m) {
-  const int64_t r = weight.size(2), height = outputSide(x.size(2), r, g), width = outputSide(x.size(3), r, g);
+  const int64_t r = weight.size(2), outputs = weight.size(0), squares = (m + r - 1) * (m + r - 1);
+  const int64_t height = outputSide(x.size(2), r, g), width = outputSide(x.size(3), r, g);
   const Tiles t(m, r, height, width);
-  const Tensor taps = weight.permute({2, 3, 1, 0}).reshape({r * r, -1});  // (r², C·O)
-  return winogradWith(x, transforms(m, r).kernel.mm(taps).view({t.n * t.n, weight.size(1), -1}), g.padding, height, width, t);
+  const auto& [output, kernel, input] = transforms(m, r);
+  const Tensor taps = weight.permute({2, 3, 1, 0}).reshape({r * r, -1});                 // (r², C·O)
+  const Tensor kernels = kernel.mm(taps).view({squares, weight.size(1), -1});            // (n², C, O)
+  const Tensor maps = at::empty({x.size(0), height, width, outputs}, x.options());
+  onAllThreads(x.size(0), imagesAtOnce(x, outputs, t), [&](int64_t first, int64_t count, int64_t) {
+    const Tensor tiles = input.mm(inputTiles(x.narrow(0, first, count), g.padding, t)).view({squares, -1, x.size(1)});
+    const Tensor products = at::bmm(tiles, kernels).view({squares, -1});
+    fromOutputTiles(maps.narrow(0, first, count), output.mm(products), t);
+  });
+  return maps.permute({0, 3, 1, 2});
 }
 
 // The convolution of the output's gradient with the kernels turned by 180°, inputs and outputs exchanged.
@@ -111,16 +112,17 @@ Tensor winogradWeightGradient(const Tensor& gradient, const Tensor& x, const Ten
   const int64_t r = weight.size(2), squares = (m + r - 1) * (m + r - 1);
   const Tiles t(m, r, gradient.size(2), gradient.size(3));
   const auto& [output, kernel, input] = transforms(m, r);
-  const int64_t chunk = imagesAtOnce(x, gradient.size(1), t);
-  const auto images = x.split(chunk), gradients = gradient.split(chunk);
-  Tensor sum;  // (n², C, O)
-  for (size_t i = 0; i < images.size(); i++) {
-    const Tensor tiles = input.mm(inputTiles(images[i], g.padding, t)).view({squares, -1, x.size(1)});
-    const Tensor outer = output.t().mm(toOutputTiles(gradients[i], t)).view({squares, -1, gradient.size(1)});
-    const Tensor part = at::bmm(tiles.transpose(1, 2), outer);
-    sum = sum.defined() ? sum + part : part;
+  std::vector<Tensor> sums(at::get_num_threads());  // (n², C, O), of each thread
+  onAllThreads(x.size(0), imagesAtOnce(x, gradient.size(1), t), [&](int64_t first, int64_t count, int64_t thread) {
+    const Tensor tiles = input.mm(inputTiles(x.narrow(0, first, count), g.padding, t)).view({squares, -1, x.size(1)});
+    const Tensor outer = output.t().mm(toOutputTiles(gradient.narrow(0, first, count), t)).view({squares, -1, gradient.size(1)});
+    Tensor& sum = sums[thread];
+    sum = sum.defined() ? sum.baddbmm_(tiles.transpose(1, 2), outer) : at::bmm(tiles.transpose(1, 2), outer);
+  });
+  for (size_t thread = 1; thread < sums.size(); thread++) {
+    if (sums[thread].defined()) sums[0].add_(sums[thread]);  // in this order: the same sum every time
   }
-  return kernel.t().mm(sum.view({squares, -1})).view({r, r, x.size(1), -1}).permute({3, 2, 0, 1});
+  return kernel.t().mm(sums[0].view({squares, -1})).view({r, r, x.size(1), -1}).permute({3, 2, 0, 1});
 }
 
 }  // namespace selfsight

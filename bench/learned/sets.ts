@@ -2,7 +2,7 @@
  * The image sets of `bench/learned.ts`, each as a folder of parts train, validation, test and unlabelled. Sets that come without a
  * validation part get one from their training images, so that nothing is chosen on test images.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { type ImageSet, selectSplits } from "../../src/data/images.ts";
@@ -133,6 +133,3 @@ function boxesOf(xml: string): { kind: string; box: { left: number; top: number;
     return [{ kind, box: { left: start(x0, x1, WIDTH), top: start(y0, y1, HEIGHT), width: side, height: side } }];
   });
 }
-
-/** The names of the files in a folder: none if it is not there. */
-export const filesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);

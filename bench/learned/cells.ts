@@ -1,0 +1,57 @@
+/** What is measured, and what is kept of it: bench/learned/measured.json is part of the repository, so that nothing is measured twice. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** One run: trained on a set's training part, measured on another part. */
+export interface Cell {
+  set: string;
+  task: string;
+  recipe: string;
+  /** Of two cores: twice as many of one thread. */
+  minutes: number;
+  seed: number;
+  /** The part that it is measured on. Choices are made on `validation` only. */
+  on: "validation" | "test";
+}
+
+/** A cell with what came out: accuracy above the same network untrained, with its 95 % interval, as fractions. */
+export interface Measured extends Cell {
+  difference: number;
+  low: number;
+  high: number;
+  /** The layers chosen on held-out training labels. */
+  layer: string;
+  baselineLayer: string;
+  value: number;
+  processor: string;
+}
+
+/** Flags of `pretrain` and options of the task, by recipe. */
+export const recipes: Readonly<Record<string, readonly string[]>> = {
+  before: [], // with --program: as the commit before the presets trained
+  paper: ["--preset", "paper"],
+  quick: [],
+  "paper, first layer from patches": ["--preset", "paper", "--first-layer", "patches"],
+  "paper, one copy": ["--preset", "paper", "copies=one"],
+  "paper, milder crops": ["--preset", "paper", "--min-area", "0.35"],
+  "quick, first layer trained": ["--first-layer", "trained"],
+  "quick, all copies": ["copies=all"],
+  "quick, strong crops": ["--min-area", "0.08"],
+  "quick, rate 0.1": ["--learning-rate", "0.1"],
+  "quick, one-cycle": ["--learning-rate", "0.1", "--warmup", "0.3"],
+  "quick, batches of 32": ["--batch-size", "32"],
+};
+
+const file = fileURLToPath(new URL("measured.json", import.meta.url));
+
+export const readMeasured = (): Measured[] => JSON.parse(readFileSync(file, "utf8")) as Measured[];
+
+/** Adds a result to the file, in place of an older one of the same cell. One line each. */
+export function keepMeasured(one: Measured): void {
+  const rows = [...readMeasured().filter((other) => keyOf(other) !== keyOf(one)), one];
+  rows.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  writeFileSync(file, `[\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(",\n")}\n]\n`);
+}
+
+export const keyOf = ({ on, minutes, task, set, recipe, seed }: Cell): string =>
+  [on, minutes, task, set, recipe, seed].join(" ");
