@@ -72,12 +72,14 @@ Tensor productWeightGradient(const Tensor& gradient, const Tensor& x, const Tens
 
 namespace {
 
-// Calls body(out, in, tap) for every place of the output and of the input: indices row by row, and the tap (O, C) of the kernels.
+// Calls body(out, in, tap) for each place of the output and each place of the input next to it: indices row by row, and the tap (O, C) of
+// the kernels that connects them.
 template <typename Body>
 void overPlaces(const Tensor& weight, int64_t height, int64_t width, const Body& body) {
   for (int64_t out = 0; out < height * width; out++) {
     for (int64_t in = 0; in < height * width; in++) {
-      body(out, in, weight.select(3, in % width - out % width + 1).select(2, in / width - out / width + 1));
+      const int64_t down = in / width - out / width, right = in % width - out % width;
+      if (std::abs(down) <= 1 && std::abs(right) <= 1) body(out, in, weight.select(3, right + 1).select(2, down + 1));
     }
   }
 }
@@ -94,8 +96,10 @@ Tensor emptyPlaces(const Tensor& like, int64_t channels) {
 Tensor denseForward(const Tensor& x, const Tensor& weight) {
   const Tensor maps = emptyPlaces(x, weight.size(0)), inputs = byPlace(x), outputs = maps.flatten(1, 2).transpose(0, 1);
   onAllThreads(weight.size(0), weight.size(0), [&](int64_t first, int64_t count, int64_t) {
+    std::vector<bool> begun(outputs.size(0));
     overPlaces(weight, x.size(2), x.size(3), [&](int64_t out, int64_t in, const Tensor& tap) {
-      multiply(outputs.select(0, out).narrow(1, first, count), inputs.select(0, in), tap.narrow(0, first, count).t(), in > 0);
+      multiply(outputs.select(0, out).narrow(1, first, count), inputs.select(0, in), tap.narrow(0, first, count).t(), begun[out]);
+      begun[out] = true;
     });
   });
   return fromPlaces(maps);
@@ -104,8 +108,10 @@ Tensor denseForward(const Tensor& x, const Tensor& weight) {
 Tensor denseInputGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight) {
   const Tensor maps = emptyPlaces(x, x.size(1)), outputs = byPlace(gradient), inputs = maps.flatten(1, 2).transpose(0, 1);
   onAllThreads(x.size(1), x.size(1), [&](int64_t first, int64_t count, int64_t) {
+    std::vector<bool> begun(inputs.size(0));
     overPlaces(weight, x.size(2), x.size(3), [&](int64_t out, int64_t in, const Tensor& tap) {
-      multiply(inputs.select(0, in).narrow(1, first, count), outputs.select(0, out), tap.narrow(1, first, count), out > 0);
+      multiply(inputs.select(0, in).narrow(1, first, count), outputs.select(0, out), tap.narrow(1, first, count), begun[in]);
+      begun[in] = true;
     });
   });
   return fromPlaces(maps);

@@ -5,8 +5,8 @@
 //   0 library      libtorch's own, in the memory format that the input has
 //   1 relaid       libtorch's own, in the other memory format
 //   2 product      a 1×1 kernel: one matrix product over all places
-//   3 dense        a 3×3 kernel on a map of at most 2×2, padding 1: every place sees every other, so it is one matrix product. The
-//                  library also multiplies the padding
+//   3 dense        a 3×3 kernel on a map of at most 4×4, padding 1: a matrix product for each pair of places next to each other. The
+//                  library also multiplies the padding: 20 of the 36 taps of a 2×2 map
 //   4, 5 winograd  3×3 and 5×5 kernels, stride 1, f32: each tile of 4×4 or 6×6 places is transformed, so that the convolution becomes
 //                  16 or 36 matrix products with 2.25 to 4 times fewer multiplications. Lavin & Gray, CVPR 2016,
 //                  https://arxiv.org/abs/1509.09308
@@ -40,7 +40,7 @@ bool applies(int64_t way, const Tensor& x, const Tensor& weight, const Geometry&
     case product:
       return kernel == 1 && g.padding == 0 && g.groups == 1;
     case dense:
-      return plain && kernel == 3 && g.padding == 1 && x.size(2) <= 2 && x.size(3) <= 2;
+      return plain && kernel == 3 && g.padding == 1 && x.size(2) <= 4 && x.size(3) <= 4;
     case winogradSmall:
     case winogradLarge:
       return plain && tileOutput(way, kernel) > 0 && g.padding < kernel && x.scalar_type() == at::kFloat;

@@ -45,7 +45,8 @@ export function changeColours(images: Tensor, colours: ColourAxes, random: Rando
   const size = images.device === "cpu" ? PART : count;
   const parts = Array.from({ length: Math.ceil(count / size) }, (_, i) =>
     scope(() => {
-      const part = images.narrow(0, i * size, Math.min(size, count - i * size));
+      // Channel by channel in memory: in channels-last, each operator would step over two values of three.
+      const part = images.narrow(0, i * size, Math.min(size, count - i * size)).contiguous();
       return changeHsv(scaleAxes(part, colours, random), random);
     }),
   );

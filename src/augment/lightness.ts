@@ -10,7 +10,8 @@ export const exactly = <T>({ device }: Tensor, body: () => T): T => autocast(dev
 
 /** Normalised images (B, 3, H, W) to Lab. */
 export function toLab(images: Tensor): Tensor {
-  return exactly(images, () => scope(() => rgbToLab(toUnit(images))));
+  // Channel by channel in memory, for the operators on single channels.
+  return exactly(images, () => scope(() => rgbToLab(toUnit(images.contiguous()))));
 }
 
 /** Lab (B, 3, H, W) to normalised grey images of the same lightness. */

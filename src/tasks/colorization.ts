@@ -33,6 +33,7 @@ export const colorization = defineTask({
   paper: "https://arxiv.org/abs/1603.08511",
   // Smaller crops show cloth but not who wears it. The loss is a mean over positions: gradients are small, so the rate is large.
   defaults: { minArea: 0.4, learningRate: 0.3 },
+  quick: { options: { keepColour: 1 } }, // its first kernels are learned from the colours too, and stay
   options: z.strictObject({
     loss: z
       .enum(["classes", "regression"])

@@ -39,6 +39,7 @@ const cases: Case[] = [
   { ...plain, x: [3, 5, 2, 2], outputs: 7, kernel: 3, padding: 1, ways: ["dense", "winograd-small", "winograd-large"] },
   { ...plain, x: [3, 5, 1, 2], outputs: 7, kernel: 3, padding: 1, ways: ["dense", "winograd-small", "winograd-large"] },
   { ...plain, x: [3, 5, 1, 1], outputs: 7, kernel: 3, padding: 1, ways: ["dense", "winograd-small", "winograd-large"] },
+  { ...plain, x: [3, 5, 4, 3], outputs: 7, kernel: 3, padding: 1, ways: ["dense", "winograd-small", "winograd-large"] },
   { ...plain, x: [2, 3, 9, 7], outputs: 4, kernel: 3, padding: 1, ways: ["winograd-small", "winograd-large"] },
   { ...plain, x: [2, 3, 8, 8], outputs: 4, kernel: 3, padding: 0, ways: ["winograd-small", "winograd-large"] },
   { ...plain, x: [1, 2, 5, 6], outputs: 3, kernel: 3, padding: 2, ways: ["winograd-small", "winograd-large"] },
