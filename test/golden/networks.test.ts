@@ -12,6 +12,7 @@ import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
 import { goldenParameter, goldenPictures, goldenValues } from "../fixtures/golden/formula.ts";
 import { expectNoLeak } from "../live.ts";
+import { FIXED_AND_WAYS, preferForAll } from "../ways.ts";
 import { difference, goldenJson, goldenTensors, type Stored } from "./store.ts";
 
 interface Stage {
@@ -79,7 +80,15 @@ test.each(Object.keys(names))("%s has PyTorch's names, shapes and number of para
   expect({ parameters, sha256 }).toEqual(names[model]);
 });
 
-describe.each(Object.entries(networks))("%s", (label, golden) => {
+/** These go through every way to compute convolutions; the others as without measuring. */
+const EVERY_WAY = ["resnet18", "nin4", "resnet10-width-0.125", "nin4-width-0.125", "vgg11-width-0.125"];
+const runs = Object.entries(networks).flatMap(([label, golden]) =>
+  (EVERY_WAY.includes(label) ? FIXED_AND_WAYS : (["fixed"] as const)).map((way) => [label, way, golden] as const),
+);
+
+describe.each(runs)("%s, convolutions: %s", (label, way, golden) => {
+  preferForAll(way);
+
   test.runIf(golden.parameters)("has PyTorch's parameter names and shapes", () => {
     const { encoder, fc, state } = build(golden);
     const shapes = [...state].filter(([, tensor]) => tensor.dim).map(([name, tensor]) => [name, tensor.shape]);
