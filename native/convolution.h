@@ -2,6 +2,8 @@
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 
@@ -23,7 +25,7 @@ void onAllThreads(int64_t total, int64_t most, const Body& body) {
   const int64_t each = (total + threads - 1) / threads;                // for one thread
   const int64_t size = (each + (each + most - 1) / most - 1) / ((each + most - 1) / most);  // of one group
   at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-    at::NoGradGuard noGrad;
+    c10::NoGradGuard noGrad;
     at::AutoDispatchBelowADInplaceOrView below;
     for (int64_t thread = begin; thread < end; thread++) {
       const int64_t last = std::min(total, (thread + 1) * each);
