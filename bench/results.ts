@@ -20,8 +20,10 @@ import { pretrain } from "../src/train/pretrain.ts";
 
 type Settings = Omit<PretrainOptions, "images">;
 
-/** Every task with its default options. */
-const entries: Record<string, Settings> = Object.fromEntries(Object.keys(tasks).map((task) => [task, { task }]));
+/** Every task with its default options, in the form of its paper. */
+const entries: Record<string, Settings> = Object.fromEntries(
+  Object.keys(tasks).map((task) => [task, { task, preset: "paper" }]),
+);
 
 const sets: Record<string, Settings> = {
   clothing: { imageSize: 64 },

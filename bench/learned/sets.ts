@@ -23,9 +23,11 @@ const sources: Record<string, { options: LearnedSet["options"]; fill?: (folder: 
   emoji: { options: { imageSize: 64 } },
   "fashion-mnist": { options: { imageSize: 32, stem: "cifar" }, fill: fillFashion },
   cells: { options: { imageSize: 64 }, fill: fillCells },
+  quickdraw: { options: { imageSize: 32 } }, // the demo's, when there is no network
 };
 
-export const setNames = Object.keys(sources);
+/** The sets that the tables are about. */
+export const setNames = Object.keys(sources).filter((name) => name !== "quickdraw");
 
 /** The set of this name; its folder is made below `folder` if need be. */
 export async function learnedSet(name: string, folder: string): Promise<LearnedSet> {

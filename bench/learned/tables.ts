@@ -1,5 +1,6 @@
 /** Tables of what was measured, in Markdown. */
 import { type Measured, recipes } from "./cells.ts";
+import { setNames } from "./sets.ts";
 
 /** Rows: tasks; columns: sets; each cell before and after. One table for each number of minutes. */
 export function gains(rows: readonly Measured[], [first, second]: readonly [string, string]): string {
@@ -22,12 +23,13 @@ export function gains(rows: readonly Measured[], [first, second]: readonly [stri
           own.some((other) => other.recipe === recipe && other.set === row.set && other.task === row.task),
         ),
       );
+      if (!both.length) return `### ${minutesText(minutes)}\n\n${table(["", ...sets], lines)}`;
       const means = [first, second].map((recipe) => {
         const chosen = both.filter((row) => row.recipe === recipe);
         const below = chosen.filter(({ high }) => high < 0).length;
         return `${recipe}: mean ${text(mean(chosen.map(({ difference }) => difference)))} over ${chosen.length} cells, ${below} below untrained`;
       });
-      return `### ${minutes} ${minutes === 1 ? "minute" : "minutes"}\n\n${table(["", ...sets], lines)}\n\n${means.join("; ")}.`;
+      return `### ${minutesText(minutes)}\n\n${table(["", ...sets], lines)}\n\n${means.join("; ")}.`;
     })
     .join("\n\n");
 }
@@ -35,7 +37,7 @@ export function gains(rows: readonly Measured[], [first, second]: readonly [stri
 /** What each recipe gives on the sets, on validation images. */
 export function candidates(rows: readonly Measured[], task: string): string {
   const own = rows.filter((row) => row.on === "validation" && row.task === task);
-  const sets = distinct(own, "set");
+  const sets = setNames;
   const lines = Object.keys(recipes).flatMap((recipe) => {
     const found = sets.map((set) => own.find((row) => row.recipe === recipe && row.set === set));
     const known = found.flatMap((row) => (row ? [row.difference] : []));
@@ -47,7 +49,7 @@ export function candidates(rows: readonly Measured[], task: string): string {
 /** For each set: the recipe that is best on the other sets (validation), and what it gives on this one. */
 export function leaveOneOut(rows: readonly Measured[], task: string, baseline: string): string {
   const own = rows.filter((row) => row.on === "validation" && row.task === task);
-  const sets = distinct(own, "set");
+  const sets = setNames;
   const complete = Object.keys(recipes).filter((recipe) =>
     sets.every((set) => own.some((row) => row.set === set && row.recipe === recipe)),
   );
@@ -56,11 +58,13 @@ export function leaveOneOut(rows: readonly Measured[], task: string, baseline: s
     const others = sets.filter((set) => set !== left);
     const score = (recipe: string) => mean(others.map((set) => at(recipe, set).difference));
     const best = complete.reduce((a, b) => (score(b) > score(a) ? b : a));
-    return [left, best, points(at(best, left)), points(at(baseline, left))];
+    return [left, best, points(at(best, left)), complete.includes(baseline) ? points(at(baseline, left)) : ""];
   });
+  if (complete.length < 2) return "";
   return table(["left out", "best on the others", "on this one", baseline], lines);
 }
 
+const minutesText = (minutes: number) => `${minutes} ${minutes === 1 ? "minute" : "minutes"}`;
 const text = (value: number) => `${value >= 0 ? "+" : "−"}${Math.abs(100 * value).toFixed(1)}`;
 const points = (row: Measured | undefined) =>
   row ? `${text(row.difference)} [${text(row.low)}, ${text(row.high)}]` : "";
