@@ -39,6 +39,8 @@ export async function alternate<Name extends string>(
 export interface PeerCase {
   python?: Python;
   args: readonly string[];
+  /** Left out if it cannot start: some versions of torch.compile crash on some processors. */
+  optional?: boolean;
 }
 
 /** A program of bench/peers/ that stays alive and measures a round on each request. */
@@ -96,7 +98,12 @@ export async function withPeers<Name extends string, T>(
   const started: [string, Peer][] = [];
   try {
     for (const [name, one] of Object.entries<PeerCase>(cases)) {
-      started.push([name, await Peer.start(context, script, one)]);
+      try {
+        started.push([name, await Peer.start(context, script, one)]);
+      } catch (error) {
+        if (!one.optional) throw error;
+        context.say(`  left out: ${name}. ${(error as Error).message}`);
+      }
     }
     return await body(Object.fromEntries(started) as Record<Name, Peer>);
   } finally {

@@ -60,8 +60,8 @@ export async function compareSteps(context: Context, step: StepCase): Promise<Ro
     ...Object.fromEntries(names.map((one) => [one, { args: [one] }])),
     ...best,
   };
-  const complete = ({ python, args: [variant = "", ...more] }: PeerCase): PeerCase => ({
-    ...(python && { python }),
+  const complete = ({ args: [variant = "", ...more], ...rest }: PeerCase): PeerCase => ({
+    ...rest,
     args: [
       ...[...peer.args, "--variant", variant, ...more, "--threads", String(context.threads)],
       ...["--steps", String(STEPS), "--warm-up", String(WARM_UP)],
@@ -84,10 +84,11 @@ export async function compareSteps(context: Context, step: StepCase): Promise<Ro
       row(`our default (${ourDefault}) against PyTorch's (fp32)`, ourDefault, "fp32"),
     ];
     if (!step.atItsBest) return rows;
-    const floats = fastest(Object.keys(cases).filter((label) => !isBf16(label)));
+    const started = Object.keys(peers);
+    const floats = fastest(started.filter((label) => !isBf16(label)));
     rows.push(row(`fp32 against PyTorch at its best in fp32 (${floats})`, "fp32-channels-last", floats));
     if (precision === "f32") return rows;
-    const any = fastest(Object.keys(cases));
+    const any = fastest(started);
     return [...rows, row(`our default (${ourDefault}) against PyTorch at its best (${any})`, ourDefault, any)];
   });
 }
@@ -103,8 +104,8 @@ function bestCases({ newer }: Context, precision: "f32" | "bf16"): Record<string
   if (!newer) return precision === "bf16" ? { "bf16 contiguous": { args: ["bf16"] } } : {};
   return Object.fromEntries(
     layouts.flatMap((layout): [string, PeerCase][] => [
-      [`${layout}, ${newer.torch}`, { python: newer, args: [layout] }],
-      [`${layout}, ${newer.torch} compiled`, { python: newer, args: [layout, "--compile"] }],
+      [`${layout}, ${newer.torch}`, { python: newer, args: [layout], optional: true }],
+      [`${layout}, ${newer.torch} compiled`, { python: newer, args: [layout, "--compile"], optional: true }],
     ]),
   );
 }
