@@ -151,8 +151,8 @@ const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;
 /** Trains to the end. Logs every step; saves at the start, every few minutes, at the end and when the signal aborts. */
 async function trainAndSave({ run, log, save, status }: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
   const { saveMinutes, deterministic, out } = run.config;
-  setDeterministic(deterministic);
-  const restore = deterministic ? () => setDeterministic(false) : useFastestConvolutions(runFiles(out).convolutions);
+  if (deterministic) setDeterministic(true);
+  const restore = deterministic ? () => {} : useFastestConvolutions(runFiles(out).convolutions);
   let last: StepRecord | undefined;
   let savedAt = run.start.seconds;
   try {

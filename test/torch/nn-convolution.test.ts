@@ -10,7 +10,7 @@ import {
   type Way,
 } from "../../src/torch/nn/convolution.ts";
 import { Conv2d } from "../../src/torch/nn/layers.ts";
-import { applicableWays, keyOf, measuringChooser } from "../../src/torch/nn/measure-ways.ts";
+import { applicableWays, type Choices, keyOf, measuringChooser } from "../../src/torch/nn/measure-ways.ts";
 import { conv2d, randn } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
@@ -157,6 +157,36 @@ test("what was measured is told before it is used, and kept", () => {
     expect(Object.keys(own)).toEqual(told.map(([key]) => key));
     const planned = { x: x.detach(), weight: layer.weight, dtype: "f32", stride: 1, padding: 1, groups: 1 } as const;
     expect(keyOf(planned)).toBe("f32 nhwc 4×8×8×8 8×8×3×3 s1 p1 g1 first");
+  });
+  layer.dispose();
+});
+
+test("a remembered way that cannot compute the convolution is measured anew", () => {
+  const layer = new Conv2d(4, 4, 3, { padding: 1, stride: 2 });
+  scope(() => {
+    const x = randn([2, 4, 8, 8]).contiguous("channels_last").requiresGrad_();
+    const key = "f32 nhwc 2×4×8×8 4×4×3×3 s2 p1 g1";
+    const own: Choices = { [key]: ["dense", "library", "library"] };
+    const told: boolean[] = [];
+    const recall = () => ["winograd-large", "library", "library"] as const;
+    setChooser(measuringChooser(own, { recall, onChoose: (_key, _ways, measured) => told.push(measured) }));
+    expect(layer.forward(x).shape).toEqual([2, 4, 4, 4]);
+    expect(told).toEqual([true]);
+    expect(own[key]?.every((way) => ["library", "relaid"].includes(way))).toBe(true);
+  });
+  layer.dispose();
+});
+
+test("under autocast the ways are those of bf16, whatever the types of images and kernels", () => {
+  const layer = new Conv2d(4, 4, 3, { padding: 1 });
+  scope(() => {
+    const own: Choices = {};
+    setChooser(measuringChooser(own));
+    const x = randn([2, 4, 8, 8]).contiguous("channels_last").to("bf16").requiresGrad_();
+    autocast("cpu", "bf16", () => layer.forward(x));
+    const [[key, ways] = []] = Object.entries(own);
+    expect(key).toBe("bf16 nhwc 2×4×8×8 4×4×3×3 s1 p1 g1");
+    expect(ways?.every((way) => ["library", "relaid"].includes(way))).toBe(true);
   });
   layer.dispose();
 });

@@ -27,16 +27,22 @@ export interface Memory {
 }
 
 /**
- * A chooser that takes what is in `own`, else recalls it, else measures. Adds its choices to `own`. Without gradients nothing is
- * measured, and in a segment (segment.ts) neither: its forward pass and the repeated one must compute the same.
+ * A chooser that takes what is in `own`, else recalls it, else measures. Adds its choices to `own`. Choices of another version, which
+ * cannot compute a convolution any more, are measured anew. Without gradients nothing is measured, and in a segment (segment.ts) neither:
+ * its forward pass and the repeated one must compute the same.
  */
 export function measuringChooser(own: Choices, { recall, onChoose }: Memory = {}): Chooser {
+  const checked = new Set<string>();
   return (planned) => {
     if (!gradMode() || isReplaying()) return fixedWays(planned);
     const key = keyOf(planned);
     const found = own[key];
-    if (found) return found;
-    const recalled = recall?.(key);
+    if (found && checked.has(key)) return found;
+    checked.add(key);
+    const able = applicableWays(planned);
+    const usable = (ways: Ways | undefined) => (ways?.every((way) => able.includes(way)) ? ways : undefined);
+    if (usable(found)) return found as Ways;
+    const recalled = usable(recall?.(key));
     const ways = recalled ?? measureWays(planned);
     own[key] = ways;
     onChoose?.(key, ways, recalled === undefined);
@@ -59,7 +65,7 @@ export function measureWays(planned: Planned): Ways {
       const weight = planned.weight.detach().to(dtype);
       const x = sampleOf(planned).to(dtype);
       const rest = [stride, padding, groups] as const;
-      const able = applicableWays({ ...planned, x, weight });
+      const able = applicableWays(planned);
       const forward = (way: Way) => forwardPass(x, weight, ...rest, numberOf(way));
       const gradient = forward("library"); // any values of the output's shape do
       const input = (way: Way) => inputGradient(gradient, x, weight, ...rest, numberOf(way));
@@ -74,8 +80,10 @@ export function measureWays(planned: Planned): Ways {
 }
 
 /** The ways that give a convolution's values, the library's first. */
-export function applicableWays({ x, weight, stride, padding, groups }: Planned): Way[] {
-  return (applicable(x, weight, stride, padding, groups) as number[]).map((number) => WAYS[number] as Way);
+export function applicableWays({ x, weight, dtype, stride, padding, groups }: Planned): Way[] {
+  const one = (tensor: Tensor) => tensor.detach().to(dtype);
+  const able = scope(() => noGrad(() => applicable(one(x.narrow(0, 0, 1)), one(weight), stride, padding, groups)));
+  return (able as number[]).map((number) => WAYS[number] as Way);
 }
 
 /** As many of the images as {@link SAMPLE} allows. */
