@@ -100,13 +100,14 @@ static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtyp
 }
 #endif
 
-// (device, dtype | null for off) -> previous dtype or null. Turning it off drops the cache of weights cast to low precision.
+// (device[, dtype | null for off]) -> previous dtype or null. Turning it off drops the cache of weights cast to low precision.
 napi_value autocast(const Arguments& arguments) {
   const napi_env env = arguments.env;
   const at::DeviceType device = deviceOf(toString(env, arguments[0])).type();
   napi_value before;
   check(env, napi_get_null(env, &before));
   if (autocastEnabled(device)) before = fromString(env, dtypeName(autocastDtype(device)));
+  if (arguments.size() == 1) return before;
   const bool enable = !isNullish(env, arguments[1]);
   const auto dtype = enable ? dtypeOf(toString(env, arguments[1])) : autocastDtype(device);
   if (dtype != at::kBFloat16 && dtype != at::kHalf && enable) throw std::invalid_argument("autocast wants bf16 or f16");

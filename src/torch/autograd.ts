@@ -72,22 +72,17 @@ function firstBehind(inputs: readonly Handle[]): number {
  * range in f32. `f32` turns autocast off.
  */
 export function autocast<T>(device: Device, dtype: "bf16" | "f16" | "f32", body: () => T): T {
-  const wanted = dtype === "f32" ? null : dtype;
-  const before = native().autocast(device, wanted);
-  current.set(device, wanted);
+  const before = native().autocast(device, dtype === "f32" ? null : dtype);
   try {
     return body();
   } finally {
     native().autocast(device, before);
-    current.set(device, before as "bf16" | "f16" | null);
   }
 }
 
-const current = new Map<Device, "bf16" | "f16" | null>();
-
-/** The dtype that {@link autocast} has set, without asking libtorch; null when it is off. */
+/** The dtype autocast is set to; null when it is off. */
 export function autocastDtype(device: Device): "bf16" | "f16" | null {
-  return current.get(device) ?? null;
+  return native().autocast(device) as "bf16" | "f16" | null;
 }
 
 /**

@@ -35,7 +35,7 @@ export interface Native {
   setGrad(tensor: Handle, gradient: Handle | null): void;
   requiresGrad(tensor: Handle, value?: boolean): boolean;
   gradMode(enabled?: boolean): boolean;
-  autocast(device: string, dtype: string | null): string | null;
+  autocast(device: string, dtype?: string | null): string | null;
   manualSeed(seed: number): void;
   getRngState(device: string): Handle;
   setRngState(device: string, state: Handle): void;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { autocast, grad, noGrad } from "../../src/torch/autograd.ts";
+import { autocast, autocastDtype, grad, noGrad } from "../../src/torch/autograd.ts";
 import {
   type Chooser,
   convolve,
@@ -14,6 +14,7 @@ import { applicableWays, type Choices, keyOf, measuringChooser } from "../../src
 import { conv2d, randn } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
+import { checkpoint } from "../../src/torch/segment.ts";
 import type { MemoryFormat, Tensor } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
 
@@ -189,6 +190,19 @@ test("under autocast the ways are those of bf16, whatever the types of images an
     expect(ways?.every((way) => ["library", "relaid"].includes(way))).toBe(true);
   });
   layer.dispose();
+});
+
+test("the dtype of autocast is still known after a segment went backward inside of it", () => {
+  scope(() => {
+    const [x, w] = [randn([2, 3]).requiresGrad_(), randn([3, 3]).requiresGrad_()];
+    autocast("cpu", "bf16", () => {
+      const y = checkpoint(x, [w], (input) => input.matmul(w));
+      y.to("f32").sum().backward();
+      expect(autocastDtype("cpu")).toBe("bf16");
+      autocast("cpu", "f32", () => expect(autocastDtype("cpu")).toBe(null));
+    });
+    expect(autocastDtype("cpu")).toBe(null);
+  });
 });
 
 test("a way that cannot compute a convolution is refused", () => {
