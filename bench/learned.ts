@@ -8,6 +8,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { kebab } from "../src/cli/flags.ts";
 import { SelfsightError, unknownName } from "../src/errors.ts";
 import type { Evaluation } from "../src/evaluate/evaluate.ts";
 import { runFiles } from "../src/run/folder.ts";
@@ -60,10 +61,7 @@ async function measureCell(folder: string, cell: Cell, program: string): Promise
 }
 
 const asFlags = (options: object) =>
-  Object.entries(options).flatMap(([name, value]) => [
-    `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-    String(value),
-  ]);
+  Object.entries(options).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
 
 async function call(program: string, args: string[]): Promise<void> {
   const { code, output } = await run(process.execPath, [program, ...args], { timeoutSeconds: 7200 });

@@ -1,5 +1,5 @@
 // The ways to compute a 2-D convolution and its two gradients, as operators: selfsight::convolution for training, and one operator
-// for each of the three computations, to time a way by itself (src/torch/nn/ways.ts chooses). All are made of libtorch's own
+// for each of the three computations, to time a way by itself (src/torch/nn/measure-ways.ts chooses). All are made of libtorch's own
 // operators, and work on (B, C, H, W) in any memory format; they are fastest on channels-last.
 //
 //   0 library      libtorch's own, in the memory format that the input has
@@ -49,7 +49,11 @@ bool applies(int64_t way, const Tensor& x, const Tensor& weight, const Geometry&
   }
 }
 
-void require(const Tensor& x, const Tensor& weight, const Geometry& g, int64_t way) {
+void requireWay(const Tensor& x, const Tensor& weight, const Geometry& g, int64_t way) {
+  TORCH_CHECK(way >= 0 && way < ways && applies(way, x, weight, g), "way ", way, " does not apply to this convolution");
+}
+
+void require(const Tensor& x, const Tensor& weight, const Geometry& g) {
   TORCH_CHECK(x.dim() == 4 && weight.dim() == 4, "expected images (B, C, H, W) and kernels (O, C / groups, K, K)");
   TORCH_CHECK(weight.size(2) == weight.size(3), "expected square kernels");
   TORCH_CHECK(g.stride >= 1 && g.padding >= 0 && g.groups >= 1, "expected stride and groups from 1 and padding from 0");
@@ -60,7 +64,6 @@ void require(const Tensor& x, const Tensor& weight, const Geometry& g, int64_t w
   TORCH_CHECK(x.numel() > 0 && weight.numel() > 0, "expected images and kernels with at least one element");
   const int64_t kernel = weight.size(2);
   TORCH_CHECK(x.size(2) + 2 * g.padding >= kernel && x.size(3) + 2 * g.padding >= kernel, "the kernel is larger than the padded image");
-  TORCH_CHECK(way >= 0 && way < ways && applies(way, x, weight, g), "way ", way, " does not apply to this convolution");
 }
 
 void requireGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight, const Geometry& g) {
@@ -131,13 +134,15 @@ Tensor gradientOf(bool ofInput, const Tensor& gradient, const Tensor& x, const T
 
 Tensor forwardOperator(const Tensor& x, const Tensor& weight, int64_t stride, int64_t padding, int64_t groups, int64_t way) {
   const Geometry g{stride, padding, groups};
-  require(x, weight, g, way);
+  require(x, weight, g);
+  requireWay(x, weight, g, way);
   return forward(x, weight, g, way);
 }
 
 Tensor gradientOperator(bool ofInput, const Tensor& gradient, const Tensor& x, const Tensor& weight, int64_t stride, int64_t padding, int64_t groups, int64_t way) {
   const Geometry g{stride, padding, groups};
-  require(x, weight, g, way);
+  require(x, weight, g);
+  requireWay(x, weight, g, way);
   requireGradient(gradient, x, weight, g);
   return gradientOf(ofInput, gradient, x, weight, g, way);
 }
@@ -183,13 +188,14 @@ Tensor withBias(const Tensor& out, const Optional& bias) {
 
 void requireWays(const Tensor& x, const Tensor& weight, const Geometry& g, at::IntArrayRef ways) {
   TORCH_CHECK(ways.size() == 3, "expected three ways: forward, the input's gradient, the kernels'");
-  for (const int64_t way : ways) require(x, weight, g, way);
+  require(x, weight, g);
+  for (const int64_t way : ways) requireWay(x, weight, g, way);
 }
 
 // The ways that apply to a convolution.
 std::vector<int64_t> applicable(const Tensor& x, const Tensor& weight, int64_t stride, int64_t padding, int64_t groups) {
   const Geometry g{stride, padding, groups};
-  require(x, weight, g, library);
+  require(x, weight, g);
   std::vector<int64_t> found;
   for (int64_t way = 0; way < ways; way++) {
     if (applies(way, x, weight, g)) found.push_back(way);

@@ -1,6 +1,7 @@
 /** A run that takes a second, on pictures of `test/images.ts`. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
+import { kebab } from "../src/cli/flags.ts";
 import type { PretrainOptions } from "../src/run/options.ts";
 
 /** fp32 on the CPU: bit-identical every time. */
@@ -17,10 +18,7 @@ export const smallRun = {
 
 /** The options as command-line arguments. */
 export function asFlags(options: object): string[] {
-  return Object.entries(options).flatMap(([name, value]) => [
-    `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-    String(value),
-  ]);
+  return Object.entries(options).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
 }
 
 /** Mounts a disk of `kib` KiB at `folder`; undefined if that is not permitted. */

@@ -1,6 +1,7 @@
 /** What is measured, and what is kept of it: bench/learned/measured.json is part of the repository, so that nothing is measured twice. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { writeJson } from "../../src/files.ts";
 
 /** One run: trained on a set's training part, measured on another part. */
 export interface Cell {
@@ -46,11 +47,11 @@ const file = fileURLToPath(new URL("measured.json", import.meta.url));
 
 export const readMeasured = (): Measured[] => JSON.parse(readFileSync(file, "utf8")) as Measured[];
 
-/** Adds a result to the file, in place of an older one of the same cell. One line each. */
+/** Adds a result to the file, in place of an older one of the same cell. */
 export function keepMeasured(one: Measured): void {
   const rows = [...readMeasured().filter((other) => keyOf(other) !== keyOf(one)), one];
   rows.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  writeFileSync(file, `[\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(",\n")}\n]\n`);
+  writeJson(file, rows);
 }
 
 export const keyOf = ({ on, minutes, task, set, recipe, seed }: Cell): string =>

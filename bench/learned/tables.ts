@@ -1,4 +1,5 @@
 /** Tables of what was measured, in Markdown. */
+import { mean } from "simple-statistics";
 import { type Measured, recipes } from "./cells.ts";
 import { setNames } from "./sets.ts";
 
@@ -68,7 +69,6 @@ const minutesText = (minutes: number) => `${minutes} ${minutes === 1 ? "minute" 
 const text = (value: number) => `${value >= 0 ? "+" : "−"}${Math.abs(100 * value).toFixed(1)}`;
 const points = (row: Measured | undefined) =>
   row ? `${text(row.difference)} [${text(row.low)}, ${text(row.high)}]` : "";
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const distinct = <Key extends keyof Measured>(rows: readonly Measured[], key: Key): Measured[Key][] => [
   ...new Set(rows.map((row) => row[key])),
 ];

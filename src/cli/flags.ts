@@ -74,7 +74,8 @@ export function parsePairs(words: readonly string[]): Record<string, unknown> {
   );
 }
 
-const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+/** `batchSize` to `batch-size`. */
+export const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** An empty value is usually an unset shell variable. A value that looks like a flag means that the value was left out. */
 function refuseNoValue(flag: string, text: string, type: z.ZodType): void {

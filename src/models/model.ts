@@ -1,7 +1,7 @@
 /** The interface of every architecture, so that training, probes and plots work with any of them. */
 import { UsageError } from "../errors.ts";
 import { noGrad } from "../torch/autograd.ts";
-import { Module } from "../torch/nn/module.ts";
+import { Module, type Parameter } from "../torch/nn/module.ts";
 import { zeros } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -69,6 +69,11 @@ export function requireImageSize({ minImageSize, patchSize }: Encoder, size: num
       ? `${minImageSize} pixels at least`
       : `a multiple of ${patchSize} pixels, ${size - beyond} or ${size - beyond + patchSize}`;
   throw new UsageError(`${name} needs images of ${needed}; --image-size is ${size}.`);
+}
+
+/** The first kernels that take RGB, (O, 3, K, K), if there are any. */
+export function colourKernels(encoder: Encoder): Parameter | undefined {
+  return encoder.parameters().find(({ shape }) => shape.length === 4 && shape[1] === 3);
 }
 
 /** Channels, height and width of each stage's feature map for square images of `size` pixels, from one pass of a blank image. */

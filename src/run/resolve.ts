@@ -62,7 +62,7 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
 }
 
 /** The preset that `auto` means: quick for a run of a few minutes. */
-export function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes">): "quick" | "paper" {
+function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes">): "quick" | "paper" {
   if (preset !== "auto") return preset;
   return minutes !== undefined && minutes <= QUICK_MINUTES ? "quick" : "paper";
 }

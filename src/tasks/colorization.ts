@@ -16,7 +16,7 @@ import { UsageError } from "../errors.ts";
 import { colourClasses, colourDistance, colourRegression } from "../heads/colour-targets.ts";
 import { Hypercolumn } from "../heads/hypercolumn.ts";
 import { paintedCells } from "../heads/painted.ts";
-import type { Encoder } from "../models/model.ts";
+import { colourKernels, type Encoder } from "../models/model.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { cat, resize, tensor } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
@@ -132,7 +132,7 @@ export const colorization = defineTask({
  * once they see colours.
  */
 function weighChannelsAlike(encoder: Encoder, kept: number): void {
-  const kernels = encoder.parameters().find(({ shape }) => shape.length === 4 && shape[1] === 3);
+  const kernels = colourKernels(encoder);
   if (!kernels) return;
   noGrad(() => {
     const alike = kernels.narrow(0, 0, Math.round(kernels.size(0) * (1 - kept)));

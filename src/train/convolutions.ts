@@ -27,9 +27,10 @@ export function useFastestConvolutions(file: string): () => void {
   const own = ownChoices(file);
   const cache = join(cacheDir(), "convolutions.json");
   const machine = machineName();
+  const known = readCache(cache)[machine] ?? {};
   const before = setChooser(
     measuringChooser(own, {
-      recall: (key) => readCache(cache)[machine]?.[key],
+      recall: (key) => known[key],
       onChoose(key, ways, measured) {
         writeJson(file, own);
         if (measured) remember(cache, machine, { [key]: ways });

@@ -2,15 +2,13 @@
  * First kernels learned from the images themselves, before the training: spherical k-means on whitened patches.
  * Coates & Ng 2012, "Learning feature representations with k-means", sections 2 to 4, https://doi.org/10.1007/978-3-642-35289-8_30
  */
-import type { Encoder } from "../models/model.ts";
-import type { RandomGenerator } from "../random.ts";
-import { randomInt } from "../random.ts";
+import { colourKernels, type Encoder } from "../models/model.ts";
+import { type RandomGenerator, randomInt } from "../random.ts";
 import { noGrad } from "../torch/autograd.ts";
-import { operator } from "../torch/dispatch.ts";
 import type { Parameter } from "../torch/nn/module.ts";
-import { integers, normalize, resize } from "../torch/ops.ts";
+import { integers, linalgEigh, normalize, resize } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
-import { Tensor } from "../torch/tensor.ts";
+import { type Tensor, tensorOperator } from "../torch/tensor.ts";
 
 const PATCHES = 20_000;
 const ROUNDS = 12;
@@ -20,7 +18,8 @@ const EPSILON = 0.1;
 /** Parameters of an encoder's first layer: the kernels that take RGB, and what belongs to them (a norm, or a bias). */
 export function firstLayer(encoder: Encoder): Parameter[] {
   const all = encoder.parameters();
-  const start = all.findIndex(({ shape }) => shape.length === 4 && shape[1] === 3);
+  const kernels = colourKernels(encoder);
+  const start = kernels ? all.indexOf(kernels) : -1;
   const next = all.findIndex(({ dim }, i) => i > start && dim > 1);
   return start < 0 ? [] : all.slice(start, next < 0 ? all.length : next);
 }
@@ -31,7 +30,7 @@ export function firstLayer(encoder: Encoder): Parameter[] {
  * @param size side of the network's input
  */
 export function startFromPatches(encoder: Encoder, sample: Tensor, size: number, random: RandomGenerator): void {
-  const [kernels] = firstLayer(encoder);
+  const kernels = colourKernels(encoder);
   if (!kernels) return;
   scope(() =>
     noGrad(() => {
@@ -44,7 +43,7 @@ export function startFromPatches(encoder: Encoder, sample: Tensor, size: number,
       const centred = patches.sub(patches.mean([1], true)); // without brightness, which whitening would amplify
       const plain = centred.div(centred.pow(2).mean([1], true).add(0.01).sqrt());
       const covariance = plain.transpose(0, 1).matmul(plain).div(plain.size(0));
-      const [values, vectors] = eigen(covariance);
+      const [values, vectors] = linalgEigh(covariance);
       const whiten = vectors
         .div(values.clamp(0).add(values.mean().mul(EPSILON)).sqrt())
         .matmul(vectors.transpose(0, 1));
@@ -67,9 +66,8 @@ export function startFromPatches(encoder: Encoder, sample: Tensor, size: number,
 
 /** Patches from random places of images (n, 3, S, S): (N, 3 · side · side). */
 function patchesOf(images: Tensor, side: number, random: RandomGenerator): Tensor {
-  const all = new Tensor(
-    unfold(images, [side, side], [1, 1], [0, 0], [Math.max(1, side >> 1), Math.max(1, side >> 1)]) as never,
-  );
+  const stride = Math.max(1, side >> 1);
+  const all = unfold(images, [side, side], [1, 1], [0, 0], [stride, stride]); // (n, 3 · side · side, places)
   const rows = all.transpose(1, 2).flatten(0, 1); // (n · places, 3 · side · side)
   return rows.indexSelect(0, chosen(rows.size(0), PATCHES, random));
 }
@@ -78,9 +76,4 @@ function chosen(length: number, count: number, random: RandomGenerator): Tensor 
   return integers(Array.from({ length: count }, () => randomInt(random, 0, length - 1)));
 }
 
-function eigen(symmetric: Tensor): [Tensor, Tensor] {
-  return (eigh(symmetric) as never[]).map((handle) => new Tensor(handle)) as [Tensor, Tensor];
-}
-
-const unfold = operator("aten::im2col");
-const eigh = operator("aten::linalg_eigh");
+const unfold = tensorOperator("aten::im2col");
