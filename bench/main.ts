@@ -32,6 +32,7 @@ interface Flags {
   newer?: string;
   rounds: number;
   threads: number;
+  tasks?: string[];
 }
 
 async function run(names: string[], flags: Flags): Promise<void> {
@@ -54,6 +55,7 @@ async function run(names: string[], flags: Flags): Promise<void> {
     newer,
     rounds: flags.rounds,
     threads: flags.threads,
+    tasks: flags.tasks,
     data: process.env["SELFSIGHT_DATA"],
     say,
   };
@@ -81,6 +83,7 @@ const program = new Command("bench")
     "a Python with torch, torchvision and PIL (else $SELFSIGHT_PYTHON, /usr/bin/python3, python3)",
   )
   .option("--newer <path>", "a Python with a newer torch, for what PyTorch gives at its best")
+  .option("--tasks <names>", "of task-step: only these, separated by commas", (text: string) => text.split(","))
   .option("--rounds <n>", "rounds, of which medians are taken", positive, 5)
   .option("--threads <n>", "threads that each side may use", positive, Math.min(2, availableParallelism()))
   .action(run);

@@ -14,6 +14,8 @@ export interface Context {
   rounds: number;
   /** Threads that each side may use. */
   threads: number;
+  /** The tasks that task-step measures, if not all. */
+  tasks: string[] | undefined;
   /** The folder of data sets, if there is one. */
   data: string | undefined;
   say: (line: string) => void;

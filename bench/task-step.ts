@@ -16,7 +16,7 @@ const CLASSES = Array.from({ length: 10 }, (_, i) => String(i));
 
 export async function taskStep(context: Context): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const name of Object.keys(tasks)) {
+  for (const name of context.tasks ?? Object.keys(tasks)) {
     context.say(`  ${name}`);
     const peer = { script: "task_step.py", args: ["--task", name] };
     const make = (variant: Variant) => training(name, variant);
