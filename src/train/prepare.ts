@@ -13,6 +13,7 @@ import { taskEntry } from "../tasks/index.ts";
 import type { Modules } from "../tasks/task.ts";
 import { noGrad } from "../torch/autograd.ts";
 import type { Compute } from "../torch/compute.ts";
+import { fixedWays } from "../torch/nn/convolution.ts";
 import type { Parameter } from "../torch/nn/module.ts";
 import { AdamW } from "../torch/optim/adamw.ts";
 import { decayGroups } from "../torch/optim/groups.ts";
@@ -99,11 +100,12 @@ export async function prepareTraining(
   cleanup.push(() => optimizer.dispose());
   const start = { step: 0, seconds: 0 };
   const parameters = named.map(([, parameter]) => parameter);
-  const run = { config, compute, images, encoder, task, optimizer, parameters, world, start, ...rates(config) };
+  const how = { chooser: fixedWays, ...rates(config) };
+  const run = { config, compute, images, encoder, task, optimizer, parameters, world, start, ...how };
   return { run, modules };
 }
 
-/** Another encoder of the same architecture, with the same weights. The state of libtorch's generator does not change. */
+/** Another encoder of the same architecture, with the same weights and the same of them frozen. The state of libtorch's generator does not change. */
 function copyOf(encoder: Encoder, config: TrainingConfig): Encoder {
   const before = rngState();
   const other = createEncoder(config);
@@ -112,7 +114,11 @@ function copyOf(encoder: Encoder, config: TrainingConfig): Encoder {
   const weights = encoder.state();
   scope(() =>
     noGrad(() => {
-      for (const [name, tensor] of other.state()) tensor.copy_(weights.get(name) as Tensor);
+      for (const [name, tensor] of other.state()) {
+        const same = weights.get(name) as Tensor;
+        tensor.copy_(same);
+        tensor.requiresGrad_(same.requiresGrad);
+      }
     }),
   );
   return other;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createEncoder } from "../../src/models/index.ts";
 import { randomAt } from "../../src/random.ts";
 import type { Parameter } from "../../src/torch/nn/module.ts";
-import { conv2d, rand, randn, resize } from "../../src/torch/ops.ts";
+import { conv2d, full, normalize, rand, randn, resize } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
@@ -81,11 +81,43 @@ describe("first kernels from patches", () => {
     });
     encoder.dispose();
   });
+
+  test("images that are mostly blank give kernels that all differ", () => {
+    const encoder = createEncoder({ model: "resnet10", width: 0.5, stem: "cifar" });
+    scope(() => {
+      manualSeed(0);
+      const sample = full([64, 3, 32, 32], 2);
+      sample
+        .narrow(2, 12, 8)
+        .narrow(3, 12, 8)
+        .copy_(randn([64, 3, 8, 8]));
+      startFromPatches(encoder, sample, 32, randomAt(0, 7));
+      const kernels = normalize((firstLayer(encoder)[0] as Tensor).flatten(1));
+      const alike = kernels.matmul(kernels.transpose(0, 1)).abs().toArray();
+      const twins = alike.filter((value, i) => i % (kernels.size(0) + 1) !== 0 && value > 0.99);
+      expect(twins).toEqual([]);
+    });
+    encoder.dispose();
+  });
+
+  test("images smaller than the kernels are enlarged", () => {
+    const encoder = createEncoder({ model: "nin4", width: 0.25 });
+    scope(() => startFromPatches(encoder, rand([8, 3, 4, 4]), 4, randomAt(0, 7)));
+    expect((firstLayer(encoder)[0] as Tensor).toArray().every(Number.isFinite)).toBe(true);
+    encoder.dispose();
+  });
 });
 
+const resnet = ["conv1.weight", "bn1.weight", "bn1.bias"];
+const patches = ["patch_embed.proj.weight", "patch_embed.proj.bias"];
 test.each([
-  ["resnet10", ["conv1.weight", "bn1.weight", "bn1.bias"]],
+  ["resnet10", resnet],
+  ["resnet50", resnet],
+  ["resnet10v2", ["stem.conv.weight"]],
+  ["resnet50v2", ["stem.conv.weight"]],
+  ["revnet26", ["conv1.weight"]],
   ["vgg11", ["features.0.weight", "features.0.bias", "features.1.weight", "features.1.bias"]],
+  ["vit-tiny-8", patches],
 ])("the first layer of %s", (model, names) => {
   const encoder = createEncoder({ model, width: 0.125 });
   const found = new Set(firstLayer(encoder));
