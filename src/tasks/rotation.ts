@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { rotateInCircle } from "../augment/geometry.ts";
 import { accuracy } from "../metric.ts";
-import type { RandomGenerator } from "../random.ts";
+import { type RandomGenerator, randomInt } from "../random.ts";
 import { Linear } from "../torch/nn/layers.ts";
 import { cat, crossEntropy, full } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -38,10 +38,11 @@ export const rotation = defineTask({
       guess: { value: 1 / angles, loss: Math.log(angles) },
       lossUnit: "nats",
       step([images], batch) {
-        // All copies of an image in one batch (section 3.1), or the batch cut into one part for each angle.
-        const parts = copies === "all" ? degrees.map(() => images) : images.chunk(angles);
-        const turned = cat(parts.map((part, i) => turn(part, degrees[i] as number, batch.random))); // (N, 3, S, S)
-        const target = cat(parts.map((part, i) => full([part.size(0)], i, { device: images.device, dtype: "i64" }))); // (N)
+        const parts = copies === "all" ? allAngles(images, angles) : oneAngleEach(images, angles, batch.random);
+        const turned = cat(parts.map(([i, part]) => turn(part, degrees[i] as number, batch.random))); // (N, 3, S, S)
+        const target = cat(
+          parts.map(([i, { shape }]) => full([shape[0] ?? 0], i, { device: images.device, dtype: "i64" })),
+        ); // (N)
         const logits = fc.forward(encoder.forward(turned)); // (N, A)
         return {
           loss: crossEntropy(logits, target),
@@ -61,6 +62,19 @@ export const rotation = defineTask({
     };
   },
 });
+
+/** Images (B, 3, S, S) with the numbers of the angles by which they are turned. */
+type Parts = [angle: number, images: Tensor][];
+
+/** All copies of an image in one batch (section 3.1). */
+const allAngles = (images: Tensor, angles: number): Parts => Array.from({ length: angles }, (_, i) => [i, images]);
+
+/** The batch cut into a part for each angle. The parts are equal to one image; which angles get the longer ones is random. */
+function oneAngleEach(images: Tensor, angles: number, random: RandomGenerator): Parts {
+  const first = randomInt(random, 0, angles - 1);
+  const parts = images.tensorSplit(angles).filter((part) => part.size(0) > 0);
+  return parts.map((part, i) => [(first + i) % angles, part]);
+}
 
 /** Exact rotation by multiples of 90°: resampling would leave traces that give the answer away. */
 function quarterTurn(images: Tensor, degrees: number, _random: RandomGenerator): Tensor {

@@ -41,13 +41,38 @@ test.each([
   });
 });
 
-test("with one copy, each angle gets an equal part of the batch, and each image is shown once", () => {
+test.each([
+  [8, [2, 2, 2, 2]],
+  [6, [2, 2, 1, 1]],
+  [1, [1]],
+])("with one copy, %i images are shown once each, cut into parts of %o for the angles", (count, parts) => {
   scope(() => {
-    const images = rand([8, 3, 8, 8]);
-    const shown = shownBy(rotation, { copies: "one" }, images).chunk(4);
-    for (const [i, part] of images.chunk(4).entries()) {
-      expect(shown[i]?.toArray()).toEqual(part.rot90(i, [2, 3]).contiguous().toArray());
+    const images = rand([count, 3, 8, 8]);
+    const shown = shownBy(rotation, { copies: "one" }, images);
+    expect(shown.shape).toEqual(images.shape);
+    const turns = Array.from({ length: count }, (_, i) => {
+      const one = shown.select(0, i).contiguous().toArray().join();
+      return [0, 1, 2, 3].find((turn) => images.select(0, i).rot90(turn, [1, 2]).contiguous().toArray().join() === one);
+    }) as number[];
+    const first = turns[0] as number;
+    expect(turns).toEqual(parts.flatMap((length, i) => Array(length).fill((first + i) % 4)));
+  });
+});
+
+test("with one copy, a small batch has other angles at every step, and their answers", () => {
+  scope(() => {
+    const images = zeros([2, 3, 8, 8]);
+    images.narrow(2, 0, 4).narrow(3, 0, 4).add_(5);
+    const task = createWith(rotation, { copies: "one" }, new RecordingEncoder(), 8);
+    const weights = [0, 2, 3, 1].map((quarter) => Array.from({ length: 12 }, (_, i) => (i === quarter ? 10 : 0)));
+    noGrad(() => task.trained["fc"]?.parameters()[0]?.copy_(tensor(weights)));
+    const seen = new Set<string>();
+    for (let step = 0; step < 40; step++) {
+      expect(task.step([images], fixedBatch(2, step)).metrics["accuracy"]?.item()).toBe(1);
+      seen.add(shownBy(rotation, { copies: "one" }, images, step).toArray().join());
     }
+    expect(seen.size).toBe(4);
+    task.trained["fc"]?.dispose();
   });
 });
 
