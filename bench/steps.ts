@@ -5,7 +5,7 @@
 import { median } from "simple-statistics";
 import { autocast } from "../src/torch/autograd.ts";
 import { chooseCompute } from "../src/torch/compute.ts";
-import { setChooser } from "../src/torch/nn/convolution.ts";
+import { type Chooser, withChooser } from "../src/torch/nn/convolution.ts";
 import { measuringChooser } from "../src/torch/nn/measure-ways.ts";
 import type { Module } from "../src/torch/nn/module.ts";
 import { SGD } from "../src/torch/optim/sgd.ts";
@@ -69,8 +69,10 @@ export async function compareSteps(context: Context, step: StepCase): Promise<Ro
   });
   const all = Object.fromEntries(Object.entries(cases).map(([label, one]) => [label, complete(one)]));
   return withPeers(context, peer.script, all, async (peers) => {
-    setChooser(measuringChooser({})); // as in pretrain
-    const ours = Object.fromEntries(names.map((one) => [one, ourSteps(make(variants[one]), variants[one], batch)]));
+    const chooser = measuringChooser({}); // as in pretrain
+    const ours = Object.fromEntries(
+      names.map((one) => [one, ourSteps(make(variants[one]), variants[one], batch, chooser)]),
+    );
     const measures: Record<string, Measure> = {};
     for (const one of names) measures[`ours ${one}`] = ours[one] as Measure;
     for (const [label, { measure }] of Object.entries(peers)) measures[label] = measure;
@@ -111,10 +113,10 @@ function bestCases({ newer }: Context, precision: "f32" | "bf16"): Record<string
 }
 
 /** Warms up, and returns the measure of one round of our steps: images/s of the median step. */
-function ourSteps({ modules, loss }: Training, { dtype }: Variant, batch: number): Measure {
+function ourSteps({ modules, loss }: Training, { dtype }: Variant, batch: number, chooser: Chooser): Measure {
   const parameters = modules.flatMap((module) => module.parameters());
   const optimizer = new SGD([{ parameters, weightDecay: 5e-4 }], { momentum: 0.9, nesterov: true });
-  const step = () =>
+  const computed = () =>
     scope(() => {
       const value = autocast("cpu", dtype, loss);
       value.backward();
@@ -122,6 +124,7 @@ function ourSteps({ modules, loss }: Training, { dtype }: Variant, batch: number
       optimizer.zeroGrad();
       return value.item();
     });
+  const step = () => withChooser(chooser, computed);
   for (let i = 0; i < WARM_UP; i++) step();
   return () => {
     const seconds = Array.from({ length: STEPS }, () => {

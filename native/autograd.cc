@@ -77,7 +77,7 @@ napi_value gradMode(const Arguments& arguments) {
 
 #if TORCH_VERSION_MAJOR >= 2
 static bool autocastEnabled(at::DeviceType device) { return at::autocast::is_autocast_enabled(device); }
-static at::ScalarType autocastDtype(at::DeviceType device) { return at::autocast::get_autocast_dtype(device); }
+at::ScalarType autocastDtype(at::DeviceType device) { return at::autocast::get_autocast_dtype(device); }
 static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtype) {
   at::autocast::set_autocast_enabled(device, enabled);
   at::autocast::set_autocast_dtype(device, dtype);
@@ -86,7 +86,7 @@ static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtyp
 static bool autocastEnabled(at::DeviceType device) {
   return device == at::kCPU ? at::autocast::is_cpu_enabled() : at::autocast::is_enabled();
 }
-static at::ScalarType autocastDtype(at::DeviceType device) {
+at::ScalarType autocastDtype(at::DeviceType device) {
   return device == at::kCPU ? at::autocast::get_autocast_cpu_dtype() : at::autocast::get_autocast_gpu_dtype();
 }
 static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtype) {

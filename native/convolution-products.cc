@@ -9,8 +9,8 @@ using at::Tensor;
 namespace {
 
 // (B, C, H, W) to (B, H, W, C), contiguous: a view if x is channels-last. And back.
-Tensor toPlaces(const Tensor& x) { return x.permute({0, 2, 3, 1}).contiguous(); }
-Tensor fromPlaces(const Tensor& places) { return places.permute({0, 3, 1, 2}); }
+Tensor toNhwc(const Tensor& x) { return x.permute({0, 2, 3, 1}).contiguous(); }
+Tensor fromNhwc(const Tensor& places) { return places.permute({0, 3, 1, 2}); }
 
 // out += a · b, or out = a · b.
 void multiply(Tensor out, const Tensor& a, const Tensor& b, bool add) {
@@ -27,12 +27,12 @@ void multiply(Tensor out, const Tensor& a, const Tensor& b, bool add) {
 
 namespace {
 
-Tensor everyOther(const Tensor& x, int64_t stride) {
+Tensor subsample(const Tensor& x, int64_t stride) {
   return stride == 1 ? x : x.slice(2, 0, INT64_MAX, stride).slice(3, 0, INT64_MAX, stride);
 }
 
 // Rows (N, K) times a matrix (K, M): (N, M).
-Tensor rowsTimes(const Tensor& rows, const Tensor& matrix) {
+Tensor multiplyRows(const Tensor& rows, const Tensor& matrix) {
   const Tensor out = at::empty({rows.size(0), matrix.size(1)}, rows.options());
   onAllThreads(rows.size(0), rows.size(0), [&](int64_t first, int64_t count, int64_t) {
     multiply(out.narrow(0, first, count), rows.narrow(0, first, count), matrix, false);
@@ -43,24 +43,24 @@ Tensor rowsTimes(const Tensor& rows, const Tensor& matrix) {
 }  // namespace
 
 Tensor productForward(const Tensor& x, const Tensor& weight, const Geometry& g) {
-  const Tensor seen = toPlaces(everyOther(x, g.stride));
-  const Tensor out = rowsTimes(seen.view({-1, x.size(1)}), weight.flatten(1).t());
-  return fromPlaces(out.view({seen.size(0), seen.size(1), seen.size(2), -1}));
+  const Tensor seen = toNhwc(subsample(x, g.stride));
+  const Tensor out = multiplyRows(seen.view({-1, x.size(1)}), weight.flatten(1).t());
+  return fromNhwc(out.view({seen.size(0), seen.size(1), seen.size(2), -1}));
 }
 
 Tensor productInputGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight, const Geometry& g) {
-  const Tensor places = toPlaces(gradient);
-  const Tensor rows = rowsTimes(places.view({-1, gradient.size(1)}), weight.flatten(1));
-  const Tensor seen = fromPlaces(rows.view({places.size(0), places.size(1), places.size(2), -1}));
+  const Tensor places = toNhwc(gradient);
+  const Tensor rows = multiplyRows(places.view({-1, gradient.size(1)}), weight.flatten(1));
+  const Tensor seen = fromNhwc(rows.view({places.size(0), places.size(1), places.size(2), -1}));
   if (g.stride == 1) return seen;
-  const Tensor all = fromPlaces(at::zeros({x.size(0), x.size(2), x.size(3), x.size(1)}, seen.options()));
-  everyOther(all, g.stride).copy_(seen);
+  const Tensor all = fromNhwc(at::zeros({x.size(0), x.size(2), x.size(3), x.size(1)}, seen.options()));
+  subsample(all, g.stride).copy_(seen);
   return all;
 }
 
 Tensor productWeightGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight, const Geometry& g) {
-  const Tensor gradients = toPlaces(gradient).view({-1, gradient.size(1)});
-  const Tensor rows = toPlaces(everyOther(x, g.stride)).view({-1, x.size(1)});
+  const Tensor gradients = toNhwc(gradient).view({-1, gradient.size(1)});
+  const Tensor rows = toNhwc(subsample(x, g.stride)).view({-1, x.size(1)});
   const Tensor out = at::empty({gradient.size(1), x.size(1)}, x.options());
   onAllThreads(gradient.size(1), gradient.size(1), [&](int64_t first, int64_t count, int64_t) {
     multiply(out.narrow(0, first, count), gradients.narrow(1, first, count).t(), rows, false);
@@ -85,7 +85,7 @@ void overPlaces(const Tensor& weight, int64_t height, int64_t width, const Body&
 }
 
 // Maps (B, C, H, W) to (H·W, B, C): a view of each place's values.
-Tensor byPlace(const Tensor& x) { return toPlaces(x).flatten(1, 2).transpose(0, 1); }
+Tensor byPlace(const Tensor& x) { return toNhwc(x).flatten(1, 2).transpose(0, 1); }
 
 Tensor emptyPlaces(const Tensor& like, int64_t channels) {
   return at::empty({like.size(0), like.size(2), like.size(3), channels}, like.options());
@@ -93,7 +93,7 @@ Tensor emptyPlaces(const Tensor& like, int64_t channels) {
 
 }  // namespace
 
-Tensor denseForward(const Tensor& x, const Tensor& weight) {
+Tensor smallMapsForward(const Tensor& x, const Tensor& weight) {
   const Tensor maps = emptyPlaces(x, weight.size(0)), inputs = byPlace(x), outputs = maps.flatten(1, 2).transpose(0, 1);
   onAllThreads(weight.size(0), weight.size(0), [&](int64_t first, int64_t count, int64_t) {
     std::vector<bool> begun(outputs.size(0));
@@ -102,10 +102,10 @@ Tensor denseForward(const Tensor& x, const Tensor& weight) {
       begun[out] = true;
     });
   });
-  return fromPlaces(maps);
+  return fromNhwc(maps);
 }
 
-Tensor denseInputGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight) {
+Tensor smallMapsInputGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight) {
   const Tensor maps = emptyPlaces(x, x.size(1)), outputs = byPlace(gradient), inputs = maps.flatten(1, 2).transpose(0, 1);
   onAllThreads(x.size(1), x.size(1), [&](int64_t first, int64_t count, int64_t) {
     std::vector<bool> begun(inputs.size(0));
@@ -114,12 +114,12 @@ Tensor denseInputGradient(const Tensor& gradient, const Tensor& x, const Tensor&
       begun[in] = true;
     });
   });
-  return fromPlaces(maps);
+  return fromNhwc(maps);
 }
 
-Tensor denseWeightGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight) {
+Tensor smallMapsWeightGradient(const Tensor& gradient, const Tensor& x, const Tensor& weight) {
   const Tensor inputs = byPlace(x), outputs = byPlace(gradient);
-  const Tensor taps = fromPlaces(at::zeros({weight.size(0), 3, 3, weight.size(1)}, x.options()));  // (O, C, 3, 3)
+  const Tensor taps = fromNhwc(at::zeros({weight.size(0), 3, 3, weight.size(1)}, x.options()));  // (O, C, 3, 3)
   onAllThreads(weight.size(0), weight.size(0), [&](int64_t first, int64_t count, int64_t) {
     overPlaces(taps, x.size(2), x.size(3), [&](int64_t out, int64_t in, const Tensor& tap) {
       multiply(tap.narrow(0, first, count), outputs.select(0, out).narrow(1, first, count).t(), inputs.select(0, in), true);

@@ -3,10 +3,11 @@
 // operators, and work on (B, C, H, W) in any memory format; they are fastest on channels-last.
 //
 //   0 library      libtorch's own, in the memory format that the input has
-//   1 relaid       libtorch's own, in the other memory format
+//   1 otherLayout  libtorch's own, in the other memory format
 //   2 product      a 1×1 kernel: one matrix product over all places
-//   3 dense        a 3×3 kernel on a map of at most 4×4, padding 1: a matrix product for each pair of places next to each other. The
-//                  library also multiplies the padding: 20 of the 36 taps of a 2×2 map
+//   3 smallMaps    a 3×3 kernel with padding 1 on a map of at most 4×4: a matrix product for each pair of places next to each other. The
+//                  library also multiplies the padding: 20 of the 36 taps of a 2×2 map. In bf16 up to 2×2 only: the sum of a place's
+//                  products, here up to four, is rounded after each
 //   4, 5 winograd  3×3 and 5×5 kernels, stride 1, f32: each tile of 4×4 or 6×6 places is transformed, so that the convolution becomes
 //                  16 or 36 matrix products with 2.25 to 4 times fewer multiplications. Lavin & Gray, CVPR 2016,
 //                  https://arxiv.org/abs/1509.09308
@@ -16,6 +17,7 @@
 #include <torch/library.h>
 
 #include "convolution.h"
+#include "selfsight.h"
 
 namespace selfsight {
 
@@ -35,12 +37,12 @@ bool applies(int64_t way, const Tensor& x, const Tensor& weight, const Geometry&
   const bool plain = g.stride == 1 && g.groups == 1;
   switch (way) {
     case library:
-    case relaid:
+    case otherLayout:
       return true;
     case product:
       return kernel == 1 && g.padding == 0 && g.groups == 1;
-    case dense:
-      return plain && kernel == 3 && g.padding == 1 && x.size(2) <= 4 && x.size(3) <= 4;
+    case smallMaps:
+      return plain && kernel == 3 && g.padding == 1 && std::max(x.size(2), x.size(3)) <= (x.element_size() < 4 ? 2 : 4);
     case winogradSmall:
     case winogradLarge:
       return plain && tileOutput(way, kernel) > 0 && g.padding < kernel && x.scalar_type() == at::kFloat;
@@ -50,7 +52,9 @@ bool applies(int64_t way, const Tensor& x, const Tensor& weight, const Geometry&
 }
 
 void requireWay(const Tensor& x, const Tensor& weight, const Geometry& g, int64_t way) {
-  TORCH_CHECK(way >= 0 && way < ways && applies(way, x, weight, g), "way ", way, " does not apply to this convolution");
+  TORCH_CHECK(way >= 0 && way < ways && applies(way, x, weight, g), "way ", way, " cannot compute a convolution of images ", x.sizes(), " in ",
+              x.scalar_type(), " with kernels ", weight.sizes(), ", stride ", g.stride, ", padding ", g.padding, " and groups ", g.groups,
+              ": selfsight::convolution_ways lists those that can");
 }
 
 void require(const Tensor& x, const Tensor& weight, const Geometry& g) {
@@ -94,14 +98,14 @@ Tensor libraryGradient(const Tensor& gradient, const Tensor& x, const Tensor& we
 
 Tensor forward(const Tensor& x, const Tensor& weight, const Geometry& g, int64_t way) {
   switch (way) {
-    case relaid: {
+    case otherLayout: {
       const auto format = otherFormat(x);
       return libraryForward(x.contiguous(format), weight.contiguous(format), g).contiguous(x.suggest_memory_format());
     }
     case product:
       return productForward(x, weight, g);
-    case dense:
-      return denseForward(x, weight);
+    case smallMaps:
+      return smallMapsForward(x, weight);
     case winogradSmall:
     case winogradLarge:
       return winogradForward(x, weight, g, tileOutput(way, weight.size(2)));
@@ -113,15 +117,15 @@ Tensor forward(const Tensor& x, const Tensor& weight, const Geometry& g, int64_t
 Tensor gradientOf(bool ofInput, const Tensor& gradient, const Tensor& x, const Tensor& weight, const Geometry& g, int64_t way) {
   const int64_t m = tileOutput(way, weight.size(2));
   switch (way) {
-    case relaid: {
+    case otherLayout: {
       const auto format = otherFormat(x);
       const Tensor found = libraryGradient(gradient.contiguous(format), x.contiguous(format), weight.contiguous(format), g, ofInput);
       return found.contiguous(ofInput ? x.suggest_memory_format() : weight.suggest_memory_format());
     }
     case product:
       return (ofInput ? productInputGradient : productWeightGradient)(gradient, x, weight, g);
-    case dense:
-      return (ofInput ? denseInputGradient : denseWeightGradient)(gradient, x, weight);
+    case smallMaps:
+      return (ofInput ? smallMapsInputGradient : smallMapsWeightGradient)(gradient, x, weight);
     case winogradSmall:
     case winogradLarge:
       return ofInput ? winogradInputGradient(gradient, weight, g, m) : winogradWeightGradient(gradient, x, weight, g, m);
@@ -167,6 +171,7 @@ class Convolution : public torch::autograd::Function<Convolution> {
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    c10::impl::ExcludeDispatchKeyGuard noAutocast(c10::DispatchKey::AutocastCPU);  // backward may be called inside autocast
     const auto saved = context->get_saved_variables();
     auto geometry = context->saved_data["geometry"].toIntVector(), ways = context->saved_data["ways"].toIntVector();
     const Geometry g{geometry[0], geometry[1], geometry[2]};
@@ -210,7 +215,8 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Optional& bias, 
 
 Tensor convolutionAutocast(const Tensor& x, const Tensor& weight, const Optional& bias, int64_t stride, int64_t padding, int64_t groups, at::IntArrayRef ways) {
   c10::impl::ExcludeDispatchKeyGuard guard(c10::DispatchKey::AutocastCPU);
-  const auto cast = [](const Tensor& tensor) { return at::autocast::cached_cast(at::kBFloat16, tensor, c10::DeviceType::CPU); };
+  const auto dtype = autocastDtype(at::kCPU);
+  const auto cast = [&](const Tensor& tensor) { return at::autocast::cached_cast(dtype, tensor, c10::DeviceType::CPU); };
   return convolution(cast(x), cast(weight), bias, stride, padding, groups, ways);
 }
 

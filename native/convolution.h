@@ -9,7 +9,7 @@
 
 namespace selfsight {
 
-enum Way : int64_t { library, relaid, product, dense, winogradSmall, winogradLarge, ways };
+enum Way : int64_t { library, otherLayout, product, smallMaps, winogradSmall, winogradLarge, ways };
 
 struct Geometry {
   int64_t stride, padding, groups;
@@ -38,9 +38,9 @@ void onAllThreads(int64_t total, int64_t most, const Body& body) {
 at::Tensor productForward(const at::Tensor& x, const at::Tensor& weight, const Geometry& g);
 at::Tensor productInputGradient(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight, const Geometry& g);
 at::Tensor productWeightGradient(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight, const Geometry& g);
-at::Tensor denseForward(const at::Tensor& x, const at::Tensor& weight);
-at::Tensor denseInputGradient(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight);
-at::Tensor denseWeightGradient(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight);
+at::Tensor smallMapsForward(const at::Tensor& x, const at::Tensor& weight);
+at::Tensor smallMapsInputGradient(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight);
+at::Tensor smallMapsWeightGradient(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight);
 // m: the side of a tile's output.
 at::Tensor winogradForward(const at::Tensor& x, const at::Tensor& weight, const Geometry& g, int64_t m);
 at::Tensor winogradInputGradient(const at::Tensor& gradient, const at::Tensor& weight, const Geometry& g, int64_t m);

@@ -64,12 +64,11 @@ napi_value synchronize(const Arguments& arguments) {
 
 napi_value version(const Arguments& arguments) { return fromString(arguments.env, TORCH_VERSION); }
 
-// (on): makes cuDNN choose only algorithms that give the same result every time
+// (on) -> whether it was on: makes cuDNN choose only algorithms that give the same result every time
 napi_value deterministic(const Arguments& arguments) {
-  const bool on = toBool(arguments.env, arguments[0]);
-  at::globalContext().setDeterministicCuDNN(on);
-  at::globalContext().setBenchmarkCuDNN(!on);
-  return fromBool(arguments.env, on);
+  const bool before = at::globalContext().deterministicCuDNN();
+  at::globalContext().setDeterministicCuDNN(toBool(arguments.env, arguments[0]));
+  return fromBool(arguments.env, before);
 }
 
 }  // namespace selfsight

@@ -64,6 +64,8 @@ inline void check(napi_env env, napi_status status) {
 std::string describe(napi_env env, napi_value value);  // "f32[2, 3]", "null", "\"abc\"": for error messages
 std::string describe(const at::Tensor& tensor);
 
+at::ScalarType autocastDtype(at::DeviceType device);  // what autocast computes in there, on or off
+
 double toDouble(napi_env env, napi_value value);
 int64_t toInt(napi_env env, napi_value value);  // rejects NaN, fractions and integers that a double cannot hold exactly
 bool toBool(napi_env env, napi_value value);

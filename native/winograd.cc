@@ -81,7 +81,7 @@ constexpr int64_t cache = 4 << 20;
 
 // Images at once: their transformed tiles should stay in a core's cache.
 int64_t imagesAtOnce(const Tensor& x, int64_t outputs, const Tiles& t) {
-  const int64_t bytes = 4 * t.n * t.n * t.down * t.across * (x.size(1) + outputs);
+  const double bytes = 4.0 * t.n * t.n * t.down * t.across * (x.size(1) + outputs);  // a double: enormous views of little memory exist
   return std::max<int64_t>(1, cache / bytes);
 }
 

@@ -2,9 +2,11 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { kebab } from "../src/cli/flags.ts";
+import { runFiles } from "../src/run/folder.ts";
 import type { PretrainOptions } from "../src/run/options.ts";
+import { openSafetensors } from "../src/torch/safetensors.ts";
 
-/** fp32 on the CPU: bit-identical every time. */
+/** fp32 on the CPU: bit-identical every time, once the ways of its convolutions are in the cache. */
 export const smallRun = {
   model: "resnet10",
   width: 0.125,
@@ -19,6 +21,16 @@ export const smallRun = {
 /** The options as command-line arguments. */
 export function asFlags(options: object): string[] {
   return Object.entries(options).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
+}
+
+/** A finished run's encoder: base64 of each tensor's bytes, by name. */
+export function tensorsOf(folder: string): Map<string, string> {
+  const file = openSafetensors(runFiles(folder).encoder);
+  const found = new Map(
+    [...file.entries.keys()].map((name) => [name, Buffer.from(file.read(name)).toString("base64")]),
+  );
+  file.close();
+  return found;
 }
 
 /** Mounts a disk of `kib` KiB at `folder`; undefined if that is not permitted. */

@@ -31,16 +31,16 @@ export interface Measured extends Cell {
 export const recipes: Readonly<Record<string, readonly string[]>> = {
   before: [], // with --program: as the commit before the presets trained
   paper: ["--preset", "paper"],
-  quick: [],
+  quick: ["--preset", "quick"],
   "paper, first layer from patches": ["--preset", "paper", "--first-layer", "patches"],
   "paper, one copy": ["--preset", "paper", "copies=one"],
   "paper, milder crops": ["--preset", "paper", "--min-area", "0.35"],
-  "quick, first layer trained": ["--first-layer", "trained"],
-  "quick, all copies": ["copies=all"],
-  "quick, strong crops": ["--min-area", "0.08"],
-  "quick, rate 0.1": ["--learning-rate", "0.1"],
-  "quick, one-cycle": ["--learning-rate", "0.1", "--warmup", "0.3"],
-  "quick, batches of 32": ["--batch-size", "32"],
+  "quick, first layer trained": ["--preset", "quick", "--first-layer", "trained"],
+  "quick, all copies": ["--preset", "quick", "copies=all"],
+  "quick, strong crops": ["--preset", "quick", "--min-area", "0.08"],
+  "quick, rate 0.1": ["--preset", "quick", "--learning-rate", "0.1"],
+  "quick, one-cycle": ["--preset", "quick", "--learning-rate", "0.1", "--warmup", "0.3"],
+  "quick, batches of 32": ["--preset", "quick", "--batch-size", "32"],
 };
 
 const file = fileURLToPath(new URL("measured.json", import.meta.url));

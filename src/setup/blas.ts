@@ -9,13 +9,20 @@ import type { Libtorch } from "./libtorch.ts";
 /** The variant that shares libtorch's OpenMP threads. */
 export const openblasPackage = "libopenblas0-openmp";
 
+type Where = Pick<Libtorch, "source" | "libDirs">;
+
 /** Path of the reference BLAS when this libtorch uses it, else undefined. */
-export function referenceBlas({ source, libDirs }: Pick<Libtorch, "source" | "libDirs">): string | undefined {
+export function referenceBlas(libtorch: Where): string | undefined {
+  const path = systemBlas(libtorch);
+  return path && dirname(path).endsWith("/blas") ? path : undefined; // alternatives are in folders with their own names
+}
+
+/** Path of the system's BLAS, if this libtorch takes that, else undefined. */
+export function systemBlas({ source, libDirs }: Where): string | undefined {
   if (source !== "system" || process.platform !== "linux") return undefined;
   for (const folder of libDirs) {
     try {
-      const path = realpathSync(join(folder, "libblas.so.3"));
-      if (dirname(path).endsWith("/blas")) return path; // alternatives are in folders with their own names
+      return realpathSync(join(folder, "libblas.so.3"));
     } catch {
       // not there: linked statically, or elsewhere
     }

@@ -28,7 +28,7 @@ export function torchVersion(): string {
   return native().version();
 }
 
-/** Makes cuDNN choose only algorithms that give the same result every time. */
-export function deterministic(on: boolean): void {
-  native().deterministic(on);
+/** Makes cuDNN choose only algorithms that give the same result every time. Returns whether it did before. */
+export function deterministic(on: boolean): boolean {
+  return native().deterministic(on);
 }

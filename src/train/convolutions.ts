@@ -2,48 +2,42 @@
  * Measures how to compute a run's convolutions, and remembers it twice: in the cache, for the next run on this machine, and in the run
  * folder, so that a resumed run computes the same numbers.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
-import { replaceFile, writeJson } from "../files.ts";
+import { writeJson } from "../files.ts";
+import { systemBlas } from "../setup/blas.ts";
+import { currentBuild } from "../setup/current.ts";
 import { makeFolder } from "../setup/folders.ts";
 import { cacheDir } from "../setup/paths.ts";
 import { threads, torchVersion } from "../torch/device.ts";
-import { setChooser, WAYS } from "../torch/nn/convolution.ts";
-import { type Choices, measuringChooser } from "../torch/nn/measure-ways.ts";
+import { type Chooser, WAYS, type Ways } from "../torch/nn/convolution.ts";
+import { type Choices, type Memory, measuringChooser } from "../torch/nn/measure-ways.ts";
 
 const way = z.enum(WAYS);
-const choices = z.record(z.string(), z.tuple([way, way, way]));
-/** Choices by machine. */
-const remembered = z.record(z.string(), choices);
+const ways = z.tuple([way, way, way]);
+const choices = z.record(z.string(), ways);
 
 /**
- * From now on, convolutions in training are computed in the fastest ways. Returns a function that ends this.
+ * Chooses the fastest way of each convolution in training.
  * @param file the run's own choices: those of a run that is resumed count before all others
  */
-export function useFastestConvolutions(file: string): () => void {
-  const own = ownChoices(file);
-  const cache = join(cacheDir(), "convolutions.json");
-  const machine = machineName();
-  const known = readCache(cache)[machine] ?? {};
-  const before = setChooser(
-    measuringChooser(own, {
-      recall: (key) => known[key],
-      onChoose(key, ways, measured) {
-        writeJson(file, own);
-        if (measured) remember(cache, machine, { [key]: ways });
-      },
-    }),
-  );
-  return () => void setChooser(before);
+export function fastestConvolutions(file: string): Chooser {
+  const cache = openCache(join(cacheDir(), "convolutions.jsonl"), machineName());
+  return measuringChooser(ownChoices(file), { ...cache, onChoose: (own) => writeJson(file, own) });
 }
 
 /** What decides which way is fastest, besides the convolution. */
 function machineName(): string {
-  const limits = ["ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"].map((name) => process.env[name] ?? "all");
-  return [cpus()[0]?.model ?? process.arch, ...limits, `libtorch ${torchVersion()}`, `${threads()} threads`].join(", ");
+  const limits = ["ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE"].map(
+    (name) => process.env[name] ?? "all",
+  );
+  const build = currentBuild();
+  const blas = (build && systemBlas(build.libtorch)) ?? "its own BLAS";
+  const libraries = [`libtorch ${torchVersion()}`, blas, `addon ${build?.builtFrom ?? "from elsewhere"}`];
+  return [cpus()[0]?.model ?? process.arch, ...limits, ...libraries, `${threads()} threads`].join(", ");
 }
 
 function ownChoices(file: string): Choices {
@@ -58,22 +52,43 @@ function ownChoices(file: string): Choices {
   }
 }
 
-/** A cache that cannot be read is as good as none. */
-function readCache(file: string): Record<string, Choices> {
-  try {
-    return remembered.parse(JSON.parse(readFileSync(file, "utf8")));
-  } catch {
-    return {};
-  }
+const line = z.object({ machine: z.string(), key: z.string(), ways });
+
+/**
+ * Choices of all runs on all machines that share a cache, one in a line. Runs only add lines, and the first of a machine and key counts:
+ * so runs at the same time agree. A line that cannot be read, of another version say, counts as none.
+ */
+function openCache(file: string, machine: string): Required<Pick<Memory, "recall" | "keep">> {
+  let known = readCache(file, machine);
+  return {
+    recall: (key) => known.get(key),
+    keep(key, measured) {
+      try {
+        makeFolder(dirname(file));
+        appendFileSync(file, `${JSON.stringify({ machine, key, ways: measured })}\n`);
+      } catch {
+        // a full or read-only disk: the next run measures again
+      }
+      known = readCache(file, machine);
+      return known.get(key) ?? measured;
+    },
+  };
 }
 
-/** Other runs may write too. Then one of the choices is lost, and measured again by the next run. */
-function remember(file: string, machine: string, more: Choices): void {
-  const all = readCache(file);
+function readCache(file: string, machine: string): Map<string, Ways> {
+  const known = new Map<string, Ways>();
+  if (!existsSync(file)) return known;
+  for (const text of readFileSync(file, "utf8").split("\n")) {
+    const one = parseLine(text);
+    if (one?.machine === machine && !known.has(one.key)) known.set(one.key, one.ways);
+  }
+  return known;
+}
+
+function parseLine(text: string): z.output<typeof line> | undefined {
   try {
-    makeFolder(cacheDir());
-    replaceFile(file, JSON.stringify({ ...all, [machine]: { ...all[machine], ...more } }));
+    return line.safeParse(JSON.parse(text)).data;
   } catch {
-    // a full or read-only disk: the next run measures again
+    return undefined;
   }
 }

@@ -9,6 +9,7 @@ import type { TaskInstance } from "../tasks/task.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
 import type { Compute } from "../torch/compute.ts";
 import { threads } from "../torch/device.ts";
+import { type Chooser, withChooser } from "../torch/nn/convolution.ts";
 import type { Parameter } from "../torch/nn/module.ts";
 import { stack } from "../torch/ops.ts";
 import type { Optimizer } from "../torch/optim/optimizer.ts";
@@ -40,6 +41,8 @@ export interface TrainingRun {
   schedule: (progress: number) => number;
   peakRate: number;
   start: Position;
+  /** How convolutions are computed. */
+  chooser: Chooser;
 }
 
 /** When to stop: after this many steps, or seconds of training. One of them is infinite. */
@@ -84,7 +87,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     const batch = await pending;
     pending = fetch(step + 1); // read while the step computes
     const learningRate = run.peakRate * run.schedule(progress);
-    const { loss, metrics } = trainStep(run, batch, { step, progress }, learningRate);
+    const { loss, metrics } = withChooser(run.chooser, () => trainStep(run, batch, { step, progress }, learningRate));
     if (!Number.isFinite(loss)) {
       throw new SelfsightError(
         `The loss is ${loss} at step ${step + 1}, learning rate ${learningRate.toPrecision(3)}. Start anew with a lower ` +

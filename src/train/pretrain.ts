@@ -27,8 +27,9 @@ import { refuseContradictions, resolveConfig } from "../run/resolve.ts";
 import { taskEntry } from "../tasks/index.ts";
 import { chooseCompute } from "../torch/compute.ts";
 import { deterministic as setDeterministic } from "../torch/device.ts";
+import { fixedWays } from "../torch/nn/convolution.ts";
 import { imagesUsed, learnedImages } from "./batches.ts";
-import { useFastestConvolutions } from "./convolutions.ts";
+import { fastestConvolutions } from "./convolutions.ts";
 import { budgetOf, progressAt, type TrainingRun, train } from "./loop.ts";
 import { decodeImages, firstEncoder, prepareTraining, usesLabels } from "./prepare.ts";
 import { sampleSheet } from "./samples.ts";
@@ -151,14 +152,14 @@ const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;
 /** Trains to the end. Logs every step; saves at the start, every few minutes, at the end and when the signal aborts. */
 async function trainAndSave({ run, log, save, status }: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
   const { saveMinutes, deterministic, out } = run.config;
-  if (deterministic) setDeterministic(true);
-  const restore = deterministic ? () => {} : useFastestConvolutions(runFiles(out).convolutions);
+  const before = setDeterministic(deterministic);
+  const chooser = deterministic ? fixedWays : fastestConvolutions(runFiles(out).convolutions);
   let last: StepRecord | undefined;
   let savedAt = run.start.seconds;
   try {
     status("training");
     save(run.start); // a run can be resumed however early it is killed
-    for await (const record of train(run)) {
+    for await (const record of train({ ...run, chooser })) {
       last = record;
       log.step(record);
       onEvent?.({ type: "step", record });
@@ -179,7 +180,7 @@ async function trainAndSave({ run, log, save, status }: Session, { onEvent, sign
     }
     throw error;
   } finally {
-    restore();
+    setDeterministic(before);
   }
 }
 

@@ -16,7 +16,7 @@ import { selfsight } from "../cli/run.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 import { memoryStore } from "../memory-store.ts";
-import { asFlags, smallDisk, smallRun } from "../small-run.ts";
+import { asFlags, smallDisk, smallRun, tensorsOf } from "../small-run.ts";
 
 const folder = scratch();
 const images = join(folder, "pictures");
@@ -25,15 +25,6 @@ const flags = asFlags({ ...smallRun, epochs: 4 });
 
 expectNoLeak();
 beforeAll(() => makePictures(images, { count: 40 }));
-
-function weights(run: string): Map<string, string> {
-  const file = openSafetensors(runFiles(run).encoder);
-  const bytes = new Map(
-    [...file.entries.keys()].map((name) => [name, Buffer.from(file.read(name)).toString("base64")]),
-  );
-  file.close();
-  return bytes;
-}
 
 describe("a run", () => {
   const out = join(folder, "whole");
@@ -67,7 +58,7 @@ describe("a run", () => {
 
   test("gives the same weights again", async () => {
     await pretrain({ ...small, out: join(folder, "again") });
-    expect(weights(join(folder, "again"))).toEqual(weights(out));
+    expect(tensorsOf(join(folder, "again"))).toEqual(tensorsOf(out));
   });
 
   test("is never overwritten", async () => {
@@ -81,7 +72,7 @@ describe("a run", () => {
     cpSync(out, longer, { recursive: true });
     expect(await pretrain({ ...small, epochs: 5, out: longer, resume: true })).toMatchObject({ steps: 25 });
     expect(readConfig(longer)).toMatchObject({ epochs: 5, resume: false });
-    expect(weights(longer)).not.toEqual(weights(out));
+    expect(tensorsOf(longer)).not.toEqual(tensorsOf(out));
   });
 
   test("stopped between its last checkpoint and its encoder writes the encoder when resumed", async () => {
@@ -89,7 +80,7 @@ describe("a run", () => {
     cpSync(out, cut, { recursive: true });
     rmSync(runFiles(cut).encoder);
     expect(await pretrain({ ...small, out: cut, resume: true })).toMatchObject({ steps: 20, last: undefined });
-    expect(weights(cut)).toEqual(weights(out));
+    expect(tensorsOf(cut)).toEqual(tensorsOf(out));
   });
 
   test("interrupted at the last step still finishes", async () => {
@@ -97,7 +88,7 @@ describe("a run", () => {
     const onEvent = (event: RunEvent) => event.type === "step" && event.record.progress === 1 && controller.abort();
     const last = join(folder, "last-step");
     await pretrain({ ...small, out: last }, { signal: controller.signal, onEvent });
-    expect(weights(last)).toEqual(weights(out));
+    expect(tensorsOf(last)).toEqual(tensorsOf(out));
   });
 
   test.each([
@@ -113,7 +104,7 @@ describe("a run", () => {
     await expect(pretrain({ ...small, out: cut }, stop)).rejects.toThrow(InterruptedError);
     expect(JSON.parse(readFileSync(runFiles(cut).status, "utf8"))).toMatchObject({ state: "interrupted", step: at });
     await pretrain({ ...small, out: cut, resume: true });
-    expect(weights(cut)).toEqual(weights(out));
+    expect(tensorsOf(cut)).toEqual(tensorsOf(out));
     expect(readMetrics(join(cut, "metrics.jsonl")).map((record) => record["step"])).toEqual(
       Array.from({ length: 20 }, (_, i) => i + 1),
     );
@@ -128,7 +119,7 @@ describe("a run", () => {
     expect(step).toBeLessThan(20);
     const resumed = await selfsight(["pretrain", images, ...flags, "--out", dead, "--save-minutes", "0", "--resume"]);
     expect(resumed.stderr).toContain("Done: 20 steps");
-    expect(weights(dead)).toEqual(weights(out));
+    expect(tensorsOf(dead)).toEqual(tensorsOf(out));
   });
 });
 
@@ -149,6 +140,42 @@ function killAfterCheckpoint(words: string[], run: string) {
     },
   });
 }
+
+test("a quick run has the first layer it began with, and ends the same when it is interrupted", async () => {
+  const quick = { ...small, preset: "quick", epochs: 2 } as const;
+  const [whole, cut, paper] = ["whole", "cut", "paper"].map((name) => join(folder, `quick-${name}`)) as [
+    string,
+    string,
+    string,
+  ];
+  const notes: string[] = [];
+  await pretrain(
+    { ...quick, out: whole },
+    { onEvent: (event) => event.type === "start" && notes.push(...event.notes) },
+  );
+  expect(notes.join()).toContain("preset quick");
+  const controller = new AbortController();
+  const onEvent = (event: RunEvent) => event.type === "step" && event.record.step === 3 && controller.abort();
+  const stop = { signal: controller.signal, onEvent };
+  await expect(pretrain({ ...quick, out: cut }, stop)).rejects.toThrow(InterruptedError);
+  await pretrain({ ...quick, out: cut, resume: true });
+  expect(tensorsOf(cut)).toEqual(tensorsOf(whole));
+
+  const first = (run: string) => tensorsOf(run).get("conv1.weight");
+  const longer = join(folder, "quick-longer");
+  await pretrain({ ...quick, epochs: 3, out: longer });
+  expect(first(longer)).toBe(first(whole));
+  expect(tensorsOf(longer)).not.toEqual(tensorsOf(whole));
+  await pretrain({ ...quick, preset: "paper", out: paper });
+  expect(first(paper)).not.toBe(first(whole));
+  const optimized = (run: string) => {
+    const file = openSafetensors(runFiles(run).checkpoint);
+    const names = [...file.entries.keys()].filter((name) => name.startsWith("optimizer."));
+    file.close();
+    return names.length;
+  };
+  expect(optimized(paper) - optimized(whole)).toBe(3); // conv1.weight, bn1.weight, bn1.bias
+});
 
 describe("errors", () => {
   const out = () => join(folder, `never-${Math.random()}`);
@@ -270,7 +297,7 @@ describe("resuming", () => {
     ] as const)
       await expect(pretrain({ ...plain, ...other })).rejects.toThrow(message);
     await pretrain(plain);
-    expect(weights(run)).toEqual(weights(whole));
+    expect(tensorsOf(run)).toEqual(tensorsOf(whole));
   });
 
   test("keeps a run limited by minutes, unless epochs are given", async () => {

@@ -4,12 +4,11 @@
  * mode does. The ways give the same values but for rounding.
  */
 import { autocastDtype } from "../autograd.ts";
-
 import * as ops from "../ops.ts";
 import { type DType, type Tensor, tensorOperator } from "../tensor.ts";
 
 /** By their numbers in native/convolution.cc, which says what each is. */
-export const WAYS = ["library", "relaid", "product", "dense", "winograd-small", "winograd-large"] as const;
+export const WAYS = ["library", "other-layout", "product", "small-maps", "winograd-small", "winograd-large"] as const;
 export type Way = (typeof WAYS)[number];
 
 /** One way for each of a convolution's computations. */
@@ -32,18 +31,18 @@ export interface Planned extends Geometry {
 export type Chooser = (planned: Planned) => Ways;
 
 const LIBRARY: Ways = ["library", "library", "library"];
-const DENSE: Ways = ["dense", "dense", "dense"];
-/** With fewer maps, arranging the kernels costs more than the product saves. */
-const DENSE_FROM = 32;
+const SMALL_MAPS: Ways = ["small-maps", "small-maps", "small-maps"];
+/** With fewer maps, the products are too small to be fast. */
+const LEAST_MAPS = 32;
 
 /**
- * The choice without measuring, the same on every machine: libtorch's own, but maps of at most 2×2 by one matrix product. In bf16, a
- * forward and backward pass of 256 maps of 512 × 2 × 2 takes the library 47 ms, the product 21 ms (2 cores, libtorch 1.13 and 2.15).
+ * The choice without measuring, the same on every machine: libtorch's own, but by matrix products for maps of at most 2×2 in
+ * bf16, where they go to oneDNN (in f32 to the BLAS, which may be a slow one) and are faster by far.
  */
-export const fixedWays: Chooser = ({ x, weight, stride, padding, groups }) => {
+export const fixedWays: Chooser = ({ x, weight, dtype, stride, padding, groups }) => {
   const [batch = 0, , height = 0, width = 0] = x.shape;
   const plain = weight.size(2) === 3 && stride === 1 && padding === 1 && groups === 1;
-  return plain && batch >= DENSE_FROM && height <= 2 && width <= 2 ? DENSE : LIBRARY;
+  return plain && dtype === "bf16" && batch >= LEAST_MAPS && height <= 2 && width <= 2 ? SMALL_MAPS : LIBRARY;
 };
 
 let choose = fixedWays;
@@ -53,6 +52,16 @@ export function setChooser(next: Chooser): Chooser {
   const before = choose;
   choose = next;
   return before;
+}
+
+/** Runs `compute` with another chooser. */
+export function withChooser<T>(chooser: Chooser, compute: () => T): T {
+  const before = setChooser(chooser);
+  try {
+    return compute();
+  } finally {
+    setChooser(before);
+  }
 }
 
 /** x (B, C, H, W) and kernels (O, C / groups, K, K) to (B, O, H', W'). On a GPU, always libtorch's own. */

@@ -15,15 +15,17 @@ const LEAST_IMAGES = 8;
 /** Calls per way, of which the fastest counts. The first warms up. */
 const CALLS = 3;
 /** A way that is this much slower than the best is not called again. */
-const HOPELESS = 1.5;
-/** Another way must save at least this much time, or the library's stays: measurements vary. */
-const WORTHWHILE = 0.92;
+const TOO_SLOW = 1.5;
+/** A way must take at most this part of the library's time, or the library's stays: measurements vary. */
+const CLEARLY_FASTER = 0.92;
 
 export interface Memory {
   /** A choice that was made earlier, in another run. */
   recall?(key: string): Ways | undefined;
-  /** Called before a choice is used for the first time: a run that saves it computes the same when it is resumed. */
-  onChoose?(key: string, ways: Ways, measured: boolean): void;
+  /** Keeps what was measured for other runs. Returns what is kept: another run's choice, if that came first. */
+  keep?(key: string, measured: Ways): Ways;
+  /** Called before a choice is used for the first time: a run that saves them computes the same when it is resumed. */
+  onChoose?(own: Choices): void;
 }
 
 /**
@@ -31,7 +33,11 @@ export interface Memory {
  * cannot compute a convolution any more, are measured anew. Without gradients nothing is measured, and in a segment (segment.ts) neither:
  * its forward pass and the repeated one must compute the same.
  */
-export function measuringChooser(own: Choices, { recall, onChoose }: Memory = {}): Chooser {
+export function measuringChooser(own: Choices, { recall, keep, onChoose }: Memory = {}): Chooser {
+  const measured = (key: string, planned: Planned) => {
+    const ways = measureWays(planned);
+    return keep?.(key, ways) ?? ways;
+  };
   const checked = new Set<string>();
   return (planned) => {
     if (!gradMode() || isReplaying()) return fixedWays(planned);
@@ -42,10 +48,9 @@ export function measuringChooser(own: Choices, { recall, onChoose }: Memory = {}
     const able = applicableWays(planned);
     const usable = (ways: Ways | undefined) => (ways?.every((way) => able.includes(way)) ? ways : undefined);
     if (usable(found)) return found as Ways;
-    const recalled = usable(recall?.(key));
-    const ways = recalled ?? measureWays(planned);
+    const ways = usable(recall?.(key)) ?? measured(key, planned);
     own[key] = ways;
-    onChoose?.(key, ways, recalled === undefined);
+    onChoose?.(own);
     return ways;
   };
 }
@@ -98,7 +103,7 @@ function fastest(able: readonly Way[], compute: (way: Way) => Tensor): Way {
   let best = Number.POSITIVE_INFINITY;
   for (const way of able) {
     let least = timed(() => compute(way));
-    for (let call = 1; call < CALLS && least < HOPELESS * best; call++)
+    for (let call = 1; call < CALLS && least < TOO_SLOW * best; call++)
       least = Math.min(
         least,
         timed(() => compute(way)),
@@ -107,7 +112,7 @@ function fastest(able: readonly Way[], compute: (way: Way) => Tensor): Way {
     best = Math.min(best, least);
   }
   const library = seconds.get("library") as number;
-  if (best > WORTHWHILE * library) return "library";
+  if (best > CLEARLY_FASTER * library) return "library";
   return able.find((way) => seconds.get(way) === best) as Way;
 }
 
