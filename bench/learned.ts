@@ -1,7 +1,7 @@
 /**
  * What a few minutes teach: `npx tsx bench/learned.ts runs/learned`. Trains tasks on sets by recipes, each run for so many minutes, and
  * measures each against the same network untrained (linear probe, 25 labels a class). What is measured already (measured.json) is not
- * measured again, so it can be stopped at any time. `--tables` prints the tables of docs/RESULTS.md.
+ * measured again, so it can be stopped at any time. At the end it prints the tables of docs/RESULTS.md.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
@@ -108,12 +108,12 @@ await new Command("learned")
   .option("--seeds <numbers>", "seeds", numbers, [0])
   .option("--jobs <number>", "runs side by side, of one thread each", Number, 2)
   .option("--program <path>", "main.js of the version that trains; this one evaluates", here)
-  .option("--tables", "print tables of what is measured", false)
+  .option("--tables", "only print the tables: measure nothing", false)
   .action(async (folder: string, flags: Flags) => {
     if (!flags.tables) await measureAll(folder, flags);
     const rows = readMeasured();
     process.stdout.write(
-      `${gains(rows, ["before", "quick"])}\n\n${candidates(rows, "rotation")}\n\n${leaveOneOut(rows, "rotation", "before")}\n`,
+      `${gains(rows, ["before", "quick"])}\n\n${candidates(rows, "rotation")}\n\n${leaveOneOut(rows, "rotation", "paper")}\n`,
     );
   })
   .parseAsync();

@@ -35,9 +35,17 @@ export function gains(rows: readonly Measured[], [first, second]: readonly [stri
     .join("\n\n");
 }
 
+/** Of two cores: how long each candidate trained that was chosen from. */
+const CHOICE_MINUTES = 0.75;
+
+const choiceRows = (rows: readonly Measured[], task: string) =>
+  rows.filter(
+    (row) => row.on === "validation" && row.task === task && row.minutes === CHOICE_MINUTES && row.seed === 0,
+  );
+
 /** What each recipe gives on the sets, on validation images. */
 export function candidates(rows: readonly Measured[], task: string): string {
-  const own = rows.filter((row) => row.on === "validation" && row.task === task);
+  const own = choiceRows(rows, task);
   const sets = setNames;
   const lines = Object.keys(recipes).flatMap((recipe) => {
     const found = sets.map((set) => own.find((row) => row.recipe === recipe && row.set === set));
@@ -49,7 +57,7 @@ export function candidates(rows: readonly Measured[], task: string): string {
 
 /** For each set: the recipe that is best on the other sets (validation), and what it gives on this one. */
 export function leaveOneOut(rows: readonly Measured[], task: string, baseline: string): string {
-  const own = rows.filter((row) => row.on === "validation" && row.task === task);
+  const own = choiceRows(rows, task);
   const sets = setNames;
   const complete = Object.keys(recipes).filter((recipe) =>
     sets.every((set) => own.some((row) => row.set === set && row.recipe === recipe)),

@@ -28,7 +28,7 @@ export function addPreview(program: Command): void {
   addFlags(command, previewOptions, ["images", "taskOptions"]).action(
     async (images: string, pairs: string[], flags: object) => {
       const working = workingLine();
-      const { file, audit } = await untilInterrupted(({ signal }) =>
+      const { file, preset, audit } = await untilInterrupted(({ signal }) =>
         preview(
           { ...flags, images, taskOptions: parsePairs(pairs) },
           {
@@ -39,6 +39,11 @@ export function addPreview(program: Command): void {
       );
       const whose = "run" in flags ? "the run's network" : "an untrained network";
       process.stderr.write(`Below each picture: the guess of ${whose} / the right answer.\n`);
+      if (!("run" in flags || "preset" in flags)) {
+        process.stderr.write(
+          `Shown as by --preset ${preset}. A run of a few minutes takes --preset quick by itself.\n`,
+        );
+      }
       process.stdout.write(audit.length ? `${auditTable(audit)}\n${file}\n` : `${file}\n`);
     },
   );

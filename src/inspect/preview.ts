@@ -61,6 +61,8 @@ export type PreviewOptions = z.input<typeof previewOptions>;
 export interface PreviewResult {
   /** Path of the PNG. */
   file: string;
+  /** Whose settings are shown. */
+  preset: TrainingConfig["preset"];
   /** Empty unless requested. */
   audit: AuditRow[];
 }
@@ -102,7 +104,7 @@ export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<Pre
     const rows = audited
       ? await audit({ set: spreadOver(set, FOR_AUDIT), task: taskEntry(config.task), config, encoder, minutes }, hooks)
       : [];
-    return { file: out, audit: rows };
+    return { file: out, preset: config.preset, audit: rows };
   });
 }
 

@@ -11,7 +11,7 @@ export const pretrainOptions = z.strictObject({
   preset: z
     .enum(["auto", "quick", "paper"])
     .default("auto")
-    .describe("settings: quick teaches most in a few minutes, paper is the papers' form; auto: quick up to 15 minutes"),
+    .describe("settings: quick for a few minutes, paper as the papers have it; auto: quick up to 15 minutes"),
   task: z.string().default("rotation").describe("pretext task (selfsight tasks lists them)"),
   taskOptions: z
     .record(z.string(), z.unknown())
@@ -44,14 +44,14 @@ export const pretrainOptions = z.strictObject({
     .describe("trained from a random start, or k-means of the images' patches (Coates & Ng), which stay as they are"),
   schedule: z.enum(["cosine", "step"]).optional().describe("cosine to zero, or ×0.2 at 30, 60 and 80 % (RotNet)"),
   warmup: z.number().min(0).max(0.5).optional().describe("fraction of the training in which the rate rises from zero"),
-  seed: z.int().min(0).max(0x7fffffff).default(0).describe("same seed, same numbers"),
+  seed: z.int().min(0).max(0x7fffffff).default(0).describe("same seed, same numbers, on the same machine"),
   device: z.string().default("auto").describe("auto (the first GPU, or the CPU), cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
   threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
   deterministic: z
     .boolean()
     .default(false)
-    .describe("the same numbers whenever it is repeated: on the CPU, do not measure which way to convolve is fastest"),
+    .describe("the same numbers whenever it is repeated: on the CPU, without measuring which convolutions are fastest"),
   out: z.string().min(1).optional().describe("run folder; default: runs/<images>-<task>-<model>"),
   resume: z.boolean().default(false).describe("go on from the run folder's last checkpoint"),
   saveMinutes: z.number().min(0).default(2).describe("minutes between checkpoints"),

@@ -19,7 +19,7 @@ const ours: Required<Omit<TaskDefaults, "stem" | "learningRate">> = {
   warmup: 0.05,
   weightDecay: 5e-4,
 };
-/** The preset `quick`, for every task: docs/RESULTS.md has what each of them gives. */
+/** The preset `quick`, for every task. What was tried, and what it gave: docs/RESULTS.md. */
 const quick: TaskDefaults = { firstLayer: "patches" };
 /** The longest run in minutes that takes the preset `quick` by itself. */
 const QUICK_MINUTES = 15;
@@ -68,7 +68,11 @@ function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes"
 }
 
 /** @throws UsageError for options that contradict each other, or of which one has no effect */
-export function refuseContradictions({ epochs, minutes, crop, minArea }: PretrainConfig): void {
+export function refuseContradictions({ epochs, minutes, crop, minArea, deterministic }: PretrainConfig): void {
+  if (deterministic && minutes !== undefined)
+    throw new UsageError(
+      "A run of so many --minutes takes as many steps as it can. For --deterministic, give --epochs.",
+    );
   if (epochs !== undefined && minutes !== undefined) throw new UsageError("Give either epochs or minutes, not both.");
   if (crop === "shifted" && minArea !== undefined)
     throw new UsageError(

@@ -72,8 +72,12 @@ const allAngles = (images: Tensor, angles: number): Parts => Array.from({ length
 /** The batch cut into a part for each angle. The parts are equal to one image; which angles get the longer ones is random. */
 function oneAngleEach(images: Tensor, angles: number, random: RandomGenerator): Parts {
   const first = randomInt(random, 0, angles - 1);
-  const parts = images.tensorSplit(angles).filter((part) => part.size(0) > 0);
-  return parts.map((part, i) => [(first + i) % angles, part]);
+  const cut = (i: number) => Math.round((i * images.size(0)) / angles);
+  const parts = Array.from({ length: angles }, (_, i): Parts[number] => [
+    (first + i) % angles,
+    images.narrow(0, cut(i), cut(i + 1) - cut(i)),
+  ]);
+  return parts.filter(([, part]) => part.size(0) > 0); // a batch of fewer images than angles
 }
 
 /** Exact rotation by multiples of 90°: resampling would leave traces that give the answer away. */

@@ -161,10 +161,6 @@ export class Tensor extends TensorHandle {
   repeatInterleave(repeats: number, dim = 0): Tensor {
     return repeatInterleave(this, repeats, dim);
   }
-  /** `parts` views whose lengths differ by one at most, the longer ones first. */
-  tensorSplit(parts: number, dim = 0): Tensor[] {
-    return (tensorSplit(this, parts, dim) as Handle[]).map((handle) => new Tensor(handle));
-  }
   chunk(chunks: number, dim = 0): Tensor[] {
     return (chunk(this, chunks, dim) as Handle[]).map((handle) => new Tensor(handle));
   }
@@ -298,4 +294,3 @@ const fill_ = operator("aten::fill_.Scalar");
 const relu_ = operator("aten::relu_");
 const topk = operator("aten::topk");
 const chunk = operator("aten::chunk");
-const tensorSplit = operator("aten::tensor_split.sections");

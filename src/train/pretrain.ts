@@ -121,7 +121,7 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
       ...(collection.notes ?? []),
       ...leftOut(chosen, skipped.length),
       ...(caveat ? [caveat] : []),
-      ...(config.preset === "quick" ? [QUICK] : []),
+      ...(isQuick(config) ? [QUICK] : []),
     ],
     log,
     save: (position) => savePosition(files.checkpoint, saved, position),
@@ -131,7 +131,11 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
 }
 
 const QUICK =
-  "Settings of the preset quick, which teach most in a few minutes. --preset paper trains in the form of the paper.";
+  "Settings of the preset quick, for runs of a few minutes. --preset paper trains in the form of the paper.";
+
+/** Whether the preset `quick` changes anything. */
+const isQuick = ({ preset, firstLayer, task }: TrainingConfig) =>
+  preset === "quick" && (firstLayer !== "trained" || taskEntry(task).quick?.options !== undefined);
 
 const imageCount = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
 

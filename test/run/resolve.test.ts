@@ -27,9 +27,10 @@ describe("options without effect", () => {
     expect(resolve({ taskOptions: { angles: 2, first: 90 } }).taskOptions).toMatchObject({ angles: 2, first: 90 });
   });
 
-  test("minArea with shifted crops, and epochs with minutes, are refused", () => {
+  test("options that contradict each other are refused", () => {
     const refuse = (options: object) => refuseContradictions(pretrainOptions.parse({ images: "photos", ...options }));
     expect(() => refuse({ crop: "shifted", minArea: 0.5 })).toThrow(/--min-area has no effect with --crop shifted/);
+    expect(() => refuse({ deterministic: true, minutes: 1 })).toThrow(/For --deterministic, give --epochs/);
     expect(() => refuse({ epochs: 1, minutes: 1 })).toThrow(/either epochs or minutes/);
     refuse({ crop: "resized", minArea: 0.5 });
   });

@@ -43,7 +43,7 @@ test.each([
 
 test.each([
   [8, [2, 2, 2, 2]],
-  [6, [2, 2, 1, 1]],
+  [6, [2, 1, 2, 1]],
   [1, [1]],
 ])("with one copy, %i images are shown once each, cut into parts of %o for the angles", (count, parts) => {
   scope(() => {
