@@ -17,6 +17,11 @@ const XYZ_TO_RGB: readonly Triple[] = [
   [-0.969266, 1.8760108, 0.041556],
   [0.0556434, -0.2040259, 1.0572252],
 ];
+/** The same, with X, Y and Z as fractions of white's. */
+export const RGB_TO_WHITE = RGB_TO_XYZ.map(([r, g, b]): Triple => {
+  const white = r + g + b;
+  return [r / white, g / white, b / white];
+});
 /** X, Y, Z of white: the row sums. */
 const [X, Y, Z] = RGB_TO_XYZ.map(([r, g, b]) => r + g + b) as [number, number, number];
 /** (6/29)³: below it, a straight line replaces the cube root. */
@@ -27,13 +32,7 @@ const SLOPE = (29 / 6) ** 2 / 3;
 export function rgbToLab(rgb: Tensor): Tensor {
   return scope(() => {
     const linear = scope(() => where(rgb.lt(0.04045), rgb.div(12.92), rgb.clamp(0).add(0.055).div(1.055).pow(2.4)));
-    const xyz = mixChannels(
-      linear,
-      RGB_TO_XYZ.map(([r, g, b]): Triple => {
-        const white = r + g + b;
-        return [r / white, g / white, b / white];
-      }),
-    );
+    const xyz = mixChannels(linear, RGB_TO_WHITE);
     const f = scope(() => where(xyz.lt(EPSILON), xyz.mul(SLOPE).add(4 / 29), xyz.clamp(EPSILON).pow(1 / 3)));
     return mixChannels(f, [
       [0, 116, 0],

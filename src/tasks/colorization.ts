@@ -107,7 +107,9 @@ export const colorization = defineTask({
         const prediction = predict(greyOf(lab));
         return exactly(images, () => {
           const truth = colours(lab, side);
-          const error = scope(() => noGrad(() => colourDistance(truth, target.colours(prediction.detach()))));
+          const some = Math.ceil(images.size(0) / 4) * side ** 2; // the annealed mean of all would cost as much as the loss
+          const shown = (all: Tensor) => all.detach().narrow(0, 0, some);
+          const error = scope(() => noGrad(() => colourDistance(shown(truth), target.colours(shown(prediction)))));
           const each = target.loss(prediction, truth).mul(counts(truth, images.size(0)));
           return { loss: each.mean(), metrics: { error } };
         });

@@ -1,12 +1,13 @@
 /** The colour changes of exemplar, compared with a slow pixel-by-pixel reference. */
 import { describe, expect, test } from "vitest";
-import { ColourAxes, changeHsv, scaleAxes } from "../../src/augment/contrast.ts";
+import { ColourAxes, changeColours, changeHsv, drawChanges, scaleAxes } from "../../src/augment/contrast.ts";
 import { hsvToRgb, rgbToHsv } from "../../src/augment/hsv.ts";
 import { toUnit } from "../../src/augment/normalise.ts";
 import { logUniform, randomAt } from "../../src/random.ts";
 import { arange, cat, fromTypedArray, rand, randn } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
+import { tensorOperator } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -77,7 +78,7 @@ describe("principal components", () => {
     const [ratios, back] = scope(() => {
       const images = rand([5, 3, 4, 4]);
       const centre = about.mean.reshape(1, 3, 1, 1);
-      const scaled = scaleAxes(images, about, randomAt(3));
+      const scaled = scaleAxes(images, about, drawChanges(5, about, randomAt(3)));
       return [scaled.sub(centre).div(images.sub(centre)).flatten(2).toArray(), scaled.shape];
     });
     about.dispose();
@@ -94,12 +95,15 @@ test("contrast 2 follows the paper's formula, with one draw for all pixels of an
   const [before, after] = scope(() => {
     manualSeed(2);
     const images = randn([3, 3, 4, 4]);
-    return [
-      toUnit(images).clamp(0, 1).permute(0, 2, 3, 1),
-      toUnit(changeHsv(images, randomAt(5))).permute(0, 2, 3, 1),
-    ].map((x) => x.contiguous().toArray()) as [number[], number[]];
+    const colours = new ColourAxes(images);
+    const changes = drawChanges(3, colours, randomAt(5));
+    colours.dispose();
+    return [toUnit(images).clamp(0, 1).permute(0, 2, 3, 1), toUnit(changeHsv(images, changes)).permute(0, 2, 3, 1)].map(
+      (x) => x.contiguous().toArray(),
+    ) as [number[], number[]];
   });
   const random = randomAt(5);
+  for (let i = 0; i < 9; i++) logUniform(random, 0.5, 2); // contrast 1 comes first
   const draw = (low: number, high: number) => Array.from({ length: 3 }, () => low + (high - low) * uniformOf(random));
   const logDraw = (low: number, high: number) => draw(Math.log(low), Math.log(high)).map(Math.exp);
   const turns = draw(-0.1, 0.1);
@@ -122,6 +126,43 @@ test("contrast 2 follows the paper's formula, with one draw for all pixels of an
     const off = Math.abs(h2 - (((h + (turns[image] ?? 0)) % 1) + 1)) % 1;
     expect(Math.min(off, 1 - off)).toBeLessThan(0.01);
   }
+});
+
+test.each(["contiguous_format", "channels_last"] as const)(
+  "on the CPU, one pass over the pixels gives what the operators give: images in %s",
+  (memoryFormat) => {
+    scope(() => {
+      manualSeed(4);
+      const images = randn([5, 3, 7, 6]).mul(1.5);
+      images.narrow(0, 0, 1).fill_(0.3); // grey has no hue
+      const colours = new ColourAxes(images);
+      const expected = changeHsv(
+        scaleAxes(images, colours, drawChanges(5, colours, randomAt(6))),
+        drawChanges(5, colours, randomAt(6)),
+      );
+      const found = changeColours(images.contiguous(memoryFormat), colours, randomAt(6));
+      expect(found.sub(expected).abs().amax([0, 1, 2, 3]).item()).toBeLessThan(1e-4);
+      expect(expected.sub(images).abs().mean().item()).toBeGreaterThan(0.1);
+      colours.dispose();
+    });
+  },
+);
+
+test("one pass refuses what it cannot read", () => {
+  const change = tensorOperator("selfsight::change_colours");
+  const three = [0, 0, 0];
+  scope(() => {
+    const [images, changes] = [rand([2, 3, 4, 4]), rand([2, 16])];
+    for (const wrong of [
+      [images, rand([3, 16]), three, three, three],
+      [images, rand([2, 15]), three, three, three],
+      [images, changes.to("f64"), three, three, three],
+      [rand([2, 1, 4, 4]), changes, three, three, three],
+      [images.to("bf16"), changes, three, three, three],
+      [images, changes, [0, 0], three, three],
+    ])
+      expect(() => change(...wrong)).toThrow(/expected|length/i);
+  });
 });
 
 /** A number from 0 to 1. */

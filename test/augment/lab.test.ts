@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
-import { labToRgb, rgbToLab } from "../../src/augment/lab.ts";
+import { labToRgb, lightnessToGrey, rgbToLab } from "../../src/augment/lab.ts";
+import { greyOf, toLab } from "../../src/augment/lightness.ts";
+import { fromUnit, toUnit } from "../../src/augment/normalise.ts";
 import { rand, tensor } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
+import type { Tensor } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -49,3 +52,21 @@ test("random colours agree with a slow implementation to 1e-3, and convert back"
     expect(labToRgb(converted).sub(rgb).abs().amax([0, 1, 2, 3]).item()).toBeLessThan(1e-4);
   });
 });
+
+test.each(["contiguous_format", "channels_last"] as const)(
+  "on the CPU, one pass over the pixels gives what the operators give: images in %s",
+  (memoryFormat) => {
+    scope(() => {
+      manualSeed(1);
+      const rgb = rand([3, 3, 9, 7]);
+      rgb.narrow(0, 0, 1).mul_(0.05); // where a line replaces the powers
+      const images = fromUnit(rgb).contiguous(memoryFormat);
+      const lab = toLab(images);
+      const far = (a: Tensor, b: Tensor) => a.sub(b).abs().amax([0, 1, 2, 3]).item();
+      expect(far(lab, rgbToLab(toUnit(images)))).toBeLessThan(1e-3);
+      expect(far(greyOf(lab), fromUnit(lightnessToGrey(lab.narrow(1, 0, 1))))).toBeLessThan(1e-4);
+      expect(() => toLab(rand([2, 1, 4, 4]))).toThrow("expected images (B, 3, H, W)");
+      expect(() => greyOf(rand([2, 1, 4, 4]))).toThrow("expected images (B, 3, H, W)");
+    });
+  },
+);

@@ -246,7 +246,8 @@ describe("a step", () => {
       const { loss, metrics } = task.step([images], fixedBatch(16));
       const wrong = coloursOf(images).sub(tensor([10, -20]));
       expect(loss.item()).toBeCloseTo(wrong.div(20).pow(2).sum(1).mean().item(), 3);
-      expect(metrics["error"]?.item()).toBeCloseTo(wrong.pow(2).sum(1).sqrt().mean().item(), 2);
+      const some = wrong.narrow(0, 0, wrong.size(0) / 4); // the first quarter of the images
+      expect(metrics["error"]?.item()).toBeCloseTo(some.pow(2).sum(1).sqrt().mean().item(), 2);
       expect(Object.keys(modulesOf(task))).toEqual(["head"]);
       dispose();
     });
