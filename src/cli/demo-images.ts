@@ -42,7 +42,7 @@ const drawings = {
     "It is tested on other drawings than those it learned from, of 25 kinds of things. The recipe was chosen on others still:\n" +
     "docs/DEMO.md.",
   ...rotation,
-  recipe: { ...rotation.recipe, imageSize: 32 }, // docs/DEMO.md lists what was tried
+  recipe: { ...rotation.recipe, imageSize: 32, preset: "paper" }, // docs/DEMO.md lists what was tried
   testSplit: "test", // the recipe was chosen on validation
 } satisfies Partial<DemoImages>;
 

@@ -23,7 +23,9 @@ test("without a network it falls back to drawings, with one calm line", async ()
     if (place === "clothing") throw new SelfsightError("The data set clothing cannot be fetched. ENOTFOUND codeload …");
     return { name: place, splits: {} };
   };
-  expect((await builtInImages((line) => said.push(line), offline)).images).toBe("quickdraw");
+  const found = await builtInImages((line) => said.push(line), offline);
+  expect(found.images).toBe("quickdraw");
+  expect(found.recipe.preset).toBe("paper"); // docs/DEMO.md: on validation drawings, quick was not better
   expect(said).toEqual([
     "The photos of clothes cannot be had here, so drawings that are installed already take their place.",
   ]);
