@@ -1,10 +1,8 @@
 // Lab and grey of images on the CPU in one pass over the pixels each. The formulas and their sources are in src/augment/lab.ts, which has
 // them as operators of libtorch, for other devices: those take a tenth of a step of colorization.
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/library.h>
 
-#include "pixel-math.h"
+#include "pixels.h"
 
 namespace selfsight {
 
@@ -28,14 +26,6 @@ SELFSIGHT_INLINE float encoded(float x) {
   return unit(choose(x < 0.0031308f, x * 12.92f, curve));
 }
 
-struct Three {
-  float of[3];
-  Three(at::ArrayRef<double> values, const char* name) {
-    TORCH_CHECK(values.size() == 3, "expected 3 values of ", name, ", got ", values.size());
-    for (int i = 0; i < 3; i++) of[i] = values[i];
-  }
-};
-
 // Three planes of normalised colours to Lab. `mix` is the matrix from linear colours to X, Y and Z as fractions of white.
 SELFSIGHT_CLONES void planesToLab(float* __restrict reds, float* __restrict greens, float* __restrict blues, int64_t count, const Three& scale,
                                   const Three& shift, const float* mix) {
@@ -58,27 +48,15 @@ SELFSIGHT_CLONES void lightnessToGrey(const float* __restrict lightness, float* 
   }
 }
 
-void requireImages(const Tensor& images) {
-  TORCH_CHECK(images.dim() == 4 && images.size(1) == 3 && images.scalar_type() == at::kFloat && images.is_cpu() && images.layout() == at::kStrided,
-              "expected images (B, 3, H, W) in f32 on the CPU");
-}
-
 // Normalised images (B, 3, H, W) to Lab, contiguous. Colours as fractions are images · scale + shift, channel by channel.
 Tensor toLab(const Tensor& images, at::ArrayRef<double> scale, at::ArrayRef<double> shift, at::ArrayRef<double> mix) {
   requireImages(images);
   TORCH_CHECK(mix.size() == 9, "expected a matrix of 9 values, got ", mix.size());
   const Three scales(scale, "scale"), shifts(shift, "shift");
   const std::vector<float> matrix(mix.begin(), mix.end());
-  const Tensor lab = images.detach().clone(at::MemoryFormat::Contiguous);
-  const int64_t each = lab.size(2) * lab.size(3);
-  float* values = lab.data_ptr<float>();
-  at::parallel_for(0, lab.size(0), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      float* image = values + 3 * each * i;
-      planesToLab(image, image + each, image + 2 * each, each, scales, shifts, matrix.data());
-    }
+  return changePlanes(images, [&](float* reds, float* greens, float* blues, int64_t count, int64_t) {
+    planesToLab(reds, greens, blues, count, scales, shifts, matrix.data());
   });
-  return lab;
 }
 
 // Lab (B, 3, H, W) to grey sRGB of the same lightness, 0 to 1: (B, 1, H, W).

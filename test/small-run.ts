@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { kebab } from "../src/cli/flags.ts";
+import type { Hooks, RunEvent } from "../src/run/events.ts";
 import { runFiles } from "../src/run/folder.ts";
 import type { PretrainOptions } from "../src/run/options.ts";
 import { openSafetensors } from "../src/torch/safetensors.ts";
@@ -21,6 +22,13 @@ export const smallRun = {
 /** The options as command-line arguments. */
 export function asFlags(options: object): string[] {
   return Object.entries(options).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
+}
+
+/** Hooks that interrupt a run after this step. */
+export function stopAt(step: number): Hooks {
+  const controller = new AbortController();
+  const onEvent = (event: RunEvent) => event.type === "step" && event.record.step === step && controller.abort();
+  return { signal: controller.signal, onEvent };
 }
 
 /** A finished run's encoder: base64 of each tensor's bytes, by name. */

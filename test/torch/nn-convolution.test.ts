@@ -37,39 +37,18 @@ interface Case extends Geometry {
   ways: Way[];
 }
 const plain = { stride: 1, groups: 1 };
+const small = {
+  ...plain,
+  outputs: 7,
+  kernel: 3,
+  padding: 1,
+  ways: ["small-maps", "winograd-small", "winograd-large"] satisfies Way[],
+};
 const cases: Case[] = [
-  {
-    ...plain,
-    x: [3, 5, 2, 2],
-    outputs: 7,
-    kernel: 3,
-    padding: 1,
-    ways: ["small-maps", "winograd-small", "winograd-large"],
-  },
-  {
-    ...plain,
-    x: [3, 5, 1, 2],
-    outputs: 7,
-    kernel: 3,
-    padding: 1,
-    ways: ["small-maps", "winograd-small", "winograd-large"],
-  },
-  {
-    ...plain,
-    x: [3, 5, 1, 1],
-    outputs: 7,
-    kernel: 3,
-    padding: 1,
-    ways: ["small-maps", "winograd-small", "winograd-large"],
-  },
-  {
-    ...plain,
-    x: [3, 5, 4, 3],
-    outputs: 7,
-    kernel: 3,
-    padding: 1,
-    ways: ["small-maps", "winograd-small", "winograd-large"],
-  },
+  { ...small, x: [3, 5, 2, 2] },
+  { ...small, x: [3, 5, 1, 2] },
+  { ...small, x: [3, 5, 1, 1] },
+  { ...small, x: [3, 5, 4, 3] },
   { ...plain, x: [2, 3, 9, 7], outputs: 4, kernel: 3, padding: 1, ways: ["winograd-small", "winograd-large"] },
   { ...plain, x: [2, 3, 8, 8], outputs: 4, kernel: 3, padding: 0, ways: ["winograd-small", "winograd-large"] },
   { ...plain, x: [1, 2, 5, 6], outputs: 3, kernel: 3, padding: 2, ways: ["winograd-small", "winograd-large"] },
@@ -80,7 +59,7 @@ const cases: Case[] = [
   { ...plain, x: [2, 3, 9, 6], outputs: 4, kernel: 3, padding: 1, stride: 2, ways: [] },
   { ...plain, x: [2, 4, 6, 6], outputs: 6, kernel: 3, padding: 1, groups: 2, ways: [] },
   { ...plain, x: [2, 3, 8, 8], outputs: 4, kernel: 7, padding: 3, ways: [] },
-  // More images than are transformed at once: 8 MB of tiles.
+  // More images than are transformed at once.
   { ...plain, x: [40, 64, 16, 16], outputs: 64, kernel: 3, padding: 1, ways: ["winograd-small", "winograd-large"] },
 ];
 

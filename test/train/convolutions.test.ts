@@ -3,13 +3,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.ts";
-import type { RunEvent } from "../../src/run/events.ts";
 import { runFiles } from "../../src/run/folder.ts";
 import { WAYS, type Ways } from "../../src/torch/nn/convolution.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
-import { smallRun, tensorsOf } from "../small-run.ts";
+import { smallRun, stopAt, tensorsOf } from "../small-run.ts";
 
 const folder = scratch();
 const images = join(folder, "pictures");
@@ -42,12 +41,6 @@ function changed(lines: string, ways: Ways): string {
     .map((line) => `${change(JSON.parse(line))}\n`)
     .join("");
 }
-
-const stopAt = (step: number) => {
-  const controller = new AbortController();
-  const onEvent = (event: RunEvent) => event.type === "step" && event.record.step === step && controller.abort();
-  return { signal: controller.signal, onEvent };
-};
 
 test("a run computes as it began when it is resumed, whatever the cache says by then", async () => {
   const [first, other, cut] = ["first", "other", "cut"].map((name) => join(folder, name)) as [string, string, string];

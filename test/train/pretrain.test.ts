@@ -16,7 +16,7 @@ import { selfsight } from "../cli/run.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 import { memoryStore } from "../memory-store.ts";
-import { asFlags, smallDisk, smallRun, tensorsOf } from "../small-run.ts";
+import { asFlags, smallDisk, smallRun, stopAt, tensorsOf } from "../small-run.ts";
 
 const folder = scratch();
 const images = join(folder, "pictures");
@@ -154,10 +154,7 @@ test("a quick run has the first layer it began with, and ends the same when it i
     { onEvent: (event) => event.type === "start" && notes.push(...event.notes) },
   );
   expect(notes.join()).toContain("preset quick");
-  const controller = new AbortController();
-  const onEvent = (event: RunEvent) => event.type === "step" && event.record.step === 3 && controller.abort();
-  const stop = { signal: controller.signal, onEvent };
-  await expect(pretrain({ ...quick, out: cut }, stop)).rejects.toThrow(InterruptedError);
+  await expect(pretrain({ ...quick, out: cut }, stopAt(3))).rejects.toThrow(InterruptedError);
   await pretrain({ ...quick, out: cut, resume: true });
   expect(tensorsOf(cut)).toEqual(tensorsOf(whole));
 
