@@ -130,7 +130,7 @@ async function measureRepresentation(
         truths: truthsOf(protocol, own),
         ...(layer === WHOLE ? { store: own.store } : { features: layers[layer] as Tensor }),
       });
-      const own = { train: part(drawn, trained), test: part(test, tested), classes: classes.length };
+      const own = { train: part(drawn, trained), test: part(test, tested), classes: classes.length, compute };
       const result = await measure(variant, { ...own, draws, seed, signal, ...(encoder && { encoder }) });
       const interval = intervalOf(result.scores, protocol.reduce, { seed });
       const shared = {

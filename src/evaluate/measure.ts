@@ -14,12 +14,11 @@ export interface Variant<Options = unknown, Score = unknown> {
 /** Images, and the truth about each. */
 export type Known<Truth = unknown> = Inputs & { readonly truths: ArrayLike<Truth> };
 
-export interface MeasureInput extends Pick<Training<unknown>, "classes" | "seed" | "encoder"> {
+export interface MeasureInput extends Pick<Training<unknown>, "classes" | "seed" | "compute" | "encoder" | "signal"> {
   train: Known;
   test: Known;
   /** Rows of `train` whose truths may be used: one list per draw. */
   draws: readonly (readonly number[])[];
-  signal?: AbortSignal | undefined;
 }
 
 export interface Measurement<Score = unknown> {
@@ -41,14 +40,14 @@ export function variantsOf(name: string, protocol: Protocol, options: Record<str
  */
 export async function measure<Score>(
   { protocol, options }: Variant<unknown, Score>,
-  { train, test, classes, draws, seed, encoder, signal }: MeasureInput,
+  { train, test, draws, seed, signal, ...shared }: MeasureInput,
 ): Promise<Measurement<Score>> {
   const { truths, ...unseen } = test;
   const scores: Score[][] = [];
   const heldOut: number[] = [];
   for (const [draw, rows] of draws.entries()) {
     if (signal?.aborted) throw new InterruptedError("Interrupted while measuring; nothing was written.");
-    const on: Training<unknown> = { ...train, rows, classes, seed: seed + draw, ...(encoder && { encoder }) };
+    const on: Training<unknown> = { ...train, ...shared, rows, seed: seed + draw, signal };
     const fitted = await protocol.fit(on, options as Record<string, unknown>);
     try {
       const predictions = await fitted.predict(unseen);

@@ -4,6 +4,7 @@ import type { ImageSet } from "../data/images.ts";
 import type { PixelStore } from "../data/pixels.ts";
 import { accuracy as accuracyMetric, type Metric } from "../metric.ts";
 import type { Encoder } from "../models/model.ts";
+import type { Compute } from "../torch/compute.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
 /** A protocol's input: the features of one layer (N, D), f32, or decoded images for the encoder. */
@@ -23,8 +24,12 @@ export interface Training<Truth> extends Inputs {
   /** Number of classes, if truths are classes. */
   readonly classes: number;
   readonly seed: number;
+  /** Where and how precisely to compute. Features are there already. */
+  readonly compute: Compute;
   /** For a protocol that needs the encoder: creates one with the weights to measure. The caller disposes it. */
   readonly encoder?: () => Encoder;
+  /** Aborted when the user interrupts: a long fit looks at it and throws InterruptedError. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A fitted protocol. */

@@ -61,7 +61,7 @@ describe.each(variants)("%s", (_, variant) => {
         manualSeed(3);
         return createEncoder({ model: "resnet10", width: 0.125, stem: "cifar" });
       },
-      ...{ classes: CLASSES, draws, seed },
+      ...{ classes: CLASSES, draws, seed, compute: { device: "cpu" as const, precision: "f32" as const } },
     };
     const before = memory().tensors;
     const result = await measure(variant, input);

@@ -149,6 +149,7 @@ test.each([
     for (const variant of variantsOf("it", protocol as unknown as Protocol, options)) {
       const { scores, heldOut } = await measure(variant, {
         ...{ train: known(train), test: known(test_), classes: 2, draws, seed: 0 },
+        compute: { device: "cpu", precision: "f32" },
       });
       expect(scores).toHaveLength(2);
       for (const draw of scores) expect(mean(draw as number[])).toBeGreaterThanOrEqual(least);
