@@ -22,7 +22,7 @@ export { protocols, registerProtocol } from "./evaluate/index.ts";
 export type { EvaluateOptions } from "./evaluate/options.ts";
 export { classification, defineProtocol, type Protocol } from "./evaluate/protocol.ts";
 export type { Difference, ResultRow } from "./evaluate/result.ts";
-export { bootstrapMean, pairedBootstrap } from "./evaluate/statistics.ts";
+export { fractionInterval, meanInterval, pairedInterval } from "./evaluate/statistics.ts";
 export { type PreviewOptions, type PreviewResult, preview } from "./inspect/preview.ts";
 export { accuracy, type Metric } from "./metric.ts";
 export {

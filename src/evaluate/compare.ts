@@ -3,8 +3,9 @@ import { improvement } from "../metric.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
 import type { Difference, ResultRow } from "./result.ts";
-import { holm } from "./statistics.ts";
-import { intervalOf, pairedInterval, pValue } from "./uncertainty.ts";
+import { holm, meanInterval, signFlipTest, subtract } from "./statistics.ts";
+import { intervalOf, valuesOf } from "./uncertainty.ts";
+import type { Rows } from "./variance.ts";
 
 /** A row, and the data it was computed from. */
 export interface Measured {
@@ -72,16 +73,21 @@ function differenceOf(
   const options = { seed, trainings: ours.length };
   const { reduce } = protocol;
   // Subtract so that an interval above zero is a gain, whether higher or lower values are better.
-  const [better, worse] = metric.better === "higher" ? [a, b] : [b, a];
-  const { value: difference, low, high } = pairedInterval(better.scores, worse.scores, reduce, options);
+  const [better, worse] = (metric.better === "higher" ? [a, b] : [b, a]).map(({ scores }) =>
+    valuesOf(scores, reduce, seed),
+  ) as [Rows, Rows];
+  const differences = subtract(better, worse);
+  const { value, low, high } = meanInterval(differences, options);
+  const difference = improvement(metric, a.value, b.value);
+  const shift = difference - value; // 0 but for rounding and a jackknife's correction of the bias
   return {
     ...{ id, encoder: a.label, layer: a.layer, value: a.value },
     ...{ baselineId: baseline.id, baseline: b.label, baselineLayer: b.layer, baselineValue: b.value },
     baselineKind: baseline.kind,
     protocol: row.protocol,
-    ...{ metric, labelsPerClass, n, difference, low, high },
+    ...{ metric, labelsPerClass, n, difference, low: low + shift, high: high + shift },
     valueLow: intervalOf(a.scores, reduce, options).low,
-    p: pValue(a.scores, b.scores, reduce, seed),
+    p: signFlipTest(differences, { seed }),
     chance: protocol.guess(classes),
     draws: a.scores.length,
     seen: mostSeen(ours.map((one) => seen.get(one.row.id))),

@@ -1,67 +1,54 @@
-/** Intervals and p-values of a protocol's results: fast for a mean of numbers; any other metric is recomputed each time. */
-import { randomAt } from "../random.ts";
+/** Turns a protocol's scores into numbers whose mean is its metric: then every metric has the same intervals and p-values. */
+import { randomAt, shuffle } from "../random.ts";
 import { mean } from "./protocol.ts";
-import {
-  type BootstrapOptions,
-  bootstrapMean,
-  type Correct,
-  type Interval,
-  pairedBootstrap,
-  resample,
-  signFlipTest,
-} from "./statistics.ts";
+import { fractionInterval, type Interval, type IntervalOptions, meanInterval } from "./statistics.ts";
+import type { Rows } from "./variance.ts";
 
 /** Draws × test images. */
 export type Scores = readonly (readonly unknown[])[];
 type Reduce = (scores: ArrayLike<never>) => number;
 
-/** Sign flips or swaps of pairs. Swaps give p-values of at least 1 / (FLIPS + 1). */
-const FLIPS = 4999;
+/** Groups of images that are left out in turn, for a metric that is not a mean. */
+const GROUPS = 100;
+
+/**
+ * For each draw, numbers whose mean is the metric: the scores themselves if the metric is their mean. Else the pseudo-values of
+ * a jackknife over groups of images (Efron & Stein, Annals of Statistics 1981): G · all − (G − 1) · all but one group, for G
+ * groups cut at random, the same for every draw and representation.
+ */
+export function valuesOf(scores: Scores, reduce: Reduce, seed: number): Rows {
+  if (isMean(reduce)) return scores as readonly (readonly number[])[];
+  const images = scores[0]?.length ?? 0;
+  const order = shuffle(
+    Array.from({ length: images }, (_, i) => i),
+    randomAt(seed, images, GROUPS),
+  );
+  const count = Math.min(GROUPS, images);
+  const groupOf = new Int32Array(images);
+  for (const [place, image] of order.entries()) groupOf[image] = place % count;
+  return scores.map((row) => {
+    const all = reduce(row as readonly never[]);
+    return Float64Array.from({ length: count }, (_, group) => {
+      const others = row.filter((_, i) => groupOf[i] !== group);
+      return others.length ? count * all - (count - 1) * reduce(others as readonly unknown[] as readonly never[]) : all;
+    });
+  });
+}
 
 /** The metric over all draws, with its interval. */
-export function intervalOf(scores: Scores, reduce: Reduce, options: BootstrapOptions = {}): Interval {
-  if (isMean(reduce)) return bootstrapMean(scores as Correct, options);
-  return resample(shapeOf(scores), options, (draws, images) => overDraws(scores, reduce, draws, images));
-}
-
-/** The difference a − b of two metrics on the same images and draws, with its interval. */
-export function pairedInterval(a: Scores, b: Scores, reduce: Reduce, options: BootstrapOptions = {}): Interval {
-  if (isMean(reduce)) {
-    const { difference, ...bounds } = pairedBootstrap(a as Correct, b as Correct, options);
-    return { value: difference, ...bounds };
-  }
-  return resample(
-    shapeOf(a),
-    options,
-    (draws, images) => overDraws(a, reduce, draws, images) - overDraws(b, reduce, draws, images),
-  );
-}
-
-/** How often chance alone gives a difference as large as a − b: each image's results are swapped between the two at random. */
-export function pValue(a: Scores, b: Scores, reduce: Reduce, seed: number): number {
-  if (isMean(reduce)) return signFlipTest(a as Correct, b as Correct, { seed, flips: FLIPS });
-  const { draws, images } = shapeOf(a);
-  const random = randomAt(seed, images, FLIPS);
-  const difference = (swapped: readonly boolean[]) => {
-    const side = (own: Scores, other: Scores) =>
-      own.map((scores, draw) => scores.map((score, i) => (swapped[i] ? other[draw]?.[i] : score)));
-    const [first, second] = [side(a, b), side(b, a)];
-    const every = Int32Array.from({ length: images }, (_, i) => i);
-    const all = [...Array(draws).keys()];
-    return Math.abs(overDraws(first, reduce, all, every) - overDraws(second, reduce, all, every));
-  };
-  const observed = difference([]) - 1e-12;
-  let asLarge = 0;
-  for (let flip = 0; flip < FLIPS; flip++) {
-    if (difference(Array.from({ length: images }, () => (random.next() & 1) === 1)) >= observed) asLarge++;
-  }
-  return (asLarge + 1) / (FLIPS + 1);
+export function intervalOf(
+  scores: Scores,
+  reduce: Reduce,
+  options: IntervalOptions & { seed?: number } = {},
+): Interval {
+  const values = valuesOf(scores, reduce, options.seed ?? 0);
+  if (isMean(reduce)) return (isFraction(values) ? fractionInterval : meanInterval)(values, options);
+  // The pseudo-values' mean corrects the metric's bias: the interval is put around the metric itself.
+  const { value: corrected, low, high } = meanInterval(values, options);
+  const value = mean(scores.map((row) => reduce(row as readonly never[])));
+  return { value, low: low + value - corrected, high: high + value - corrected };
 }
 
 const isMean = (reduce: Reduce) => reduce === mean;
 
-const shapeOf = (scores: Scores) => ({ draws: scores.length, images: scores[0]?.length ?? 0 });
-
-function overDraws(scores: Scores, reduce: Reduce, draws: readonly number[], images: Int32Array): number {
-  return mean(draws.map((draw) => reduce(Array.from(images, (i) => scores[draw]?.[i] as never))));
-}
+const isFraction = (rows: Rows) => rows.every((row) => Array.from(row).every((value) => value >= 0 && value <= 1));

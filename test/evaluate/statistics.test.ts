@@ -1,7 +1,10 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { describe, expect, it } from "vitest";
-import { bootstrapMean, pairedBootstrap } from "../../src/evaluate/statistics.ts";
+import { labelSavings } from "../../src/evaluate/label-savings.ts";
+import { fractionInterval, meanInterval, pairedInterval, studentQuantile } from "../../src/evaluate/statistics.ts";
+import { intervalOf, valuesOf } from "../../src/evaluate/uncertainty.ts";
+import { estimateMean } from "../../src/evaluate/variance.ts";
 
 /** Simulated answers: each draw has some luck, and most images are hard or easy for all draws. */
 function simulate(
@@ -18,79 +21,108 @@ function simulate(
 
 const width = ({ low, high }: { low: number; high: number }) => high - low;
 
+/** Fraction of 300 simulated intervals that hold the truth. */
+function coverage(interval: (seed: number) => { low: number; high: number }, truth: number): number {
+  let covered = 0;
+  for (let seed = 0; seed < 300; seed++) {
+    const { low, high } = interval(seed);
+    if (low <= truth && truth <= high) covered++;
+  }
+  return covered / 300;
+}
+
+describe("the variance of a mean", () => {
+  it("is that of a two-way analysis of variance done by hand", () => {
+    // Two draws of three images. Means: 2 and 4 by draw; 1, 3, 5 by image. Sums of squares: 6, 16 and, for what is left, 4.
+    const { mean, variance, freedom } = estimateMean([
+      [1, 1, 4],
+      [1, 5, 6],
+    ]);
+    expect(mean).toBe(3);
+    const [draws, images, rest] = [6 / 1, 16 / 2, 4 / 2].map((square) => square / 6) as [number, number, number];
+    expect(variance).toBeCloseTo(draws + images - rest, 12);
+    expect(freedom).toBeCloseTo(variance ** 2 / (draws ** 2 + images ** 2 / 2 + rest ** 2 / 2), 12);
+  });
+
+  it("is never below that of the images, the draws or the trainings alone", () => {
+    // Draws that contradict each other: what images have in common is 0, and the difference of mean squares negative.
+    const { variance } = estimateMean([
+      [1, 0, 1, 0],
+      [0, 1, 0, 1],
+    ]);
+    expect(variance).toBe(0);
+    const { variance: some } = estimateMean([
+      [1, 0, 1, 1],
+      [0, 1, 0, 1],
+    ]);
+    expect(some).toBeCloseTo(0.125 / 8, 12); // the mean square of the images, and of the draws, is 0.125
+  });
+
+  it("counts trainings as trainings, not as further draws", () => {
+    const row = (ones: number) => Uint8Array.from({ length: 100 }, (_, i) => ((i * 37) % 100 < ones ? 1 : 0));
+    const rows = [row(40), row(41), row(60), row(59)];
+    expect(estimateMean(rows, 2).variance).toBeGreaterThan(1.5 * estimateMean(rows).variance);
+    expect(() => estimateMean(rows, 3)).toThrow(/4 draws are not as many of 3 each/);
+  });
+});
+
 describe("the interval of a mean", () => {
   it.each([
     ["several draws", { images: 150, draws: 5, ease: 0.5 }],
     ["one draw", { images: 150, draws: 1, ease: 0.5 }],
-  ])("covers the truth about as often as it says: %s", (_, shape) => {
-    const rounds = 200;
-    let covered = 0;
-    for (let seed = 0; seed < rounds; seed++) {
-      // One draw cannot show how lucky it was, so it is simulated without luck.
-      const marks = shape.draws === 1 ? withoutLuck(seed, shape.images) : simulate(seed, shape);
-      const { low, high } = bootstrapMean(marks, { seed, resamples: 400 });
-      if (low <= shape.ease && shape.ease <= high) covered++;
+  ])("covers the truth as often as it says: %s", (_, shape) => {
+    // One draw cannot show how lucky it was, so it is simulated without luck.
+    const answers = (seed: number) => (shape.draws === 1 ? withoutLuck(seed, shape.images) : simulate(seed, shape));
+    for (const interval of [fractionInterval, meanInterval]) {
+      const covered = coverage((seed) => interval(answers(seed)), shape.ease);
+      expect(covered).toBeGreaterThan(0.91);
+      expect(covered).toBeLessThan(0.985);
     }
-    expect(covered / rounds).toBeGreaterThan(0.9);
-    expect(covered / rounds).toBeLessThan(0.995);
   });
 
-  it("matches a binomial for one draw", () => {
+  it("is Wilson's for one draw", () => {
     const marks = Uint8Array.from({ length: 400 }, (_, i) => (i < 100 ? 1 : 0));
-    const { value, low, high } = bootstrapMean([marks], { seed: 1, resamples: 20_000 });
-    const half = 1.96 * Math.sqrt((0.25 * 0.75) / 400);
+    const { value, low, high } = fractionInterval([marks]);
     expect(value).toBe(0.25);
-    expect(low).toBeCloseTo(0.25 - half, 2);
-    expect(high).toBeCloseTo(0.25 + half, 2);
+    expect(low).toBeCloseTo(0.2101, 3); // R: binom.confint(100, 400, methods = "wilson")
+    expect(high).toBeCloseTo(0.2947, 3);
   });
 
   it("is wider if draws differ", () => {
     const half = (n: number) => Uint8Array.from({ length: 1000 }, (_, i) => ((i * 7) % 1000 < n ? 1 : 0));
-    const alike = bootstrapMean([half(500), half(500), half(500)], { seed: 1 });
-    const unlike = bootstrapMean([half(300), half(500), half(700)], { seed: 1 });
+    const alike = fractionInterval([half(500), half(500), half(500)]);
+    const unlike = fractionInterval([half(300), half(500), half(700)]);
     expect(unlike.value).toBeCloseTo(alike.value, 10);
     expect(width(unlike)).toBeGreaterThan(3 * width(alike));
   });
 
-  it("is wider at a higher level, and the same for the same seed", () => {
+  it("is wider at a higher level", () => {
     const marks = simulate(3, { images: 200, draws: 3, ease: 0.5 });
-    const at = (level: number, seed = 5) => bootstrapMean(marks, { seed, level });
+    const at = (level: number) => meanInterval(marks, { level });
     expect(width(at(0.99))).toBeGreaterThan(width(at(0.95)));
     expect(width(at(0.95))).toBeGreaterThan(width(at(0.5)));
-    expect(at(0.95)).toEqual(at(0.95));
-    expect(at(0.95, 6)).not.toEqual(at(0.95));
   });
 
-  it("gives every class the same weight if labels are given", () => {
-    const marks = [Uint8Array.of(1, 1, 1, 1, 1, 1, 0, 1, 0)];
-    const labels = [0, 0, 0, 0, 0, 0, 1, 1, 3]; // class 2 has no image
-    expect(bootstrapMean(marks, { seed: 0 }).value).toBeCloseTo(7 / 9, 12);
-    const { value, low, high } = bootstrapMean(marks, { seed: 0, labels });
-    expect(value).toBeCloseTo((1 + 0.5 + 0) / 3, 12);
-    expect(low).toBeLessThan(value);
-    expect(high).toBeGreaterThan(value);
-  });
-
-  it("has zero width for all right, all wrong and a single image", () => {
-    const cases: [Uint8Array[], number][] = [
-      [[new Uint8Array(9).fill(1), new Uint8Array(9).fill(1)], 1],
-      [[new Uint8Array(9)], 0],
-      [[Uint8Array.of(1)], 1],
-    ];
-    for (const [marks, value] of cases)
-      expect(bootstrapMean(marks, { seed: 0 })).toEqual({ value, low: value, high: value });
-  });
-
-  it("still varies with the draws for a single image", () => {
-    const { value, low, high } = bootstrapMean([Uint8Array.of(1), Uint8Array.of(0)], { seed: 0 });
-    expect({ value, low, high }).toEqual({ value: 0.5, low: 0, high: 1 });
+  it("stays within 0 and 1, and has a width where every answer is right or wrong", () => {
+    const right = fractionInterval([new Uint8Array(50).fill(1), new Uint8Array(50).fill(1)]);
+    expect(right.value).toBe(1);
+    expect(right.high).toBe(1);
+    expect(right.low).toBeCloseTo(1 - 3.84 / 53.84, 3); // Wilson's lower end for 50 of 50
+    const wrong = fractionInterval([new Uint8Array(50)]);
+    expect([wrong.value, wrong.low]).toEqual([0, 0]);
+    expect(wrong.high).toBeCloseTo(3.84 / 53.84, 3);
   });
 
   it("refuses data without a mean", () => {
-    expect(() => bootstrapMean([], { seed: 0 })).toThrow(/at least one draw/);
-    expect(() => bootstrapMean([new Uint8Array()], { seed: 0 })).toThrow(/one test image/);
-    expect(() => bootstrapMean([new Uint8Array(2), new Uint8Array(3)], { seed: 0 })).toThrow(/2 and 3/);
-    expect(() => bootstrapMean([new Uint8Array(2)], { seed: 0, labels: [1] })).toThrow(/1 labels came for 2/);
+    expect(() => meanInterval([])).toThrow(/at least one draw/);
+    expect(() => meanInterval([new Uint8Array()])).toThrow(/one test image/);
+    expect(() => fractionInterval([new Uint8Array(2), new Uint8Array(3)])).toThrow(/2 and 3/);
+  });
+
+  it("takes Student's quantiles from the tables", () => {
+    expect(studentQuantile(0.975, 1)).toBeCloseTo(12.706, 3);
+    expect(studentQuantile(0.975, 4)).toBeCloseTo(2.776, 3);
+    expect(studentQuantile(0.975, Number.POSITIVE_INFINITY)).toBeCloseTo(1.96, 3);
   });
 });
 
@@ -101,36 +133,95 @@ describe("the interval of a difference", () => {
 
   it("is narrower if both are wrong on the same images than if they are independent", () => {
     const strangers = simulate(2, { images: 300, draws: 3, ease: 0.5 });
-    const paired = pairedBootstrap(b, a, { seed: 0 });
-    expect(paired.difference).toBeGreaterThan(0);
+    const paired = pairedInterval(b, a);
+    expect(paired.value).toBeGreaterThan(0);
     expect(paired.low).toBeGreaterThan(0);
-    expect(width(paired)).toBeLessThan(0.6 * width(pairedBootstrap(strangers, a, { seed: 0 })));
+    expect(width(paired)).toBeLessThan(0.6 * width(pairedInterval(strangers, a)));
   });
 
   it("is the difference of the means, and changes sign with the order", () => {
-    const [forth, back] = [pairedBootstrap(b, a, { seed: 0 }), pairedBootstrap(a, b, { seed: 0 })];
-    const mean = (marks: Uint8Array[]) => bootstrapMean(marks, { seed: 0 }).value;
-    expect(forth.difference).toBeCloseTo(mean(b) - mean(a), 12);
-    expect(back.difference).toBeCloseTo(-forth.difference, 12);
+    const [forth, back] = [pairedInterval(b, a), pairedInterval(a, b)];
+    const mean = (marks: Uint8Array[]) => meanInterval(marks).value;
+    expect(forth.value).toBeCloseTo(mean(b) - mean(a), 12);
+    expect(back.value).toBeCloseTo(-forth.value, 12);
     expect(back.low).toBeCloseTo(-forth.high, 12);
-    expect(pairedBootstrap(a, a, { seed: 0 })).toEqual({ difference: 0, low: 0, high: 0 });
+    expect(pairedInterval(a, a)).toEqual({ value: 0, low: 0, high: 0 });
   });
 
-  it("covers zero about as often as it says if there is no difference", () => {
-    const rounds = 200;
-    let covered = 0;
-    for (let seed = 0; seed < rounds; seed++) {
-      const one = simulate(2 * seed, { images: 150, draws: 5, ease: 0.5 });
-      const other = simulate(2 * seed + 1, { images: 150, draws: 5, ease: 0.5 });
-      const { low, high } = pairedBootstrap(one, other, { seed, resamples: 400 });
-      if (low <= 0 && 0 <= high) covered++;
-    }
-    expect(covered / rounds).toBeGreaterThan(0.9);
+  it("covers zero as often as it says if there is no difference", () => {
+    const shape = { images: 150, draws: 5, ease: 0.5 };
+    const covered = coverage((seed) => pairedInterval(simulate(2 * seed, shape), simulate(2 * seed + 1, shape)), 0);
+    expect(covered).toBeGreaterThan(0.91);
+    expect(covered).toBeLessThan(0.985);
   });
 
   it("refuses data that cannot be paired", () => {
-    expect(() => pairedBootstrap(a, a.slice(1), { seed: 0 })).toThrow(/3 draws of 300 images came with 2 of 300/);
-    expect(() => pairedBootstrap(a, [new Uint8Array(2)], { seed: 0 })).toThrow(/1 of 2/);
+    expect(() => pairedInterval(a, a.slice(1))).toThrow(/3 draws of 300 images came with 2 of 300/);
+    expect(() => pairedInterval(a, [new Uint8Array(2)])).toThrow(/1 of 2/);
+  });
+});
+
+describe("a metric that is not a mean", () => {
+  const rms = (scores: ArrayLike<number>) =>
+    Math.sqrt(Array.from(scores).reduce((sum, one) => sum + one ** 2, 0) / scores.length);
+
+  it("has the interval of its jackknife, which covers the truth", () => {
+    const random = xoroshiro128plus(7);
+    const errors = () => [Array.from({ length: 200 }, () => 2 * uniformFloat64(random))];
+    const covered = coverage(() => intervalOf(errors(), rms), Math.sqrt(4 / 3));
+    expect(covered).toBeGreaterThan(0.9);
+    expect(covered).toBeLessThan(0.985);
+  });
+
+  it("has pseudo-values whose mean is the metric, up to its bias", () => {
+    const scores = [Array.from({ length: 250 }, (_, i) => (i * 17) % 11)];
+    const [values] = valuesOf(scores, rms, 0);
+    expect(values?.length).toBe(100);
+    expect(meanInterval([values as ArrayLike<number>]).value).toBeCloseTo(rms(scores[0] as number[]), 2);
+    expect(intervalOf(scores, rms).value).toBe(rms(scores[0] as number[]));
+  });
+});
+
+describe("label savings", () => {
+  /** Right on the first `ones` of 1,000 images, in a scattered order. */
+  const right = (ones: number) => [Uint8Array.from({ length: 1000 }, (_, i) => ((i * 387) % 1000 < ones ? 1 : 0))];
+  const scratch = [300, 400, 500, 600].map((ones, i) => ({ labels: 2 ** i, values: right(ones) }));
+
+  it("are read off the baseline's curve, on a logarithmic axis", () => {
+    const saved = labelSavings({ labels: 1, values: right(450) }, scratch);
+    expect(saved.labels).toBeCloseTo(2 * Math.SQRT2, 6);
+    expect(saved.low).toBeLessThan(saved.labels);
+    expect(saved.high).toBeGreaterThan(saved.labels);
+    expect(saved.open).toEqual({ labels: false, low: false, high: false });
+  });
+
+  it("say where the curve ends before the answer", () => {
+    const beyond = labelSavings({ labels: 1, values: right(800) }, scratch);
+    expect(beyond).toMatchObject({ labels: 8, low: 8, high: 8, open: { labels: true, low: true, high: true } });
+    const below = labelSavings({ labels: 4, values: right(100) }, scratch);
+    expect(below.labels).toBe(1);
+    expect(below.high).toBeLessThan(2);
+  });
+
+  it("let one draw of all labels stand for every draw", () => {
+    const [one] = right(450) as [Uint8Array];
+    const several = scratch.map(({ labels, values }, i) => ({
+      labels,
+      values: i < 3 ? [...values, ...values] : values,
+    }));
+    const saved = labelSavings({ labels: 1, values: [one, one] }, several);
+    expect(saved.labels).toBeCloseTo(2 * Math.SQRT2, 6);
+  });
+
+  it("cover the truth as often as they say", () => {
+    const at = (seed: number, ease: number) => simulate(seed, { images: 150, draws: 5, ease });
+    const covered = coverage((seed) => {
+      const curve = [0.3, 0.4, 0.5, 0.6].map((ease, i) => ({ labels: 2 ** i, values: at(10 * seed + i, ease) }));
+      const { low, high, open } = labelSavings({ labels: 1, values: at(10 * seed + 5, 0.45) }, curve);
+      return { low: open.low ? 0 : low, high: open.high ? Number.POSITIVE_INFINITY : high };
+    }, 2 * Math.SQRT2);
+    expect(covered).toBeGreaterThan(0.91);
+    expect(covered).toBeLessThan(0.99);
   });
 });
 

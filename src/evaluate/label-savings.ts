@@ -1,0 +1,93 @@
+/**
+ * How many labels did pre-training save? The number of labels that a baseline, such as training from scratch, needs to be as
+ * good, read off its curve between the numbers that were measured. Its 95 % interval holds every number of labels at which the
+ * paired difference of the two has an interval around zero (Fieller's method, JRSS B 1954): no ratio is resampled.
+ */
+import { meanInterval, subtract } from "./statistics.ts";
+import type { Rows } from "./variance.ts";
+
+/** One measured number of labels: values (draws × test images) whose mean is the metric, higher is better. */
+export interface CurvePoint {
+  /** Labels per class. */
+  readonly labels: number;
+  readonly values: Rows;
+}
+
+export interface LabelSavings {
+  /** Labels per class that the baseline needs to reach the same metric. */
+  readonly labels: number;
+  /** 95 % interval. */
+  readonly low: number;
+  readonly high: number;
+  /** The end of the baseline's curve was reached: the true value may lie beyond it. */
+  readonly open: { readonly labels: boolean; readonly low: boolean; readonly high: boolean };
+}
+
+/** Numbers of labels tried between two that were measured, evenly on a logarithmic axis. */
+const BETWEEN = 12;
+
+/**
+ * @param ours at one number of labels
+ * @param baseline by increasing number of labels, with the same draws and test images; a point with one draw for each training
+ *   ("all labels") stands for every draw
+ * @param trainings how many trainings the rows come from, the same number from each
+ */
+export function labelSavings(ours: CurvePoint, baseline: readonly CurvePoint[], trainings = 1): LabelSavings {
+  const tried = between(baseline.map((point) => ({ ...point, values: spread(point.values, ours.values, trainings) })));
+  const differences = tried.map(({ labels, values }) => ({
+    labels,
+    ...meanInterval(subtract(ours.values, values), { trainings }),
+  }));
+  const better = isotonic(differences.map(({ value }) => -value)).map((value) => -value);
+  const most = tried.at(-1)?.labels as number;
+  const first = (found: (i: number) => boolean) => differences.findIndex((_, i) => found(i));
+  const at = (i: number) => (i < 0 ? most : (differences[i]?.labels as number));
+  const reached = first((i) => (better[i] as number) <= 0);
+  const low = first((i) => (differences[i]?.low as number) <= 0);
+  const high = differences.findLastIndex((one) => one.high >= 0);
+  const last = differences.length - 1;
+  return {
+    labels: at(reached),
+    low: Math.min(at(low), at(reached)),
+    high: Math.max(high < 0 ? at(0) : at(high), at(reached)),
+    open: { labels: reached < 0, low: low < 0, high: high === last || reached < 0 },
+  };
+}
+
+/** The baseline at the measured numbers of labels and at those between: value by value, linear in the logarithm of the labels. */
+function between(points: readonly CurvePoint[]): CurvePoint[] {
+  const steps = points.slice(1).flatMap((next, k) => {
+    const before = points[k] as CurvePoint;
+    return Array.from({ length: BETWEEN }, (_, step): CurvePoint => {
+      const part = (step + 1) / BETWEEN;
+      return {
+        labels: before.labels * (next.labels / before.labels) ** part,
+        values: before.values.map((row, draw) => {
+          const other = next.values[draw] as ArrayLike<number>;
+          return Float64Array.from(row, (value, i) => value + part * ((other[i] as number) - value));
+        }),
+      };
+    });
+  });
+  return [...points.slice(0, 1), ...steps];
+}
+
+/** Repeats the one draw of each training as often as the others have draws. */
+function spread(values: Rows, like: Rows, trainings: number): Rows {
+  if (values.length === like.length || values.length !== trainings) return values;
+  return like.map((_, row) => values[Math.floor(row / (like.length / trainings))] as ArrayLike<number>);
+}
+
+/** The nearest values that never decrease (pool adjacent violators; Barlow et al. 1972). */
+function isotonic(values: readonly number[]): number[] {
+  const blocks: { sum: number; size: number }[] = [];
+  for (const value of values) {
+    let block = { sum: value, size: 1 };
+    for (let last = blocks.at(-1); last && last.sum / last.size > block.sum / block.size; last = blocks.at(-1)) {
+      blocks.pop();
+      block = { sum: block.sum + last.sum, size: block.size + last.size };
+    }
+    blocks.push(block);
+  }
+  return blocks.flatMap(({ sum, size }) => new Array<number>(size).fill(sum / size));
+}

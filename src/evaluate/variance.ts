@@ -1,0 +1,117 @@
+/**
+ * How much would a mean change with other test images, other draws of training labels and other trainings? All three are
+ * random and crossed: every training is measured with every draw on every image. The variance of the mean over all of them
+ * follows without bias from the mean squares of a three-way analysis of variance (Searle, Casella & McCulloch, Variance
+ * Components, 1992, chapters 4 and 5), its degrees of freedom from Satterthwaite's approximation (Biometrics Bulletin 1946).
+ * A bootstrap that resamples all three counts the variance of single answers several times over (Owen, Annals of Applied
+ * Statistics 2007, https://arxiv.org/abs/0712.1111): its intervals were too wide. bench/README.md has the simulations.
+ */
+import { SelfsightError } from "../errors.ts";
+
+/** One row of N values for each draw; several trainings one after the other, each with the same draws. */
+export type Rows = readonly ArrayLike<number>[];
+
+export interface MeanEstimate {
+  mean: number;
+  /** Of the mean. */
+  variance: number;
+  /** Degrees of freedom of the variance, at least 1; infinite if nothing varies. */
+  freedom: number;
+}
+
+/**
+ * The mean of all values, and its variance.
+ * @param trainings how many trainings the rows come from, the same number from each
+ * @throws SelfsightError for no rows, no images, rows of different lengths, or rows that do not divide by the trainings
+ */
+export function estimateMean(rows: Rows, trainings = 1): MeanEstimate {
+  const images = checkShape(rows);
+  const draws = rows.length / trainings;
+  if (!Number.isInteger(draws)) throw new SelfsightError(`${rows.length} draws are not as many of ${trainings} each.`);
+  const { squares, mean } = sumsOfSquares(rows, { trainings, draws, images });
+  const terms = squares.flatMap(({ sum, freedom, factors }) =>
+    freedom > 0 ? [{ factors, freedom, share: sum / freedom / (rows.length * images) }] : [],
+  );
+  // A factor's own mean square counts positive, that of two factors negative, that of all three positive.
+  const unbiased = terms.reduce((total, { share, factors }) => total + (factors % 2 ? share : -share), 0);
+  const least = Math.max(0, ...terms.filter(({ factors }) => factors === 1).map(({ share }) => share));
+  const variance = Math.max(unbiased, least);
+  const spread = terms.reduce((total, { share, freedom }) => total + share ** 2 / freedom, 0);
+  return { mean, variance, freedom: spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY };
+}
+
+interface Shape {
+  trainings: number;
+  draws: number;
+  images: number;
+}
+
+interface SumOfSquares {
+  sum: number;
+  freedom: number;
+  /** How many factors it belongs to: 1 for images alone, 2 for images by draws, 3 for all. */
+  factors: number;
+}
+
+/** The sums of squares of the seven effects and interactions of trainings (s), draws (d) and images (i). */
+function sumsOfSquares(rows: Rows, { trainings, draws, images }: Shape): { squares: SumOfSquares[]; mean: number } {
+  const byTraining = new Float64Array(trainings);
+  const byDraw = new Float64Array(draws);
+  const byImage = new Float64Array(images);
+  const byTrainingImage = new Float64Array(trainings * images);
+  const byDrawImage = new Float64Array(draws * images);
+  const byRow = new Float64Array(rows.length);
+  let total = 0;
+  let squared = 0;
+  for (const [row, values] of rows.entries()) {
+    const [s, d] = [Math.floor(row / draws), row % draws];
+    for (let i = 0; i < images; i++) {
+      const value = values[i] as number;
+      add(byRow, row, value);
+      add(byImage, i, value);
+      add(byTrainingImage, s * images + i, value);
+      add(byDrawImage, d * images + i, value);
+      squared += value * value;
+    }
+    add(byTraining, s, byRow[row] as number);
+    add(byDraw, d, byRow[row] as number);
+    total += byRow[row] as number;
+  }
+  // Each "uncorrected" sum of squares is the sum over cells of (cell's total)² / (values in the cell).
+  const raw = (totals: Float64Array) =>
+    totals.reduce((sum, one) => sum + one * one, 0) / ((rows.length * images) / totals.length);
+  const all = total ** 2 / (rows.length * images);
+  const [s, d, i] = [byTraining, byDraw, byImage].map((totals) => raw(totals) - all) as [number, number, number];
+  const sd = raw(byRow) - all - s - d;
+  const si = raw(byTrainingImage) - all - s - i;
+  const di = raw(byDrawImage) - all - d - i;
+  const sdi = squared - all - s - d - i - sd - si - di;
+  const [fs, fd, fi] = [trainings - 1, draws - 1, images - 1];
+  const effects: [sum: number, freedom: number, factors: number][] = [
+    [s, fs, 1],
+    [d, fd, 1],
+    [i, fi, 1],
+    [sd, fs * fd, 2],
+    [si, fs * fi, 2],
+    [di, fd * fi, 2],
+    [sdi, fs * fd * fi, 3],
+  ];
+  const rounding = 1e-12 * squared;
+  return {
+    mean: total / (rows.length * images),
+    squares: effects.map(([sum, freedom, factors]) => ({ sum: sum > rounding ? sum : 0, freedom, factors })),
+  };
+}
+
+function add(totals: Float64Array, at: number, value: number): void {
+  totals[at] = (totals[at] as number) + value;
+}
+
+/** The number of images. @throws SelfsightError for none, or if the rows differ in it */
+export function checkShape(rows: Rows): number {
+  const images = rows[0]?.length ?? 0;
+  if (images === 0) throw new SelfsightError("An accuracy needs at least one draw of labels and one test image.");
+  const other = rows.find(({ length }) => length !== images);
+  if (other) throw new SelfsightError(`Draws of different numbers of test images: ${images} and ${other.length}.`);
+  return images;
+}
