@@ -259,6 +259,12 @@ it("draws comparisons as rows in their order, coloured by what the interval says
   expect(texts(intervals, "text")).toEqual([EVIL, "worse", "unclear", "corrected", "+20.0", "−20.0", "+10.0", "+20.0"]);
 });
 
+it("cuts a long name of a comparison, and keeps the whole in a tooltip", () => {
+  const name = "a name that is much too long to be shown beside its difference";
+  const html = intervalChart({ metric: accuracy, rows: [{ name, difference: 0.2, low: 0.1, high: 0.3 }] });
+  expect(html).toContain(`a name that is much too long to be shown be…<title>${name}</title>`);
+});
+
 it("is loaded with the first chart, not before: commands without charts start sooner", () => {
   const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
   const eager = /^import (?!type )[^;]*from "(?:@observablehq\/plot|linkedom)"/m;

@@ -68,7 +68,7 @@ it("closes every tag that it opens, and escapes all names", () => {
     title: evil,
     verdict: evil,
     facts: [[evil, evil]],
-    curves: [{ name: evil, unit: evil, points: [], chance: Number.NaN }],
+    curves: [{ name: evil, unit: evil, points: [[0, 1]], chance: Number.NaN }],
     rows: [row(evil, evil, 0.5, { protocol: evil, metric: { ...accuracy, name: evil } })],
     differences: [difference({ encoder: evil, baseline: evil, layer: evil, baselineLayer: evil, protocol: evil })],
   });

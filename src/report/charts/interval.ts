@@ -47,7 +47,14 @@ export function intervalChart({ rows, metric }: { rows: readonly IntervalRow[]; 
           plot.gridX({ ticks: 5, stroke: "var(--rule)", strokeOpacity: 1 }),
           plot.axisX({ ...below, ticks: 5, tickFormat: format, label: "← worse · better →" }),
           plot.ruleX([0], { stroke: "currentColor", className: "zero-line" }),
-          plot.text(shown, { ...name, text: (one) => cut(one.name, NAME), ...halo, frameAnchor: "left", dx: -12 }),
+          plot.text(shown, {
+            ...name,
+            text: (one) => cut(one.name, NAME),
+            title: (one) => (cut(one.name, NAME) === one.name ? null : one.name),
+            ...halo,
+            frameAnchor: "left",
+            dx: -12,
+          }),
           plot.text(shown, {
             ...name,
             text: (one) => signedValue(metric, one.difference),
