@@ -55,7 +55,7 @@ export function path(attributes: Record<string, string | number>, d: (x: Scale, 
 
 let libraries: { plot: Plot; linkedom: typeof import("linkedom") } | undefined;
 
-/** Plot and its document take a third of a second to load: commands without a chart do not wait for them. */
+/** Plot and its document take half a second to load: commands without a chart do not wait for them. */
 function load() {
   const require = createRequire(import.meta.url);
   libraries ??= { plot: require("@observablehq/plot"), linkedom: require("linkedom") };
@@ -77,7 +77,7 @@ function svg(label: string, draw: Figure["draw"]): string {
   const { width } = options;
   if (width <= WIDTH) return html;
   // A wide chart scrolls on a phone, where it would be too small to read.
-  return `<div class="scroll"><div style="min-width:${0.85 * width}px;max-width:${1.3 * width}px">${html}</div></div>`;
+  return `<div class="scroll"><div style="min-width:${Math.round(0.85 * width)}px;max-width:${Math.round(1.3 * width)}px">${html}</div></div>`;
 }
 
 const isGeometry = (name: string) => /^(?:d|transform|c?x|c?y|[xy][12]|width|height)$/.test(name);
