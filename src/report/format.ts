@@ -8,3 +8,12 @@ export function count(number: number, one: string, several = `${one}s`): string 
 export function labelCount(labelsPerClass: number | "all"): string {
   return labelsPerClass === "all" ? "all labels" : `${count(labelsPerClass, "label")} per class`;
 }
+
+/** 12,000 to "12k", 1.38629 to "1.39", -0.05 to "−0.05". */
+export function short(value: number): string {
+  const size = Math.abs(value);
+  const sign = value < 0 ? "−" : "";
+  if (size >= 1e6) return `${sign}${Number((size / 1e6).toPrecision(3))}M`;
+  if (size >= 1e4) return `${sign}${Number((size / 1e3).toPrecision(3))}k`;
+  return sign + Number(size.toPrecision(3)).toLocaleString("en-US");
+}

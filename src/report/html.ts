@@ -1,9 +1,10 @@
 /** The report: one self-contained HTML file. Its only script is one line that unfolds everything for printing. */
 import type { Difference, ResultRow } from "../evaluate/result.ts";
 import { replaceFile } from "../files.ts";
+import { type Curve, curveChart } from "./charts/curve.ts";
+import { escapeHtml } from "./escape.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { style } from "./style.ts";
-import { type Curve, curveChart, escapeHtml } from "./svg.ts";
 import type { Outcome } from "./verdict.ts";
 
 export interface Report {
@@ -49,7 +50,7 @@ export function reportHtml({
       "What was done",
       `<dl>${facts.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join("\n")}</dl>`,
     ),
-    curves.length && section("How training went", `<div class="curves">${curves.map(curveChart).join("\n")}</div>`),
+    curves.length && section("How training went", `<div class="charts">${curves.map(curveChart).join("\n")}</div>`),
     samples && section("What the network saw", samplesFigure(samples)),
     neighbours && section("What looks alike to it", neighboursFigure(neighbours)),
     notes.length &&

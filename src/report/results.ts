@@ -2,11 +2,9 @@
 import type { Difference, ResultRow } from "../evaluate/result.ts";
 import { plainValue, showDifference, showValue, signedValue } from "../metric.ts";
 import { type Block, blocksOf } from "./blocks.ts";
+import { seriesColour } from "./colours.ts";
+import { escapeHtml } from "./escape.ts";
 import { labelCount } from "./format.ts";
-import { escapeHtml } from "./svg.ts";
-
-/** Colours in the style sheet: --s0, --s1, ... */
-const COLOURS = 6;
 
 /** Every encoder against each of its baselines, with the interval as a bar around zero. */
 export function differenceTable(differences: readonly Difference[]): string {
@@ -51,7 +49,7 @@ function blockTable(block: Block, encoders: readonly string[], open: boolean): s
     return cells.map((row, i) => {
       const name = i === 0 ? `<th rowspan="${cells.length}">${escapeHtml(layer)}</th>` : "";
       const classes = [i === 0 && "first", i === cells.length - 1 && "last", block.isBest(row) && "best"];
-      const colour = `var(--s${encoders.indexOf(row.encoder) % COLOURS})`;
+      const colour = seriesColour(encoders.indexOf(row.encoder));
       return `<tr class="${classes.filter(Boolean).join(" ")}">${name}<td><span class="swatch" style="background:${colour}"></span>${escapeHtml(row.encoder)}</td>
 <td class="number">${showValue(row.metric, row.value)}</td><td class="interval">${interval(row)}</td><td class="bar">${valueBar(row, reach, colour)}</td></tr>`;
     });

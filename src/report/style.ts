@@ -4,13 +4,15 @@ export const style = `
   color-scheme: light dark;
   --paper: #fbfbfa; --card: #ffffff; --ink: #1d2129; --soft: #5d6673; --rule: #e2e5ea;
   --good: #17804a; --bad: #b3372f; --open: #8a6100;
-  --s0: #2f6fdb; --s1: #8b95a5; --s2: #d08a1d; --s3: #2a9d8f; --s4: #9b5de5; --s5: #d1495b;
+  --s0: #2f6fdb; --s1: #8b95a5; --s2: #d08a1d; --s3: #2a9d8f; --s4: #9b5de5; --s5: #d1495b; --s6: #4f9a2f; --s7: #b0508e;
+  --heat: #2f6fdb; --miss: #d9503f;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --paper: #14171c; --card: #1b1f26; --ink: #e8eaee; --soft: #9aa4b2; --rule: #2d333d;
     --good: #4cc38a; --bad: #f0776d; --open: #e2b04a;
-    --s0: #6ea3ff; --s1: #7d8796; --s2: #e5a84b; --s3: #52c7b8; --s4: #b78cf2; --s5: #ef7f8d;
+    --s0: #6ea3ff; --s1: #7d8796; --s2: #e5a84b; --s3: #52c7b8; --s4: #b78cf2; --s5: #ef7f8d; --s6: #86c866; --s7: #e08cc0;
+    --miss: #c0392f;
   }
 }
 * { box-sizing: border-box; }
@@ -23,14 +25,14 @@ h2 { font-size: 1.15rem; margin: 2.75rem 0 .9rem; }
 .verdict.helped { border-color: var(--good); } .verdict.did-not-help { border-color: var(--bad); } .verdict.cannot-tell { border-color: var(--open); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.5rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
 figure, .card { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; padding: .9rem 1rem; }
 figcaption { font-weight: 600; margin-bottom: .4rem; }
 figure svg { display: block; width: 100%; height: auto; }
-.tick { font-size: 12px; fill: var(--soft); }
-.grid { stroke: var(--rule); } .axis { stroke: var(--soft); }
-.line { fill: none; stroke: var(--s0); stroke-width: 2; stroke-linejoin: round; }
-.chance { stroke: var(--s5); stroke-width: 1.5; stroke-dasharray: 5 4; }
+.plot { color: var(--soft); font: 13px/1 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; max-width: 30rem; overflow: visible; }
+.plot text { white-space: pre; } .plot .small { font-size: 11.5px; }
+.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: 0 0 .3rem; font-size: .85rem; color: var(--soft); }
+.chart .scroll { padding: 0; } .chart .scroll .plot { max-width: none; }
 .samples img { display: block; max-width: 100%; height: auto; margin: 0 auto; border-radius: .3rem; background: #fff; }
 details { background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; margin: .75rem 0; }
 summary { cursor: pointer; padding: .7rem 1rem; font-weight: 600; }
@@ -57,11 +59,12 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
   .scroll { padding: 0 .8rem .6rem; }
   table { font-size: .85em; }
   th, td { padding-right: .6rem; }
+  .chart { padding: .7rem .6rem; } .plot { font-size: 14.5px; } .plot .small { font-size: 12px; } .scroll .plot { font-size: 13px; }
   .samples { overflow-x: auto; } .samples img { max-width: none; width: 40rem; }
   .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
 }
 @media print {
-  :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #ccc; --s0: #2f6fdb; --s1: #8b95a5; --s2: #d08a1d; }
+  :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #ccc; }
   body { font-size: 12px; } main { max-width: none; padding: 0; } h2 { margin-top: 1.6rem; } td.bar { width: 30%; }
   figure, tr, .verdict { break-inside: avoid; } h2, summary { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

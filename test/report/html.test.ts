@@ -1,10 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { accuracy } from "../../src/metric.ts";
 import { type Report, reportHtml, writeReport } from "../../src/report/html.ts";
-import { curveChart, ticks } from "../../src/report/svg.ts";
 import { verdict } from "../../src/report/verdict.ts";
 import { difference, row, rows } from "./sample.ts";
 
@@ -69,7 +68,7 @@ it("closes every tag that it opens, and escapes all names", () => {
     title: evil,
     verdict: evil,
     facts: [[evil, evil]],
-    curves: [{ name: evil, unit: evil, points: [], chance: Number.NaN }],
+    curves: [{ name: evil, unit: evil, points: [[0, 1]], chance: Number.NaN }],
     rows: [row(evil, evil, 0.5, { protocol: evil, metric: { ...accuracy, name: evil } })],
     differences: [difference({ encoder: evil, baseline: evil, layer: evil, baselineLayer: evil, protocol: evil })],
   });
@@ -113,48 +112,6 @@ it("leaves out sections without content", () => {
   ]) {
     expect(html).not.toContain(heading);
   }
-});
-
-describe("a curve", () => {
-  const points: [number, number][] = [
-    [0, 2],
-    [500, 1],
-    [1000, 0.5],
-  ];
-
-  it("runs from upper left to lower right, with the chance line at the right height", () => {
-    const svg = curveChart({ name: "loss", unit: "nats", points, chance: 1 });
-    const [start, middle, end] = [...svg.matchAll(/[ML]([\d.]+) ([\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)]);
-    expect(start?.[0]).toBeLessThan(middle?.[0] ?? 0);
-    expect(start?.[1]).toBeLessThan(middle?.[1] ?? 0);
-    expect(middle?.[1]).toBeLessThan(end?.[1] ?? 0);
-    expect(svg).toMatch(new RegExp(`class="chance" [^>]*y1="${middle?.[1]?.toFixed(1)}"`));
-    expect(svg).toContain("loss (nats)");
-    expect(svg).toContain(">chance 1<");
-  });
-
-  it("breaks at values that are not finite, and is empty without points", () => {
-    const path = (values: [number, number][]) =>
-      / d="([^"]*)"/.exec(curveChart({ name: "a", unit: "", points: values, chance: 1 }))?.[1];
-    expect(
-      path([
-        [0, 1],
-        [1, Number.NaN],
-        [2, 1],
-        [3, 2],
-      ])
-        ?.match(/[ML]/g)
-        ?.join(""),
-    ).toBe("MML");
-    expect(path([])).toBe("");
-    expect(curveChart({ name: "a", unit: "", points: [[0, 0]], chance: 0 })).not.toContain("NaN");
-  });
-
-  it("has ticks at round numbers that enclose the values", () => {
-    expect(ticks(0, 42_000, 5)).toEqual([0, 10_000, 20_000, 30_000, 40_000, 50_000]);
-    expect(ticks(0, 0.72, 5)).toEqual([0, 0.2, 0.4, 0.6, 0.8]);
-    expect(ticks(-3, 8, 5)).toEqual([-5, 0, 5, 10]);
-  });
 });
 
 /** Tags that were opened but not closed, or closed but not opened. */

@@ -1,0 +1,75 @@
+/** Two things that vary, with a measurement in each cell: tasks and models, for example. */
+import { type Metric, plainValue, signedValue } from "../../metric.ts";
+import { type Cell, frames, grid, hatching, shades } from "./cells.ts";
+import { figure } from "./plot.ts";
+import type { Measured } from "./series.ts";
+
+export interface HeatmapCell extends Measured {
+  row: string;
+  column: string;
+  /** Cells that are not are hatched. */
+  significant: boolean;
+}
+
+export interface Heatmap {
+  caption: string;
+  /** In the order in which they are shown. */
+  rows: readonly string[];
+  columns: readonly string[];
+  cells: readonly HeatmapCell[];
+  metric: Metric;
+  /** Differences have a sign, and one colour on each side of zero; positive is better. Default: values of the metric. */
+  differences?: boolean;
+}
+
+const CELL = { width: 100, height: 46 };
+const HATCHED = "repeating-linear-gradient(135deg, var(--soft) 0 1px, transparent 1px 4px)";
+
+/** A table of cells: the value, its 95 % interval below, darker where better; hatched where not significant. */
+export function heatmapChart({ caption, rows, columns, cells, metric, differences = false }: Heatmap): string {
+  const placed = cells
+    .map((cell) => ({ ...cell, row: rows.indexOf(cell.row), column: columns.indexOf(cell.column) }))
+    .filter(({ row, column, value }) => row >= 0 && column >= 0 && Number.isFinite(value));
+  const values = placed.map(({ value }) => value);
+  const [low, high] = differences ? [0, Math.max(...values.map(Math.abs))] : [Math.min(...values), Math.max(...values)];
+  const strength = ({ value }: Measured) => {
+    const share = high > low ? ((differences ? Math.abs(value) : value) - low) / (high - low) : 0;
+    return metric.better === "lower" && !differences ? 1 - share : share;
+  };
+  const show = (value: number) =>
+    differences ? signedValue(metric, value) || "0" : plainValue(metric, value).replace("-", "−");
+  const bad = differences ? placed.filter(({ value }) => value < 0) : [];
+  const hatched = placed.filter(({ significant }) => !significant);
+  return figure({
+    caption,
+    label: `${caption}: ${placed.length} cells, ${rows.join(", ")} by ${columns.join(", ")}`,
+    legend: [
+      { name: "better", colour: "var(--heat)" },
+      ...(bad.length ? [{ name: "worse", colour: "var(--miss)" }] : []),
+      ...(hatched.length ? [{ name: "not significant", colour: HATCHED }] : []),
+    ],
+    hasData: placed.length > 0,
+    draw: (plot) => {
+      const text = { x: ({ column }: Cell) => column + 0.5, y: ({ row }: Cell) => row + 0.5, fill: "var(--ink)" };
+      return grid(plot, { rows, columns, axes: { rows: "", columns: "" }, cell: CELL }, [
+        frames(
+          rows.flatMap((_, row) => columns.map((_, column) => ({ row, column }))),
+          "var(--rule)",
+        ),
+        ...shades(
+          placed.filter((cell) => !bad.includes(cell)),
+          { colour: "var(--heat)", strength },
+        ),
+        ...shades(bad, { colour: "var(--miss)", strength }),
+        hatching(hatched),
+        plot.text(placed, { ...text, text: ({ value }) => show(value), dy: -8, fontWeight: 600 }),
+        plot.text(placed, {
+          ...text,
+          text: ({ low, high }) => `${show(low)} to ${show(high)}`,
+          dy: 9,
+          className: "small",
+        }),
+      ]);
+    },
+  });
+}
