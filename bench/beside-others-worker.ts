@@ -54,7 +54,10 @@ function secondsOfFit(count: number): number {
     const labels = Int32Array.from({ length: ROWS }, (_, i) => i % CLASSES);
     const measure = () => {
       const start = performance.now();
-      scope(() => void fitLogistic({ features, labels }, { classes: CLASSES, penalty: 1e-4, maxIterations: 50 }));
+      scope(
+        () =>
+          void fitLogistic([{ part: { features, labels }, penalty: 1e-4 }], { classes: CLASSES, maxIterations: 50 }),
+      );
       return (performance.now() - start) / 1000;
     };
     measure();

@@ -39,7 +39,8 @@ export function compare(
   for (const one of measured) {
     const key = keyOf(one.row, one.row.id);
     const before = best.get(key);
-    if (!before || improvement(one.row.metric, one.heldOut, before.heldOut) > 0) best.set(key, one);
+    if (!before || Number.isNaN(one.heldOut) || improvement(one.row.metric, one.heldOut, before.heldOut) > 0)
+      best.set(key, one); // with nothing held out, the last layer
   }
   const trained = representations.filter(({ baselines }) => baselines.length);
   const recipes = [...new Set(trained.map(({ recipe }) => recipe))].filter((recipe) => recipe !== undefined);

@@ -11,7 +11,7 @@ import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { holdOut } from "./draws.ts";
 import { fitLogistic, type Labelled, type LinearModel, logits } from "./logistic.ts";
-import { accuracy, classification, defineProtocol, type Training } from "./protocol.ts";
+import { accuracy, classification, defineProtocol, type Fitted, type Training } from "./protocol.ts";
 
 export const linear = defineProtocol({
   ...classification,
@@ -25,46 +25,64 @@ export const linear = defineProtocol({
       .describe("L2 strengths to choose from: penalty / 2 · |weights|² beside the mean cross-entropy"),
     maxIterations: z.int().positive().default(100).describe("of L-BFGS, for each fit"),
   }),
-  async fit({ features, truths, rows, classes }: Training<number>, { penalties, maxIterations }) {
-    const all = { features: features as Tensor, labels: truths };
-    const path = (part: Labelled, strengths: readonly number[]) =>
-      regularisationPath(part, classes, strengths, maxIterations);
-    const { model, heldOut } = scope(() => {
-      const { fit, choose } = holdOut(rows, truths, 1 / 5);
-      const held = take(all, choose);
-      const scores = path(take(all, fit), penalties).map((one) => score(one, held));
-      const best = scores.reduce((a, b, i) => (b.loss < (scores[a]?.loss ?? Number.POSITIVE_INFINITY) ? i : a), 0);
-      const final = path(take(all, rows), penalties.slice(0, best + 1)).at(-1) as LinearModel;
-      for (const tensor of tensorsOf(final)) keep(tensor);
-      return { model: final, heldOut: scores[best]?.accuracy ?? Number.NaN };
-    });
-    return {
-      heldOut,
-      async predict({ features: test }) {
-        return scope(() => {
-          const answers = logits(model, test as Tensor);
-          if (allFinite(answers)) return answers.argmax(1).toArray();
-          throw new SelfsightError(
-            "The linear probe did not converge: its answers are not finite. Give larger penalties.",
-          );
-        });
-      },
-      dispose: () => dispose(...tensorsOf(model)),
-    };
-  },
+  fit: async (on, options) => fitDraws([on], options)[0] as Fitted<number>,
+  fitDraws: async (draws, options) => fitDraws(draws, options),
 });
 
-/** One model per penalty, in the order given (strong to weak). Each fit starts where the previous one ended. */
-function regularisationPath(
-  part: Labelled,
-  classes: number,
-  penalties: readonly number[],
-  maxIterations: number,
-): LinearModel[] {
-  const models: LinearModel[] = [];
-  for (const penalty of penalties)
-    models.push(fitLogistic(part, { classes, penalty, maxIterations, start: models.at(-1) }));
-  return models;
+interface Options {
+  penalties: readonly number[];
+  maxIterations: number;
+}
+
+/** All draws and strengths are fitted at once. */
+function fitDraws(draws: readonly Training<number>[], { penalties, maxIterations }: Options): Fitted<number>[] {
+  const { classes } = draws[0] as Training<number>;
+  const options = { classes, maxIterations };
+  const parts = draws.map((draw) => ({ draw, all: { features: draw.features as Tensor, labels: draw.truths } }));
+  return scope(() => {
+    const held = parts.map(({ draw, all }) => {
+      const { fit, choose } = holdOut(draw.rows, draw.truths, 1 / 5);
+      return { fit: take(all, fit), choose: take(all, choose) };
+    });
+    const tried = fitLogistic(
+      held.flatMap(({ fit }) => penalties.map((penalty) => ({ part: fit, penalty }))),
+      options,
+    );
+    const chosen = held.map(({ choose }, i) =>
+      choosePenalty(penalties, tried.slice(i * penalties.length, (i + 1) * penalties.length), choose),
+    );
+    const models = fitLogistic(
+      parts.map(({ draw, all }, i) => ({ part: take(all, draw.rows), penalty: chosen[i]?.penalty as number })),
+      options,
+    );
+    return models.map((model, i) => fitted(model, chosen[i]?.heldOut as number));
+  });
+}
+
+/** The strength with the lowest loss on held-out rows. Without any, as with one label a class, the one in the middle. */
+function choosePenalty(penalties: readonly number[], models: readonly LinearModel[], choose: Labelled) {
+  const middle = penalties[Math.floor((penalties.length - 1) / 2)] as number;
+  if (!choose.labels.length) return { penalty: middle, heldOut: Number.NaN };
+  const scores = models.map((model) => score(model, choose));
+  const best = scores.reduce((a, b, i) => (b.loss < (scores[a]?.loss ?? Number.POSITIVE_INFINITY) ? i : a), 0);
+  return { penalty: penalties[best] as number, heldOut: scores[best]?.accuracy ?? Number.NaN };
+}
+
+function fitted(model: LinearModel, heldOut: number): Fitted<number> {
+  for (const tensor of tensorsOf(model)) keep(tensor);
+  return {
+    heldOut,
+    async predict({ features: test }) {
+      return scope(() => {
+        const answers = logits(model, test as Tensor);
+        if (allFinite(answers)) return answers.argmax(1).toArray();
+        throw new SelfsightError(
+          "The linear probe did not converge: its answers are not finite. Give larger penalties.",
+        );
+      });
+    },
+    dispose: () => dispose(...tensorsOf(model)),
+  };
 }
 
 function take({ features, labels }: Labelled, rows: readonly number[]): Labelled {

@@ -45,17 +45,25 @@ export async function measure<Score>(
   const { truths, ...unseen } = test;
   const scores: Score[][] = [];
   const heldOut: number[] = [];
-  for (const [draw, rows] of draws.entries()) {
-    if (signal?.aborted) throw new InterruptedError("Interrupted while measuring; nothing was written.");
-    const on: Training<unknown> = { ...train, ...shared, rows, seed: seed + draw, signal };
-    const fitted = await protocol.fit(on, options as Record<string, unknown>);
-    try {
-      const predictions = await fitted.predict(unseen);
-      scores.push(predictions.map((prediction, i) => protocol.score(prediction, truths[i])));
-      heldOut.push(fitted.heldOut);
-    } finally {
-      fitted.dispose();
+  const trainings = draws.map(
+    (rows, draw): Training<unknown> => ({ ...train, ...shared, rows, seed: seed + draw, signal }),
+  );
+  const checked = options as Record<string, unknown>;
+  const together = await protocol.fitDraws?.(trainings, checked);
+  try {
+    for (const [draw, on] of trainings.entries()) {
+      if (signal?.aborted) throw new InterruptedError("Interrupted while measuring; nothing was written.");
+      const fitted = together?.[draw] ?? (await protocol.fit(on, checked));
+      try {
+        const predictions = await fitted.predict(unseen);
+        scores.push(predictions.map((prediction, i) => protocol.score(prediction, truths[i])));
+        heldOut.push(fitted.heldOut);
+      } finally {
+        fitted.dispose();
+      }
     }
+  } finally {
+    for (const fitted of together ?? []) fitted.dispose();
   }
   return { scores, heldOut: mean(heldOut) };
 }

@@ -18,10 +18,12 @@ export const evaluateOptions = z.strictObject({
     .default({})
     .describe('their own options, as JSON: {"linear":{"maxIterations":50}}'),
   labelsPerClass: z
-    .array(z.union([z.int().min(2), z.literal("all")]))
+    .array(z.union([z.int().min(1), z.literal("all")]))
     .min(1)
     .default([5, 25, "all"])
-    .describe("numbers of training labels a class, at least 2: some are held out to choose by"),
+    .describe(
+      "numbers of training labels a class; with 1, none can be held out to choose a layer by: the last is taken",
+    ),
   draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
   trainSplit: z
     .string()

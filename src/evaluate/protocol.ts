@@ -58,6 +58,8 @@ export interface Protocol<
   /** The truth about an image of a set. By default its label. */
   readonly truth?: (set: ImageSet, i: number) => Truth;
   fit(on: Training<Truth>, options: z.infer<Options>): Promise<Fitted<Prediction>>;
+  /** Fits several draws at once, where that is faster: the results of {@link fit} for each, in their order. */
+  fitDraws?(draws: readonly Training<Truth>[], options: z.infer<Options>): Promise<readonly Fitted<Prediction>[]>;
   /** The score of one test image's prediction. */
   score(prediction: Prediction, truth: Truth): Score;
   /** The metric over some images' scores: the bootstrap calls it again on resampled images. */

@@ -96,7 +96,7 @@ test.each([
   ["an unknown protocol", () => ({ protocol: ["linaer"] }), /Unknown protocol "linaer".*Did you mean "linear"/],
   ["an unknown option", () => ({ label: 3 }), /unknown option "label"/],
   ["a name in use", () => ({ name: "default" }), /result.json exists and is never overwritten.*--name/],
-  ["one label a class", () => ({ labelsPerClass: [1] }), /labelsPerClass/],
+  ["no label a class", () => ({ labelsPerClass: [0] }), /labelsPerClass/],
   ["one split on both sides", () => ({ testSplit: "train" }), /train cannot be both learned from and tested on/],
   ["a misspelt split", () => ({ trainSplit: "tarin" }), /Unknown split.*Did you mean "train"/],
   [
@@ -113,6 +113,15 @@ test.each([
   const before = memory().tensors;
   await expect(evaluate({ runs: [run], images, ...wrong() } as never)).rejects.toThrow(message);
   expect(memory().tensors).toBe(before);
+});
+
+test("one label a class is measured at the last layer: none is held out to choose another by", async () => {
+  const { rows, differences } = await evaluate({
+    ...{ runs: [run], images, protocol: ["linear"], labelsPerClass: [1], draws: 2, name: "one" },
+  });
+  const last = rows.filter(({ kind }) => kind === "pre-trained").at(-1)?.layer;
+  expect(last).toBe("output");
+  expect(differences.map(({ layer }) => layer)).toEqual(differences.map(() => last));
 });
 
 test("protocols take their own options, and results without a name never overwrite others", async () => {
