@@ -1,11 +1,13 @@
-/** What is measured: trained encoders, the same networks untrained, and raw pixels. */
+/** What is measured: trained encoders, the same networks untrained, weights from elsewhere, and raw pixels. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { PixelStore } from "../data/pixels.ts";
 import { UsageError } from "../errors.ts";
-import type { Encoder } from "../models/model.ts";
+import { createEncoder } from "../models/index.ts";
+import { type Encoder, requireImageSize } from "../models/model.ts";
 import { finishedConfig, initialEncoder, loadEncoder, runFiles } from "../run/folder.ts";
+import { loadWeights, specOf } from "../run/foreign-weights.ts";
 import { readLearned } from "../run/learned.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { Compute } from "../torch/compute.ts";
@@ -33,6 +35,8 @@ export interface Representation {
   readonly weights?: string;
   /** What a trained encoder learned from. */
   readonly learner?: Learner;
+  /** What a reader should know of it: a sentence. */
+  readonly note?: string;
   /** Features of every layer. The caller disposes them. */
   features(store: PixelStore, compute: Compute): Promise<LayerFeatures>;
   /** A new encoder with its weights, for protocols that train it further. The caller disposes it. */
@@ -42,22 +46,17 @@ export interface Representation {
 /** Raw pixels: they show whether a network is needed at all. */
 const PIXELS = { id: "pixels", label: "pixels 32×32", kind: "pixels" } as const;
 
+/** What every trained encoder is compared with, whatever it began with. */
+const PLAIN = [PIXELS.id];
+
 /**
  * The trained encoder of a run, and the same network with its initial weights, unless that is among the `others`.
  * @throws UsageError for a folder that is not a finished run, and for a training that is already among the others
  */
 export function representationsOf(folder: string, others: readonly Representation[]): Representation[] {
   const config = finishedConfig(folder);
-  const weights = createHash("sha256")
-    .update(readFileSync(runFiles(folder).encoder))
-    .digest("hex");
-  const same = others.find((other) => other.weights === weights);
-  if (same) {
-    throw new UsageError(
-      `${folder} holds the same weights as ${same.label}: one training named twice would count as two. Name each once.`,
-    );
-  }
-  const label = unique(basename(resolve(folder)), new Set(others.map((other) => other.label)));
+  const weights = digestOf(runFiles(folder).encoder, folder, others);
+  const label = unique(basename(resolve(folder)), others);
   const { model, width, stem, seed, imageSize, task } = config;
   const start = JSON.stringify({ model, width, stem, seed, imageSize }); // these determine the initial weights
   const untrained = others.find((other) => other.weights === start) ?? {
@@ -76,13 +75,66 @@ export function representationsOf(folder: string, others: readonly Representatio
     label,
     kind: "pre-trained",
     imageSize,
-    baselines: [untrained.id, PIXELS.id],
+    baselines: [untrained.id, ...PLAIN],
     recipe: JSON.stringify({ ...config, seed: 0, out: "" }),
     seed,
     weights,
     learner: { id: `run ${label}`, name: label, learned: readLearned(folder), usesLabels: learnsLabels(task) },
   };
   return others.includes(untrained) ? [trained] : [trained, untrained];
+}
+
+/**
+ * Weights from elsewhere as an encoder.
+ * @param text "MODEL=FILE", or "LABEL:MODEL=FILE"
+ * @param imageSize side of its input images, in pixels
+ * @throws UsageError for another text, an unknown model, a file that does not fit it or is among the `others`, or images that
+ *   it cannot take; SelfsightError for a damaged file
+ */
+export function weightsRepresentation(
+  text: string,
+  imageSize: number,
+  others: readonly Representation[],
+): Representation {
+  const [, name, model, file] = /^(?:([^:=]+):)?([^:=]+)=(.+)$/s.exec(text) ?? [];
+  if (model === undefined || file === undefined) {
+    throw new UsageError(
+      `--weights: expected MODEL=FILE or LABEL:MODEL=FILE, such as resnet18=weights.safetensors; got "${text}".`,
+    );
+  }
+  const spec = specOf(file, { model });
+  const encoder = () => {
+    const made = createEncoder(spec);
+    try {
+      loadWeights(file, made, model);
+      requireImageSize(made, imageSize, model, "--weights-size");
+      return made;
+    } catch (error) {
+      made.dispose();
+      throw error;
+    }
+  };
+  encoder().dispose(); // reports now what is wrong with it
+  const label = unique(name ?? model, others);
+  const id = `weights ${label}`;
+  const learned = readLearned(dirname(file)); // if it is from one of our runs
+  return {
+    ...ofEncoder(encoder),
+    ...{ id, label, kind: "weights", imageSize, baselines: PLAIN, weights: digestOf(file, file, others) },
+    ...(learned
+      ? { learner: { id, name: label, learned, usesLabels: false } }
+      : { note: `${label} has the weights of ${file}: nobody knows whether it learned from the test images.` }),
+  };
+}
+
+/** Digest of a file of weights. @throws UsageError if they are among the `others` */
+function digestOf(file: string, name: string, others: readonly Representation[]): string {
+  const digest = createHash("sha256").update(readFileSync(file)).digest("hex");
+  const same = others.find(({ weights }) => weights === digest);
+  if (!same) return digest;
+  throw new UsageError(
+    `${name} holds the same weights as ${same.label}: one training named twice would count as two. Name each once.`,
+  );
 }
 
 function ofEncoder(encoder: () => Encoder): Pick<Representation, "encoder" | "features"> {
@@ -113,7 +165,8 @@ export function pixelRepresentation(imageSize: number): Representation {
   return { ...PIXELS, imageSize: Math.max(32, imageSize), baselines: [], features: pixelFeatures };
 }
 
-function unique(name: string, taken: ReadonlySet<string>): string {
+function unique(name: string, others: readonly Representation[]): string {
+  const taken = new Set(others.map(({ label }) => label));
   let candidate = name;
   for (let i = 2; taken.has(candidate); i++) candidate = `${name} (${i})`;
   return candidate;
