@@ -1,6 +1,6 @@
 /** What is measured: trained encoders, the same networks untrained, weights from elsewhere, and raw pixels. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { PixelStore } from "../data/pixels.ts";
 import { UsageError } from "../errors.ts";
@@ -15,6 +15,7 @@ import { encoderFeatures, type LayerFeatures, pixelFeatures } from "./features.t
 import type { Learner } from "./leaks.ts";
 
 /** Where a measured set of features comes from. */
+/** `untrained` is the network as its run began: with random weights, or with those that it was given (`pretrain --init`). */
 export type Kind = "pre-trained" | "untrained" | "from-scratch" | "weights" | "pixels";
 
 /** One thing to measure: a trained encoder, the same network untrained, or raw pixels. */
@@ -57,12 +58,19 @@ export function representationsOf(folder: string, others: readonly Representatio
   const config = finishedConfig(folder);
   const weights = digestOf(runFiles(folder).encoder, folder, others);
   const label = unique(basename(resolve(folder)), others);
-  const { model, width, stem, seed, imageSize, task } = config;
-  const start = JSON.stringify({ model, width, stem, seed, imageSize }); // these determine the initial weights
+  const { model, width, stem, seed, imageSize, task, init } = config;
+  // These determine the initial weights.
+  const start = JSON.stringify({
+    model,
+    width,
+    stem,
+    imageSize,
+    ...(init === undefined ? { seed } : beganWith(folder)),
+  });
   const untrained = others.find((other) => other.weights === start) ?? {
-    ...ofEncoder(() => initialEncoder(config)),
+    ...ofEncoder(() => initialEncoder(config, folder)),
     id: `untrained ${label}`,
-    label: `${label}, untrained`,
+    label: `${label}, ${init === undefined ? "untrained" : "as it began"}`,
     kind: "untrained",
     imageSize,
     baselines: [],
@@ -80,6 +88,9 @@ export function representationsOf(folder: string, others: readonly Representatio
     seed,
     weights,
     learner: { id: `run ${label}`, name: label, learned: readLearned(folder), usesLabels: learnsLabels(task) },
+    ...(init !== undefined && {
+      note: `${label} began with the weights of ${init}. If those are not of a run, nobody knows whether they learned from the test images.`,
+    }),
   };
   return others.includes(untrained) ? [trained] : [trained, untrained];
 }
@@ -127,9 +138,21 @@ export function weightsRepresentation(
   };
 }
 
+/** The weights that a run was given. @throws UsageError if its copy of them is gone: another file may hold others */
+function beganWith(folder: string): { digest: string } {
+  const { initial } = runFiles(folder);
+  if (existsSync(initial)) return { digest: sha256(initial) };
+  throw new UsageError(
+    `${folder} has no initial.safetensors, the weights that it began with: without them nobody can say what its training added. ` +
+      "Put the file back, or train anew.",
+  );
+}
+
+const sha256 = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
+
 /** Digest of a file of weights. @throws UsageError if they are among the `others` */
 function digestOf(file: string, name: string, others: readonly Representation[]): string {
-  const digest = createHash("sha256").update(readFileSync(file)).digest("hex");
+  const digest = sha256(file);
   const same = others.find(({ weights }) => weights === digest);
   if (!same) return digest;
   throw new UsageError(
