@@ -23,7 +23,7 @@ import { type DecodedParts, decodedParts, type Part, partNotes, partOf } from ".
 import { claimResultFile } from "./place.ts";
 import type { Protocol } from "./protocol.ts";
 import {
-  pixelRepresentation,
+  plainRepresentations,
   type Representation,
   representationsOf,
   weightsRepresentation,
@@ -43,7 +43,7 @@ export interface Evaluation {
 
 /**
  * Measures runs with every protocol, layer and number of labels, together with the same networks untrained, weights from elsewhere if
- * there are any, and raw pixels.
+ * there are any, raw pixels and descriptors made by hand.
  * @throws UsageError for images without labels, weights that do not fit their model, test images whose labels a run has learned, unknown protocols, folders
  *   that are not finished runs, a name in use; SelfsightError for encoders whose features are not finite
  */
@@ -55,7 +55,7 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   for (const run of config.runs) representations.push(...representationsOf(run, representations));
   const size = sizeForWeights(config, representations[0] as Representation);
   for (const text of config.weights) representations.push(weightsRepresentation(text, size, representations));
-  representations.push(pixelRepresentation(Math.min(...representations.map(({ imageSize }) => imageSize))));
+  representations.push(...plainRepresentations(Math.min(...representations.map(({ imageSize }) => imageSize))));
   const wanted = resultFile(config.runs[0] as string, config.name);
 
   const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });

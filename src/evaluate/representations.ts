@@ -1,4 +1,4 @@
-/** What is measured: trained encoders, the same networks untrained, weights from elsewhere, and raw pixels. */
+/** What is measured: trained encoders, the same networks untrained, weights from elsewhere, and features without any training. */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
@@ -11,14 +11,14 @@ import { loadWeights, specOf } from "../run/foreign-weights.ts";
 import { readLearned } from "../run/learned.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { Compute } from "../torch/compute.ts";
-import { encoderFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
+import { encoderFeatures, handcraftedFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
 import type { Learner } from "./leaks.ts";
 
 /** Where a measured set of features comes from. */
 /** `untrained` is the network as its run began: with random weights, or with those that it was given (`pretrain --init`). */
-export type Kind = "pre-trained" | "untrained" | "from-scratch" | "weights" | "pixels";
+export type Kind = "pre-trained" | "untrained" | "from-scratch" | "weights" | "pixels" | "handcrafted";
 
-/** One thing to measure: a trained encoder, the same network untrained, or raw pixels. */
+/** One thing to measure: a trained encoder, the same network untrained, or features that nothing is trained for. */
 export interface Representation {
   /** Unique in the evaluation. */
   readonly id: string;
@@ -44,11 +44,12 @@ export interface Representation {
   encoder?(): Encoder;
 }
 
-/** Raw pixels: they show whether a network is needed at all. */
-const PIXELS = { id: "pixels", label: "pixels 32×32", kind: "pixels" } as const;
-
-/** What every trained encoder is compared with, whatever it began with. */
-const PLAIN = [PIXELS.id];
+/** What every trained encoder is compared with, whatever it began with: they show whether a network is needed at all. */
+const PLAIN = [
+  { id: "pixels", label: "pixels 32×32", kind: "pixels", features: pixelFeatures },
+  { id: "handcrafted", label: "HOG + colour histogram", kind: "handcrafted", features: handcraftedFeatures },
+] as const;
+const plainIds = PLAIN.map(({ id }) => id);
 
 /**
  * The trained encoder of a run, and the same network with its initial weights, unless that is among the `others`.
@@ -83,7 +84,7 @@ export function representationsOf(folder: string, others: readonly Representatio
     label,
     kind: "pre-trained",
     imageSize,
-    baselines: [untrained.id, ...PLAIN],
+    baselines: [untrained.id, ...plainIds],
     recipe: JSON.stringify({ ...config, seed: 0, out: "" }),
     seed,
     weights,
@@ -131,7 +132,7 @@ export function weightsRepresentation(
   const learned = readLearned(dirname(file)); // if it is from one of our runs
   return {
     ...ofEncoder(encoder),
-    ...{ id, label, kind: "weights", imageSize, baselines: PLAIN, weights: digestOf(file, file, others) },
+    ...{ id, label, kind: "weights", imageSize, baselines: plainIds, weights: digestOf(file, file, others) },
     ...(learned
       ? { learner: { id, name: label, learned, usesLabels: false } }
       : { note: `${label} has the weights of ${file}: nobody knows whether it learned from the test images.` }),
@@ -183,9 +184,12 @@ function learnsLabels(task: string): boolean {
   }
 }
 
-/** @param imageSize that of the other encoders, so that images need not be decoded again */
-export function pixelRepresentation(imageSize: number): Representation {
-  return { ...PIXELS, imageSize: Math.max(32, imageSize), baselines: [], features: pixelFeatures };
+/**
+ * Raw pixels, and descriptors made by hand.
+ * @param imageSize that of the other encoders, so that images need not be decoded again
+ */
+export function plainRepresentations(imageSize: number): Representation[] {
+  return PLAIN.map((one) => ({ ...one, imageSize: Math.max(32, imageSize), baselines: [] }));
 }
 
 function unique(name: string, others: readonly Representation[]): string {
