@@ -54,7 +54,7 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   const representations: Representation[] = [];
   for (const run of config.runs) representations.push(...representationsOf(run, representations));
   const size = sizeForWeights(config, representations[0] as Representation);
-  for (const text of config.weights) representations.push(weightsRepresentation(text, size, representations));
+  for (const text of config.weights ?? []) representations.push(weightsRepresentation(text, size, representations));
   representations.push(...plainRepresentations(Math.min(...representations.map(({ imageSize }) => imageSize))));
   const wanted = resultFile(config.runs[0] as string, config.name);
 
@@ -94,7 +94,7 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
 
 /** Side of the images that weights from elsewhere are shown. @throws UsageError for one that has no effect */
 function sizeForWeights({ weights, weightsSize }: EvaluateConfig, run: Representation): number {
-  if (weightsSize !== undefined && !weights.length)
+  if (weightsSize !== undefined && !weights?.length)
     throw new UsageError("--weights-size has no effect without --weights. Leave it out, or give --weights MODEL=FILE.");
   return weightsSize ?? run.imageSize;
 }

@@ -10,7 +10,7 @@ export const evaluateOptions = z.strictObject({
     .describe("labelled images: class folders, file of a known format, or a known data set's name"),
   weights: z
     .array(z.string())
-    .default([])
+    .optional()
     .describe(
       "weights from elsewhere to measure too, MODEL=FILE or LABEL:MODEL=FILE: safetensors of torchvision, timm or a run",
     ),
