@@ -79,6 +79,7 @@ async function measure({ images, testSplit }: DemoImages, labels: number, out: s
   const told = plainResult({
     untrained: difference,
     pixels: find("linear", "pixels"),
+    handcrafted: find("linear", "handcrafted"),
     neighbours: find("knn-20", "untrained"),
   });
   const report = join(out, "report.html");

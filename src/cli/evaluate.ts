@@ -11,7 +11,9 @@ import { workingLine } from "./working.ts";
 export function addEvaluate(program: Command): void {
   const command = program
     .command("evaluate")
-    .description("measure encoders on labelled images, beside the same networks untrained and raw pixels")
+    .description(
+      "measure encoders on labelled images, beside the same networks untrained, raw pixels and descriptors made by hand",
+    )
     .argument("<runs-and-images...>", "run folders of pretrain, then the labelled images");
   addFlags(command, evaluateOptions, ["runs", "images"]).action(async (places: string[], flags: object) => {
     if (places.length < 2) {

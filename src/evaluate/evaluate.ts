@@ -22,7 +22,12 @@ import { type EvaluateConfig, type EvaluateOptions, evaluateOptions } from "./op
 import { type DecodedParts, decodedParts, type Part, partNotes, partOf } from "./parts.ts";
 import { claimResultFile } from "./place.ts";
 import type { Protocol } from "./protocol.ts";
-import { pixelRepresentation, type Representation, representationsOf } from "./representations.ts";
+import {
+  plainRepresentations,
+  type Representation,
+  representationsOf,
+  weightsRepresentation,
+} from "./representations.ts";
 import type { Difference, ResultRow } from "./result.ts";
 import { intervalOf } from "./uncertainty.ts";
 
@@ -37,8 +42,9 @@ export interface Evaluation {
 }
 
 /**
- * Measures runs with every protocol, layer and number of labels, together with the same networks untrained and raw pixels.
- * @throws UsageError for images without labels, test images whose labels a run has learned, unknown protocols, folders
+ * Measures runs with every protocol, layer and number of labels, together with the same networks untrained, weights from elsewhere if
+ * there are any, raw pixels and descriptors made by hand.
+ * @throws UsageError for images without labels, weights that do not fit their model, test images whose labels a run has learned, unknown protocols, folders
  *   that are not finished runs, a name in use; SelfsightError for encoders whose features are not finite
  */
 export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Promise<Evaluation> {
@@ -47,7 +53,9 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   const compute = await chooseCompute(config);
   const representations: Representation[] = [];
   for (const run of config.runs) representations.push(...representationsOf(run, representations));
-  representations.push(pixelRepresentation(Math.min(...representations.map(({ imageSize }) => imageSize))));
+  const size = sizeForWeights(config, representations[0] as Representation);
+  for (const text of config.weights ?? []) representations.push(weightsRepresentation(text, size, representations));
+  representations.push(...plainRepresentations(Math.min(...representations.map(({ imageSize }) => imageSize))));
   const wanted = resultFile(config.runs[0] as string, config.name);
 
   const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
@@ -56,7 +64,7 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   const learners = representations.flatMap(({ learner }) => learner ?? []);
   const { train, test, seen, notes: left } = await fairParts(named, learners, config.seenLabels, reading);
   refuseSingles(train);
-  const notes = [...(collection.notes ?? []), ...left];
+  const notes = [...(collection.notes ?? []), ...left, ...representations.flatMap(({ note }) => note ?? [])];
 
   const measured: Measured[] = [];
   const parts = decodedParts({ train, test }, hooks);
@@ -82,6 +90,13 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   const file = claimResultFile(wanted);
   writeJson(file, { images: config.images, options: config, classes, notes, rows, differences });
   return { rows, differences, classes, notes, file };
+}
+
+/** Side of the images that weights from elsewhere are shown. @throws UsageError for one that has no effect */
+function sizeForWeights({ weights, weightsSize }: EvaluateConfig, run: Representation): number {
+  if (weightsSize !== undefined && !weights?.length)
+    throw new UsageError("--weights-size has no effect without --weights. Leave it out, or give --weights MODEL=FILE.");
+  return weightsSize ?? run.imageSize;
 }
 
 interface MeasureContext extends Hooks {

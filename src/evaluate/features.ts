@@ -12,6 +12,7 @@ import { allFinite, firstNotFinite } from "../torch/nn/finite.ts";
 import { adaptiveAvgPool2d, cat, resize } from "../torch/ops.ts";
 import { keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import { handcrafted } from "./hog.ts";
 
 /** Features (N, D) by layer, f32, on the encoder's device. The caller disposes them. */
 export type LayerFeatures = Record<string, Tensor>;
@@ -74,6 +75,11 @@ function notFinite(encoder: Encoder, layer: string, { precision }: Compute): Sel
 /** The pixels at 32×32: the baseline that any network has to beat. */
 export function pixelFeatures(store: PixelStore, { device }: Compute): Promise<LayerFeatures> {
   return collect(store, (pixels) => ({ pixels: resize(pixels.to("f32"), 32, 32).flatten(1).to(device) }));
+}
+
+/** Oriented gradients and colours, see {@link handcrafted}: the baseline of descriptors from before networks learned them. */
+export function handcraftedFeatures(store: PixelStore, { device }: Compute): Promise<LayerFeatures> {
+  return collect(store, (pixels) => ({ "hog+colour": handcrafted(pixels.to(device)) }));
 }
 
 async function collect(store: PixelStore, layers: (pixels: Tensor) => LayerFeatures): Promise<LayerFeatures> {

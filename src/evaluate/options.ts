@@ -8,6 +8,18 @@ export const evaluateOptions = z.strictObject({
     .string()
     .min(1)
     .describe("labelled images: class folders, file of a known format, or a known data set's name"),
+  weights: z
+    .array(z.string())
+    .optional()
+    .describe(
+      "weights from elsewhere to measure too, MODEL=FILE or LABEL:MODEL=FILE: safetensors of torchvision, timm or a run",
+    ),
+  weightsSize: z
+    .int()
+    .min(4)
+    .max(1024)
+    .optional()
+    .describe("side of the images that --weights are shown, in pixels; default: as the first run"),
   protocol: z
     .array(z.string())
     .min(1)

@@ -1,21 +1,24 @@
-/** What is measured: trained encoders, the same networks untrained, and raw pixels. */
+/** What is measured: trained encoders, the same networks untrained, weights from elsewhere, and features without any training. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
 import type { PixelStore } from "../data/pixels.ts";
 import { UsageError } from "../errors.ts";
-import type { Encoder } from "../models/model.ts";
+import { createEncoder } from "../models/index.ts";
+import { type Encoder, requireImageSize } from "../models/model.ts";
 import { finishedConfig, initialEncoder, loadEncoder, runFiles } from "../run/folder.ts";
+import { loadWeights, specOf } from "../run/foreign-weights.ts";
 import { readLearned } from "../run/learned.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { Compute } from "../torch/compute.ts";
-import { encoderFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
+import { encoderFeatures, handcraftedFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
 import type { Learner } from "./leaks.ts";
 
 /** Where a measured set of features comes from. */
-export type Kind = "pre-trained" | "untrained" | "from-scratch" | "weights" | "pixels";
+/** `untrained` is the network as its run began: with random weights, or with those that it was given (`pretrain --init`). */
+export type Kind = "pre-trained" | "untrained" | "from-scratch" | "weights" | "pixels" | "handcrafted";
 
-/** One thing to measure: a trained encoder, the same network untrained, or raw pixels. */
+/** One thing to measure: a trained encoder, the same network untrained, or features that nothing is trained for. */
 export interface Representation {
   /** Unique in the evaluation. */
   readonly id: string;
@@ -33,14 +36,20 @@ export interface Representation {
   readonly weights?: string;
   /** What a trained encoder learned from. */
   readonly learner?: Learner;
+  /** What a reader should know of it: a sentence. */
+  readonly note?: string;
   /** Features of every layer. The caller disposes them. */
   features(store: PixelStore, compute: Compute): Promise<LayerFeatures>;
   /** A new encoder with its weights, for protocols that train it further. The caller disposes it. */
   encoder?(): Encoder;
 }
 
-/** Raw pixels: they show whether a network is needed at all. */
-const PIXELS = { id: "pixels", label: "pixels 32×32", kind: "pixels" } as const;
+/** What every trained encoder is compared with, whatever it began with: they show whether a network is needed at all. */
+const PLAIN = [
+  { id: "pixels", label: "pixels 32×32", kind: "pixels", features: pixelFeatures },
+  { id: "handcrafted", label: "HOG + colour histogram", kind: "handcrafted", features: handcraftedFeatures },
+] as const;
+const plainIds = PLAIN.map(({ id }) => id);
 
 /**
  * The trained encoder of a run, and the same network with its initial weights, unless that is among the `others`.
@@ -48,22 +57,21 @@ const PIXELS = { id: "pixels", label: "pixels 32×32", kind: "pixels" } as const
  */
 export function representationsOf(folder: string, others: readonly Representation[]): Representation[] {
   const config = finishedConfig(folder);
-  const weights = createHash("sha256")
-    .update(readFileSync(runFiles(folder).encoder))
-    .digest("hex");
-  const same = others.find((other) => other.weights === weights);
-  if (same) {
-    throw new UsageError(
-      `${folder} holds the same weights as ${same.label}: one training named twice would count as two. Name each once.`,
-    );
-  }
-  const label = unique(basename(resolve(folder)), new Set(others.map((other) => other.label)));
-  const { model, width, stem, seed, imageSize, task } = config;
-  const start = JSON.stringify({ model, width, stem, seed, imageSize }); // these determine the initial weights
+  const weights = digestOf(runFiles(folder).encoder, folder, others);
+  const label = unique(basename(resolve(folder)), others);
+  const { model, width, stem, seed, imageSize, task, init } = config;
+  // These determine the initial weights.
+  const start = JSON.stringify({
+    model,
+    width,
+    stem,
+    imageSize,
+    ...(init === undefined ? { seed } : beganWith(folder)),
+  });
   const untrained = others.find((other) => other.weights === start) ?? {
-    ...ofEncoder(() => initialEncoder(config)),
+    ...ofEncoder(() => initialEncoder(config, folder)),
     id: `untrained ${label}`,
-    label: `${label}, untrained`,
+    label: `${label}, ${init === undefined ? "untrained" : "as it began"}`,
     kind: "untrained",
     imageSize,
     baselines: [],
@@ -76,13 +84,81 @@ export function representationsOf(folder: string, others: readonly Representatio
     label,
     kind: "pre-trained",
     imageSize,
-    baselines: [untrained.id, PIXELS.id],
+    baselines: [untrained.id, ...plainIds],
     recipe: JSON.stringify({ ...config, seed: 0, out: "" }),
     seed,
     weights,
     learner: { id: `run ${label}`, name: label, learned: readLearned(folder), usesLabels: learnsLabels(task) },
+    ...(init !== undefined && {
+      note: `${label} began with the weights of ${init}. If those are not of a run, nobody knows whether they learned from the test images.`,
+    }),
   };
   return others.includes(untrained) ? [trained] : [trained, untrained];
+}
+
+/**
+ * Weights from elsewhere as an encoder.
+ * @param text "MODEL=FILE", or "LABEL:MODEL=FILE"
+ * @param imageSize side of its input images, in pixels
+ * @throws UsageError for another text, an unknown model, a file that does not fit it or is among the `others`, or images that
+ *   it cannot take; SelfsightError for a damaged file
+ */
+export function weightsRepresentation(
+  text: string,
+  imageSize: number,
+  others: readonly Representation[],
+): Representation {
+  const [, name, model, file] = /^(?:([^:=]+):)?([^:=]+)=(.+)$/s.exec(text) ?? [];
+  if (model === undefined || file === undefined) {
+    throw new UsageError(
+      `--weights: expected MODEL=FILE or LABEL:MODEL=FILE, such as resnet18=weights.safetensors; got "${text}".`,
+    );
+  }
+  const spec = specOf(file, { model });
+  const encoder = () => {
+    const made = createEncoder(spec);
+    try {
+      loadWeights(file, made, model);
+      requireImageSize(made, imageSize, model, "--weights-size");
+      return made;
+    } catch (error) {
+      made.dispose();
+      throw error;
+    }
+  };
+  encoder().dispose(); // reports now what is wrong with it
+  const label = unique(name ?? model, others);
+  const id = `weights ${label}`;
+  const learned = readLearned(dirname(file)); // if it is from one of our runs
+  return {
+    ...ofEncoder(encoder),
+    ...{ id, label, kind: "weights", imageSize, baselines: plainIds, weights: digestOf(file, file, others) },
+    ...(learned
+      ? { learner: { id, name: label, learned, usesLabels: false } }
+      : { note: `${label} has the weights of ${file}: nobody knows whether it learned from the test images.` }),
+  };
+}
+
+/** The weights that a run was given. @throws UsageError if its copy of them is gone: another file may hold others */
+function beganWith(folder: string): { digest: string } {
+  const { initial } = runFiles(folder);
+  if (existsSync(initial)) return { digest: sha256(initial) };
+  throw new UsageError(
+    `${folder} has no initial.safetensors, the weights that it began with: without them nobody can say what its training added. ` +
+      "Put the file back, or train anew.",
+  );
+}
+
+const sha256 = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
+
+/** Digest of a file of weights. @throws UsageError if they are among the `others` */
+function digestOf(file: string, name: string, others: readonly Representation[]): string {
+  const digest = sha256(file);
+  const same = others.find(({ weights }) => weights === digest);
+  if (!same) return digest;
+  throw new UsageError(
+    `${name} holds the same weights as ${same.label}: one training named twice would count as two. Name each once.`,
+  );
 }
 
 function ofEncoder(encoder: () => Encoder): Pick<Representation, "encoder" | "features"> {
@@ -108,12 +184,16 @@ function learnsLabels(task: string): boolean {
   }
 }
 
-/** @param imageSize that of the other encoders, so that images need not be decoded again */
-export function pixelRepresentation(imageSize: number): Representation {
-  return { ...PIXELS, imageSize: Math.max(32, imageSize), baselines: [], features: pixelFeatures };
+/**
+ * Raw pixels, and descriptors made by hand.
+ * @param imageSize that of the other encoders, so that images need not be decoded again
+ */
+export function plainRepresentations(imageSize: number): Representation[] {
+  return PLAIN.map((one) => ({ ...one, imageSize: Math.max(32, imageSize), baselines: [] }));
 }
 
-function unique(name: string, taken: ReadonlySet<string>): string {
+function unique(name: string, others: readonly Representation[]): string {
+  const taken = new Set(others.map(({ label }) => label));
   let candidate = name;
   for (let i = 2; taken.has(candidate); i++) candidate = `${name} (${i})`;
   return candidate;

@@ -123,6 +123,7 @@ function settingsOf(folder: string, options: PreviewOptions): TrainingConfig {
   return {
     ...made,
     images,
+    out: folder,
     device: device ?? made.device,
     precision: precision ?? made.precision,
     threads: threads ?? made.threads,

@@ -35,6 +35,9 @@ export abstract class Encoder extends Module {
   /** Normalised images (B, 3, H, W) to feature maps and a vector. With `attention`, also attention weights, if it has any. */
   abstract encode(images: Tensor, want?: { attention?: boolean }): Encoded;
 
+  /** Values for the tensor `name` from those of a like network in which it has another shape; undefined if there is no rule for it. */
+  adapt?(name: string, values: Tensor): Tensor | undefined;
+
   /** Images (B, 3, H, W) to vectors (B, outDim). */
   override forward(images: Tensor): Tensor {
     return this.encode(images).vector;
@@ -60,15 +63,20 @@ export interface TokenEncoder extends Encoder {
   encodeTokens(tokens: Tensor): Tensor;
 }
 
-/** @throws UsageError when the encoder, called `name`, cannot take square images of `size` pixels */
-export function requireImageSize({ minImageSize, patchSize }: Encoder, size: number, name: string): void {
+/** @throws UsageError when the encoder, called `name`, cannot take square images of `size` pixels, which `flag` sets */
+export function requireImageSize(
+  { minImageSize, patchSize }: Encoder,
+  size: number,
+  name: string,
+  flag = "--image-size",
+): void {
   const beyond = size % patchSize;
   if (size >= minImageSize && beyond === 0) return;
   const needed =
     size < minImageSize
       ? `${minImageSize} pixels at least`
       : `a multiple of ${patchSize} pixels, ${size - beyond} or ${size - beyond + patchSize}`;
-  throw new UsageError(`${name} needs images of ${needed}; --image-size is ${size}.`);
+  throw new UsageError(`${name} needs images of ${needed}; ${flag} is ${size}.`);
 }
 
 /** The first kernels that take RGB, (O, 3, K, K), if there are any. */

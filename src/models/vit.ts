@@ -130,18 +130,31 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     );
   }
 
-  /** Position embeddings (1, 1 + h · w, C): unchanged for images of 224 pixels, else resized as in timm. */
+  /** Position embeddings (1, 1 + h · w, C): unchanged for images of 224 pixels, else resized. */
   private positions(height: number, width: number): Tensor {
-    const [, count, dim] = this.pos_embed.shape as [number, number, number];
     const base = BASE_SIZE / this.patchSize;
-    if (height === base && width === base) return this.pos_embed;
-    const grid = this.pos_embed
-      .narrow(1, 1, count - 1)
-      .reshape(1, base, base, dim)
-      .permute(0, 3, 1, 2);
-    const resized = resizeBicubic(grid, height, width).flatten(2).transpose(1, 2);
-    return cat([this.pos_embed.narrow(1, 0, 1), resized], 1);
+    return height === base && width === base ? this.pos_embed : resizePositions(this.pos_embed, height, width);
   }
+
+  /** Position embeddings that were learned for images of another size. */
+  override adapt(name: string, values: Tensor): Tensor | undefined {
+    const [, count = 0, dim] = values.shape;
+    const fits = name === "pos_embed" && values.dim === 3 && dim === this.outDim;
+    if (!fits || !Number.isInteger(Math.sqrt(count - 1))) return undefined;
+    return resizePositions(values, BASE_SIZE / this.patchSize, BASE_SIZE / this.patchSize);
+  }
+}
+
+/** Position embeddings of a square grid (1, 1 + g · g, C) to another grid (1, 1 + h · w, C), as in timm. */
+function resizePositions(positions: Tensor, height: number, width: number): Tensor {
+  const [, count, dim] = positions.shape as [number, number, number];
+  const side = Math.sqrt(count - 1);
+  const grid = positions
+    .narrow(1, 1, count - 1)
+    .reshape(1, side, side, dim)
+    .permute(0, 3, 1, 2);
+  const resized = resizeBicubic(grid, height, width).flatten(2).transpose(1, 2);
+  return cat([positions.narrow(1, 0, 1), resized], 1);
 }
 
 /** timm truncates the normal distribution at ±2. With a deviation of 0.02 no value gets there, so nothing is truncated here. */

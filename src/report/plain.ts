@@ -4,21 +4,23 @@ import { showDifference, showValue, signedValue } from "../metric.ts";
 import { doubts, outcome } from "./verdict.ts";
 
 export interface PlainResult {
-  /** The pre-trained encoder with the linear probe, against the same network untrained and against raw pixels. */
+  /** The pre-trained encoder with the linear probe, against the same network untrained, raw pixels and descriptors made by hand. */
   untrained: Difference;
   pixels: Difference;
+  handcrafted: Difference;
   /** The same against the untrained network, with nearest neighbours. */
   neighbours: Difference;
 }
 
 /** A few sentences: how many images each gets right, whether pre-training helped, and whether nearest neighbours disagree. */
-export function plainResult({ untrained, pixels, neighbours }: PlainResult): string[] {
+export function plainResult({ untrained, pixels, handcrafted, neighbours }: PlainResult): string[] {
   const { value, baselineValue, chance, n, seen, metric } = untrained;
   const show = (number: number) => showValue(metric, number);
   const right = [
     `Pre-trained: ${show(value)} of ${n.toLocaleString("en-US")} test images right.`,
     `The same network untrained: ${show(baselineValue)}.`,
     `Raw pixels: ${show(pixels.baselineValue)}.`,
+    `Edges and colours, described by hand: ${show(handcrafted.baselineValue)}.`,
     `Guessing: ${show(chance)}.`,
   ];
   const other = disagreement(untrained, neighbours);

@@ -45,6 +45,7 @@ export function runReport(folder: string, { headline = "", result, neighbours }:
         "Trained",
         `${duration((last["seconds"] ?? 0) * 1000)}, ${count(last["images"] ?? 0, "image")} seen, ${count(last["step"] ?? 0, "step")} of ${config.batchSize}`,
       ],
+      ...(config.init === undefined ? [] : [["Began with", `the weights of ${config.init}`] as [string, string]]),
       ["Seed", String(config.seed)],
       [
         "Hardware",

@@ -15,6 +15,7 @@ import { firstNotFinite } from "../torch/nn/finite.ts";
 import { manualSeed } from "../torch/random.ts";
 import { loadState, saveState } from "./checkpoint.ts";
 import type { Position } from "./events.ts";
+import { loadWeights } from "./foreign-weights.ts";
 import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig } from "./options.ts";
 
 /** Paths inside a run folder. */
@@ -24,6 +25,7 @@ export const runFiles = (folder: string) => ({
   status: join(folder, "status.json"),
   checkpoint: join(folder, "checkpoints", "last.safetensors"),
   encoder: join(folder, "encoder.safetensors"),
+  initial: join(folder, "initial.safetensors"),
   encoderConfig: join(folder, "config.json"),
   samples: join(folder, "samples"),
   skipped: join(folder, "skipped.json"),
@@ -191,7 +193,7 @@ export function saveEncoder(folder: string, encoder: Encoder, config: PretrainCo
   const files = runFiles(folder);
   requireFinite(encoder, `The encoder of ${folder} is not saved`);
   saveState(files.encoder, encoder.state());
-  const { imageSize, model, width, stem } = config;
+  const { imageSize, model, width, stem, init } = config;
   const description = {
     architecture: model,
     num_classes: 0,
@@ -203,15 +205,31 @@ export function saveEncoder(folder: string, encoder: Encoder, config: PretrainCo
       interpolation: "bilinear",
       crop_pct: 1,
     },
-    selfsight: { width, ...(stem && { stem }), task: config.task },
+    selfsight: { width, ...(stem && { stem }), task: config.task, ...(init !== undefined && { init }) },
   };
   writeJson(files.encoderConfig, description);
 }
 
-/** The encoder that a run of this configuration starts with. The caller disposes it. */
-export function initialEncoder(config: Pick<PretrainConfig, "model" | "width" | "stem" | "seed">): Encoder {
+/**
+ * The encoder that a run of this configuration starts with: random, or with the weights it was told to begin with. Of these a run
+ * keeps a copy, which counts once it is there. The caller disposes it.
+ * @throws UsageError for weights of another network
+ */
+export function initialEncoder(
+  config: Pick<PretrainConfig, "model" | "width" | "stem" | "seed" | "init">,
+  folder: string,
+): Encoder {
   manualSeed(config.seed);
-  return createEncoder(config);
+  const encoder = createEncoder(config);
+  if (config.init === undefined) return encoder;
+  const { initial } = runFiles(folder);
+  try {
+    loadWeights(existsSync(initial) ? initial : config.init, encoder, config.model);
+    return encoder;
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
 }
 
 /** The configuration of a run that has saved an encoder. @throws UsageError if it has not */

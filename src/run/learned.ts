@@ -24,6 +24,16 @@ export function identityOf(images: readonly LearnedImage[]): string {
   return `${images.length} ${digest.digest("hex").slice(0, 32)}`;
 }
 
+/** What a run has learned from, with what its first weights had learned from before: by digest, the labels of either. */
+export function withEarlier(
+  images: readonly LearnedImage[],
+  earlier: ReadonlyMap<string, LearnedImage> | undefined,
+): LearnedImage[] {
+  const own = new Set(images.map(({ digest }) => digest));
+  const before = [...(earlier?.values() ?? [])].filter(({ digest }) => !own.has(digest));
+  return [...images.map((image) => ({ ...earlier?.get(image.digest), ...image })), ...before];
+}
+
 export function writeLearned(folder: string, images: readonly LearnedImage[]): void {
   replaceFile(runFiles(folder).learned, images.map((image) => `${JSON.stringify(image)}\n`).join(""));
 }

@@ -22,9 +22,14 @@ export const pretrainOptions = z.strictObject({
     .number()
     .positive()
     .max(64)
-    .default(0.5)
+    .optional()
     .describe("multiplies every layer's channels; 1 is the architecture's own, 0.5 what a laptop trains in minutes"),
   stem: z.enum(["imagenet", "cifar", "patch"]).optional().describe("first layers, where the architecture has several"),
+  init: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("weights to begin with, in place of random ones: safetensors file of torchvision, timm or a run"),
   imageSize: z.int().min(4).max(1024).default(64).describe("side of the network's input, in pixels"),
   crop: z
     .enum(["auto", "resized", "shifted"])
@@ -62,4 +67,8 @@ export type PretrainOptions = z.input<typeof pretrainOptions>;
 export type PretrainConfig = z.output<typeof pretrainOptions>;
 
 /** The resolved configuration of a run: nothing is left open. */
-export type TrainingConfig = PretrainConfig & { out: string; preset: "quick" | "paper" } & Required<TaskDefaults>;
+export type TrainingConfig = PretrainConfig & {
+  out: string;
+  preset: "quick" | "paper";
+  width: number;
+} & Required<TaskDefaults>;

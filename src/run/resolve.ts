@@ -6,6 +6,7 @@ import { parseOptions } from "../options.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { Task, TaskDefaults } from "../tasks/task.ts";
 import { defaultRunFolder } from "./folder.ts";
+import { specOf } from "./foreign-weights.ts";
 import type { PretrainConfig, TrainingConfig } from "./options.ts";
 
 /** Defaults where neither the user nor the task sets a value. The stem's is the architecture's. */
@@ -24,12 +25,13 @@ const quick: TaskDefaults = { firstLayer: "patches" };
 /** The longest run in minutes that takes the preset `quick` by itself. */
 const QUICK_MINUTES = 15;
 const EPOCHS = 50;
+const WIDTH = 0.5;
 /** Peak learning rates by optimizer. */
 const RATES = { sgd: 0.05, adamw: 0.001 } as const;
 
 /**
- * Fills in defaults.
- * @throws UsageError for an unknown task or model, options that the task does not have, and options without effect
+ * Fills in defaults. Weights to begin with bring their width and stem, and a first layer that is trained further.
+ * @throws UsageError for an unknown task or model, a missing file of weights, options that the task does not have, and options without effect
  */
 export function resolveConfig(config: PretrainConfig): TrainingConfig {
   const task = taskEntry(config.task);
@@ -38,7 +40,8 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
   const own = { ...ours, ...task.defaults, ...(preset === "quick" && { ...quick, ...task.quick?.defaults }) };
   const optimizer = config.optimizer ?? own.optimizer;
   const taskRate = optimizer === own.optimizer ? own.learningRate : undefined; // a learning rate fits one optimizer only
-  const { epochs = EPOCHS, minutes } = config;
+  const { epochs = EPOCHS, minutes, init } = config;
+  const { width = WIDTH, stem } = init === undefined ? config : specOf(init, config);
   return {
     ...config,
     preset,
@@ -46,10 +49,11 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
       ...(preset === "quick" && task.quick?.options),
       ...config.taskOptions,
     }),
-    stem: config.stem ?? stems.find((stem) => stem === own.stem) ?? (stems[0] as Stem),
+    width,
+    stem: stem ?? stems.find((stem) => stem === own.stem) ?? (stems[0] as Stem),
     flip: config.flip ?? own.flip,
     minArea: config.minArea ?? own.minArea,
-    firstLayer: config.firstLayer ?? own.firstLayer,
+    firstLayer: config.firstLayer ?? (init === undefined ? own.firstLayer : ours.firstLayer),
     batchSize: config.batchSize ?? own.batchSize,
     optimizer,
     learningRate: config.learningRate ?? taskRate ?? RATES[optimizer],
@@ -68,7 +72,12 @@ function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes"
 }
 
 /** @throws UsageError for options that contradict each other, or of which one has no effect */
-export function refuseContradictions({ epochs, minutes, crop, minArea, deterministic }: PretrainConfig): void {
+export function refuseContradictions(config: PretrainConfig): void {
+  const { epochs, minutes, crop, minArea, deterministic, init, firstLayer } = config;
+  if (init !== undefined && firstLayer === "patches")
+    throw new UsageError(
+      "--first-layer patches would replace the first layer that --init brings. Leave one of them out.",
+    );
   if (deterministic && minutes !== undefined)
     throw new UsageError(
       "A run of so many --minutes takes as many steps as it can. For --deterministic, give --epochs.",

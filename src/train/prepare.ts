@@ -43,7 +43,7 @@ export const usesLabels = (task: string): boolean => taskEntry(task).usesLabels 
 
 /** The encoder that a run starts with. @throws UsageError if it cannot take the images */
 export function firstEncoder(config: TrainingConfig): Encoder {
-  const encoder = initialEncoder(config);
+  const encoder = initialEncoder(config, config.out);
   try {
     requireImageSize(encoder, config.imageSize, config.model);
     return encoder;

@@ -1,12 +1,13 @@
 /** `pretrain`: a folder of images in, a trained encoder out. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { withCleanup } from "../cleanup.ts";
 import { openImages } from "../data/open.ts";
 import { type ImagesToLearnFrom, imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { replaceFile, writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
+import { saveState } from "../run/checkpoint.ts";
 import { environment } from "../run/environment.ts";
 import { counting, type Hooks, type Position, type StepRecord } from "../run/events.ts";
 import {
@@ -19,7 +20,7 @@ import {
   runFiles,
   saveEncoder,
 } from "../run/folder.ts";
-import { identityOf, writeLearned } from "../run/learned.ts";
+import { identityOf, readLearned, withEarlier, writeLearned } from "../run/learned.ts";
 import { openLog, type RunLog } from "../run/log.ts";
 import { type PretrainOptions, pretrainOptions, type TrainingConfig } from "../run/options.ts";
 import { resumeFrom, savePosition } from "../run/position.ts";
@@ -105,8 +106,10 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   if (isOver(run) && existsSync(files.encoder)) {
     throw new UsageError(`${folder} is finished already. More --epochs or --minutes would go on with it.`);
   }
+  const earlier = config.init === undefined ? undefined : readLearned(config.resume ? folder : dirname(config.init));
   claimRunFolder(folder, config);
-  writeLearned(folder, learned);
+  writeLearned(folder, withEarlier(learned, earlier));
+  if (config.init !== undefined && !config.resume) saveState(files.initial, encoder.state());
   const { skipped } = images.store;
   if (skipped.length) writeJson(files.skipped, skipped);
   writeJson(files.environment, environment(compute));
@@ -114,12 +117,15 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   const caveat = taskEntry(config.task).caveat?.(config.taskOptions);
   const log = openLog(folder, { resumeAtStep: start.step });
   cleanup.push(() => log.close());
+  const begun = config.init === undefined ? [] : [`The encoder begins with the weights of ${config.init}.`];
+  if (!config.resume) begun.forEach(log.line);
   return {
     folder,
     run,
     notes: [
       ...(collection.notes ?? []),
       ...leftOut(chosen, skipped.length),
+      ...begun,
       ...(caveat ? [caveat] : []),
       ...(isQuick(config) ? [QUICK] : []),
     ],

@@ -31,8 +31,10 @@ beforeAll(async () => {
   result = await evaluate({ runs: [run], images, labelsPerClass: [2, "all"], draws: 3 });
 });
 
-test("measures every layer of the trained and the untrained network, and the pixels", () => {
-  expect(new Set(result.rows.map((row) => row.encoder))).toEqual(new Set(["run", "run, untrained", "pixels 32×32"]));
+test("measures every layer of the trained and the untrained network, the pixels, and descriptors made by hand", () => {
+  expect(new Set(result.rows.map((row) => row.encoder))).toEqual(
+    new Set(["run", "run, untrained", "pixels 32×32", "HOG + colour histogram"]),
+  );
   const layers = (encoder: string) =>
     new Set(result.rows.filter((row) => row.encoder === encoder).map((row) => row.layer));
   expect([...layers("run")]).toEqual(["stem", "layer1", "layer2", "layer3", "layer4", "output"]);
@@ -54,8 +56,8 @@ test("tells classes of different colour apart, from pixels and from features", (
   expect(best).toBeGreaterThan(0.9);
 });
 
-test("compares with the untrained network and with the pixels, for every protocol and number of labels", () => {
-  expect(result.differences).toHaveLength(2 * 3 * 2);
+test("compares with the untrained network, the pixels and descriptors made by hand, for every protocol and number of labels", () => {
+  expect(result.differences).toHaveLength(3 * 3 * 2);
   for (const { difference, low, high, encoder } of result.differences) {
     expect(encoder).toBe("run");
     expect(low).toBeLessThanOrEqual(difference);
@@ -77,17 +79,19 @@ test("runs that started with the same weights share one untrained network", asyn
   await pretrain({ ...smallRun, images, taskOptions: { angles: 2 }, epochs: 2, out: second });
   const shared = { images, protocol: ["linear"], labelsPerClass: [2], draws: 3, name: "shared" };
   const { rows, differences } = await evaluate({ runs: [second, run], ...shared });
-  const encoders = ["second", "second, untrained", "run", "pixels 32×32"];
+  const encoders = ["second", "second, untrained", "run", "pixels 32×32", "HOG + colour histogram"];
   expect([...new Set(rows.map((row) => row.encoder))]).toEqual(encoders);
   expect(differences.map(({ encoder, baseline }) => [encoder, baseline])).toEqual([
     ["second", "second, untrained"],
     ["second", "pixels 32×32"],
+    ["second", "HOG + colour histogram"],
     ["run", "second, untrained"],
     ["run", "pixels 32×32"],
+    ["run", "HOG + colour histogram"],
   ]);
   // The comparison of run is the same as when it is evaluated alone.
   const alone = result.differences.find((one) => one.protocol === "linear" && one.labelsPerClass === 2);
-  expect(differences[2]).toMatchObject({ baselineValue: alone?.baselineValue, difference: alone?.difference });
+  expect(differences[3]).toMatchObject({ baselineValue: alone?.baselineValue, difference: alone?.difference });
 });
 
 test.each([
