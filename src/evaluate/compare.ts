@@ -13,6 +13,8 @@ export interface Measured {
   protocol: Protocol;
   /** Draws × test images. */
   scores: unknown[][];
+  /** Draws × test images, where predictions are classes. */
+  predictions?: number[][];
   /** The metric on held-out training images. */
   heldOut: number;
 }

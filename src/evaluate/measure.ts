@@ -24,6 +24,8 @@ export interface MeasureInput extends Pick<Training<unknown>, "classes" | "seed"
 export interface Measurement<Score = unknown> {
   /** Draws × test images. */
   scores: Score[][];
+  /** Draws × test images, where a prediction is a number: the class. */
+  predictions?: number[][];
   /** The metric on held-out training images, averaged over the draws: it decides which layer is best. */
   heldOut: number;
 }
@@ -44,6 +46,7 @@ export async function measure<Score>(
 ): Promise<Measurement<Score>> {
   const { truths, ...unseen } = test;
   const scores: Score[][] = [];
+  const answers: number[][] = [];
   const heldOut: number[] = [];
   const trainings = draws.map(
     (rows, draw): Training<unknown> => ({ ...train, ...shared, rows, seed: seed + draw, signal }),
@@ -57,6 +60,7 @@ export async function measure<Score>(
       try {
         const predictions = await fitted.predict(unseen);
         scores.push(predictions.map((prediction, i) => protocol.score(prediction, truths[i])));
+        if (typeof predictions[0] === "number") answers.push(predictions as number[]);
         heldOut.push(fitted.heldOut);
       } finally {
         fitted.dispose();
@@ -65,5 +69,5 @@ export async function measure<Score>(
   } finally {
     for (const fitted of together ?? []) fitted.dispose();
   }
-  return { scores, heldOut: mean(heldOut) };
+  return { scores, ...(answers.length && { predictions: answers }), heldOut: mean(heldOut) };
 }

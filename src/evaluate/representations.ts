@@ -14,8 +14,7 @@ import type { Compute } from "../torch/compute.ts";
 import { encoderFeatures, handcraftedFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
 import type { Learner } from "./leaks.ts";
 
-/** Where a measured set of features comes from. */
-/** `untrained` is the network as its run began: with random weights, or with those that it was given (`pretrain --init`). */
+/** Where a measured set of features comes from. `untrained` is the network as its run began: with random weights, or with those that it was given (`pretrain --init`). */
 export type Kind = "pre-trained" | "untrained" | "from-scratch" | "weights" | "pixels" | "handcrafted";
 
 /** One thing to measure: a trained encoder, the same network untrained, or features that nothing is trained for. */
@@ -29,6 +28,8 @@ export interface Representation {
   readonly imageSize: number;
   /** Ids of what it is compared with. */
   readonly baselines: readonly string[];
+  /** The run that trained it. */
+  readonly folder?: string;
   /** Runs of one recipe differ only in their seed. */
   readonly recipe?: string;
   readonly seed?: number;
@@ -85,6 +86,7 @@ export function representationsOf(folder: string, others: readonly Representatio
     kind: "pre-trained",
     imageSize,
     baselines: [untrained.id, ...plainIds],
+    folder,
     recipe: JSON.stringify({ ...config, seed: 0, out: "" }),
     seed,
     weights,

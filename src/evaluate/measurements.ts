@@ -1,0 +1,164 @@
+/** Measures one representation with several protocols, at every layer and number of labels. What was measured already is kept. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { hash } from "../data/images.ts";
+import { writeJson } from "../files.ts";
+import type { Hooks } from "../run/events.ts";
+import { dispose } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import type { Measured } from "./compare.ts";
+import { drawLabels, type LabelCount } from "./draws.ts";
+import { constantLayers, type LayerFeatures } from "./features.ts";
+import { type Known, type Measurement, measure, type Variant } from "./measure.ts";
+import { type Part, partOf } from "./parts.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Representation } from "./representations.ts";
+import type { Session } from "./session.ts";
+import { intervalOf } from "./uncertainty.ts";
+
+export interface Plan {
+  readonly variants: readonly Variant[];
+  readonly labelsPerClass: readonly LabelCount[];
+  /** Draws of training labels, for each number but all. */
+  readonly draws: number;
+  readonly seed: number;
+  /** A folder that keeps what was measured, so that it is not measured again. */
+  readonly cache?: string | undefined;
+}
+
+/** One protocol with one number of labels, at every layer. */
+type Cell = Record<string, Measurement>;
+
+/** Notes say where features are of no use. @throws InterruptedError if the signal aborts; SelfsightError for features that are not finite */
+export async function measureRepresentation(
+  representation: Representation,
+  session: Session,
+  plan: Plan,
+  hooks: Hooks = {},
+): Promise<{ measured: Measured[]; notes: string[] }> {
+  const { encoder, label } = representation;
+  const { seed } = plan;
+  const parts = await session.partsFor(representation);
+  const drawsOf = (labelsPerClass: LabelCount) =>
+    Array.from({ length: labelsPerClass === "all" ? 1 : plan.draws }, (_, draw) =>
+      drawLabels(parts.train.labels, labelsPerClass, seed, draw),
+    );
+  const { part: drawn, rowsOf } = partOf(parts.train, plan.labelsPerClass.flatMap(drawsOf).flat());
+  const working = (what: string) => hooks.onEvent?.({ type: "working", what });
+  const features = lazyFeatures(representation, { train: drawn, test: parts.test }, session, working);
+  const measured: Measured[] = [];
+  try {
+    for (const labelsPerClass of plan.labelsPerClass) {
+      const draws = drawsOf(labelsPerClass).map(rowsOf);
+      for (const variant of plan.variants) {
+        if (variant.protocol.needs === "encoder" && !encoder) continue; // raw pixels have none
+        const file =
+          plan.cache && join(plan.cache, `${keyOf(representation, session, plan, { variant, labelsPerClass })}.json`);
+        const cell = (file && readCell(file)) || (await measureCell(variant, labelsPerClass, draws));
+        if (file && !existsSync(file)) writeJson(file, cell);
+        measured.push(
+          ...Object.entries(cell).map(([layer, result]) =>
+            rowOf(representation, variant, { layer, labelsPerClass, seed }, result),
+          ),
+        );
+      }
+    }
+    return { measured, notes: await features.notes() };
+  } finally {
+    features.dispose();
+  }
+
+  async function measureCell(variant: Variant, labelsPerClass: LabelCount, draws: readonly number[][]): Promise<Cell> {
+    const { protocol } = variant;
+    const layers = protocol.needs === "encoder" ? { train: undefined, test: undefined } : await features.get();
+    working(`${label}: ${variant.name}, ${labelsPerClass} labels a class`);
+    const cell: Cell = {};
+    for (const layer of layers.train ? Object.keys(layers.train) : [WHOLE]) {
+      const known = (own: Part, all: LayerFeatures | undefined): Known => ({
+        truths: truthsOf(protocol, own),
+        ...(all ? { features: all[layer] as Tensor } : { store: own.store }),
+      });
+      cell[layer] = await measure(variant, {
+        ...{ train: known(drawn, layers.train), test: known(parts.test, layers.test), draws, seed },
+        ...{ classes: session.classes.length, compute: session.compute, signal: hooks.signal },
+        ...(encoder && { encoder }),
+      });
+    }
+    return cell;
+  }
+}
+
+/** The layer's name for protocols that take the whole encoder. */
+const WHOLE = "encoder";
+
+/** Features of every layer, computed when they are first asked for. */
+function lazyFeatures(
+  representation: Representation,
+  { train, test }: { train: Part; test: Part },
+  { compute }: Session,
+  working: (what: string) => void,
+) {
+  let layers: { train: LayerFeatures; test: LayerFeatures } | undefined;
+  return {
+    async get() {
+      if (layers) return layers;
+      working(`features of ${representation.label}`);
+      layers = {
+        train: await representation.features(train.store, compute),
+        test: await representation.features(test.store, compute),
+      };
+      return layers;
+    },
+    async notes(): Promise<string[]> {
+      const constant = layers ? constantLayers(layers.test) : [];
+      return constant.length
+        ? [
+            `${representation.label} gives the same features for every test image at ${constant.join(", ")}: it tells nothing apart there.`,
+          ]
+        : [];
+    },
+    dispose: () => dispose(...Object.values({ ...layers }).flatMap((own) => Object.values(own))),
+  };
+}
+
+function rowOf(
+  { id, label, kind }: Representation,
+  { name, protocol }: Variant,
+  { layer, labelsPerClass, seed }: { layer: string; labelsPerClass: LabelCount; seed: number },
+  result: Measurement,
+): Measured {
+  const { metric, reduce } = protocol;
+  const size = { n: result.scores[0]?.length ?? 0, draws: result.scores.length };
+  const row = { id, encoder: label, kind, protocol: name, layer, labelsPerClass, metric };
+  return { row: { ...row, ...intervalOf(result.scores, reduce, { seed }), ...size }, protocol, ...result };
+}
+
+function truthsOf({ truth }: Protocol, { set, store, labels }: Part): ArrayLike<unknown> {
+  return truth ? Array.from(store.source, (i) => truth(set, i)) : labels;
+}
+
+/** What determines a cell's result: weights, images, protocol, labels and draws. */
+function keyOf(
+  { id, weights, imageSize }: Representation,
+  { train, test, compute }: Session,
+  { draws, seed }: Plan,
+  { variant, labelsPerClass }: { variant: Variant; labelsPerClass: LabelCount },
+): string {
+  const what = { weights: weights ?? id, imageSize, compute, draws: labelsPerClass === "all" ? 1 : draws, seed };
+  const how = { name: variant.name, options: variant.options, labelsPerClass };
+  return hash([JSON.stringify({ ...what, ...how }), train.fingerprint, test.fingerprint]);
+}
+
+/** A kept cell; undefined if there is none, or a damaged one. */
+function readCell(file: string): Cell | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    const cell = JSON.parse(readFileSync(file, "utf8")) as Record<string, Measurement & { heldOut: number | null }>;
+    // JSON has no NaN: nothing was held out.
+    return Object.fromEntries(
+      Object.entries(cell).map(([layer, one]) => [layer, { ...one, heldOut: one.heldOut ?? Number.NaN }]),
+    );
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,170 @@
+/** `benchmark`: which pretext task suits these images, did it help, and how many labels did it save? */
+import { labelledParts } from "../data/splits.ts";
+import { openImages } from "../data/open.ts";
+import { SelfsightError, UsageError } from "../errors.ts";
+import { compare, type Measured } from "../evaluate/compare.ts";
+import { byClass, type LabelCount } from "../evaluate/draws.ts";
+import { chooseVariants } from "../evaluate/evaluate.ts";
+import type { Variant } from "../evaluate/measure.ts";
+import { measureRepresentation } from "../evaluate/measurements.ts";
+import { evaluateOptions } from "../evaluate/options.ts";
+import type { Representation } from "../evaluate/representations.ts";
+import type { Difference, ResultRow } from "../evaluate/result.ts";
+import { openSession, type Session } from "../evaluate/session.ts";
+import { writeJson } from "../files.ts";
+import { parseOptions } from "../options.ts";
+import { counting, type Hooks } from "../run/events.ts";
+import { benchmarkFiles, claimFolder, defaultFolder } from "./folder.ts";
+import { headlineCount, labelCounts } from "./label-counts.ts";
+import { type BenchmarkConfig, type BenchmarkOptions, benchmarkOptions } from "./options.ts";
+import { overallProgress } from "./progress.ts";
+import { gallery, type Gallery } from "./gallery.ts";
+import { type TaskResult, taskResults } from "./task-results.ts";
+import { type Training, trainAll, trainingsOf } from "./train-all.ts";
+
+export interface Benchmark {
+  images: string;
+  options: BenchmarkConfig;
+  classes: readonly string[];
+  /** Number of training images with a label, and of test images. */
+  labelled: number;
+  tested: number;
+  /** Labels per class that the verdicts are about. */
+  headline: LabelCount;
+  /** The best first, by accuracy on held-out training labels. */
+  tasks: TaskResult[];
+  rows: ResultRow[];
+  differences: Difference[];
+  notes: readonly string[];
+}
+
+export interface BenchmarkResult extends Benchmark {
+  folder: string;
+  trainings: readonly Training[];
+  /** Of the best task: pictures and a confusion matrix, which report.json does not hold. */
+  gallery: Gallery;
+}
+
+/**
+ * Trains each task, measures every encoder beside its baselines, and trains the same network from scratch on the same labels. Writes
+ * `report.json`. Repeated after an interruption, it goes on where it was.
+ * @throws UsageError as `pretrain` and `evaluate`, and for a folder of another benchmark; InterruptedError if the signal aborts
+ */
+export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): Promise<BenchmarkResult> {
+  const given = parseOptions(benchmarkOptions, options);
+  const config: BenchmarkConfig = { ...given, out: given.out ?? defaultFolder(given.images) };
+  const trainings = trainingsOf(config, minutesOf(config.budget));
+  const { counts, labelled, tested } = await countLabels(config, hooks);
+  const release = await claimFolder(config);
+  try {
+    const progress = overallProgress(trainings.length, hooks);
+    const { done, failures } = await trainAll(trainings, progress.hooks, ({ task, seed }) =>
+      progress.begin(config.seeds > 1 ? `training ${task}, seed ${seed}` : `training ${task}`),
+    );
+    if (!done.length) throw new SelfsightError(`No task could be trained. ${failures.join(" ")}`);
+    return await measureAll(config, done, { counts, labelled, tested, failures }, progress);
+  } finally {
+    release();
+  }
+}
+
+interface Found {
+  counts: readonly LabelCount[];
+  labelled: number;
+  tested: number;
+  failures: readonly string[];
+}
+
+async function measureAll(
+  config: BenchmarkConfig,
+  trainings: readonly Training[],
+  { counts, labelled, tested, failures }: Found,
+  progress: ReturnType<typeof overallProgress>,
+): Promise<BenchmarkResult> {
+  const { images, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
+  const evaluation = parseOptions(evaluateOptions, {
+    ...{ runs: trainings.map(({ folder }) => folder), images, trainSplit, testSplit, seed, draws },
+    ...{ device, precision, threads, protocol: ["knn", "linear"], protocolOptions: { knn: { neighbours: [KNN] } } },
+  });
+  progress.begin("reading the images");
+  const session = await openSession(evaluation, progress.hooks);
+  try {
+    const cache = benchmarkFiles(out).measured;
+    const frozen = { variants: chooseVariants(evaluation), labelsPerClass: counts, draws, seed, cache };
+    const headline = headlineCount(counts);
+    const scratch = scratchOf(session, config);
+    const representations = session.representations.map((one) => withScratch(one, scratch));
+    const few = { variants: wholeVariants(), draws: config.scratchDraws, seed, cache };
+    const work = [
+      ...representations.map((one) => ({ one, plan: frozen })),
+      ...scratch.map((one) => ({ one, plan: { ...few, labelsPerClass: counts } })),
+      ...(scratch.length
+        ? representations
+            .filter(({ kind }) => kind === "pre-trained")
+            .map((one) => ({ one, plan: { ...few, labelsPerClass: [headline, "all" as const] } }))
+        : []),
+    ];
+    progress.expect(work.length);
+    const measured: Measured[] = [];
+    for (const { one, plan } of work) {
+      progress.begin(`measuring ${one.label}`);
+      const result = await measureRepresentation(one, session, plan, progress.hooks);
+      measured.push(...result.measured);
+      session.notes.push(...result.notes);
+    }
+    progress.begin("writing the report");
+    const { classes, seen, notes } = session;
+    const all = [...representations, ...scratch];
+    const differences = compare(measured, all, { seed, classes: classes.length, seen });
+    const tasks = taskResults({ trainings, measured, differences, representations: all, headline, counts, allLabels: labelled / classes.length });
+    const result: Benchmark = {
+      ...{ images, options: config, classes, labelled, tested, headline, tasks },
+      ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...notes] },
+    };
+    writeJson(benchmarkFiles(out).report, result);
+    const pictures = await gallery({ session, measured, best: tasks[0] as TaskResult, headline });
+    return { ...result, folder: out, trainings, gallery: pictures };
+  } finally {
+    await session.close();
+  }
+}
+
+const KNN = { k: 20, temperature: 0.07 };
+
+const wholeVariants = (): Variant[] => chooseVariants({ protocol: ["finetune"], protocolOptions: {} });
+
+/** The untrained networks, to be trained on the labels alone. */
+function scratchOf({ representations }: Session, { scratchDraws }: BenchmarkConfig): Representation[] {
+  if (!scratchDraws) return [];
+  const untrained = representations.filter(({ kind }) => kind === "untrained");
+  return untrained.map((one) => ({
+    ...one,
+    id: `scratch ${one.id}`,
+    label: untrained.length > 1 ? `from scratch, seed ${one.seed}` : "from scratch",
+    kind: "from-scratch",
+  }));
+}
+
+/** Compares a trained encoder with the same network from scratch too, where both are fine-tuned. */
+function withScratch(one: Representation, scratch: readonly Representation[]): Representation {
+  const own = scratch.filter(({ id }) => one.baselines.some((baseline) => id === `scratch ${baseline}`));
+  return own.length ? { ...one, baselines: [...one.baselines, ...own.map(({ id }) => id)] } : one;
+}
+
+/** The labels that there are: checked before anything is trained. */
+async function countLabels(config: BenchmarkConfig, hooks: Hooks): Promise<Omit<Found, "failures">> {
+  const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+  const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
+  const { train, test } = await labelledParts(collection, config, reading);
+  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
+  const sizes = byClass(labels).map(({ length }) => length);
+  return { counts: config.labelsPerClass ?? labelCounts(sizes), labelled: train.length, tested: test.length };
+}
+
+/** "45m", "1.5h", "90" (minutes) to minutes. @throws UsageError for anything else */
+export function minutesOf(budget: string): number {
+  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*$/.exec(budget) ?? [];
+  const minutes = Number(number) * ({ s: 1 / 60, h: 60 }[unit ?? ""] ?? 1);
+  if (number !== undefined && minutes > 0) return minutes;
+  throw new UsageError(`--budget: expected a time such as 30m or 2h; got "${budget}".`);
+}

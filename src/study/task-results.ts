@@ -1,0 +1,98 @@
+/** What a benchmark says of each task: was it better than the same network untrained, and how many labels did it save? */
+import type { Measured } from "../evaluate/compare.ts";
+import type { LabelCount } from "../evaluate/draws.ts";
+import { type CurvePoint, type LabelSavings, labelSavings } from "../evaluate/label-savings.ts";
+import type { Representation } from "../evaluate/representations.ts";
+import type { Difference } from "../evaluate/result.ts";
+import { valuesOf } from "../evaluate/uncertainty.ts";
+import { improvement } from "../metric.ts";
+import { taskEntry } from "../tasks/index.ts";
+import type { Training } from "./train-all.ts";
+
+export interface TaskResult {
+  task: string;
+  title: string;
+  /** Ids of its encoders, one for each seed. */
+  ids: string[];
+  /** The linear probe at the verdict's number of labels, against the same network untrained; over all seeds. */
+  untrained: Difference;
+  /** Labels per class that training from scratch needs to be as good. */
+  savings?: LabelSavings | undefined;
+  /** Accuracy on held-out training labels, which ranks the tasks; null if none could be held out. */
+  heldOut: number | null;
+}
+
+export interface Results {
+  trainings: readonly Training[];
+  measured: readonly Measured[];
+  differences: readonly Difference[];
+  representations: readonly Representation[];
+  headline: LabelCount;
+  counts: readonly LabelCount[];
+  /** Labels per class that "all" stands for, on average. */
+  allLabels: number;
+}
+
+/** The probe that verdicts are about. */
+const PROBE = "linear";
+
+/** One result for each task, the best on held-out training labels first. */
+export function taskResults(results: Results): TaskResult[] {
+  const { trainings, differences, headline, representations } = results;
+  const tasks = [...new Set(trainings.map(({ task }) => task))];
+  const found = tasks.map((task): TaskResult => {
+    const folders = new Set(trainings.filter((one) => one.task === task).map(({ folder }) => folder));
+    const own = representations.filter(({ folder }) => folder !== undefined && folders.has(folder));
+    const ids = own.map(({ id }) => id);
+    const untrained = differences.findLast(
+      (one) =>
+        one.id === ids[0] && one.baselineKind === "untrained" && one.protocol === PROBE && one.labelsPerClass === headline,
+    ) as Difference; // the last is that of all seeds
+    const chosen = ids.map((id) => bestAt(results, id, PROBE, headline));
+    const heldOut = chosen.reduce((sum, one) => sum + one.heldOut, 0) / chosen.length;
+    return {
+      ...{ task, title: taskEntry(task).title, ids, untrained, savings: savingsOf(results, own) },
+      heldOut: Number.isNaN(heldOut) ? null : heldOut,
+    };
+  });
+  const { metric } = found[0]?.untrained as Difference;
+  return found.sort((a, b) => improvement(metric, b.heldOut ?? 0, a.heldOut ?? 0));
+}
+
+/** An encoder's layer that did best on held-out training labels. */
+export function bestAt(
+  { measured }: Pick<Results, "measured">,
+  id: string,
+  protocol: string,
+  labelsPerClass: LabelCount,
+): Measured {
+  const own = measured.filter(
+    ({ row }) => row.id === id && row.protocol === protocol && row.labelsPerClass === labelsPerClass,
+  );
+  return own.reduce((best, one) =>
+    Number.isNaN(one.heldOut) || improvement(one.row.metric, one.heldOut, best.heldOut) > 0 ? one : best,
+  );
+}
+
+/** Undefined if nothing was trained from scratch. */
+function savingsOf(results: Results, own: readonly Representation[]): LabelSavings | undefined {
+  const { measured, representations, headline, counts, allLabels } = results;
+  const scratch = own.map(({ baselines }) =>
+    representations.find(({ id, kind }) => kind === "from-scratch" && baselines.includes(id)),
+  );
+  if (headline === "all" || scratch.some((one) => one === undefined)) return undefined;
+  const draws = measured.find(({ row }) => row.id === scratch[0]?.id && row.labelsPerClass !== "all")?.scores.length ?? 0;
+  const values = (ids: readonly string[], protocol: string | undefined, labels: LabelCount) =>
+    ids.flatMap((id) => {
+      const name = protocol ?? (measured.find(({ row }) => row.id === id)?.row.protocol as string);
+      const { scores, protocol: entry } = bestAt(results, id, name, labels);
+      return valuesOf(scores.slice(0, draws), entry.reduce, 0);
+    });
+  const ids = scratch.map((one) => (one as Representation).id);
+  const curve = counts.map((count): CurvePoint => ({
+    labels: count === "all" ? allLabels : count,
+    values: values(ids, undefined, count),
+  }));
+  const ours = own.map(({ id }) => id);
+  return labelSavings({ labels: headline, values: values(ours, PROBE, headline) }, curve, ids.length);
+}

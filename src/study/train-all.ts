@@ -1,0 +1,77 @@
+/** The trainings of a benchmark, one after the other. Finished ones are kept, an interrupted one goes on. */
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
+import type { Hooks } from "../run/events.ts";
+import { runFiles } from "../run/folder.ts";
+import { type PretrainOptions, pretrainOptions } from "../run/options.ts";
+import { parseOptions } from "../options.ts";
+import { resolveConfig } from "../run/resolve.ts";
+import { pretrain } from "../train/pretrain.ts";
+import { benchmarkFiles } from "./folder.ts";
+import type { BenchmarkConfig } from "./options.ts";
+
+export interface Training {
+  task: string;
+  seed: number;
+  /** Its run folder. */
+  folder: string;
+  options: PretrainOptions;
+}
+
+/** Part of the budget that is for training; the rest is for measuring. */
+const TRAINING_PART = 2 / 3;
+
+/** All trainings, task by task. @throws UsageError for an unknown task or model, or settings that do not fit together */
+export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[] {
+  const { tasks, seeds, seed, images, out, epochs, model, width, imageSize, trainSplit } = config;
+  const { device, precision, threads } = config;
+  const twice = tasks.find((task, i) => tasks.indexOf(task) < i);
+  if (twice !== undefined) throw new UsageError(`--tasks names ${twice} twice. Name each once; --seeds repeats them all.`);
+  const each = (minutes * TRAINING_PART) / (tasks.length * seeds);
+  return tasks.flatMap((task) =>
+    Array.from({ length: seeds }, (_, i): Training => {
+      const folder = join(benchmarkFiles(out).runs, seeds > 1 ? `${task}-${seed + i}` : task);
+      const length = epochs === undefined ? { minutes: each } : { epochs };
+      const options: PretrainOptions = {
+        ...{ images, task, model, width, imageSize, split: trainSplit, seed: seed + i, out: folder },
+        ...{ device, precision, threads, ...length },
+      };
+      resolveConfig(parseOptions(pretrainOptions, options));
+      return { task, seed: seed + i, folder, options };
+    }),
+  );
+}
+
+/**
+ * Trains what is not trained yet.
+ * @param tell called before each training
+ * @returns the finished ones, and a sentence for each that failed
+ * @throws InterruptedError after saving, if the signal aborts; UsageError as {@link pretrain}
+ */
+export async function trainAll(
+  trainings: readonly Training[],
+  hooks: Hooks,
+  tell: (training: Training) => void,
+): Promise<{ done: Training[]; failures: string[] }> {
+  const done: Training[] = [];
+  const failures: string[] = [];
+  for (const training of trainings) {
+    tell(training);
+    const { folder, options, task } = training;
+    const files = runFiles(folder);
+    try {
+      if (!existsSync(files.encoder)) {
+        const resume = existsSync(files.checkpoint);
+        if (!resume) rmSync(folder, { recursive: true, force: true }); // it was killed before it had begun
+        await pretrain({ ...options, resume }, hooks);
+      }
+      done.push(training);
+    } catch (error) {
+      const expected = error instanceof SelfsightError && !(error instanceof InterruptedError || error instanceof UsageError);
+      if (!expected) throw error;
+      failures.push(`${task} could not be trained: ${error.message}`);
+    }
+  }
+  return { done, failures };
+}
