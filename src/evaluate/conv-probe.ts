@@ -105,7 +105,7 @@ export const convProbe = defineProtocol({
   title: "Convolutional probe: small networks on frozen maps",
   needs: "encoder",
   options,
-  quick: { steps: 10, batchSize: 32 },
+  quick: { steps: 40, batchSize: 32 },
   variants: (chosen) =>
     Object.fromEntries(chosen.classifiers.map((one) => [`conv-probe-${one}`, { ...chosen, classifiers: [one] }])),
   async fit(on: Training<number>, chosen): Promise<Fitted<number>> {
@@ -170,14 +170,10 @@ async function learn(
   manualSeed(seed);
   const head = initialise(create(maps.shape.slice(1) as unknown as Shape, classes));
   head.to({ device: compute.device, memoryFormat: "channels_last" });
-  const classifier: Classifier<Tensor> = {
+  const classifier: Classifier<number[]> = {
     modules: [head],
-    load: (some) =>
-      integers(
-        some.map((row) => position.get(row) as number),
-        compute.device,
-      ),
-    logits: (some) => forward(head, maps.indexSelect(0, some), compute),
+    load: (some) => some.map((row) => position.get(row) as number),
+    logits: (some) => forward(head, maps.indexSelect(0, integers(some, compute.device)), compute),
   };
   try {
     const heldOut = await trainClassifier(

@@ -48,6 +48,7 @@ export const finetune = defineProtocol({
   title: "Fine-tuning of the whole network",
   needs: "encoder",
   options,
+  quick: { steps: 20, batchSize: 32 },
   async fit(on: Training<number>, chosen) {
     const { rows, truths, classes, seed, compute, signal } = on;
     const { steps, batchSize, learningRate, checkEvery, patience } = chosen;

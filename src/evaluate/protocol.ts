@@ -50,7 +50,7 @@ export interface Protocol<
 > {
   readonly title: string;
   readonly options: Options;
-  /** Options that take a small part of the time, for a first look and for tests. By default the defaults. */
+  /** Options with which a long fit becomes a short one: for a first look, and for tests. By default the defaults. */
   readonly quick?: z.input<Options>;
   /** Features are computed once for each layer; an encoder may be trained further. */
   readonly needs: "features" | "encoder";
