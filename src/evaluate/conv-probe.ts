@@ -32,6 +32,8 @@ import { type Classifier, classify, type HeldOut, isBetter, type Split, trainCla
 const [MOST_SIDE, MOST_VALUES] = [8, 192 * 8 * 8];
 /** Images that are encoded at once. */
 const BATCH = 128;
+/** To choose a layer, a classifier is trained for this fraction of the steps, but for this many at least, if there are so many. */
+const [TRIAL, SHORTEST_TRIAL] = [1 / 4, 50];
 
 /** Maps (B, C, h, w) to logits (B, classes). */
 class ConvClassifier extends Module {
@@ -89,7 +91,11 @@ const options = z.strictObject({
     .union([z.literal("all"), z.array(z.string()).min(1)])
     .default("all")
     .describe("feature maps to try, of which the best on held-out labels is measured: all, or a list of names"),
-  steps: z.int().positive().default(200).describe("of training, for each layer and draw of labels"),
+  steps: z
+    .int()
+    .positive()
+    .default(200)
+    .describe("of training, for each draw of labels; a quarter of them for each layer that is tried"),
   batchSize: z.int().min(2).default(128).describe("images a step, or all labelled ones if those are fewer"),
   learningRate: z
     .number()
@@ -115,9 +121,10 @@ export const convProbe = defineProtocol({
       .eval();
     try {
       const split = holdOut(rows, truths, 1 / 5);
+      const trial = Math.min(chosen.steps, Math.max(SHORTEST_TRIAL, Math.round(chosen.steps * TRIAL)));
       let best: { layer: string; heldOut: HeldOut } | undefined;
       for (const layer of layersOf(encoder, chosen)) {
-        const { head, heldOut } = await learn(encoder, layer, split, on, chosen);
+        const { head, heldOut } = await learn(encoder, layer, split, on, { ...chosen, steps: trial });
         head.dispose();
         // Without held-out labels nothing is best: the deepest map is taken.
         if (!split.choose.length || isBetter(heldOut, best?.heldOut)) best = { layer, heldOut };
