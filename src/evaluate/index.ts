@@ -1,11 +1,13 @@
 /** The protocols by name. */
 import type { z } from "zod";
 import { registry } from "../registry.ts";
+import { convProbe } from "./conv-probe.ts";
+import { finetune } from "./finetune.ts";
 import { knn } from "./knn.ts";
 import { linear } from "./linear.ts";
 import type { Protocol } from "./protocol.ts";
 
-export const protocols = { knn, linear };
+export const protocols = { knn, linear, "conv-probe": convProbe, finetune };
 export type ProtocolName = keyof typeof protocols;
 
 const known = registry<Protocol>("protocol", protocols as unknown as Record<ProtocolName, Protocol>);

@@ -50,6 +50,8 @@ export interface Protocol<
 > {
   readonly title: string;
   readonly options: Options;
+  /** Options with which a long fit becomes a short one: for a first look, and for tests. By default the defaults. */
+  readonly quick?: z.input<Options>;
   /** Features are computed once for each layer; an encoder may be trained further. */
   readonly needs: "features" | "encoder";
   readonly metric: Metric;

@@ -8,7 +8,8 @@ import { Module, Sequential } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions } from "./model.ts";
 
-class ConvBlock extends Module {
+/** A convolution of odd `kernel` that keeps the size, batch norm and ReLU. */
+export class ConvBlock extends Module {
   readonly conv: Conv2d;
   readonly bn: BatchNorm2d;
 

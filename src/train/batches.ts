@@ -53,7 +53,7 @@ export function stepsPerEpoch(images: number, batchSize: number): number {
 /** Returns a function from a step to the image indices of this process's batch, by the seed alone. Caches one epoch's order. */
 export function batchIndices(
   used: number,
-  { seed, batchSize }: TrainingConfig,
+  { seed, batchSize }: Pick<TrainingConfig, "seed" | "batchSize">,
   { rank, size }: Pick<World, "rank" | "size"> = alone,
 ): (step: number) => Int32Array {
   const perEpoch = stepsPerEpoch(used, batchSize * size);
