@@ -4,8 +4,10 @@ import { registry } from "../registry.ts";
 import { knn } from "./knn.ts";
 import { linear } from "./linear.ts";
 import type { Protocol } from "./protocol.ts";
+import { recalls, retrieval } from "./retrieval.ts";
+import { svm } from "./svm.ts";
 
-export const protocols = { knn, linear };
+export const protocols = { knn, linear, svm, retrieval, ...recalls };
 export type ProtocolName = keyof typeof protocols;
 
 const known = registry<Protocol>("protocol", protocols as unknown as Record<ProtocolName, Protocol>);
