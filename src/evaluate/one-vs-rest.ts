@@ -12,7 +12,7 @@ const DEFAULT_COST = 1;
 /** Positives count twice, as in the FAIR benchmark. */
 const POSITIVE_WEIGHT = 2;
 /** Tolerances of the solver: choosing needs less precision than the final fit. */
-const [CHOOSING, FINAL] = [1e-3, 3e-5];
+const [CHOOSING, FINAL] = [1e-4, 3e-5];
 
 export interface Classes {
   /** Inputs (N, D). */
