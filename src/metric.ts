@@ -20,6 +20,9 @@ export interface Guess {
 /** Fraction of correct answers, 0 to 1. */
 export const accuracy: Metric = { name: "accuracy", unit: "%", better: "higher", perfect: 1, worthwhile: 0.02 };
 
+/** Mean average precision, 0 to 1. */
+export const mAP: Metric = { name: "mAP", unit: "%", better: "higher", perfect: 1, worthwhile: 0.02 };
+
 /** By how much `value` is better than `baseline`; negative when it is worse. */
 export function improvement({ better }: Metric, value: number, baseline: number): number {
   return better === "higher" ? value - baseline : baseline - value;

@@ -6,8 +6,10 @@ import { finetune } from "./finetune.ts";
 import { knn } from "./knn.ts";
 import { linear } from "./linear.ts";
 import type { Protocol } from "./protocol.ts";
+import { recalls, retrieval } from "./retrieval.ts";
+import { svm } from "./svm.ts";
 
-export const protocols = { knn, linear, "conv-probe": convProbe, finetune };
+export const protocols = { knn, linear, svm, retrieval, ...recalls, "conv-probe": convProbe, finetune };
 export type ProtocolName = keyof typeof protocols;
 
 const known = registry<Protocol>("protocol", protocols as unknown as Record<ProtocolName, Protocol>);

@@ -1,6 +1,7 @@
 /** `benchmark`: which pretext task suits these images, did it help, and how many labels did it save? */
-import { labelledParts } from "../data/splits.ts";
+
 import { openImages } from "../data/open.ts";
+import { labelledParts } from "../data/splits.ts";
 import { SelfsightError, UsageError } from "../errors.ts";
 import { compare, type Measured } from "../evaluate/compare.ts";
 import { byClass, type LabelCount } from "../evaluate/draws.ts";
@@ -15,10 +16,10 @@ import { writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { benchmarkFiles, claimFolder, defaultFolder } from "./folder.ts";
+import { type Gallery, gallery } from "./gallery.ts";
 import { headlineCount, labelCounts } from "./label-counts.ts";
 import { type BenchmarkConfig, type BenchmarkOptions, benchmarkOptions } from "./options.ts";
 import { overallProgress } from "./progress.ts";
-import { gallery, type Gallery } from "./gallery.ts";
 import { type TaskResult, taskResults } from "./task-results.ts";
 import { type Training, trainAll, trainingsOf } from "./train-all.ts";
 
@@ -116,7 +117,15 @@ async function measureAll(
     const { classes, seen, notes } = session;
     const all = [...representations, ...scratch];
     const differences = compare(measured, all, { seed, classes: classes.length, seen });
-    const tasks = taskResults({ trainings, measured, differences, representations: all, headline, counts, allLabels: labelled / classes.length });
+    const tasks = taskResults({
+      trainings,
+      measured,
+      differences,
+      representations: all,
+      headline,
+      counts,
+      allLabels: labelled / classes.length,
+    });
     const result: Benchmark = {
       ...{ images, options: config, classes, labelled, tested, headline, tasks },
       ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...notes] },

@@ -50,7 +50,9 @@ function refuseOther(config: BenchmarkConfig, file: string): void {
   try {
     before = JSON.parse(readFileSync(file, "utf8")) as typeof before;
   } catch (cause) {
-    throw new SelfsightError(`${file} is damaged: it is no JSON. Delete the folder, or choose another --out.`, { cause });
+    throw new SelfsightError(`${file} is damaged: it is no JSON. Delete the folder, or choose another --out.`, {
+      cause,
+    });
   }
   const now: Readonly<Record<string, unknown>> = { ...config };
   const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(

@@ -2,7 +2,10 @@
 import { z } from "zod";
 
 export const benchmarkOptions = z.strictObject({
-  images: z.string().min(1).describe("images, some of them labelled: folder, file of a known format, or a known data set's name"),
+  images: z
+    .string()
+    .min(1)
+    .describe("images, some of them labelled: folder, file of a known format, or a known data set's name"),
   tasks: z
     .array(z.string().min(1))
     .min(1)
@@ -29,7 +32,12 @@ export const benchmarkOptions = z.strictObject({
     .optional()
     .describe("numbers of training labels a class; default: 1, 2, 4, … as far as there are so many, and all"),
   draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
-  scratchDraws: z.int().min(0).max(100).default(3).describe("of these, so many are trained from scratch too; 0 for none"),
+  scratchDraws: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(3)
+    .describe("of these, so many are trained from scratch too; 0 for none"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the first training, the draws and the intervals"),
   device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),

@@ -46,7 +46,10 @@ export function taskResults(results: Results): TaskResult[] {
     const ids = own.map(({ id }) => id);
     const untrained = differences.findLast(
       (one) =>
-        one.id === ids[0] && one.baselineKind === "untrained" && one.protocol === PROBE && one.labelsPerClass === headline,
+        one.id === ids[0] &&
+        one.baselineKind === "untrained" &&
+        one.protocol === PROBE &&
+        one.labelsPerClass === headline,
     ) as Difference; // the last is that of all seeds
     const chosen = ids.map((id) => bestAt(results, id, PROBE, headline));
     const heldOut = chosen.reduce((sum, one) => sum + one.heldOut, 0) / chosen.length;
@@ -81,7 +84,8 @@ function savingsOf(results: Results, own: readonly Representation[]): LabelSavin
     representations.find(({ id, kind }) => kind === "from-scratch" && baselines.includes(id)),
   );
   if (headline === "all" || scratch.some((one) => one === undefined)) return undefined;
-  const draws = measured.find(({ row }) => row.id === scratch[0]?.id && row.labelsPerClass !== "all")?.scores.length ?? 0;
+  const draws =
+    measured.find(({ row }) => row.id === scratch[0]?.id && row.labelsPerClass !== "all")?.scores.length ?? 0;
   const values = (ids: readonly string[], protocol: string | undefined, labels: LabelCount) =>
     ids.flatMap((id) => {
       const name = protocol ?? (measured.find(({ row }) => row.id === id)?.row.protocol as string);
@@ -89,10 +93,12 @@ function savingsOf(results: Results, own: readonly Representation[]): LabelSavin
       return valuesOf(scores.slice(0, draws), entry.reduce, 0);
     });
   const ids = scratch.map((one) => (one as Representation).id);
-  const curve = counts.map((count): CurvePoint => ({
-    labels: count === "all" ? allLabels : count,
-    values: values(ids, undefined, count),
-  }));
+  const curve = counts.map(
+    (count): CurvePoint => ({
+      labels: count === "all" ? allLabels : count,
+      values: values(ids, undefined, count),
+    }),
+  );
   const ours = own.map(({ id }) => id);
   return labelSavings({ labels: headline, values: values(ours, PROBE, headline) }, curve, ids.length);
 }

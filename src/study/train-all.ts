@@ -2,10 +2,10 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
+import { parseOptions } from "../options.ts";
 import type { Hooks } from "../run/events.ts";
 import { runFiles } from "../run/folder.ts";
 import { type PretrainOptions, pretrainOptions } from "../run/options.ts";
-import { parseOptions } from "../options.ts";
 import { resolveConfig } from "../run/resolve.ts";
 import { pretrain } from "../train/pretrain.ts";
 import { benchmarkFiles } from "./folder.ts";
@@ -27,7 +27,8 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
   const { tasks, seeds, seed, images, out, epochs, model, width, imageSize, trainSplit } = config;
   const { device, precision, threads } = config;
   const twice = tasks.find((task, i) => tasks.indexOf(task) < i);
-  if (twice !== undefined) throw new UsageError(`--tasks names ${twice} twice. Name each once; --seeds repeats them all.`);
+  if (twice !== undefined)
+    throw new UsageError(`--tasks names ${twice} twice. Name each once; --seeds repeats them all.`);
   const each = (minutes * TRAINING_PART) / (tasks.length * seeds);
   return tasks.flatMap((task) =>
     Array.from({ length: seeds }, (_, i): Training => {
@@ -68,7 +69,8 @@ export async function trainAll(
       }
       done.push(training);
     } catch (error) {
-      const expected = error instanceof SelfsightError && !(error instanceof InterruptedError || error instanceof UsageError);
+      const expected =
+        error instanceof SelfsightError && !(error instanceof InterruptedError || error instanceof UsageError);
       if (!expected) throw error;
       failures.push(`${task} could not be trained: ${error.message}`);
     }

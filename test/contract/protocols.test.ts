@@ -97,8 +97,9 @@ describe.each(variants)("%s", (_, variant) => {
     for (const value of [...values, heldOut]) expect(improvement(protocol.metric, value, chance)).toBeGreaterThan(half);
   });
 
-  test("is at chance if training labels are shuffled", async () => {
-    const { values } = await run(20, { train: true });
+  test("is at chance if nothing tells the classes apart", async () => {
+    // Not with classes far apart and shuffled training labels: whole classes then are ranked first or last, which is no chance.
+    const { values } = await run(0, { train: true });
     for (const value of values) expect(Math.abs(value - chance)).toBeLessThan(0.2);
   });
 

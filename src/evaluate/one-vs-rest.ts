@@ -1,0 +1,133 @@
+/** Support vector machines of several classes, each against the rest, with costs chosen by cross-validation. */
+import { fromTypedArray, integers, stack, tensor, where, zerosLike } from "../torch/ops.ts";
+import { scope } from "../torch/scope.ts";
+import type { Tensor } from "../torch/tensor.ts";
+import { mean } from "./protocol.ts";
+import { averagePrecision } from "./ranking.ts";
+import type { HingeSolver } from "./squared-hinge.ts";
+
+export const FOLDS = 3;
+/** LinearSVC's default: for a class that cannot be cross-validated. */
+const DEFAULT_COST = 1;
+/** Positives count twice, as in the FAIR benchmark. */
+const POSITIVE_WEIGHT = 2;
+/** Tolerances of the solver: choosing needs less precision than the final fit. */
+const [CHOOSING, FINAL] = [1e-4, 3e-5];
+
+export interface Classes {
+  /** Inputs (N, D). */
+  readonly x: Tensor;
+  /** The solver for these inputs. */
+  readonly solver: HingeSolver;
+  /** For each of the C classes: 1 where a row belongs to it, else 0 (N). */
+  readonly members: readonly Uint8Array[];
+  readonly costs: readonly number[];
+  readonly maxIterations: number;
+}
+
+export interface Choice {
+  readonly cost: number;
+  /** Mean average precision over the folds at that cost; undefined if the class could not be cross-validated. */
+  readonly precision: number | undefined;
+}
+
+export interface OneVsRest {
+  /** For each class. */
+  readonly choices: readonly Choice[];
+  /** (C, D) */
+  readonly weights: Tensor;
+}
+
+/** One fit of one class. */
+interface Problem {
+  readonly label: number;
+  readonly cost: number;
+  /** The fold to leave out; −1 for none. */
+  readonly fold: number;
+}
+
+/** Chooses a cost for each class, of equally good ones the first, and fits the class on all rows with it. */
+export function fitOneVsRest(on: Classes): OneVsRest {
+  const { members, costs, maxIterations, solver } = on;
+  const folds = members.map(dealFolds);
+  const solve = (problems: readonly Problem[], tolerance: number) =>
+    scope(() => {
+      const targets = targetsOf(on, folds, problems);
+      return solver.solve(targets.signs, targets.costs, { tolerance, maxIterations });
+    });
+  const problems = folds.flatMap(({ count }, label) =>
+    costs.flatMap((cost) => Array.from({ length: count }, (_, fold): Problem => ({ label, cost, fold }))),
+  );
+  const precisions = problems.length ? scope(() => heldOut(on, folds, problems, solve(problems, CHOOSING))) : [];
+  let at = 0;
+  const choices = folds.map(({ count }): Choice => {
+    if (!count) return { cost: DEFAULT_COST, precision: undefined };
+    const means = costs.map(() => {
+      at += count;
+      return mean(precisions.slice(at - count, at));
+    });
+    const precision = Math.max(...means);
+    return { cost: costs[means.indexOf(precision)] as number, precision };
+  });
+  const final = choices.map(({ cost }, label): Problem => ({ label, cost, fold: -1 }));
+  return { choices, weights: solve(final, FINAL) };
+}
+
+/** For each problem, the average precision of its weights (P, D) on the rows it left out. Not interpolated, as scikit-learn's. */
+function heldOut({ x, members }: Classes, folds: readonly Folds[], problems: readonly Problem[], weights: Tensor) {
+  const rows = x.size(0);
+  const decisions = weights.matmul(x.transpose(0, 1)).data() as Float32Array; // (P, N)
+  return problems.map(({ label, fold }, i) => {
+    const left = (_: number, row: number) => folds[label]?.of[row] === fold;
+    return averagePrecision(
+      decisions.subarray(i * rows, (i + 1) * rows).filter(left),
+      (members[label] as Uint8Array).filter(left),
+    );
+  });
+}
+
+interface Folds {
+  /** The fold of each row (N). */
+  readonly of: Uint8Array;
+  /** Two or three; zero if the class has fewer than two rows in it, or fewer than two outside of it. */
+  readonly count: number;
+}
+
+/** Deals a class's rows and the others to the folds in turn. Rows sorted by class so spread every class evenly. */
+function dealFolds(member: Uint8Array): Folds {
+  const inside = member.reduce((sum, one) => sum + one, 0);
+  const fewest = Math.min(FOLDS, inside, member.length - inside);
+  const count = fewest < 2 ? 0 : fewest;
+  const dealt = [0, 0];
+  const of = member.map((one) => {
+    const before = dealt[one] as number;
+    dealt[one] = before + 1;
+    return before % Math.max(1, count);
+  });
+  return { of, count };
+}
+
+/** Signs (P, N), and costs (P, N) that are zero in the fold to leave out. */
+function targetsOf({ x, members }: Classes, folds: readonly Folds[], problems: readonly Problem[]) {
+  const { device } = x;
+  const table = (rows: readonly Uint8Array[]) =>
+    stack(rows.map((row) => fromTypedArray(row))).to({ dtype: "f32", device });
+  const column = (of: (problem: Problem) => number) =>
+    tensor(
+      problems.map((one) => [of(one)]),
+      { device },
+    );
+  const labels = integers(
+    problems.map(({ label }) => label),
+    device,
+  );
+  const member = table(members).indexSelect(0, labels);
+  const left = table(folds.map(({ of }) => of))
+    .indexSelect(0, labels)
+    .eq(column(({ fold }) => fold));
+  const weights = member
+    .mul(POSITIVE_WEIGHT - 1)
+    .add(1)
+    .mul(column(({ cost }) => cost));
+  return { signs: member.mul(2).sub(1), costs: where(left, zerosLike(weights), weights) };
+}
