@@ -22,6 +22,7 @@ const layers = [
   ["train"],
   ["inspect"],
   ["evaluate"],
+  ["study"],
   ["report"],
   ["cli"],
   ["index.ts"],

@@ -19,17 +19,20 @@ export interface PictureOptions {
   /** Sub-folders, one per class; each class has its own hue. */
   classes?: readonly string[];
   seed?: number;
+  /** Without colours. */
+  grey?: boolean;
 }
 
 /** Writes PNG pictures into a folder, with a sub-folder for each class. Returns the folder. */
 export async function makePictures(
   folder: string,
-  { count, size = 24, classes = [""], seed = 0 }: PictureOptions,
+  { count, size = 24, classes = [""], seed = 0, grey = false }: PictureOptions,
 ): Promise<string> {
   for (const [label, name] of classes.entries()) {
     mkdirSync(join(folder, name), { recursive: true });
     for (let i = 0; i < count; i++) {
       await sharp(picture(size, label, randomAt(seed, label, i)), { raw: { width: size, height: size, channels: 3 } })
+        .greyscale(grey)
         .png()
         .toFile(join(folder, name, `${String(i).padStart(4, "0")}.png`));
     }

@@ -2,8 +2,8 @@
  * Fine-tuning: the whole network is trained further on the labelled images, with a linear classifier on its vector. For an untrained
  * network the same is training from scratch: the baseline, with the same budget and augmentation.
  *
- * The budget is a number of steps, the same for every number of labels: with one label a class, an epoch would be a single batch of
- * as many images as there are classes. A fifth of the labels is held out, and decides which weights are kept.
+ * With few labels the budget is a number of steps: with one label a class, an epoch would be a single batch of as many images as there
+ * are classes. With many it is a number of epochs, so that training from scratch gets what it needs. A fifth of the labels is held out, and decides which weights are kept.
  */
 import { z } from "zod";
 import { randomResizedCrop } from "../augment/geometry.ts";
@@ -24,7 +24,9 @@ import { type Classifier, classify, trainClassifier } from "./train-classifier.t
 const WARM_UP = 0.1;
 
 const options = z.strictObject({
-  steps: z.int().positive().default(200).describe("of training, for each draw of labels; more for many labels"),
+  steps: z.int().positive().default(200).describe("of training, at least, for each draw of labels"),
+  epochs: z.number().min(0).default(20).describe("passes over the labelled images, if that takes more steps"),
+  mostSteps: z.int().positive().default(2000).describe("never more than so many, however many labels there are"),
   batchSize: z.int().min(2).default(64).describe("images a step; fewer labelled images repeat, each time cropped anew"),
   learningRate: z
     .number()
@@ -43,15 +45,32 @@ const options = z.strictObject({
     .describe("looks without a better result after which to stop; default: take all steps, and keep the best weights"),
 });
 
+/** Steps of a training on so many images. */
+export function stepsFor(
+  images: number,
+  {
+    steps,
+    epochs,
+    mostSteps,
+    batchSize,
+  }: Pick<z.infer<typeof options>, "steps" | "epochs" | "mostSteps" | "batchSize">,
+): number {
+  return Math.min(Math.max(steps, Math.ceil((epochs * images) / batchSize)), Math.max(steps, mostSteps));
+}
+
 export const finetune = defineProtocol({
   ...classification,
   title: "Fine-tuning of the whole network",
   needs: "encoder",
   options,
-  quick: { steps: 20, batchSize: 32 },
+  quick: { steps: 20, epochs: 0, batchSize: 32 },
   async fit(on: Training<number>, chosen) {
     const { rows, truths, classes, seed, compute, signal } = on;
-    const { steps, batchSize, learningRate, checkEvery, patience } = chosen;
+    const { batchSize, learningRate, patience } = chosen;
+    const split = holdOut(rows, truths, 1 / 5);
+    const steps = stepsFor(split.fit.length, chosen);
+    // As many looks whatever the number of steps: each costs a pass over the held-out images.
+    const checkEvery = Math.ceil((chosen.checkEvery * steps) / Math.min(steps, chosen.steps));
     const encoder = (on.encoder as () => Encoder)();
     manualSeed(seed);
     const head = new Linear(encoder.outDim, classes);
@@ -75,7 +94,7 @@ export const finetune = defineProtocol({
       const groups = layerDecayGroups(encoder, head, chosen);
       const best = await trainClassifier(
         classifier(on.store as PixelStore),
-        holdOut(rows, truths, 1 / 5),
+        split,
         {
           optimizer: new SGD(groups, { momentum: 0.9, nesterov: true }),
           schedule: warmUp(WARM_UP, cosine),

@@ -3,8 +3,8 @@ import type { Difference, ResultRow } from "../evaluate/result.ts";
 import { replaceFile } from "../files.ts";
 import { type Curve, curveChart } from "./charts/curve.ts";
 import { escapeHtml } from "./escape.ts";
+import { pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
-import { style } from "./style.ts";
 import type { Outcome } from "./verdict.ts";
 
 export interface Report {
@@ -59,25 +59,11 @@ export function reportHtml({
     rows.length && section("All results", resultTables(rows, differences, headline)),
     rows.length && section("How to read this", `<p>${howToRead}</p>`),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<h1>${escapeHtml(title)}</h1>
-${verdictParagraph(verdict, outcome)}
-${sections.filter(Boolean).join("\n")}
-<footer>Written by Selfsight.</footer>
-</main>
-<script>addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));</script>
-</body>
-</html>
-`;
+  return pageHtml({
+    title,
+    opening: verdictParagraph(verdict, outcome),
+    sections: sections.filter(Boolean) as string[],
+  });
 }
 
 const howToRead = [
@@ -85,10 +71,6 @@ const howToRead = [
   "What training was worth is the difference to the same network untrained, to raw pixels and to descriptors made by hand; where its interval holds zero, chance alone could have given it.",
   "The bold layer speaks for its encoder because it did best on training labels held out for choosing, so a higher number at another layer is luck that only the test labels could have told.",
 ].join(" ");
-
-function section(heading: string, content: string): string {
-  return `<section><h2>${heading}</h2>\n${content}</section>`;
-}
 
 function verdictParagraph(verdict: string, outcome: Outcome | undefined): string {
   const { sentence = verdict, details } =
@@ -98,14 +80,14 @@ function verdictParagraph(verdict: string, outcome: Outcome | undefined): string
   return `<p class="verdict ${outcome?.replaceAll(" ", "-") ?? ""}">${escapeHtml(sentence)}${end}${small}</p>`;
 }
 
-function neighboursFigure(png: Uint8Array): string {
-  const data = Buffer.from(png).toString("base64");
-  return `<figure class="samples"><img alt="Rows of images: one, and those most alike to it" src="data:image/png;base64,${data}"></figure>
-<p class="note">Each row begins with one image. Beside it are those whose features are nearest, with their similarity (1 is the same).</p>`;
-}
+const neighboursFigure = (png: Uint8Array) =>
+  pictureFigure(png, {
+    alt: "Rows of images: one, and those most alike to it",
+    note: "Each row begins with one image. Beside it are those whose features are nearest, with their similarity (1 is the same).",
+  });
 
-function samplesFigure(png: Uint8Array): string {
-  const data = Buffer.from(png).toString("base64");
-  return `<figure class="samples"><img alt="Images as the network saw them, each with its guess and the right answer" src="data:image/png;base64,${data}"></figure>
-<p class="note">Below each picture: the network's guess / the right answer. Green where they agree.</p>`;
-}
+const samplesFigure = (png: Uint8Array) =>
+  pictureFigure(png, {
+    alt: "Images as the network saw them, each with its guess and the right answer",
+    note: "Below each picture: the network's guess / the right answer. Green where they agree.",
+  });

@@ -95,7 +95,7 @@ async function measureAll(
     const headline = headlineCount(counts);
     const scratch = scratchOf(session, config);
     const representations = session.representations.map((one) => withScratch(one, scratch));
-    const few = { variants: wholeVariants(), draws: config.scratchDraws, seed, cache };
+    const few = { variants: wholeVariants(config), draws: config.scratchDraws, seed, cache };
     const work = [
       ...representations.map((one) => ({ one, plan: frozen })),
       ...scratch.map((one) => ({ one, plan: { ...few, labelsPerClass: counts } })),
@@ -140,7 +140,14 @@ async function measureAll(
 
 const KNN = { k: 20, temperature: 0.07 };
 
-const wholeVariants = (): Variant[] => chooseVariants({ protocol: ["finetune"], protocolOptions: {} });
+const wholeVariants = ({ scratchSteps: steps }: BenchmarkConfig): Variant[] =>
+  chooseVariants({
+    protocol: ["finetune"],
+    protocolOptions: { finetune: { steps, mostSteps: Math.max(steps, MOST_STEPS) } },
+  });
+
+/** However many labels there are, training from scratch takes no more steps than this. */
+const MOST_STEPS = 2000;
 
 /** The untrained networks, to be trained on the labels alone. */
 function scratchOf({ representations }: Session, { scratchDraws }: BenchmarkConfig): Representation[] {

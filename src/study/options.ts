@@ -24,6 +24,7 @@ export const benchmarkOptions = z.strictObject({
   model: z.string().default("resnet10").describe("architecture (selfsight models lists them)"),
   width: z.number().positive().max(64).optional().describe("multiplies every layer's channels"),
   imageSize: z.int().min(4).max(1024).default(64).describe("side of the networks' input, in pixels"),
+  batchSize: z.int().positive().optional().describe("images a step, in place of the tasks' own"),
   trainSplit: z.string().optional().describe("part to learn from, joined by +"),
   testSplit: z.string().optional().describe("part to test on, joined by +; default as evaluate's"),
   labelsPerClass: z
@@ -38,6 +39,7 @@ export const benchmarkOptions = z.strictObject({
     .max(100)
     .default(3)
     .describe("of these, so many are trained from scratch too; 0 for none"),
+  scratchSteps: z.int().positive().default(200).describe("least number of steps of these trainings"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the first training, the draws and the intervals"),
   device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),

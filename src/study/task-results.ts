@@ -58,8 +58,7 @@ export function taskResults(results: Results): TaskResult[] {
       heldOut: Number.isNaN(heldOut) ? null : heldOut,
     };
   });
-  const { metric } = found[0]?.untrained as Difference;
-  return found.sort((a, b) => improvement(metric, b.heldOut ?? 0, a.heldOut ?? 0));
+  return found.sort((a, b) => improvement(a.untrained.metric, b.heldOut ?? 0, a.heldOut ?? 0));
 }
 
 /** An encoder's layer that did best on held-out training labels. */

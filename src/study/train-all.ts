@@ -25,7 +25,7 @@ const TRAINING_PART = 2 / 3;
 /** All trainings, task by task. @throws UsageError for an unknown task or model, or settings that do not fit together */
 export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[] {
   const { tasks, seeds, seed, images, out, epochs, model, width, imageSize, trainSplit } = config;
-  const { device, precision, threads } = config;
+  const { device, precision, threads, batchSize } = config;
   const twice = tasks.find((task, i) => tasks.indexOf(task) < i);
   if (twice !== undefined)
     throw new UsageError(`--tasks names ${twice} twice. Name each once; --seeds repeats them all.`);
@@ -36,7 +36,7 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
       const length = epochs === undefined ? { minutes: each } : { epochs };
       const options: PretrainOptions = {
         ...{ images, task, model, width, imageSize, split: trainSplit, seed: seed + i, out: folder },
-        ...{ device, precision, threads, ...length },
+        ...{ device, precision, threads, batchSize, ...length },
       };
       resolveConfig(parseOptions(pretrainOptions, options));
       return { task, seed: seed + i, folder, options };
@@ -48,7 +48,7 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
  * Trains what is not trained yet.
  * @param tell called before each training
  * @returns the finished ones, and a sentence for each that failed
- * @throws InterruptedError after saving, if the signal aborts; UsageError as {@link pretrain}
+ * @throws InterruptedError after saving, if the signal aborts
  */
 export async function trainAll(
   trainings: readonly Training[],
@@ -69,9 +69,7 @@ export async function trainAll(
       }
       done.push(training);
     } catch (error) {
-      const expected =
-        error instanceof SelfsightError && !(error instanceof InterruptedError || error instanceof UsageError);
-      if (!expected) throw error;
+      if (!(error instanceof SelfsightError) || error instanceof InterruptedError) throw error;
       failures.push(`${task} could not be trained: ${error.message}`);
     }
   }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InterruptedError, SelfsightError } from "../../src/errors.ts";
-import { finetune } from "../../src/evaluate/finetune.ts";
+import { finetune, stepsFor } from "../../src/evaluate/finetune.ts";
 import { depths, layerDecayGroups } from "../../src/evaluate/layer-decay.ts";
 import { type Representation, representationsOf } from "../../src/evaluate/representations.ts";
 import { type Classifier, isBetter, type Recipe, trainClassifier } from "../../src/evaluate/train-classifier.ts";
@@ -210,4 +210,12 @@ describe("learning rates by depth", () => {
     expect(state()).toEqual(before);
     encoder.dispose();
   });
+});
+
+test("few labels get the steps asked for, many get so many epochs, up to a limit", () => {
+  const budget = { steps: 200, epochs: 20, mostSteps: 2000, batchSize: 64 };
+  expect(stepsFor(10, budget)).toBe(200);
+  expect(stepsFor(3200, budget)).toBe(1000);
+  expect(stepsFor(50_000, budget)).toBe(2000);
+  expect(stepsFor(50_000, { ...budget, steps: 5000 })).toBe(5000);
 });

@@ -1,0 +1,247 @@
+/** The report of a benchmark: the verdict first, then what it rests on. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ResultRow } from "../evaluate/result.ts";
+import { replaceFile } from "../files.ts";
+import { showDifference, showValue, signedValue } from "../metric.ts";
+import type { Environment } from "../run/environment.ts";
+import { type RunStatus, runFiles } from "../run/folder.ts";
+import { readMetrics } from "../run/log.ts";
+import { duration } from "../setup/terminal.ts";
+import type { BenchmarkResult } from "../study/benchmark.ts";
+import type { TaskResult } from "../study/task-results.ts";
+import { confusionChart } from "./charts/confusion.ts";
+import { curveChart } from "./charts/curve.ts";
+import { intervalChart } from "./charts/interval.ts";
+import { labelEfficiencyChart } from "./charts/labels.ts";
+import { layerChart } from "./charts/layers.ts";
+import { escapeHtml } from "./escape.ts";
+import { count, labelCount } from "./format.ts";
+import { pageHtml, pictureFigure, section } from "./page.ts";
+import { differenceTable, resultTables } from "./results.ts";
+import { curve } from "./run.ts";
+import { savedPart, savingsSentence } from "./savings.ts";
+import { doubts, outcome } from "./verdict.ts";
+
+/** Writes the page as one self-contained HTML file. @param command what to type to repeat it */
+export function writeBenchmark(file: string, result: BenchmarkResult, command: string): void {
+  replaceFile(file, benchmarkHtml(result, command));
+}
+
+export function benchmarkHtml(result: BenchmarkResult, command: string): string {
+  const { images, tasks, rows, differences, notes, gallery, headline, classes } = result;
+  const [best] = tasks as [TaskResult];
+  const shown = { protocol: best.untrained.protocol, labelsPerClass: headline };
+  const sections = [
+    section("Which task", taskTable(result)),
+    section("How many labels it takes", `<div class="charts">${efficiency(result)}</div>`),
+    section("Was it worth it?", `<div class="charts">${comparisons(result)}${layers(result)}</div>`),
+    section("What was done", facts(result)),
+    notes.length && section("Before the numbers", list(notes)),
+    picture(gallery.fixed, `Test images that ${best.title.toLowerCase()} put right`, fixedNote),
+    picture(gallery.broken, "Test images that it got wrong instead", brokenNote),
+    picture(gallery.neighbours, "What looks alike to it", neighboursNote),
+    gallery.confusion &&
+      section(
+        "What is taken for what",
+        `<div class="charts">${confusionChart({ classes, counts: gallery.confusion })}</div>`,
+      ),
+    section("What each task showed the network", samples(result)),
+    section("How training went", `<div class="charts">${curves(result)}</div>`),
+    section("Every comparison", differenceTable(differences)),
+    section("All results", resultTables(rows, differences, shown)),
+    section("How to read this", `<p>${howToRead(result)}</p>`),
+    section("How to repeat it", `<pre><code>${escapeHtml(command)}</code></pre>`),
+  ];
+  return pageHtml({
+    title: `Does self-supervised learning help on ${images}?`,
+    opening: verdictCard(result),
+    sections: sections.filter((one) => typeof one === "string"),
+  });
+}
+
+/** The verdict as sentences: the first says whether it helped. */
+export function benchmarkVerdict({ tasks, headline }: Pick<BenchmarkResult, "tasks" | "headline">): string[] {
+  const [best] = tasks as [TaskResult];
+  const { value, baselineValue, difference, low, high, metric } = best.untrained;
+  const range = `95 % interval ${signedValue(metric, low)} to ${signedValue(metric, high)}`;
+  const numbers = `Pre-trained by ${best.title.toLowerCase()}: ${showValue(metric, value)}. The same network untrained: ${showValue(metric, baselineValue)}.`;
+  const opening = {
+    helped: `It helped: ${showDifference(metric, difference)} (${range}).`,
+    "did not help": `It did not help: ${showDifference(metric, difference)} (${range}).`,
+    "cannot tell": `Cannot tell yet whether it helped: ${showDifference(metric, difference)} (${range}). ${whatWouldTell(best)}`,
+  }[outcome(best.untrained)];
+  const saved = best.savings && headline !== "all" ? [`${savingsSentence(best.savings, headline)}.`] : [];
+  return [opening, numbers, ...saved];
+}
+
+/** How much more evidence would settle it, if the difference is what it seems to be. */
+function whatWouldTell({ untrained }: TaskResult): string {
+  const { difference, low, high, n, draws } = untrained;
+  if (low > 0) return `But ${doubts(untrained).join("; and ")}.`;
+  const half = (high - low) / 2;
+  const factor = (half / Math.abs(difference)) ** 2;
+  if (!(factor < 100))
+    return "The two are so close that it would take a hundred times as many test images to tell them apart.";
+  const images = Math.ceil((n * factor * 1.1) / 10) * 10;
+  return `If the difference is real, about ${count(images, "test image")} (there are ${n.toLocaleString("en-US")}) or ${count(Math.ceil(draws * factor), "draw")} of labels would show it.`;
+}
+
+function verdictCard(result: BenchmarkResult): string {
+  const [first = "", ...others] = benchmarkVerdict(result);
+  const [best] = result.tasks as [TaskResult];
+  const how = `${labelCount(result.headline)}, ${count(best.untrained.n, "test image")}, ${count(best.untrained.draws, "draw of labels", "draws of labels")}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
+  const small = [...others, how].map(escapeHtml).join(" ");
+  return `<p class="verdict ${outcome(best.untrained).replaceAll(" ", "-")}">${escapeHtml(first)}<small>${small}</small></p>`;
+}
+
+function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
+  const lines = tasks.map((one) => {
+    const { untrained, savings, title, task } = one;
+    const { metric, low, high } = untrained;
+    const verdict = outcome(untrained);
+    const colour = { helped: "up", "did not help": "down", "cannot tell": "" }[verdict];
+    const seconds = trainings
+      .filter((training) => training.task === task)
+      .reduce((sum, { folder }) => sum + (readMetrics(runFiles(folder).metrics).at(-1)?.["seconds"] ?? 0), 0);
+    const saved = savings && headline !== "all" ? savedPart(savings, headline) : "";
+    return `<tr><th>${escapeHtml(title)}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td><td>${saved}</td><td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
+  });
+  const { metric } = (tasks[0] as TaskResult).untrained;
+  return `<div class="card"><div class="scroll"><table><thead><tr><th>Task</th><th>Verdict</th><th class="number">${metric.name}</th><th class="number">Points gained</th><th class="interval">95 % interval</th><th>Labels</th><th class="wide">Best layer</th><th class="number">Training</th></tr></thead><tbody>
+${lines.join("\n")}
+</tbody></table></div></div>`;
+}
+
+/** The rows of an encoder at the layer chosen for it, for each number of labels. */
+function efficiency({ tasks, rows, differences }: BenchmarkResult): string {
+  const [best] = tasks as [TaskResult];
+  const { protocol, metric, chance } = best.untrained;
+  const chosen = (own: ResultRow) => {
+    const one = differences.find(
+      ({ id, baselineId, protocol: by, labelsPerClass }) =>
+        (id === own.id || baselineId === own.id) && by === own.protocol && labelsPerClass === own.labelsPerClass,
+    );
+    return (one?.id === own.id ? one.layer : one?.baselineLayer) ?? own.layer;
+  };
+  const line = (id: string, name: string, by: string) => {
+    const own = rows.filter((row) => row.id === id && row.protocol === by && row.layer === chosen(row));
+    const points = own.map(({ labelsPerClass, value, low, high }) => ({ labels: labelsPerClass, value, low, high }));
+    return { name, kind: own[0]?.kind ?? "pre-trained", points };
+  };
+  const scratch = rows.find(({ kind }) => kind === "from-scratch");
+  const series = [
+    ...tasks.map((one) => line(one.ids[0] as string, one.title, protocol)),
+    line(best.untrained.baselineId, "untrained", protocol),
+    line("pixels", "raw pixels", protocol),
+    line("handcrafted", "HOG + colours", protocol),
+    ...(scratch ? [line(scratch.id, "from scratch", scratch.protocol)] : []),
+  ];
+  return labelEfficiencyChart({ series: series.filter(({ points }) => points.length), metric, chance });
+}
+
+function comparisons({ tasks, differences }: BenchmarkResult): string {
+  const [best] = tasks as [TaskResult];
+  const rows = tasks.flatMap(({ untrained, title }) =>
+    differences
+      .filter(
+        ({ id, protocol, labelsPerClass, draws }) =>
+          id === untrained.id &&
+          protocol === untrained.protocol &&
+          labelsPerClass === untrained.labelsPerClass &&
+          draws === untrained.draws,
+      )
+      .map((one) => ({
+        ...one,
+        name: `${title} − ${kindName[one.baselineKind] ?? one.baseline}`,
+        significant: one.p < 0.05 && (one.low > 0 || one.high < 0),
+      })),
+  );
+  return intervalChart({ rows, metric: best.untrained.metric });
+}
+
+const kindName: Readonly<Record<string, string>> = {
+  untrained: "untrained",
+  pixels: "raw pixels",
+  handcrafted: "HOG + colours",
+  "from-scratch": "from scratch",
+};
+
+function layers({ tasks, rows, headline }: BenchmarkResult): string {
+  const [best] = tasks as [TaskResult];
+  const { protocol, metric, chance, baselineId } = best.untrained;
+  const line = (id: string, name: string) => {
+    const own = rows.filter((row) => row.id === id && row.protocol === protocol && row.labelsPerClass === headline);
+    return { name, kind: own[0]?.kind ?? "pre-trained", points: own };
+  };
+  const series = [...tasks.map((one) => line(one.ids[0] as string, one.title)), line(baselineId, "untrained")];
+  return layerChart({ series, metric, chance });
+}
+
+function facts({ images, labelled, tested, classes, trainings, options }: BenchmarkResult): string {
+  const [first] = trainings;
+  const environment = JSON.parse(readFileSync(runFiles(first?.folder as string).environment, "utf8")) as Environment;
+  const lines: [string, string][] = [
+    [
+      "Images",
+      `${images}: ${count(classes.length, "class", "classes")}, ${count(labelled, "labelled image")} to learn from, ${count(tested, "test image")}`,
+    ],
+    ["Network", `${options.model}, ${options.imageSize} × ${options.imageSize} pixels`],
+    [
+      "Trainings",
+      `${count(trainings.length, "training")}, ${options.epochs === undefined ? `two thirds of ${options.budget}` : count(options.epochs, "epoch")}${options.epochs === undefined ? "" : " each"}`,
+    ],
+    [
+      "Hardware",
+      `${environment.processor}, ${environment.threads} threads, ${environment.device}, ${environment.precision}`,
+    ],
+    ["Software", `Selfsight ${environment.selfsight}, libtorch ${environment.libtorch}, Node ${environment.node}`],
+  ];
+  return `<dl>${lines.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("\n")}</dl>`;
+}
+
+const list = (sentences: readonly string[]) =>
+  `<ul>${sentences.map((one) => `<li>${escapeHtml(one)}</li>`).join("\n")}</ul>`;
+
+function picture(png: Uint8Array | undefined, heading: string, note: string): string | false {
+  return png !== undefined && section(heading, pictureFigure(png, { alt: heading, note }));
+}
+
+const fixedNote =
+  "Below each picture: what the untrained network took it for / what it is. Those that changed most over the draws of labels.";
+const brokenNote = "Below each picture: what the pre-trained network takes it for / what it is.";
+const neighboursNote =
+  "Each row begins with one test image. Beside it are those whose features are nearest, with their similarity (1 is the same).";
+
+function samples({ trainings, tasks }: BenchmarkResult): string {
+  return tasks
+    .map(({ task, title }) => {
+      const file = join(runFiles(trainings.find((one) => one.task === task)?.folder as string).samples, "last.png");
+      const note = `${escapeHtml(title)}. Below each picture: the network's guess / the right answer. Green where they agree.`;
+      return existsSync(file) ? pictureFigure(readFileSync(file), { alt: `What ${title} shows`, note }) : "";
+    })
+    .join("\n");
+}
+
+function curves({ trainings, tasks }: BenchmarkResult): string {
+  return tasks
+    .map(({ task, title }) => {
+      const files = runFiles(trainings.find((one) => one.task === task)?.folder as string);
+      const { metric, guess } = JSON.parse(readFileSync(files.status, "utf8")) as RunStatus;
+      const points = curve(readMetrics(files.metrics), metric.name);
+      return curveChart({ name: `${title}: ${metric.name}`, unit: "", points, chance: guess.value });
+    })
+    .join("\n");
+}
+
+const howToRead = ({ options }: BenchmarkResult) =>
+  [
+    "A network that was trained without labels is frozen, and a simple classifier learns from its features with the number of labels given. What training was worth is the difference to the same network untrained; where its interval holds zero, chance alone could have given it.",
+    options.scratchDraws
+      ? "From scratch means that the same network, untrained, is trained on the labelled images alone. Where its line reaches a pre-trained network's, it has needed that many labels to be as good."
+      : "",
+    "In the plot of labels, bands are 95 % intervals, hollow dots are what was not pre-trained, and “all” at the right end is not to scale.",
+    "Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told.",
+  ]
+    .filter(Boolean)
+    .join(" ");

@@ -1,0 +1,45 @@
+/** The frame of every report: one self-contained HTML page. Its only script is one line that unfolds everything for printing. */
+import { escapeHtml } from "./escape.ts";
+import { style } from "./style.ts";
+
+export interface Page {
+  title: string;
+  /** HTML of what stands first. */
+  opening: string;
+  /** HTML. */
+  sections: readonly string[];
+}
+
+export function pageHtml({ title, opening, sections }: Page): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+<h1>${escapeHtml(title)}</h1>
+${opening}
+${sections.join("\n")}
+<footer>Written by Selfsight.</footer>
+</main>
+<script>addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));</script>
+</body>
+</html>
+`;
+}
+
+/** @param content HTML */
+export function section(heading: string, content: string): string {
+  return `<section><h2>${escapeHtml(heading)}</h2>\n${content}</section>`;
+}
+
+/** A PNG with a note below it. @param note HTML */
+export function pictureFigure(png: Uint8Array, { alt, note }: { alt: string; note: string }): string {
+  const data = Buffer.from(png).toString("base64");
+  return `<figure class="samples"><img alt="${escapeHtml(alt)}" src="data:image/png;base64,${data}"></figure>
+<p class="note">${note}</p>`;
+}
