@@ -5,6 +5,7 @@ import { diskError, SelfsightError } from "../errors.ts";
 import { OptionsError } from "../options.ts";
 import { selfsightVersion } from "../run/environment.ts";
 import { addDemo } from "./demo.ts";
+import { addEmbed } from "./embed.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { complaint } from "./flags.ts";
 import { addLists } from "./lists.ts";
@@ -23,7 +24,8 @@ const program = new Command("selfsight")
   .exitOverride()
   .showHelpAfterError("(selfsight <command> --help lists what there is)")
   .showSuggestionAfterError();
-for (const add of [addSetup, addDemo, addPretrain, addPreview, addEvaluate, addLists, addModels]) add(program);
+for (const add of [addSetup, addDemo, addPretrain, addPreview, addEvaluate, addEmbed, addLists, addModels])
+  add(program);
 
 try {
   await program.parseAsync();
