@@ -22,6 +22,9 @@ const neighbours: Schema = [
   ...list("distances", "FLOAT"),
 ];
 
+/** Features in a row group. Each is encoded by itself, in arrays of several times its size. */
+const GROUP = 2 ** 18;
+
 /** Numbers hardly shrink, and statistics of them help no reader. */
 const asTheyAre = { encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false, offsetIndex: false } as const;
 
@@ -34,7 +37,7 @@ export interface Table {
 }
 
 /**
- * A Parquet file with the columns path, label, split, embedding and, if wanted, neighbors. Each `write` makes a row group.
+ * A Parquet file with the columns path, label, split, embedding and, if wanted, neighbors.
  * @param about kept in the file under the key `selfsight`, as JSON
  */
 export function parquetFile(
@@ -55,9 +58,10 @@ export function parquetFile(
   );
   return {
     write(rows, features, nearest) {
+      const width = features.length / rows.length;
       const columnData: ColumnSource[] = [
         ...(["path", "label", "split"] as const).map((name) => ({ name, data: rows.map((row) => row[name]) })),
-        { name: "embedding", data: lists(features, features.length / rows.length), ...asTheyAre },
+        { name: "embedding", data: lists(features, width), ...asTheyAre },
       ];
       if (nearest) {
         const { count } = nearest;
@@ -65,7 +69,8 @@ export function parquetFile(
         const data = ids.map((own, i) => ({ ids: own, distances: distances[i] }));
         columnData.push({ name: "neighbors", data, ...asTheyAre });
       }
-      onDisk(failure, () => writer.write({ columnData, rowGroupSize: rows.length }));
+      const rowGroupSize = Math.max(1, Math.floor(GROUP / width));
+      onDisk(failure, () => writer.write({ columnData, rowGroupSize }));
     },
     finish: () => void onDisk(failure, () => writer.finish()),
   };

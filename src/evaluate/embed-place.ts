@@ -47,7 +47,7 @@ export function placeOf(out: string): Place {
   for (const { file } of results) refuseExisting(file);
   const folder = dirname(out);
   if (!onDisk(failure(out), () => statSync(folder, { throwIfNoEntry: false })?.isDirectory()))
-    throw new UsageError(`There is no folder ${folder}. Make it first, or choose another --out.`);
+    throw new UsageError(`There is no folder "${folder}". Make it first, or choose another --out.`);
   onDisk(failure(out), () => accessSync(folder, constants.W_OK));
   return { kind, features, table, results };
 }

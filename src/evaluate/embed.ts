@@ -60,12 +60,14 @@ export interface Embedded {
   notes: readonly string[];
 }
 
-/** How much is held at once. The result does not depend on it, up to rounding. */
-interface Amounts {
+/** How much is held at once, and how much is searched. The features do not depend on it, up to rounding. */
+interface Limits {
   /** Decoded images. */
   images?: number;
   /** Rows of features. */
   rows?: number;
+  /** Most images whose neighbours are looked for without being asked. */
+  searched?: number;
 }
 
 /** Most decoded images, their bytes, most rows of features, and their values, that are held at once. */
@@ -80,7 +82,7 @@ const [IMAGES, IMAGE_BYTES, ROWS, VALUES] = [512, 2 ** 25, 2048, 2 ** 20];
  *   SelfsightError if it cannot be written, or more than 5 % of the images cannot be read; InterruptedError when the signal
  *   aborts. Nothing is left behind then.
  */
-export function embed(options: EmbedOptions, hooks: Hooks = {}, amounts: Amounts = {}): Promise<Embedded> {
+export function embed(options: EmbedOptions, hooks: Hooks = {}, limits: Limits = {}): Promise<Embedded> {
   return withCleanup(async (cleanup) => {
     const config = parseOptions(embedOptions, options);
     const { out, layer, neighbours } = config;
@@ -102,7 +104,7 @@ export function embed(options: EmbedOptions, hooks: Hooks = {}, amounts: Amounts
     cleanup.push(() => features.close());
     encoder.to({ device: compute.device, memoryFormat: "channels_last" });
     const { imageSize } = trained;
-    const images = amounts.images ?? Math.max(1, Math.min(IMAGES, Math.floor(IMAGE_BYTES / (imageSize ** 2 * 3))));
+    const images = limits.images ?? Math.max(1, Math.min(IMAGES, Math.floor(IMAGE_BYTES / (imageSize ** 2 * 3))));
     const { rows, skipped } = await computeFeatures(
       source,
       { features, encoder, layer, imageSize, compute, images },
@@ -112,13 +114,13 @@ export function embed(options: EmbedOptions, hooks: Hooks = {}, amounts: Amounts
 
     const notes = [...(collection.notes ?? []), ...unreadNote(skipped, `${rows.length + skipped.length} images`)];
     let count = place.kind === "parquet" ? (neighbours ?? NEIGHBOURS) : 0;
-    if (count && neighbours === undefined && rows.length > MOST_SEARCHED) {
+    if (count && neighbours === undefined && rows.length > (limits.searched ?? MOST_SEARCHED)) {
       count = 0;
       notes.push(
         `Neighbours were left out: for ${rows.length.toLocaleString("en")} images they take long. --neighbours ${NEIGHBOURS} looks for them.`,
       );
     }
-    const block = amounts.rows ?? Math.max(1, Math.min(ROWS, Math.floor(VALUES / features.width)));
+    const block = limits.rows ?? Math.max(1, Math.min(ROWS, Math.floor(VALUES / features.width)));
     const about = { run: config.run, images: config.images, layer };
     await writeRows({ place, rows, features, count, block, device: compute.device, about }, hooks);
     keepParts(place);

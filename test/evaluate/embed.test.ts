@@ -163,6 +163,25 @@ describe("Parquet", () => {
   });
 });
 
+test("neighbours of very many images are left out unless they are asked for", async () => {
+  const files = ["default", "asked"].map((name) => join(folder, `${name}.parquet`)) as [string, string];
+  const limits = { searched: 23 };
+  const byDefault = await embed({ ...shared, out: files[0], split: "test" }, {}, limits);
+  expect(byDefault.notes).toEqual([
+    "Neighbours were left out: for 24 images they take long. --neighbours 10 looks for them.",
+  ]);
+  expect((await readRows(files[0]))[0]).not.toHaveProperty("neighbors");
+  const asked = await embed({ ...shared, out: files[1], split: "test", neighbours: 10 }, {}, limits);
+  expect(asked.notes).toEqual([]);
+  expect((await readRows(files[1]))[0]?.neighbors?.ids).toHaveLength(10);
+});
+
+test("a single image has no neighbours", async () => {
+  const out = join(folder, "single.parquet");
+  await embed({ ...shared, images: await makePictures(join(folder, "single"), { count: 1 }), out });
+  expect((await readRows(out)).map(({ neighbors }) => neighbors)).toEqual([{ ids: [], distances: [] }]);
+});
+
 describe("NumPy", () => {
   test("a header, the features, and a table of the images", async () => {
     const out = join(folder, "features.npy");
@@ -229,7 +248,7 @@ test.each<[string, Partial<EmbedOptions>, RegExp]>([
   ["a file that exists", { out: join(taken, "a.parquet") }, /a\.parquet exists and is never overwritten/],
   ["a CSV file that exists", { out: join(taken, "b.npy") }, /b\.csv exists and is never overwritten.*--out/],
   ["another ending", { out: join(folder, "features.csv") }, /\.parquet or \.npy; got ".*features\.csv"/],
-  ["a missing folder", { out: join(folder, "none", "a.npy") }, /There is no folder .*none\. Make it first/],
+  ["a missing folder", { out: join(folder, "none", "a.npy") }, /There is no folder ".*none"\. Make it first/],
   ["a folder that is a file", { out: join(run, "config.yaml", "a.npy") }, /config\.yaml/],
   ["an unknown layer", { layer: "ouput" }, /Unknown layer of resnet10 "ouput"\. Did you mean "output"\?.*layer4/],
   ["an unknown split", { split: "train+tset" }, /Unknown split of pictures "tset"\. Did you mean "test"/],
