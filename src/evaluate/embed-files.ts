@@ -30,8 +30,8 @@ const asTheyAre = { encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false,
 
 /** A file with a row for each image. */
 export interface Table {
-  /** Appends rows. @param features rows.length · D values @throws SelfsightError when the disk is full */
-  write(rows: readonly ImageRow[], features: Float32Array, nearest?: Nearest): void;
+  /** Appends rows. @param read gives their features, rows.length · D values @throws SelfsightError when the disk is full */
+  write(rows: readonly ImageRow[], read: () => Float32Array, nearest?: Nearest): void;
   /** Writes the end of the file: it is complete then. */
   finish(): void;
 }
@@ -57,7 +57,8 @@ export function parquetFile(
       }),
   );
   return {
-    write(rows, features, nearest) {
+    write(rows, read, nearest) {
+      const features = read();
       const width = features.length / rows.length;
       const columnData: ColumnSource[] = [
         ...(["path", "label", "split"] as const).map((name) => ({ name, data: rows.map((row) => row[name]) })),

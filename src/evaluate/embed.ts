@@ -212,7 +212,7 @@ async function writeRows(
     if (signal?.aborted) throw new InterruptedError("Interrupted while the file was written.");
     const some = rows.slice(start, Math.min(block, rows.length - start));
     const nearest = count ? await nearestTo(features, start, { count, block, device, signal }) : undefined;
-    table.write(some, features.read(start, some.length), nearest);
+    table.write(some, () => features.read(start, some.length), nearest);
     tell(start + some.length, rows.length);
   }
   table.finish();

@@ -13,6 +13,7 @@ const FLOAT = 4;
 export class FeatureFile {
   readonly path: string;
   private readonly descriptor: number;
+  private values = new Float32Array(0);
   /** N. */
   length = 0;
   /** D; 0 as long as there are no rows. */
@@ -37,10 +38,14 @@ export class FeatureFile {
     this.length += values.length / width;
   }
 
-  /** Rows `start` to `start + count`: count · D values. @throws SelfsightError when the file ends too early */
+  /**
+   * Rows `start` to `start + count`: count · D values, valid until the next call.
+   * @throws SelfsightError when the file ends too early
+   */
   read(start: number, count: number): Float32Array {
-    const values = new Float32Array(count * this.width);
-    const bytes = new Uint8Array(values.buffer);
+    if (this.values.length < count * this.width) this.values = new Float32Array(count * this.width);
+    const values = this.values.subarray(0, count * this.width);
+    const bytes = new Uint8Array(values.buffer, 0, values.byteLength);
     for (let done = 0; done < bytes.length; ) {
       const at = this.positionOf(start) + done;
       const read = onDisk(`${this.path} cannot be read`, () =>
