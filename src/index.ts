@@ -16,6 +16,7 @@ export { openImages } from "./data/open.ts";
 export { decodeSizeFor, epochOrder, openPixels, type PixelStore } from "./data/pixels.ts";
 export { contactSheet, type SheetCell } from "./data/sheet.ts";
 export { InterruptedError, SelfsightError, UsageError } from "./errors.ts";
+export { type Embedded, type EmbedOptions, embed } from "./evaluate/embed.ts";
 export { type Evaluation, evaluate } from "./evaluate/evaluate.ts";
 export { encoderFeatures, type LayerFeatures, pixelFeatures } from "./evaluate/features.ts";
 export { protocols, registerProtocol } from "./evaluate/index.ts";

@@ -6,6 +6,7 @@ import { OptionsError } from "../options.ts";
 import { selfsightVersion } from "../run/environment.ts";
 import { addBenchmark } from "./benchmark.ts";
 import { addDemo } from "./demo.ts";
+import { addEmbed } from "./embed.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { complaint } from "./flags.ts";
 import { addLists } from "./lists.ts";
@@ -24,8 +25,8 @@ const program = new Command("selfsight")
   .exitOverride()
   .showHelpAfterError("(selfsight <command> --help lists what there is)")
   .showSuggestionAfterError();
-for (const add of [addSetup, addDemo, addPretrain, addPreview, addEvaluate, addBenchmark, addLists, addModels])
-  add(program);
+const commands = [addSetup, addDemo, addPretrain, addPreview, addEvaluate, addBenchmark, addEmbed, addLists, addModels];
+for (const add of commands) add(program);
 
 try {
   await program.parseAsync();

@@ -120,10 +120,13 @@ async function readLabels(file: AsyncBuffer, metadata: FileMetaData, name: strin
   return column;
 }
 
-/** Reads row groups on demand and keeps the last two: images are read in order, by several workers. */
+/** Row groups that were read last: at most this many of one file, and of all files. A set may have thousands of files. */
+const [OF_ONE, OF_ALL] = [2, 4];
+const recent: { file: RowGroups; group: number; images: Promise<(Uint8Array | undefined)[]> }[] = [];
+
+/** Reads row groups on demand and keeps the last ones: images are read in order, by several workers. */
 export class RowGroups {
   private readonly starts: number[] = [];
-  private readonly cached = new Map<number, Promise<(Uint8Array | undefined)[]>>();
   private readonly buffer: AsyncBuffer;
   private readonly metadata: FileMetaData;
   private readonly column: string;
@@ -150,12 +153,13 @@ export class RowGroups {
   }
 
   private read(group: number): Promise<(Uint8Array | undefined)[]> {
-    let images = this.cached.get(group);
-    if (!images) {
-      images = this.decode(group);
-      this.cached.set(group, images);
-      for (const old of this.cached.keys()) if (this.cached.size > 2) this.cached.delete(old);
-    }
+    const known = recent.find((one) => one.file === this && one.group === group);
+    if (known) return known.images;
+    const images = this.decode(group);
+    recent.push({ file: this, group, images });
+    const own = recent.filter(({ file }) => file === this);
+    const old = own.length > OF_ONE ? own[0] : recent.length > OF_ALL ? recent[0] : undefined;
+    if (old) recent.splice(recent.indexOf(old), 1);
     return images;
   }
 

@@ -40,12 +40,13 @@ export interface PixelOptions {
   memoryLimitBytes?: number;
   /** Folder of such files; default: the user's cache. */
   cache?: string;
+  /** A larger fraction of unreadable images is an error; default: 0.05. */
+  tolerated?: number;
   onProgress?: ((done: number, total: number) => void) | undefined;
   /** Aborts the decoding. */
   signal?: AbortSignal | undefined;
 }
 
-/** A larger fraction of unreadable images is an error. */
 const TOLERATED = 0.05;
 
 /** Bump when decoding changes, so that older files in the cache are not used. */
@@ -53,7 +54,7 @@ const DECODER = 3;
 
 /**
  * Decodes a set on all cores.
- * @throws SelfsightError when more than 5 % of the images cannot be decoded, or the cache's disk is full;
+ * @throws SelfsightError when too many images cannot be decoded (see {@link refuseUnreadable}), or the cache's disk is full;
  *   InterruptedError when the signal aborts
  */
 export async function openPixels(set: ImageSet, options: PixelOptions): Promise<DecodedStore> {
@@ -73,7 +74,8 @@ export async function openPixels(set: ImageSet, options: PixelOptions): Promise<
   return { ...createStore({ set, size, ...decoded }, read), close: () => handle.close() };
 }
 
-async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptions, put: Put): Promise<Decoded> {
+async function decodeAll(set: ImageSet, options: PixelOptions, put: Put): Promise<Decoded> {
+  const { size, tolerated, onProgress, signal } = options;
   const skipped = new Map<number, string>();
   const digests = new Array<string>(set.length).fill("");
   let next = 0;
@@ -102,7 +104,7 @@ async function decodeAll(set: ImageSet, { size, onProgress, signal }: PixelOptio
   const failed = (await Promise.allSettled(workers)).find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
   const sorted = new Map([...skipped].sort(([a], [b]) => a - b)); // workers finish in any order
-  if (skipped.size > TOLERATED * set.length) throw tooMany(set, sorted);
+  refuseUnreadable(set, named(set, sorted), tolerated);
   return { skipped: sorted, digests };
 }
 
@@ -122,11 +124,19 @@ async function decodeOne(
   }
 }
 
-function tooMany(set: ImageSet, skipped: Skipped): SelfsightError {
-  const some = [...skipped].slice(0, 5).map(([i, reason]) => `  ${set.id(i)}: ${reason}`);
-  return new SelfsightError(
-    `${skipped.size} of ${set.length} images in ${set.name} cannot be read (more than ${TOLERATED * 100} %). ` +
-      `Remove or mend them:\n${some.join("\n")}${skipped.size > 5 ? "\n  …" : ""}`,
+const named = (set: ImageSet, skipped: Skipped) => [...skipped].map(([i, reason]) => ({ id: set.id(i), reason }));
+
+/** @throws SelfsightError when more than this fraction of a set's images cannot be decoded; default: 0.05 */
+export function refuseUnreadable(
+  { name, length }: Pick<ImageSet, "name" | "length">,
+  skipped: PixelStore["skipped"],
+  tolerated = TOLERATED,
+): void {
+  if (skipped.length <= tolerated * length) return;
+  const some = skipped.slice(0, 5).map(({ id, reason }) => `  ${id}: ${reason}`);
+  throw new SelfsightError(
+    `${skipped.length} of ${length} images in ${name} cannot be read (more than ${tolerated * 100} %). ` +
+      `Remove or mend them:\n${some.join("\n")}${skipped.length > 5 ? "\n  …" : ""}`,
   );
 }
 
@@ -144,7 +154,7 @@ function createStore(
     size,
     source,
     digests: Array.from(source, (i) => digests[i] as string),
-    skipped: [...skipped].map(([i, reason]) => ({ id: set.id(i), reason })),
+    skipped: named(set, skipped),
     async get(indices) {
       const positions = Array.from(indices, (index) => {
         const at = source[index];

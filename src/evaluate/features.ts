@@ -2,6 +2,7 @@
  * Frozen features of every layer: each feature map averaged over a grid, as fine as at most 1,024 values allow. So all
  * layers have about as many features (Kolesnikov et al. 2019, section 4.2, allow 9,000).
  */
+import { setImmediate } from "node:timers/promises";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { PixelStore } from "../data/pixels.ts";
 import { SelfsightError } from "../errors.ts";
@@ -20,7 +21,7 @@ export type LayerFeatures = Record<string, Tensor>;
 const BATCH = 128;
 const MAX_FEATURES = 1024;
 /** Layer name for the output of `forward`: a pooled map, or a transformer's class token. Often the one that is used. */
-const OUTPUT = "output";
+export const OUTPUT = "output";
 
 /** Feature maps (B, C, H, W) to (B, C · g · g) with g ≤ H. */
 function pool(maps: Tensor): Tensor {
@@ -47,15 +48,22 @@ function isConstant(features: Tensor): boolean {
 /**
  * Features of every layer of an encoder in evaluation mode, with maps pooled, and its vector as the layer `output`.
  * @param store images at the encoder's input size
+ * @param only the layers wanted; default: all
  * @throws SelfsightError for features that are not finite
  */
-export function encoderFeatures(encoder: Encoder, store: PixelStore, compute: Compute): Promise<LayerFeatures> {
+export function encoderFeatures(
+  encoder: Encoder,
+  store: PixelStore,
+  compute: Compute,
+  only?: readonly string[],
+): Promise<LayerFeatures> {
   encoder.eval();
   return collect(store, (pixels) => {
     const images = normalise(pixels.to(compute.device)).contiguous("channels_last");
     const { maps, vector } = autocast(compute.device, compute.precision, () => encoder.encode(images));
+    const wanted = Object.entries({ ...maps, [OUTPUT]: vector }).filter(([layer]) => only?.includes(layer) ?? true);
     return Object.fromEntries(
-      Object.entries({ ...maps, [OUTPUT]: vector }).map(([layer, values]) => {
+      wanted.map(([layer, values]) => {
         const features = values.dim === 4 ? pool(values.to("f32")) : values.to("f32");
         if (!allFinite(features)) throw notFinite(encoder, layer, compute);
         return [layer, features];
@@ -87,6 +95,7 @@ async function collect(store: PixelStore, layers: (pixels: Tensor) => LayerFeatu
   for (let start = 0; start < store.length; start += BATCH) {
     const indices = Array.from({ length: Math.min(BATCH, store.length - start) }, (_, i) => start + i);
     const bytes = await store.get(indices);
+    await setImmediate(); // a batch may take seconds: signals are heard between two
     scope(() =>
       noGrad(() => {
         for (const [layer, features] of Object.entries(layers(pixelTensor(bytes, store.size)))) {

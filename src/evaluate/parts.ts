@@ -60,6 +60,15 @@ export function partOf({ store, set, labels }: Part, positions: readonly number[
   return { part, rowsOf: (wanted: readonly number[]) => wanted.map((position) => rows.get(position) as number) };
 }
 
+/** A sentence about images that could not be read; none if all could. @param all "120 images" */
+export function unreadNote(skipped: PixelStore["skipped"], all: string): string[] {
+  const [first] = skipped;
+  if (!first) return [];
+  return [
+    `${skipped.length} of ${all} cannot be read: ${first.id} (${first.reason})${skipped.length > 1 ? ", …" : ""}.`,
+  ];
+}
+
 /** What could not be read, and which classes cannot be measured, as sentences. */
 export function partNotes({ train, test }: DecodedParts, classes: readonly string[]): string[] {
   const unread = (
@@ -67,14 +76,7 @@ export function partNotes({ train, test }: DecodedParts, classes: readonly strin
       ["training", train],
       ["test", test],
     ] as const
-  ).flatMap(([name, { store }]) => {
-    const { skipped, length } = store;
-    const [first] = skipped;
-    if (!first) return [];
-    return [
-      `${skipped.length} of ${length + skipped.length} ${name} images cannot be read: ${first.id} (${first.reason})${skipped.length > 1 ? ", …" : ""}.`,
-    ];
-  });
+  ).flatMap(([name, { store }]) => unreadNote(store.skipped, `${store.length + store.skipped.length} ${name} images`));
   const [learned, tested] = [byClass(train.labels), byClass(test.labels)];
   const sizes = classes.map((name, label) => ({
     name,

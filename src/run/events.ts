@@ -36,10 +36,12 @@ export interface RunStart {
   compute: Compute;
 }
 
+/** Work on images that is counted: reading them to identify them by content, decoding, features, comparing and writing these. */
+export type Counted = "read" | "decode" | "embed" | "compare" | "write";
+
 export type RunEvent =
   | { type: "download"; text: string }
-  /** Images are being read, to identify them by content, or decoded. */
-  | { type: "read" | "decode"; done: number; total: number }
+  | { type: Counted; done: number; total: number }
   | ({ type: "start" } & RunStart)
   | { type: "step"; record: StepRecord }
   /** A checkpoint was written. */
@@ -55,6 +57,6 @@ export interface Hooks {
 }
 
 /** A listener for code that only counts images read or decoded. */
-export function counting({ onEvent }: Hooks, type: "read" | "decode"): (done: number, total: number) => void {
+export function counting({ onEvent }: Hooks, type: Counted): (done: number, total: number) => void {
   return (done, total) => onEvent?.({ type, done, total });
 }

@@ -16,7 +16,18 @@ beforeAll(() => makePictures(images, { count: 24, classes: ["one", "two"] }));
 test("help names every command, and each command's flags come from its schema", async () => {
   const { code, stdout } = await selfsight(["--help"]);
   expect(code).toBe(0);
-  for (const command of ["setup", "doctor", "demo", "pretrain", "preview", "evaluate", "tasks", "models", "datasets"])
+  for (const command of [
+    "setup",
+    "doctor",
+    "demo",
+    "pretrain",
+    "preview",
+    "evaluate",
+    "embed",
+    "tasks",
+    "models",
+    "datasets",
+  ])
     expect(stdout).toContain(command);
   const help = await selfsight(["pretrain", "--help"]);
   expect(help.stdout).toMatch(/--image-size <number>\s+side of the network's input/);

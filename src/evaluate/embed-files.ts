@@ -1,0 +1,103 @@
+/** The files that `embed` writes beside NumPy's: Parquet, and comma-separated values. */
+import { appendFileSync, writeFileSync } from "node:fs";
+import { type ColumnSource, fileWriter, ParquetWriter } from "hyparquet-writer";
+import { onDisk } from "../errors.ts";
+import type { ImageRow } from "./embed-rows.ts";
+import type { Nearest } from "./nearest.ts";
+
+type Schema = ConstructorParameters<typeof ParquetWriter>[0]["schema"];
+
+const list = (name: string, type: "FLOAT" | "INT32"): Schema => [
+  { name, converted_type: "LIST", repetition_type: "REQUIRED", num_children: 1 },
+  { name: "list", repetition_type: "REPEATED", num_children: 1 },
+  { name: "element", type, repetition_type: "REQUIRED" },
+];
+const text = (name: string, repetition_type: "REQUIRED" | "OPTIONAL" = "REQUIRED"): Schema => [
+  { name, type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type },
+];
+/** As embedding-atlas reads them with --neighbors: https://apple.github.io/embedding-atlas/tool.html */
+const neighbours: Schema = [
+  { name: "neighbors", repetition_type: "REQUIRED", num_children: 2 },
+  ...list("ids", "INT32"),
+  ...list("distances", "FLOAT"),
+];
+
+/** Features in a row group. Each is encoded by itself, in arrays of several times its size. */
+const GROUP = 2 ** 18;
+
+/** Numbers hardly shrink, and statistics of them help no reader. */
+const asTheyAre = { encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false, offsetIndex: false } as const;
+
+/** A file with a row for each image. */
+export interface Table {
+  /** Appends rows. @param read gives their features, rows.length · D values @throws SelfsightError when the disk is full */
+  write(rows: readonly ImageRow[], read: () => Float32Array, nearest?: Nearest): void;
+  /** Writes the end of the file: it is complete then. */
+  finish(): void;
+}
+
+/**
+ * A Parquet file with the columns path, label, split, embedding and, if wanted, neighbors.
+ * @param about kept in the file under the key `selfsight`, as JSON
+ */
+export function parquetFile(
+  file: string,
+  { neighbours: wanted, about }: { neighbours: boolean; about: object },
+): Table {
+  const failure = `${file} cannot be written`;
+  const columns = [text("path"), text("label", "OPTIONAL"), text("split"), list("embedding", "FLOAT")];
+  if (wanted) columns.push(neighbours);
+  const writer = onDisk(
+    failure,
+    () =>
+      new ParquetWriter({
+        writer: fileWriter(file),
+        schema: [{ name: "schema", num_children: columns.length }, ...columns.flat()],
+        kvMetadata: [{ key: "selfsight", value: JSON.stringify(about) }],
+      }),
+  );
+  return {
+    write(rows, read, nearest) {
+      const features = read();
+      const width = features.length / rows.length;
+      const columnData: ColumnSource[] = [
+        ...(["path", "label", "split"] as const).map((name) => ({ name, data: rows.map((row) => row[name]) })),
+        { name: "embedding", data: lists(features, width), ...asTheyAre },
+      ];
+      if (nearest) {
+        const { count } = nearest;
+        const [ids, distances] = [lists(nearest.ids, count, rows.length), lists(nearest.distances, count, rows.length)];
+        const data = ids.map((own, i) => ({ ids: own, distances: distances[i] }));
+        columnData.push({ name: "neighbors", data, ...asTheyAre });
+      }
+      const rowGroupSize = Math.max(1, Math.floor(GROUP / width));
+      onDisk(failure, () => writer.write({ columnData, rowGroupSize }));
+    },
+    finish: () => void onDisk(failure, () => writer.finish()),
+  };
+}
+
+/** Rows of equal length as arrays. */
+function lists(values: Float32Array | Int32Array, width: number, count = values.length / width): number[][] {
+  return Array.from({ length: count }, (_, i) => Array.from(values.subarray(i * width, (i + 1) * width)));
+}
+
+/** A CSV file (RFC 4180) with the columns row, path, label and split. */
+export function csvFile(file: string): Table {
+  const failure = `${file} cannot be written`;
+  let row = 0;
+  onDisk(failure, () => writeFileSync(file, "row,path,label,split\n"));
+  return {
+    write(rows) {
+      const lines = rows.map(({ path, label, split }) => `${[row++, path, label ?? "", split].map(quoted).join()}\n`);
+      onDisk(failure, () => appendFileSync(file, lines.join("")));
+    },
+    finish() {},
+  };
+}
+
+/** Quotes a value that would be misread otherwise. */
+function quoted(value: string | number): string {
+  const text = String(value);
+  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,53 @@
+/** Which image a row of features belongs to. */
+import type { ImageSet } from "../data/images.ts";
+
+/** What is written about an image beside its features. */
+export interface ImageRow {
+  /** Inside the images' folder, or file#row. */
+  path: string;
+  /** The name of its class. */
+  label: string | null;
+  split: string;
+}
+
+interface Part {
+  split: string;
+  set: ImageSet;
+  /** Row of the part's first image. */
+  start: number;
+  /** Position in the set of each row's image; the first `used` count. */
+  source: Int32Array;
+  used: number;
+}
+
+/** The images of some splits that have a row. Four bytes for each: names and labels are asked for again. */
+export class ImageRows {
+  private readonly parts: Part[] = [];
+  length = 0;
+
+  /** From here on, `add` takes positions in this set. */
+  begin(split: string, set: ImageSet): void {
+    this.parts.push({ split, set, start: this.length, source: new Int32Array(set.length), used: 0 });
+  }
+
+  /** Gives the next rows to these images. */
+  add(positions: Int32Array): void {
+    const part = this.parts.at(-1);
+    part?.source.set(positions, part.used);
+    if (part) part.used += positions.length;
+    this.length += positions.length;
+  }
+
+  /** Rows `start` to `start + count`. */
+  slice(start: number, count: number): ImageRow[] {
+    return Array.from({ length: count }, (_, i) => this.at(start + i));
+  }
+
+  private at(row: number): ImageRow {
+    const part = row < this.length ? this.parts.findLast(({ start }) => start <= row) : undefined;
+    if (!part) throw new RangeError(`row ${row} of ${this.length}`);
+    const { set, split } = part;
+    const i = part.source[row - part.start] as number;
+    return { path: set.id(i), label: set.classes?.[set.label(i)] ?? null, split };
+  }
+}
