@@ -47,7 +47,7 @@ export async function imagesToLearnFrom(
   const used = [...names.split("+"), ...testParts(collection)];
   const unused = split === undefined ? Object.keys(collection.splits).filter((name) => !used.includes(name)) : [];
   const { set, heldBack } =
-    split !== undefined || testParts(collection).length || !all.classes
+    split !== undefined || testParts(collection).length || (all.classes?.length ?? 0) < 2
       ? { set: all, heldBack: 0 }
       : await withoutTests(all, hooks);
   if (!wantsLabels) return { set, parts: names, heldBack, unlabelled: 0, unused };
@@ -148,10 +148,13 @@ function present({ splits }: ImageCollection, names: readonly string[]): string[
 const testParts = (collection: ImageCollection) =>
   present(collection, TESTS).filter((name) => collection.splits[name]?.classes);
 
-/** The images that have a label. @throws UsageError if there are none, or only one class */
+/** The images that have a label. @throws UsageError if there are none, or of one class only */
 function labelled(set: ImageSet): ImageSet {
   const rows = rowsOf(set, (i) => set.label(i) >= 0);
-  if (!set.classes || set.classes.length < 2 || !rows.length) {
+  const [only, ...more] = set.classes ?? [];
+  if (only !== undefined && !more.length)
+    throw new UsageError(`${set.name} has labels of one class alone, ${only}: measuring needs two classes at least.`);
+  if (only === undefined || !rows.length) {
     throw new UsageError(
       `${set.name} has no labels to measure or learn by: expected one sub-folder for each class, at least two classes, or a file with labels.`,
     );

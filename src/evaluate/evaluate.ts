@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageSet } from "../data/images.ts";
-import { openImages } from "../data/open.ts";
 import { labelledParts } from "../data/splits.ts";
 import { UsageError, unknownName } from "../errors.ts";
 import { writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { runFiles } from "../run/folder.ts";
+import { openGiven } from "../run/images.ts";
 import { type Compute, chooseCompute } from "../torch/compute.ts";
 import { dispose } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -50,7 +50,7 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   representations.push(pixelRepresentation(Math.min(...representations.map(({ imageSize }) => imageSize))));
   const wanted = resultFile(config.runs[0] as string, config.name);
 
-  const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+  const collection = await openGiven(config, hooks);
   const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
   const { classes, ...named } = await labelledParts(collection, config, reading);
   const learners = representations.flatMap(({ learner }) => learner ?? []);

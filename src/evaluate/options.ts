@@ -1,5 +1,6 @@
 /** The options of `evaluate`. */
 import { z } from "zod";
+import { aboutImages } from "../run/images.ts";
 import { protocols } from "./index.ts";
 
 export const evaluateOptions = z.strictObject({
@@ -8,6 +9,7 @@ export const evaluateOptions = z.strictObject({
     .string()
     .min(1)
     .describe("labelled images: class folders, file of a known format, or a known data set's name"),
+  ...aboutImages,
   protocol: z
     .array(z.string())
     .min(1)

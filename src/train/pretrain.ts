@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { withCleanup } from "../cleanup.ts";
-import { openImages } from "../data/open.ts";
 import { type ImagesToLearnFrom, imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { replaceFile, writeJson } from "../files.ts";
@@ -19,6 +18,7 @@ import {
   runFiles,
   saveEncoder,
 } from "../run/folder.ts";
+import { openGiven } from "../run/images.ts";
 import { identityOf, writeLearned } from "../run/learned.ts";
 import { openLog, type RunLog } from "../run/log.ts";
 import { type PretrainOptions, pretrainOptions, type TrainingConfig } from "../run/options.ts";
@@ -86,7 +86,7 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   const compute = await chooseCompute(config);
   const encoder = firstEncoder(config);
   cleanup.push(() => encoder.dispose());
-  const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+  const collection = await openGiven(config, hooks);
   const labelled = usesLabels(config.task);
   const chosen = await imagesToLearnFrom(
     collection,
