@@ -6,6 +6,7 @@ import { isCifar, openCifar } from "./cifar.ts";
 import { type DatasetName, datasets, openDataset } from "./datasets.ts";
 import type { FileTable } from "./file-table.ts";
 import { openFolder } from "./folder.ts";
+import { byFolder, keepGroups } from "./groups.ts";
 import { isIdx, openIdx } from "./idx.ts";
 import type { ImageCollection } from "./images.ts";
 import { withLabels } from "./label-file.ts";
@@ -16,6 +17,8 @@ import { scanFolder } from "./scan.ts";
 export interface OpenOptions {
   /** A table with the columns path, label and perhaps split: see label-file.ts. */
   labels?: string | undefined;
+  /** What keeps images on one side of every split: a column of that table, or `folder` for their own sub-folder. */
+  group?: string | undefined;
   /** Called with lines about the progress of a download. */
   say?: ((line: string) => void) | undefined;
 }
@@ -23,14 +26,24 @@ export interface OpenOptions {
 /**
  * Opens a folder of images (nested, flat or one sub-folder per class), Parquet, IDX or CIFAR files, or a known data set.
  * An existing path takes precedence. A data set is looked for in `$SELFSIGHT_DATA` and the cache, else downloaded.
- * @throws UsageError for a source that does not exist, cannot be read, holds no images or has an unknown format; and for
- *   a table of labels that does not fit the images
+ * @throws UsageError for a source that does not exist, cannot be read, holds no images or has an unknown format; for a
+ *   table of labels that does not fit the images; and for groups that do not fit the splits
  */
-export async function openImages(source: string, { labels, say }: OpenOptions = {}): Promise<ImageCollection> {
-  const collection = await openSource(source, { say, known: labels });
+export async function openImages(source: string, { labels, group, say }: OpenOptions = {}): Promise<ImageCollection> {
+  const column = group === FOLDER ? undefined : group;
+  if (column !== undefined && labels === undefined)
+    throw new UsageError(
+      `--group ${column} is a column of a table: name that with --labels. --group ${FOLDER} groups by sub-folder.`,
+    );
+  const found = await openSource(source, { say, known: labels });
   const root = existsSync(source) ? source : undefined;
-  return labels === undefined ? collection : withLabels(collection, { file: labels, root });
+  const labelled = labels === undefined ? found : withLabels(found, { file: labels, root, group: column });
+  if (group === undefined) return labelled;
+  return keepGroups(column === undefined ? byFolder(labelled) : labelled, group);
 }
+
+/** Groups images by their own sub-folder. */
+const FOLDER = "folder";
 
 /** @param known a file that needs no note if it lies among the images */
 async function openSource(

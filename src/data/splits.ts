@@ -3,14 +3,11 @@
  * each image's content alone decides: adding, removing, renaming or moving images does not move the others, and copies of
  * an image are always on the same side.
  */
-import { createHash } from "node:crypto";
 import { UsageError } from "../errors.ts";
 import { digestsOf, type ReadHooks } from "./digest.ts";
 import { type ImageCollection, type ImageSet, selectSplits, subset } from "./images.ts";
-
-const TESTS = ["validation", "test"];
-/** Approximate training fraction of a labelled collection without splits. */
-const LEARNED = 0.7;
+import { TESTS } from "./parts.ts";
+import { sidesOf } from "./sides.ts";
 
 export interface LearnOptions {
   /** The splits to use, unchanged. */
@@ -55,15 +52,22 @@ export async function imagesToLearnFrom(
   return { set: known, parts: names, heldBack, unlabelled: set.length - known.length, unused };
 }
 
-/** All images except the test side of the labelled ones, and copies of these among the unlabelled ones. */
+/**
+ * All images except the labelled ones that {@link labelledParts} tests on, and those without a label that are copies of these
+ * or of their groups. The cut sees the labelled images alone, as there.
+ */
 async function withoutTests(all: ImageSet, hooks: ReadHooks): Promise<{ set: ImageSet; heldBack: number }> {
   const digests = await digestsOf(all, hooks);
-  const tested = new Set<string>();
-  for (const [i, side] of sidesOf(all, digests).entries()) {
-    if (side === "test" && all.label(i) >= 0) tested.add(digests[i] as string);
-  }
-  const kept = rowsOf(all, (i) => !tested.has(digests[i] as string));
-  if (!kept.some((i) => all.label(i) >= 0)) return { set: all, heldBack: 0 }; // too few labelled images to hold some back
+  const known = rowsOf(all, (i) => all.label(i) >= 0);
+  const sides = sidesOf(
+    subset(all, known),
+    Array.from(known, (i) => digests[i] as string),
+  );
+  const tested = known.filter((_, k) => sides[k] === "test");
+  if (tested.length === known.length) return { set: all, heldBack: 0 }; // too few labelled images to hold some back
+  const contents = new Set(Array.from(tested, (i) => digests[i] || undefined));
+  const groups = new Set(Array.from(tested, (i) => all.group(i)));
+  const kept = rowsOf(all, (i) => !contents.has(digests[i]) && !groups.has(all.group(i)));
   return { set: kept.length === all.length ? all : subset(all, kept), heldBack: all.length - kept.length };
 }
 
@@ -109,27 +113,6 @@ async function cutByContent(set: ImageSet, hooks: ReadHooks): Promise<[train: Im
     `${set.name} has ${set.length} labelled images: too few to cut them into a part to learn from and a part to test on. ` +
       "Add images, or put them into sub-folders train and test.",
   );
-}
-
-/**
- * The side of each image. It depends only on the image's content or, for a group of several images, on the group's name.
- * Copies of a test image are test images too, whatever their group.
- */
-function sidesOf(set: ImageSet, digests: readonly string[]): ("train" | "test")[] {
-  const sizes = new Map<string | number, number>();
-  for (let i = 0; i < set.length; i++) sizes.set(set.group(i), (sizes.get(set.group(i)) ?? 0) + 1);
-  const sides = digests.map((digest, i) => {
-    const group = set.group(i);
-    if (digest === "") return "train"; // it cannot be read; decoding will report it
-    return sideOf((sizes.get(group) ?? 1) > 1 ? String(group) : digest);
-  });
-  const tested = new Set(digests.filter((_, i) => sides[i] === "test"));
-  return sides.map((side, i) => (tested.has(digests[i] as string) ? "test" : side));
-}
-
-function sideOf(key: string): "train" | "test" {
-  const number = createHash("sha256").update(`side ${key}`).digest().readUInt32BE() / 2 ** 32;
-  return number < LEARNED ? "train" : "test";
 }
 
 /** Splits to train on: train and unlabelled, else all that are not for tests, else all. */

@@ -24,6 +24,7 @@ import { type AuditRow, audit } from "./audit.ts";
 const shared = pretrainOptions.pick({
   images: true,
   labels: true,
+  group: true,
   split: true,
   preset: true,
   task: true,

@@ -11,14 +11,20 @@ export const aboutImages = {
     .min(1)
     .optional()
     .describe("table of labels: a CSV file with the columns path, label and perhaps split; other images have no label"),
+  group: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("keeps images together, as of one patient or video: a column of --labels, or folder for sub-folders"),
 };
 
 interface Given {
   images: string;
   labels?: string | undefined;
+  group?: string | undefined;
 }
 
 /** Opens them; downloads are reported as events. @throws UsageError as `openImages` */
-export function openGiven({ images, ...about }: Given, { onEvent }: Hooks): Promise<ImageCollection> {
-  return openImages(images, { labels: about.labels, say: (text) => onEvent?.({ type: "download", text }) });
+export function openGiven({ images, labels, group }: Given, { onEvent }: Hooks): Promise<ImageCollection> {
+  return openImages(images, { labels, group, say: (text) => onEvent?.({ type: "download", text }) });
 }
