@@ -18,6 +18,7 @@ import { constantLayers, type LayerFeatures } from "./features.ts";
 import { protocolEntry } from "./index.ts";
 import { fairParts } from "./leaks.ts";
 import { type Known, measure, type Variant, variantsOf } from "./measure.ts";
+import { nearNotes } from "./near-notes.ts";
 import { type EvaluateConfig, type EvaluateOptions, evaluateOptions } from "./options.ts";
 import { type DecodedParts, decodedParts, type Part, partNotes, partOf } from "./parts.ts";
 import { claimResultFile } from "./place.ts";
@@ -52,18 +53,18 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
 
   const collection = await openGiven(config, hooks);
   const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
-  const { classes, ...named } = await labelledParts(collection, config, reading);
+  const { classes, cut, notes: said, ...named } = await labelledParts(collection, config, reading);
   const learners = representations.flatMap(({ learner }) => learner ?? []);
   const { train, test, seen, notes: left } = await fairParts(named, learners, config.seenLabels, reading);
   refuseSingles(train);
-  const notes = [...(collection.notes ?? []), ...left];
+  const notes = [...(collection.notes ?? []), ...said, ...left];
 
   const measured: Measured[] = [];
   const parts = decodedParts({ train, test }, hooks);
   try {
     for (const [i, representation] of representations.entries()) {
       const stores = await parts.open(representation.imageSize);
-      if (i === 0) notes.push(...partNotes(stores, classes));
+      if (i === 0) notes.push(...partNotes(stores, classes), ...(cut ? [] : await nearNotes(stores)));
       const result = await measureRepresentation(representation, stores, {
         config,
         variants,

@@ -140,12 +140,13 @@ const isQuick = ({ preset, firstLayer, task }: TrainingConfig) =>
 const imageCount = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
 
 /** What the run does not learn from: one sentence per reason. */
-function leftOut({ parts, heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: number): string[] {
+function leftOut({ parts, heldBack, unlabelled, unused, notes }: ImagesToLearnFrom, skipped: number): string[] {
   const others = unused.join("+");
   return [
     skipped && `${imageCount(skipped)} cannot be read: skipped.json in the run folder lists them.`,
     heldBack &&
       `${imageCount(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split ${parts} takes them too.`,
+    ...notes,
     unlabelled && `Left out: ${imageCount(unlabelled)} without a label. This task learns from labels.`,
     others && `Not used: ${others}. --split names the parts to learn from.`,
   ].filter((note) => typeof note === "string" && note !== "") as string[];
