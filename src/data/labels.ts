@@ -71,8 +71,9 @@ const SURELY_CLASSES = 16;
  * Numbers the labels of several files so that each number means the same class in all. A numeric label indexes the names of
  * its own file, so files may list them in different orders. If no file has names, values are numbered in sorted order.
  * Values that cannot be classes are not used, with a note.
+ * @param sure the user says that they are labels: they are used even if nearly all differ
  */
-export function nameLabels(files: readonly LabelFile[]): NamedLabels {
+export function nameLabels(files: readonly LabelFile[], sure = false): NamedLabels {
   const notes: string[] = [];
   const usable = files.map((file) => {
     const { unusable } = file.column ?? {};
@@ -97,7 +98,7 @@ export function nameLabels(files: readonly LabelFile[]): NamedLabels {
     return column?.values.map((value) => meaning(value, list ?? [], minusIsClass));
   });
   const found = new Set(meanings.flatMap((names) => names ?? []).filter((name) => name !== undefined));
-  if (!named.length && areIds(found.size, usable)) {
+  if (!sure && !named.length && areIds(found.size, usable)) {
     notes.push(
       `The labels are not used: there are ${found.size} different ones for ${countOf(usable)} images, as if they were numbers of images.`,
     );

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
+import { parseCsv } from "./csv.ts";
 import { columnReader, nameLabels } from "./labels.ts";
 import { LABEL } from "./metadata-columns.ts";
 import { diskPath, some } from "./names.ts";
@@ -59,7 +60,7 @@ function gather(rows: readonly Row[], folder: string, into: Map<string, unknown>
 }
 
 /** Text files have no types. Values that would be written differently as numbers, like 007, stay text. */
-function asNumber(value: unknown): unknown {
+export function asNumber(value: unknown): unknown {
   return typeof value === "string" && String(Number(value)) === value ? Number(value) : value;
 }
 
@@ -71,17 +72,4 @@ async function readRows(path: string): Promise<readonly Row[]> {
     .split("\n")
     .filter((line) => line.trim())
     .map((line) => JSON.parse(line) as Row);
-}
-
-/** Parses comma-separated values (RFC 4180) with a header; numbers stay text. */
-export function parseCsv(text: string): Row[] {
-  const rows: string[][] = [[]];
-  for (const [, quoted, plain = "", end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|\r|$)/g)) {
-    rows.at(-1)?.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (end === "") break;
-    if (end !== ",") rows.push([]);
-  }
-  const [header = [], ...body] = rows;
-  const filled = body.filter((row) => row.length > 1 || row[0] !== "");
-  return filled.map((row) => Object.fromEntries(header.map((name, i) => [name.trim(), row[i]])));
 }

@@ -6,13 +6,19 @@ import { isCifar, openCifar } from "./cifar.ts";
 import { type DatasetName, datasets, openDataset } from "./datasets.ts";
 import type { FileTable } from "./file-table.ts";
 import { openFolder } from "./folder.ts";
+import { byFolder, keepGroups } from "./groups.ts";
 import { isIdx, openIdx } from "./idx.ts";
 import type { ImageCollection } from "./images.ts";
+import { withLabels } from "./label-file.ts";
 import { plural, some } from "./names.ts";
 import { findParquet, isParquet } from "./parquet.ts";
 import { scanFolder } from "./scan.ts";
 
 export interface OpenOptions {
+  /** A table with the columns path, label and perhaps split: see label-file.ts. */
+  labels?: string | undefined;
+  /** What keeps images on one side of every split: a column of that table, or `folder` for their own sub-folder. */
+  group?: string | undefined;
   /** Called with lines about the progress of a download. */
   say?: ((line: string) => void) | undefined;
 }
@@ -20,15 +26,36 @@ export interface OpenOptions {
 /**
  * Opens a folder of images (nested, flat or one sub-folder per class), Parquet, IDX or CIFAR files, or a known data set.
  * An existing path takes precedence. A data set is looked for in `$SELFSIGHT_DATA` and the cache, else downloaded.
- * @throws UsageError for a source that does not exist, cannot be read, holds no images or has an unknown format
+ * @throws UsageError for a source that does not exist, cannot be read, holds no images or has an unknown format; for a
+ *   table of labels that does not fit the images; and for groups that do not fit the splits
  */
-export async function openImages(source: string, options: OpenOptions = {}): Promise<ImageCollection> {
-  if (existsSync(source)) return openPath(source);
-  if (Object.hasOwn(datasets, source)) return openDataset(source as DatasetName, openPath, options.say);
-  const known = Object.keys(datasets);
-  const guess = nearest(source, known) ?? neighbour(source);
+export async function openImages(source: string, { labels, group, say }: OpenOptions = {}): Promise<ImageCollection> {
+  const column = group === FOLDER ? undefined : group;
+  if (column !== undefined && labels === undefined)
+    throw new UsageError(
+      `--group ${column} is a column of a table: name that with --labels. --group ${FOLDER} groups by sub-folder.`,
+    );
+  const found = await openSource(source, { say, known: labels });
+  const root = existsSync(source) ? source : undefined;
+  const labelled = labels === undefined ? found : withLabels(found, { file: labels, root, group: column });
+  if (group === undefined) return labelled;
+  return keepGroups(column === undefined ? byFolder(labelled) : labelled, group);
+}
+
+/** Groups images by their own sub-folder. */
+const FOLDER = "folder";
+
+/** @param known a file that needs no note if it lies among the images */
+async function openSource(
+  source: string,
+  { say, known }: { say: OpenOptions["say"]; known: string | undefined },
+): Promise<ImageCollection> {
+  if (existsSync(source)) return openPath(source, undefined, known);
+  if (Object.hasOwn(datasets, source)) return openDataset(source as DatasetName, openPath, say);
+  const names = Object.keys(datasets);
+  const guess = nearest(source, names) ?? neighbour(source);
   const hint = guess ? `Did you mean "${guess}"? ` : "";
-  throw new UsageError(`There is no file or folder "${source}". ${hint}Known data sets: ${known.join(", ")}.`);
+  throw new UsageError(`There is no file or folder "${source}". ${hint}Known data sets: ${names.join(", ")}.`);
 }
 
 /** A path in the same folder with nearly the same name. */
@@ -86,9 +113,9 @@ function together(
 }
 
 /** `classes` names the classes of a format that only numbers them. */
-async function openPath(path: string, classes?: readonly string[]): Promise<ImageCollection> {
+async function openPath(path: string, classes?: readonly string[], known?: string): Promise<ImageCollection> {
   const name = basename(resolve(path));
-  if (statSync(path).isDirectory()) return openTree(hubSnapshot(path), { name, classes });
+  if (statSync(path).isDirectory()) return openTree(hubSnapshot(path), { name, classes, known });
   const format = formats.find(({ is }) => is(name));
   const found = await format?.look(dirname(path), [name], { name, needed: true, classes });
   if (found) return found.open();
@@ -100,9 +127,9 @@ async function openPath(path: string, classes?: readonly string[]): Promise<Imag
 /** Opens either the image files or the files of one other format, whichever hold more images. The rest is noted. */
 async function openTree(
   root: string,
-  { name, classes }: { name: string; classes: readonly string[] | undefined },
+  { name, classes, known }: { name: string; classes: readonly string[] | undefined; known: string | undefined },
 ): Promise<ImageCollection> {
-  const scan = scanFolder(root, { isCollection });
+  const scan = scanFolder(root, { isCollection, known });
   const { images, collections, metadata, leftOut } = scan;
   if (!images.length && !collections.length) collections.push(...metadata.filter(isParquet));
   const candidates: (Candidate & { paths: string[] })[] = [];

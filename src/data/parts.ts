@@ -16,6 +16,9 @@ const words: readonly [pattern: RegExp, part: string][] = [
   [/^extra$/, "extra"],
 ];
 
+/** The splits to test on. */
+export const TESTS: readonly string[] = ["validation", "test"];
+
 /** Words in the name of a split that do not say which it is. */
 const FILLER =
   /^(sets?|splits?|parts?|partial|images?|imgs?|pics?|pictures?|photos?|data|datasets?|folder|dir|files?|crops?|cropped|resized|the|a|b|full|small|clean|jpe?gs?|pngs?|[a-z]?\d+|\d+x\d+|\d+px|[a-z])$/;

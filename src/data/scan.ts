@@ -1,7 +1,7 @@
 /** Scans a folder for images and files of other formats, and notes what is left out and why. Nothing is decoded. */
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { extname, join } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { UsageError } from "../errors.ts";
 import { isSign } from "../setup/lock.ts";
 import { FileTable } from "./file-table.ts";
@@ -36,6 +36,8 @@ export interface Scan {
 export interface ScanOptions {
   /** Whether a file of this name may hold many images. */
   isCollection: (name: string) => boolean;
+  /** A file that is used otherwise: no note says that it is no image. */
+  known?: string | undefined;
 }
 
 /** Folders that cameras, desktops and network drives leave behind. No folder of images has such a name. */
@@ -81,10 +83,12 @@ class Scanner {
   private tree: Folder = { name: "", path: "", own: 0, total: 0, children: [] };
   private readonly root: string;
   private readonly options: ScanOptions;
+  private readonly known: string | undefined;
 
   constructor(root: string, options: ScanOptions) {
     this.root = root;
     this.options = options;
+    this.known = options.known && resolve(options.known);
   }
 
   result(): Scan {
@@ -170,6 +174,7 @@ class Scanner {
   }
 
   private isOfUse(file: string, name: string): boolean {
+    if (this.known === resolve(this.root, file)) return true;
     const list = METADATA.test(name) ? this.metadata : this.options.isCollection(name) ? this.collections : undefined;
     list?.push(file);
     return list !== undefined;

@@ -1,16 +1,16 @@
 /**
  * Decides which images to train on and which to test on. If a collection has splits, their names decide. If it has none,
- * each image's content alone decides: adding, removing, renaming or moving images does not move the others, and copies of
- * an image are always on the same side.
+ * each image's content alone decides. Copies, near-duplicates and images of one group hang together, and are on the same side.
+ * Renaming or moving images moves none to the other side. Adding or removing some moves none either, except those that hang
+ * together with them: two clusters that a new image joins become one, on one side.
  */
-import { createHash } from "node:crypto";
 import { UsageError } from "../errors.ts";
-import { digestsOf, type ReadHooks } from "./digest.ts";
+import { type Contents, contentsOf, type ReadHooks } from "./digest.ts";
 import { type ImageCollection, type ImageSet, selectSplits, subset } from "./images.ts";
-
-const TESTS = ["validation", "test"];
-/** Approximate training fraction of a labelled collection without splits. */
-const LEARNED = 0.7;
+import { plural } from "./names.ts";
+import { nearPairs } from "./near-duplicates.ts";
+import { TESTS } from "./parts.ts";
+import { type Side, sidesOf } from "./sides.ts";
 
 export interface LearnOptions {
   /** The splits to use, unchanged. */
@@ -30,6 +30,8 @@ export interface ImagesToLearnFrom {
   unlabelled: number;
   /** Splits used neither for training nor for tests: `split` may name them. */
   unused: readonly string[];
+  /** For the user, one sentence each. */
+  notes: readonly string[];
 }
 
 /**
@@ -46,31 +48,73 @@ export async function imagesToLearnFrom(
   const all = selectSplits(collection, names);
   const used = [...names.split("+"), ...testParts(collection)];
   const unused = split === undefined ? Object.keys(collection.splits).filter((name) => !used.includes(name)) : [];
-  const { set, heldBack } =
-    split !== undefined || testParts(collection).length || !all.classes
-      ? { set: all, heldBack: 0 }
+  const { set, heldBack, notes } =
+    split !== undefined || testParts(collection).length || (all.classes?.length ?? 0) < 2
+      ? { set: all, heldBack: 0, notes: [] }
       : await withoutTests(all, hooks);
-  if (!wantsLabels) return { set, parts: names, heldBack, unlabelled: 0, unused };
+  if (!wantsLabels) return { set, parts: names, heldBack, unlabelled: 0, unused, notes };
   const known = labelled(set);
-  return { set: known, parts: names, heldBack, unlabelled: set.length - known.length, unused };
+  return { set: known, parts: names, heldBack, unlabelled: set.length - known.length, unused, notes };
 }
 
-/** All images except the test side of the labelled ones, and copies of these among the unlabelled ones. */
-async function withoutTests(all: ImageSet, hooks: ReadHooks): Promise<{ set: ImageSet; heldBack: number }> {
-  const digests = await digestsOf(all, hooks);
-  const tested = new Set<string>();
-  for (const [i, side] of sidesOf(all, digests).entries()) {
-    if (side === "test" && all.label(i) >= 0) tested.add(digests[i] as string);
-  }
-  const kept = rowsOf(all, (i) => !tested.has(digests[i] as string));
-  if (!kept.some((i) => all.label(i) >= 0)) return { set: all, heldBack: 0 }; // too few labelled images to hold some back
-  return { set: kept.length === all.length ? all : subset(all, kept), heldBack: all.length - kept.length };
+/**
+ * All images except the labelled ones that {@link labelledParts} tests on, and those without a label that are copies or
+ * near-duplicates of these, or of their groups. The cut sees the labelled images alone, as there.
+ */
+async function withoutTests(
+  all: ImageSet,
+  hooks: ReadHooks,
+): Promise<Pick<ImagesToLearnFrom, "set" | "heldBack" | "notes">> {
+  const { digests, looks } = await contentsOf(all, hooks);
+  const known = rowsOf(all, (i) => all.label(i) >= 0);
+  const own = { digests: Array.from(known, (i) => digests[i] as string), looks: looks.pick(known) };
+  const sides = sidesOf(subset(all, known), own);
+  const tested = known.filter((_, k) => sides.of[k] === "test");
+  if (tested.length === known.length) return { set: all, heldBack: 0, notes: [] }; // too few labelled images to hold some back
+  const held = heldWith(all, tested, { digests, looks });
+  const kept = rowsOf(all, (i) => !held.has(i));
+  const set = held.size ? subset(all, kept) : all;
+  return { set, heldBack: held.size, notes: nearNotes(sides.near) };
+}
+
+/** These images, and all without a label that must not be learned from either. */
+function heldWith(all: ImageSet, tested: Int32Array, { digests, looks }: Contents): Set<number> {
+  const held = new Set(tested);
+  const contents = new Set(Array.from(tested, (i) => digests[i] || undefined));
+  const groups = new Set(Array.from(tested, (i) => all.group(i)));
+  const open = (i: number) => all.label(i) < 0 && !held.has(i);
+  for (let i = 0; i < all.length; i++)
+    if (open(i) && (contents.has(digests[i]) || groups.has(all.group(i)))) held.add(i);
+  const isTest = new Set(tested);
+  nearPairs(
+    looks,
+    (i, j) => (isTest.has(i) && open(j)) || (isTest.has(j) && open(i)),
+    (i, j) => held.add(isTest.has(i) ? j : i),
+  );
+  return held;
+}
+
+/** @param near number of labelled images with near-duplicates */
+function nearNotes(near: number): string[] {
+  return near
+    ? [`${plural(near, "labelled image")} nearly match others: each is learned or tested together with those.`]
+    : [];
 }
 
 /** Names of the splits to train on, with labels, and to test on. */
 export interface PartNames {
   trainSplit?: string | undefined;
   testSplit?: string | undefined;
+}
+
+export interface LabelledParts {
+  train: ImageSet;
+  test: ImageSet;
+  classes: readonly string[];
+  /** Whether the collection has no such parts, and was cut by content: then no image nearly matches one of the other part. */
+  cut: boolean;
+  /** For the user, one sentence each. */
+  notes: readonly string[];
 }
 
 /**
@@ -83,7 +127,7 @@ export async function labelledParts(
   collection: ImageCollection,
   { trainSplit, testSplit }: PartNames,
   hooks: ReadHooks = {},
-): Promise<{ train: ImageSet; test: ImageSet; classes: readonly string[] }> {
+): Promise<LabelledParts> {
   const trains = trainSplit?.split("+") ?? learnable(collection).filter((name) => collection.splits[name]?.classes);
   const tests = testSplit?.split("+") ?? testParts(collection).filter((name) => !trains.includes(name));
   const both = trains.filter((name) => tests.includes(name));
@@ -94,42 +138,28 @@ export async function labelledParts(
   }
   const others = Object.keys(collection.splits).filter((name) => !tests.includes(name));
   const known = labelled(selectSplits(collection, (trains.length ? trains : others.length ? others : tests).join("+")));
-  const [train, test] = tests.length
-    ? [known, labelled(selectSplits(collection, tests.join("+")))]
-    : await cutByContent(known, hooks);
-  return { train, test, classes: train.classes ?? [] };
+  if (!tests.length) return { ...(await cutByContent(known, hooks)), classes: known.classes ?? [], cut: true };
+  const test = labelled(selectSplits(collection, tests.join("+")));
+  return { train: known, test, classes: known.classes ?? [], cut: false, notes: [] };
 }
 
-async function cutByContent(set: ImageSet, hooks: ReadHooks): Promise<[train: ImageSet, test: ImageSet]> {
-  const sides = sidesOf(set, await digestsOf(set, hooks));
-  const [train, test] = (["train", "test"] as const).map((side) => rowsOf(set, (i) => sides[i] === side));
-  if (train?.length && test?.length)
-    return [subset(set, train, `${set.name} (part)`), subset(set, test, `${set.name} (rest)`)];
+async function cutByContent(set: ImageSet, hooks: ReadHooks): Promise<Pick<LabelledParts, "train" | "test" | "notes">> {
+  const sides = sidesOf(set, await contentsOf(set, hooks));
+  const rows = (side: Side) => rowsOf(set, (i) => sides.of[i] === side);
+  const [train, test] = [rows("train"), rows("test")];
+  if (train.length && test.length) {
+    return {
+      train: subset(set, train, `${set.name} (part)`),
+      test: subset(set, test, `${set.name} (rest)`),
+      notes: nearNotes(sides.near),
+    };
+  }
+  const apart = sides.clusters < set.length;
+  const together = apart ? ` (${sides.clusters} apart from copies, near-duplicates and groups)` : "";
   throw new UsageError(
-    `${set.name} has ${set.length} labelled images: too few to cut them into a part to learn from and a part to test on. ` +
+    `${set.name} has ${set.length} labelled images${together}: too few to cut them into a part to learn from and a part to test on. ` +
       "Add images, or put them into sub-folders train and test.",
   );
-}
-
-/**
- * The side of each image. It depends only on the image's content or, for a group of several images, on the group's name.
- * Copies of a test image are test images too, whatever their group.
- */
-function sidesOf(set: ImageSet, digests: readonly string[]): ("train" | "test")[] {
-  const sizes = new Map<string | number, number>();
-  for (let i = 0; i < set.length; i++) sizes.set(set.group(i), (sizes.get(set.group(i)) ?? 0) + 1);
-  const sides = digests.map((digest, i) => {
-    const group = set.group(i);
-    if (digest === "") return "train"; // it cannot be read; decoding will report it
-    return sideOf((sizes.get(group) ?? 1) > 1 ? String(group) : digest);
-  });
-  const tested = new Set(digests.filter((_, i) => sides[i] === "test"));
-  return sides.map((side, i) => (tested.has(digests[i] as string) ? "test" : side));
-}
-
-function sideOf(key: string): "train" | "test" {
-  const number = createHash("sha256").update(`side ${key}`).digest().readUInt32BE() / 2 ** 32;
-  return number < LEARNED ? "train" : "test";
 }
 
 /** Splits to train on: train and unlabelled, else all that are not for tests, else all. */
@@ -148,10 +178,13 @@ function present({ splits }: ImageCollection, names: readonly string[]): string[
 const testParts = (collection: ImageCollection) =>
   present(collection, TESTS).filter((name) => collection.splits[name]?.classes);
 
-/** The images that have a label. @throws UsageError if there are none, or only one class */
+/** The images that have a label. @throws UsageError if there are none, or of one class only */
 function labelled(set: ImageSet): ImageSet {
   const rows = rowsOf(set, (i) => set.label(i) >= 0);
-  if (!set.classes || set.classes.length < 2 || !rows.length) {
+  const [only, ...more] = set.classes ?? [];
+  if (only !== undefined && !more.length)
+    throw new UsageError(`${set.name} has labels of one class alone, ${only}: measuring needs two classes at least.`);
+  if (only === undefined || !rows.length) {
     throw new UsageError(
       `${set.name} has no labels to measure or learn by: expected one sub-folder for each class, at least two classes, or a file with labels.`,
     );

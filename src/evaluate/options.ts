@@ -1,5 +1,6 @@
 /** The options of `evaluate`. */
 import { z } from "zod";
+import { aboutImages } from "../run/images.ts";
 import { protocols } from "./index.ts";
 
 export const evaluateOptions = z.strictObject({
@@ -20,6 +21,7 @@ export const evaluateOptions = z.strictObject({
     .max(1024)
     .optional()
     .describe("side of the images that --weights are shown, in pixels; default: as the first run"),
+  ...aboutImages,
   protocol: z
     .array(z.string())
     .min(1)

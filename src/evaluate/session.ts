@@ -1,12 +1,13 @@
 /** Everything that measuring needs, opened and checked once: what is measured, the images to learn from and to test on. */
 import type { ImageSet } from "../data/images.ts";
-import { openImages } from "../data/open.ts";
 import { labelledParts } from "../data/splits.ts";
 import { UsageError } from "../errors.ts";
 import { counting, type Hooks } from "../run/events.ts";
+import { openGiven } from "../run/images.ts";
 import { type Compute, chooseCompute } from "../torch/compute.ts";
 import { byClass } from "./draws.ts";
 import { fairParts } from "./leaks.ts";
+import { nearNotes } from "./near-notes.ts";
 import type { EvaluateConfig } from "./options.ts";
 import { type DecodedParts, decodedParts, partNotes } from "./parts.ts";
 import {
@@ -44,20 +45,20 @@ export async function openSession(config: EvaluateConfig, hooks: Hooks = {}): Pr
   for (const text of config.weights ?? []) representations.push(weightsRepresentation(text, size, representations));
   representations.push(...plainRepresentations(Math.min(...representations.map(({ imageSize }) => imageSize))));
 
-  const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+  const collection = await openGiven(config, hooks);
   const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
-  const { classes, ...named } = await labelledParts(collection, config, reading);
+  const { classes, cut, notes: said, ...named } = await labelledParts(collection, config, reading);
   const learners = representations.flatMap(({ learner }) => learner ?? []);
   const { train, test, seen, notes: left } = await fairParts(named, learners, config.seenLabels, reading);
   refuseSingles(train);
-  const notes = [...(collection.notes ?? []), ...left, ...representations.flatMap(({ note }) => note ?? [])];
+  const notes = [...(collection.notes ?? []), ...said, ...left, ...representations.flatMap(({ note }) => note ?? [])];
   const parts = decodedParts({ train, test }, hooks);
   let told = false;
   return {
     ...{ representations, train, test, classes, seen, compute, notes },
     async partsFor({ imageSize }) {
       const opened = await parts.open(imageSize);
-      if (!told) notes.push(...partNotes(opened, classes));
+      if (!told) notes.push(...partNotes(opened, classes), ...(cut ? [] : await nearNotes(opened)));
       told = true;
       return opened;
     },

@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { withCleanup } from "../cleanup.ts";
 import { type ImageSet, spreadOver, subset } from "../data/images.ts";
-import { openImages } from "../data/open.ts";
 import { decodeSizeFor, openPixels, type PixelStore } from "../data/pixels.ts";
 import { imagesToLearnFrom } from "../data/splits.ts";
 import { SelfsightError, UsageError } from "../errors.ts";
@@ -12,6 +11,7 @@ import { parseOptions } from "../options.ts";
 import { loadState, prefixed } from "../run/checkpoint.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { readConfig, runFiles } from "../run/folder.ts";
+import { openGiven } from "../run/images.ts";
 import { pretrainOptions, type TrainingConfig } from "../run/options.ts";
 import { resolveConfig } from "../run/resolve.ts";
 import { taskEntry } from "../tasks/index.ts";
@@ -23,6 +23,8 @@ import { type AuditRow, audit } from "./audit.ts";
 
 const shared = pretrainOptions.pick({
   images: true,
+  labels: true,
+  group: true,
   split: true,
   preset: true,
   task: true,
@@ -81,7 +83,7 @@ export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<Pre
     const compute = await chooseCompute(config);
     const encoder = firstEncoder(config);
     cleanup.push(() => encoder.dispose());
-    const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+    const collection = await openGiven(config, hooks);
     const { set } = await imagesToLearnFrom(
       collection,
       { split: config.split, labelled: usesLabels(config.task) },

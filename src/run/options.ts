@@ -1,9 +1,11 @@
 /** The options of `pretrain`, declared once: types, flags, help and the saved configuration derive from this. */
 import { z } from "zod";
 import type { TaskDefaults } from "../tasks/task.ts";
+import { aboutImages } from "./images.ts";
 
 export const pretrainOptions = z.strictObject({
   images: z.string().min(1).describe("folder of images, file of a known format, or a known data set's name"),
+  ...aboutImages,
   split: z
     .string()
     .optional()

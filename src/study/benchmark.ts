@@ -1,6 +1,5 @@
 /** `benchmark`: which pretext task suits these images, did it help, and how many labels did it save? */
 
-import { openImages } from "../data/open.ts";
 import { labelledParts } from "../data/splits.ts";
 import { SelfsightError, UsageError } from "../errors.ts";
 import { compare, type Measured } from "../evaluate/compare.ts";
@@ -15,6 +14,7 @@ import { openSession, type Session } from "../evaluate/session.ts";
 import { writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { counting, type Hooks } from "../run/events.ts";
+import { openGiven } from "../run/images.ts";
 import { benchmarkFiles, claimFolder, defaultFolder } from "./folder.ts";
 import { type Gallery, gallery } from "./gallery.ts";
 import { headlineCount, labelCounts } from "./label-counts.ts";
@@ -82,9 +82,9 @@ async function measureAll(
   { counts, labelled, tested, failures }: Found,
   progress: ReturnType<typeof overallProgress>,
 ): Promise<BenchmarkResult> {
-  const { images, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
+  const { images, labels, group, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
   const evaluation = parseOptions(evaluateOptions, {
-    ...{ runs: trainings.map(({ folder }) => folder), images, trainSplit, testSplit, seed, draws },
+    ...{ runs: trainings.map(({ folder }) => folder), images, labels, group, trainSplit, testSplit, seed, draws },
     ...{ device, precision, threads, protocol: ["knn", "linear"], protocolOptions: { knn: { neighbours: [KNN] } } },
   });
   progress.begin("reading the images");
@@ -169,7 +169,7 @@ function withScratch(one: Representation, scratch: readonly Representation[]): R
 
 /** The labels that there are: checked before anything is trained. */
 async function countLabels(config: BenchmarkConfig, hooks: Hooks): Promise<Omit<Found, "failures">> {
-  const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+  const collection = await openGiven(config, hooks);
   const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
   const { train, test } = await labelledParts(collection, config, reading);
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));

@@ -1,11 +1,13 @@
 /** The options of `benchmark`. */
 import { z } from "zod";
+import { aboutImages } from "../run/images.ts";
 
 export const benchmarkOptions = z.strictObject({
   images: z
     .string()
     .min(1)
     .describe("images, some of them labelled: folder, file of a known format, or a known data set's name"),
+  ...aboutImages,
   tasks: z
     .array(z.string().min(1))
     .min(1)

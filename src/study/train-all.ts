@@ -25,7 +25,7 @@ const TRAINING_PART = 2 / 3;
 /** All trainings, task by task. @throws UsageError for an unknown task or model, or settings that do not fit together */
 export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[] {
   const { tasks, seeds, seed, images, out, epochs, model, width, imageSize, trainSplit } = config;
-  const { device, precision, threads, batchSize } = config;
+  const { device, precision, threads, batchSize, labels, group } = config;
   const twice = tasks.find((task, i) => tasks.indexOf(task) < i);
   if (twice !== undefined)
     throw new UsageError(`--tasks names ${twice} twice. Name each once; --seeds repeats them all.`);
@@ -35,7 +35,7 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
       const folder = join(benchmarkFiles(out).runs, seeds > 1 ? `${task}-${seed + i}` : task);
       const length = epochs === undefined ? { minutes: each } : { epochs };
       const options: PretrainOptions = {
-        ...{ images, task, model, width, imageSize, split: trainSplit, seed: seed + i, out: folder },
+        ...{ images, labels, group, task, model, width, imageSize, split: trainSplit, seed: seed + i, out: folder },
         ...{ device, precision, threads, batchSize, ...length },
       };
       resolveConfig(parseOptions(pretrainOptions, options));

@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { withCleanup } from "../cleanup.ts";
-import { openImages } from "../data/open.ts";
 import { type ImagesToLearnFrom, imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { replaceFile, writeJson } from "../files.ts";
@@ -20,6 +19,7 @@ import {
   runFiles,
   saveEncoder,
 } from "../run/folder.ts";
+import { openGiven } from "../run/images.ts";
 import { identityOf, readLearned, withEarlier, writeLearned } from "../run/learned.ts";
 import { openLog, type RunLog } from "../run/log.ts";
 import { type PretrainOptions, pretrainOptions, type TrainingConfig } from "../run/options.ts";
@@ -87,7 +87,7 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   const compute = await chooseCompute(config);
   const encoder = firstEncoder(config);
   cleanup.push(() => encoder.dispose());
-  const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+  const collection = await openGiven(config, hooks);
   const labelled = usesLabels(config.task);
   const chosen = await imagesToLearnFrom(
     collection,
@@ -146,12 +146,13 @@ const isQuick = ({ preset, firstLayer, task }: TrainingConfig) =>
 const imageCount = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
 
 /** What the run does not learn from: one sentence per reason. */
-function leftOut({ parts, heldBack, unlabelled, unused }: ImagesToLearnFrom, skipped: number): string[] {
+function leftOut({ parts, heldBack, unlabelled, unused, notes }: ImagesToLearnFrom, skipped: number): string[] {
   const others = unused.join("+");
   return [
     skipped && `${imageCount(skipped)} cannot be read: skipped.json in the run folder lists them.`,
     heldBack &&
       `${imageCount(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split ${parts} takes them too.`,
+    ...notes,
     unlabelled && `Left out: ${imageCount(unlabelled)} without a label. This task learns from labels.`,
     others && `Not used: ${others}. --split names the parts to learn from.`,
   ].filter((note) => typeof note === "string" && note !== "") as string[];

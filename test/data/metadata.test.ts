@@ -1,6 +1,5 @@
 /** Files with labels beside images. */
 import { describe, expect, it } from "vitest";
-import { parseCsv } from "../../src/data/metadata.ts";
 import { openImages } from "../../src/data/open.ts";
 import { scratch } from "../images.ts";
 import { table } from "./parquet-files.ts";
@@ -66,13 +65,4 @@ describe("a list of labels", () => {
       ]);
     }
   });
-});
-
-it("comma-separated values", () => {
-  expect(parseCsv('a,b\n1,"x ""y"", z"\n\n,\n"q\nr",')).toEqual([
-    { a: "1", b: 'x "y", z' },
-    { a: "", b: "" },
-    { a: "q\nr", b: "" },
-  ]);
-  expect(parseCsv("")).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 
 import { join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { beforeAll, describe, expect, test } from "vitest";
-import { parseCsv } from "../../src/data/metadata.ts";
+import { parseCsv } from "../../src/data/csv.ts";
 import { openImages } from "../../src/data/open.ts";
 import { openPixels } from "../../src/data/pixels.ts";
 import { type EmbedOptions, embed } from "../../src/evaluate/embed.ts";
