@@ -30,6 +30,8 @@ export interface Representation {
   readonly baselines: readonly string[];
   /** The run that trained it. */
   readonly folder?: string;
+  /** For a network without training: the label of the run that began with it, the first of several. */
+  readonly beginningOf?: string;
   /** Runs of one recipe differ only in their seed. */
   readonly recipe?: string;
   readonly seed?: number;
@@ -72,6 +74,7 @@ export function representationsOf(folder: string, others: readonly Representatio
   const untrained = others.find((other) => other.weights === start) ?? {
     ...ofEncoder(() => initialEncoder(config, folder)),
     id: `untrained ${label}`,
+    beginningOf: label,
     label: `${label}, ${init === undefined ? "untrained" : "as it began"}`,
     kind: "untrained",
     imageSize,

@@ -8,7 +8,7 @@ import type { Environment } from "../run/environment.ts";
 import { type RunStatus, runFiles } from "../run/folder.ts";
 import { readMetrics } from "../run/log.ts";
 import { duration } from "../setup/terminal.ts";
-import type { BenchmarkResult } from "../study/benchmark.ts";
+import { type BenchmarkResult, scratchId } from "../study/benchmark.ts";
 import type { TaskResult } from "../study/task-results.ts";
 import { confusionChart } from "./charts/confusion.ts";
 import { curveChart } from "./charts/curve.ts";
@@ -129,7 +129,7 @@ function efficiency({ tasks, rows, differences }: BenchmarkResult): string {
     const points = own.map(({ labelsPerClass, value, low, high }) => ({ labels: labelsPerClass, value, low, high }));
     return { name, kind: own[0]?.kind ?? "pre-trained", points };
   };
-  const scratch = rows.find(({ kind }) => kind === "from-scratch");
+  const scratch = rows.find(({ id }) => id === scratchId(best.untrained.baselineId));
   const series = [
     ...tasks.map((one) => line(one.ids[0] as string, one.title, protocol)),
     line(best.untrained.baselineId, "untrained", protocol),

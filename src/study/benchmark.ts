@@ -149,21 +149,24 @@ const wholeVariants = ({ scratchSteps: steps }: BenchmarkConfig): Variant[] =>
 /** However many labels there are, training from scratch takes no more steps than this. */
 const MOST_STEPS = 2000;
 
+/** Id of an untrained network when it is trained on the labels alone. */
+export const scratchId = (untrained: string): string => `scratch ${untrained}`;
+
 /** The untrained networks, to be trained on the labels alone. */
 function scratchOf({ representations }: Session, { scratchDraws }: BenchmarkConfig): Representation[] {
   if (!scratchDraws) return [];
   const untrained = representations.filter(({ kind }) => kind === "untrained");
   return untrained.map((one) => ({
     ...one,
-    id: `scratch ${one.id}`,
-    label: untrained.length > 1 ? `from scratch, seed ${one.seed}` : "from scratch",
+    id: scratchId(one.id),
+    label: untrained.length > 1 ? `${one.beginningOf}, from scratch` : "from scratch",
     kind: "from-scratch",
   }));
 }
 
 /** Compares a trained encoder with the same network from scratch too, where both are fine-tuned. */
 function withScratch(one: Representation, scratch: readonly Representation[]): Representation {
-  const own = scratch.filter(({ id }) => one.baselines.some((baseline) => id === `scratch ${baseline}`));
+  const own = scratch.filter(({ id }) => one.baselines.some((baseline) => id === scratchId(baseline)));
   return own.length ? { ...one, baselines: [...one.baselines, ...own.map(({ id }) => id)] } : one;
 }
 
