@@ -35,6 +35,10 @@ describe("squared hinge loss", () => {
     }
   });
 
+  test("without any cost the weights are zero", () => {
+    expect(scope(() => solve(tensor([[1, 2]]), ones([1, 1]), tensor([[0]])).toArray())).toEqual([0, 0]);
+  });
+
   test("rows of cost 0 do not count, and problems do not see each other", () => {
     scope(() => {
       manualSeed(1);
