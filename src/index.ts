@@ -25,7 +25,7 @@ export { classification, defineProtocol, type Protocol } from "./evaluate/protoc
 export type { Difference, ResultRow } from "./evaluate/result.ts";
 export { fractionInterval, meanInterval, pairedInterval } from "./evaluate/statistics.ts";
 export { type PreviewOptions, type PreviewResult, preview } from "./inspect/preview.ts";
-export { accuracy, type Metric } from "./metric.ts";
+export { accuracy, type Metric, mAP } from "./metric.ts";
 export {
   type DetailOptions,
   describeModel,

@@ -3,7 +3,7 @@ import { fromTypedArray, integers, stack, tensor, where, zerosLike } from "../to
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { mean } from "./protocol.ts";
-import { averagePrecision } from "./ranking.ts";
+import { averagePrecision, countByRank } from "./ranking.ts";
 import type { HingeSolver } from "./squared-hinge.ts";
 
 export const FOLDS = 3;
@@ -79,10 +79,8 @@ function heldOut({ x, members }: Classes, folds: readonly Folds[], problems: rea
   const decisions = weights.matmul(x.transpose(0, 1)).data() as Float32Array; // (P, N)
   return problems.map(({ label, fold }, i) => {
     const left = (_: number, row: number) => folds[label]?.of[row] === fold;
-    return averagePrecision(
-      decisions.subarray(i * rows, (i + 1) * rows).filter(left),
-      (members[label] as Uint8Array).filter(left),
-    );
+    const own = decisions.subarray(i * rows, (i + 1) * rows).filter(left);
+    return averagePrecision(...countByRank(own, (members[label] as Uint8Array).filter(left)));
   });
 }
 

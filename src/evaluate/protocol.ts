@@ -36,7 +36,7 @@ export interface Training<Truth> extends Inputs {
 export interface Fitted<Prediction> {
   /** The metric on held-out training images, or from leave-one-out. Used to choose the layer. */
   readonly heldOut: number;
-  /** One prediction for each image, from its features or pixels alone. */
+  /** One prediction for each image, from the features or pixels alone; it can be relative to the other images. */
   predict(test: Inputs): Promise<readonly Prediction[]>;
   /** Frees what `fit` kept beyond its scope. */
   dispose(): void;

@@ -1,9 +1,6 @@
 /** Rankings by score, and the average precision of one. */
 
-/**
- * Indices of the scores (N) from the highest to the lowest; equal ones keep their order. A radix sort in three passes of 11
- * bits: the bootstrap ranks the same images thousands of times.
- */
+/** Indices of the scores (N) from the highest to the lowest; equal ones keep their order. A radix sort in passes of 11 bits. */
 export function ranking(scores: Float32Array): Uint32Array {
   const { length } = scores;
   const bits = new Uint32Array(scores.buffer, scores.byteOffset, length);
@@ -55,32 +52,56 @@ export function eachTie(scores: Float32Array, order: Uint32Array, visit: (from: 
   }
 }
 
+/** For each score (N), how many are lower: equal scores have equal ranks. */
+export function ranksOf(scores: Float32Array): Uint32Array {
+  const order = ranking(scores);
+  const ranks = new Uint32Array(order.length);
+  eachTie(scores, order, (from, to) => {
+    for (let i = from; i < to; i++) ranks[order[i] as number] = order.length - to;
+  });
+  return ranks;
+}
+
 /**
- * Average precision of ranking N items by their scores (N): the mean, over the relevant ones, of the precision down to there.
- * Equal scores count as one step, so that their order does not matter (as in scikit-learn's average_precision_score).
- * @param relevant 1 for a relevant item, else 0 (N)
+ * Average precision from counts at each rank, the lowest first: the mean, over the relevant items, of the precision from the
+ * top down to there. Equal ranks count as one step, so that their order does not matter (as in scikit-learn's
+ * average_precision_score).
+ * @param items number of items at each rank
+ * @param relevant number of those that are relevant
  * @param interpolated replaces each precision by the highest at the same or a higher recall: the area under the interpolated
  *   precision-recall curve, as in Pascal VOC since 2010 and in VISSL
  * @returns NaN if nothing is relevant
  */
-export function averagePrecision(
+export function averagePrecision(items: Uint32Array, relevant: Uint32Array, { interpolated = false } = {}): number {
+  let [seen, found] = [0, 0];
+  for (let rank = 0; rank < items.length; rank++) {
+    seen += items[rank] as number;
+    found += relevant[rank] as number;
+  }
+  const all = found;
+  let [sum, highest] = [0, 0];
+  for (let rank = 0; rank < items.length && found; rank++) {
+    const more = relevant[rank] as number;
+    if (more) {
+      const precision = found / seen;
+      highest = interpolated && highest > precision ? highest : precision;
+      sum += more * highest;
+      found -= more;
+    }
+    seen -= items[rank] as number;
+  }
+  return sum / all;
+}
+
+/** Counts of items by rank, for {@link averagePrecision}, from scores (N) and whether each item is relevant, 1 or 0 (N). */
+export function countByRank(
   scores: Float32Array,
   relevant: ArrayLike<number>,
-  { interpolated = false } = {},
-): number {
-  const order = ranking(scores);
-  const steps: { relevant: number; precision: number }[] = [];
-  let found = 0;
-  eachTie(scores, order, (from, to) => {
-    const before = found;
-    for (let i = from; i < to; i++) found += relevant[order[i] as number] as number;
-    if (found > before) steps.push({ relevant: found - before, precision: found / to });
-  });
-  let sum = 0;
-  let highest = 0;
-  for (const step of steps.reverse()) {
-    highest = interpolated ? Math.max(highest, step.precision) : step.precision;
-    sum += step.relevant * highest;
+): [items: Uint32Array, relevant: Uint32Array] {
+  const counts: [Uint32Array, Uint32Array] = [new Uint32Array(scores.length), new Uint32Array(scores.length)];
+  for (const [i, rank] of ranksOf(scores).entries()) {
+    counts[0][rank] = (counts[0][rank] as number) + 1;
+    counts[1][rank] = (counts[1][rank] as number) + (relevant[i] as number);
   }
-  return sum / found;
+  return counts;
 }

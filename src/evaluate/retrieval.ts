@@ -32,7 +32,10 @@ interface Measure {
   readonly guess: (classes: number) => number;
 }
 
-/** Mean average precision over the whole ranking. Chance, with equal classes: the share of one. */
+/**
+ * Mean average precision over the whole ranking. Chance, for equal classes: the share of one. Among a few images random
+ * rankings score higher: 0.18 instead of 0.11 with five images of each of nine classes.
+ */
 export const retrieval = byRanking({
   title: "Image retrieval: mean average precision",
   metric: mAP,

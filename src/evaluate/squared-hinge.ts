@@ -1,7 +1,7 @@
 /**
  * Many linear support vector machines at once, on the same inputs: squared hinge loss and L2 penalty, in the primal. The
- * objective has a continuous gradient and is piecewise quadratic (Fan et al., LIBLINEAR, JMLR 2008, appendix), so nonlinear
- * conjugate gradients converge almost as on a quadratic one, and a step is found with products that are known already.
+ * objective is piecewise quadratic with a continuous gradient (LIBLINEAR minimises it by Newton's method: Lin, Weng & Keerthi,
+ * JMLR 2008), so nonlinear conjugate gradients converge almost as on a quadratic one, and an iteration needs two products with x.
  */
 import { noGrad } from "../torch/autograd.ts";
 import { cat, integers, linalgEigh, where, zerosLike } from "../torch/ops.ts";
@@ -50,17 +50,15 @@ function principalAxes(x: Tensor): Tensor {
   if (rows >= columns) return linalgEigh(double(x.transpose(0, 1).matmul(x)))[1].to({ dtype: "f32", device: x.device });
   const wide = double(x);
   const [values, vectors] = linalgEigh(wide.matmul(wide.transpose(0, 1)));
-  const spectrum = values.toArray();
-  const least = 1e-12 * (spectrum.at(-1) ?? 0);
-  const rank = Math.max(1, spectrum.filter((value) => value > least).length);
-  const [kept, lengths] = [
-    vectors.narrow(1, rows - rank, rank),
-    values
-      .narrow(0, rows - rank, rank)
-      .clamp(1e-30)
-      .sqrt(),
-  ];
-  return wide.transpose(0, 1).matmul(kept).div(lengths).to({ dtype: "f32", device: x.device });
+  const least = 1e-12 * Math.max(...values.toArray());
+  const rank = Math.max(1, values.toArray().filter((value) => value > least).length);
+  const lengths = values.clamp(1e-30).sqrt(); // singular values of x
+  const axes = wide
+    .transpose(0, 1)
+    .matmul(vectors)
+    .div(lengths)
+    .narrow(1, rows - rank, rank); // eigenvalues ascend
+  return axes.to({ dtype: "f32", device: x.device });
 }
 
 const double = (x: Tensor) => x.to({ dtype: "f64", device: "cpu" });
@@ -108,13 +106,10 @@ function descend(problems: Problems, { tolerance, maxIterations }: HingeOptions)
       step(problems, state, iteration % REFRESH === 0);
       const { gradient, diagonal, w } = state;
       const error = gradient.pow(2).div(diagonal).sum(1); // (P)
-      return error
-        .lt(
-          diagonal
-            .mul(w.pow(2))
-            .sum(1)
-            .mul(tolerance ** 2),
-        )
+      const size = w.pow(2).mul(diagonal).sum(1);
+      return size
+        .mul(tolerance ** 2)
+        .ge(error)
         .toArray();
     });
     const last = iteration >= maxIterations;
@@ -175,7 +170,8 @@ function step({ z, squares }: Problems, state: State, refresh: boolean): void {
   const downhill = next.div(diagonal);
   const before = dot(gradient, gradient.div(diagonal));
   const beta = refresh ? 0 : dot(next.sub(gradient), downhill).div(before.clamp(1e-38)).clamp(0); // (P, 1)
-  direction.copy_(direction.mul(beta).sub(downhill));
+  const conjugate = direction.mul(beta).sub(downhill);
+  direction.copy_(where(dot(conjugate, next).lt(0), conjugate, downhill.neg())); // rounding can turn it uphill
   gradient.copy_(next);
 }
 
@@ -204,11 +200,11 @@ function lineSearch({ costs, w, slack: before, gradient, direction }: State, fal
     const newton = t.sub(slope.div(dot(steep, positive(slack)).mul(2).add(curved).clamp(1e-30)));
     const inside = newton.lt(high).mul(low.lt(newton)); // if not: bisect, or double
     const next = where(inside, newton, where(high.lt(1e30), low.add(high).div(2), low.mul(2)));
-    t = trial === 1 ? newton : where(slope.abs().lt(enough), t, next);
+    t = trial === 1 ? newton : where(enough.ge(slope.abs()), t, next);
     slack = addcmul(before, fall, t, -1);
     const pull = slack.relu().mul(costs);
     slope = t.mul(curved).add(flat).sub(dot(fall, pull).mul(2));
-    if (trial === TRIALS || slope.abs().lt(enough).toArray().every(Boolean)) return { t, slack, pull };
+    if (trial === TRIALS || enough.ge(slope.abs()).toArray().every(Boolean)) return { t, slack, pull };
     low = where(slope.lt(0), t, low);
     high = where(slope.lt(0), high, t);
   }

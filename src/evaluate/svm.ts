@@ -15,23 +15,26 @@ import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { FOLDS, fitOneVsRest, type OneVsRest } from "./one-vs-rest.ts";
 import { defineProtocol, mean, type Training } from "./protocol.ts";
-import { averagePrecision } from "./ranking.ts";
+import { averagePrecision, ranksOf } from "./ranking.ts";
 import { squaredHinge } from "./squared-hinge.ts";
 
 /** An image's class; or all its classes, for a protocol that is this one with another `truth`. */
 export type ClassTruth = number | readonly number[];
 
-/** A test image's decision value for each class (C), and what is true of it. */
-export interface Decisions {
-  readonly values: Float32Array;
+/**
+ * For each class, the rank of a test image's decision value among those of all test images, from 0 for the lowest (C); and
+ * what is true of the image. Average precision depends on nothing but ranks. Those of two encoders can be compared, while
+ * their decision values can have other scales: a test of the difference swaps images between the two.
+ */
+export interface RankedImage {
+  readonly ranks: Uint32Array;
   readonly truth: ClassTruth;
 }
 
 /** The benchmark's: decades from 1e-7 to 100, and powers of a half from 2⁻⁴ to 2⁻¹⁹. */
-const COSTS = [
-  ...Array.from({ length: 10 }, (_, i) => Number(`1e${i - 7}`)),
-  ...Array.from({ length: 16 }, (_, i) => 0.5 ** (i + 4)),
-].sort((a, b) => a - b);
+const DECADES = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100];
+const HALVES = Array.from({ length: 16 }, (_, i) => 0.5 ** (i + 4));
+const COSTS = [...DECADES, ...HALVES].sort((a, b) => a - b);
 /** Problems × rows in memory at the same time, about 50 bytes each. */
 const AT_ONCE = 2 ** 23;
 
@@ -69,12 +72,7 @@ export const svm = defineProtocol({
       const weights = scope(() => keep(cat(fits.map((one) => one.weights)))); // (C, D + 1)
       return {
         heldOut: mean(fits.flatMap(({ choices }) => choices.flatMap(({ precision }) => precision ?? []))),
-        async predict({ features: test }) {
-          const values = scope(() => decide(weights, inputsOf(test as Tensor))) as Float32Array; // (n, C)
-          return Array.from({ length: values.length / classes }, (_, i) =>
-            values.subarray(i * classes, (i + 1) * classes),
-          );
-        },
+        predict: async ({ features: test }) => rankImages(scope(() => decide(weights, inputsOf(test as Tensor)))),
         dispose: () => dispose(weights),
       };
     } finally {
@@ -82,26 +80,49 @@ export const svm = defineProtocol({
       solver.dispose();
     }
   },
-  score: (values: Float32Array, truth: ClassTruth): Decisions => ({ values, truth }),
+  score: (ranks: Uint32Array, truth: ClassTruth): RankedImage => ({ ranks, truth }),
   /** Mean over the classes that some image has. */
   reduce: meanAveragePrecision,
   /** A random ranking's precision is a class's share of the images, at any recall: with equal classes this. */
   guess: (classes) => 1 / classes,
 });
 
-function meanAveragePrecision(scores: ArrayLike<Decisions>): number {
-  const classes = scores.length ? (scores[0] as Decisions).values.length : 0;
-  const values = new Float32Array(scores.length);
-  const relevant = new Uint8Array(scores.length);
-  const precisions = Array.from({ length: classes }, (_, label) => {
-    for (let i = 0; i < scores.length; i++) {
-      const one = scores[i] as Decisions;
-      values[i] = one.values[label] as number;
-      relevant[i] = Number(isOf(one.truth, label));
+/** The mean of the classes' interpolated average precisions; a class that no image has is left out. */
+function meanAveragePrecision(images: ArrayLike<RankedImage>): number {
+  const classes = images.length ? (images[0] as RankedImage).ranks.length : 0;
+  const size = 1 + highestRank(images);
+  const [all, relevant] = [new Uint32Array(classes * size), new Uint32Array(classes * size)]; // class by class
+  for (let i = 0; i < images.length; i++) {
+    const { ranks, truth } = images[i] as RankedImage;
+    for (let label = 0; label < classes; label++) add(all, label * size + (ranks[label] as number));
+    for (const label of typeof truth === "number" ? [truth] : truth) {
+      if (label >= 0 && label < classes) add(relevant, label * size + (ranks[label] as number));
     }
-    return averagePrecision(values, relevant, { interpolated: true });
-  });
+  }
+  const ofClass = (counts: Uint32Array, label: number) => counts.subarray(label * size, (label + 1) * size);
+  const precisions = Array.from({ length: classes }, (_, label) =>
+    averagePrecision(ofClass(all, label), ofClass(relevant, label), { interpolated: true }),
+  );
   return mean(precisions.filter((precision) => !Number.isNaN(precision)));
+}
+
+const add = (counts: Uint32Array, at: number) => {
+  counts[at] = (counts[at] as number) + 1;
+};
+
+function highestRank(images: ArrayLike<RankedImage>): number {
+  let highest = 0;
+  for (let i = 0; i < images.length; i++) {
+    const { ranks } = images[i] as RankedImage;
+    for (let label = 0; label < ranks.length; label++) highest = Math.max(highest, ranks[label] as number);
+  }
+  return highest;
+}
+
+/** Decision values by class (C, N) to ranks by image. */
+function rankImages(decisions: readonly Float32Array[]): Uint32Array[] {
+  const ranks = decisions.map(ranksOf);
+  return Array.from(decisions[0] ?? [], (_, i) => Uint32Array.from(ranks, (own) => own[i] as number));
 }
 
 const isOf = (truth: ClassTruth, label: number) =>
@@ -113,9 +134,9 @@ function inputsOf(features: Tensor): Tensor {
   return cat([features.div(lengths), ones([features.size(0), 1], { device: features.device })], 1);
 }
 
-/** Weights (P, D + 1) and inputs (N, D + 1) to decision values (N, P), row by row. @throws SelfsightError if not finite */
-function decide(weights: Tensor, inputs: Tensor) {
-  const values = noGrad(() => inputs.matmul(weights.transpose(0, 1)));
-  if (allFinite(values)) return values.data();
+/** Weights (C, D + 1) and inputs (N, D + 1) to decision values by class. @throws SelfsightError if they are not finite */
+function decide(weights: Tensor, inputs: Tensor): Float32Array[] {
+  const decisions = noGrad(() => weights.matmul(inputs.transpose(0, 1))); // (C, N)
+  if (allFinite(decisions)) return decisions.chunk(weights.size(0)).map((own) => own.data() as Float32Array);
   throw new SelfsightError("The SVM's decision values are not finite: a cost is too large. Give smaller costs.");
 }
