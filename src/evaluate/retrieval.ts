@@ -91,7 +91,7 @@ function byRanking({ title, metric, measure, guess }: Measure) {
       };
     },
     score: (scores: Float32Array, truth: number) => scores[truth] ?? 0,
-    reduce: (scores) => mean(scores),
+    reduce: mean,
     guess,
   });
 }

@@ -32,6 +32,7 @@ export function overallProgress(trainings: number, { onEvent, signal }: Hooks, n
     onEvent(event: RunEvent) {
       if (event.type === "step") {
         part = event.record.progress;
+        onEvent?.(event);
         say();
       } else if (event.type === "working") say(`: ${event.what}`);
       else onEvent?.(event);

@@ -35,11 +35,14 @@ test("each task is compared with the same network untrained, from scratch, pixel
     const kinds = new Set(result.differences.filter(({ id }) => ids.includes(id)).map((one) => one.baselineKind));
     expect([...kinds].sort()).toEqual(["from-scratch", "handcrafted", "pixels", "untrained"]);
   }
-  const scratch = result.rows.filter(({ kind }) => kind === "from-scratch");
-  expect(scratch.map(({ protocol, labelsPerClass }) => [protocol, labelsPerClass])).toEqual([
-    ["finetune", 2],
-    ["finetune", "all"],
-  ]);
+  const fromScratch = result.rows.filter(({ kind }) => kind === "from-scratch");
+  for (const id of new Set(fromScratch.map((row) => row.id))) {
+    const own = fromScratch.filter((row) => row.id === id);
+    expect(own.map(({ protocol, labelsPerClass }) => [protocol, labelsPerClass])).toEqual([
+      ["finetune", 2],
+      ["finetune", "all"],
+    ]);
+  }
   const [best, other] = result.tasks.map(({ heldOut }) => heldOut as number);
   expect(best).toBeGreaterThanOrEqual(other as number);
 });
@@ -110,7 +113,8 @@ test.each([
 
 test("a task that fails is noted, and the others go on", async () => {
   const grey = join(folder, "grey");
-  for (const part of ["train", "test"]) await makePictures(join(grey, part), { count: 8, classes, grey: true });
+  for (const [seed, part] of ["train", "test"].entries())
+    await makePictures(join(grey, part), { count: 8, classes, grey: true, seed });
   const { tasks, notes } = await benchmark({
     ...{ ...small, images: grey, tasks: ["colorization", "rotation"], out: join(folder, "one-fails") },
   });
