@@ -58,7 +58,7 @@ function run(images: string, out: string, killAfter?: number): Promise<number | 
     process.execPath,
     [program, ...args, "--draws", "2", "--scratch-draws", "1", "--labels-per-class", "2,all", "--out", out],
     {
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: "ignore",
     },
   );
   const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfter);

@@ -39,7 +39,9 @@ export function workingLine(output: Output = process.stderr, now = Date.now) {
     tell(event: RunEvent): void {
       if (event.type === "download") output.write(`${event.text}\n`);
       else if (event.type === "working") draw(event.what);
-      else if (isCounted(event)) {
+      else if (event.type === "progress") {
+        if (now() - shownAt >= (output.isTTY ? REDRAW_EVERY : PLAIN_EVERY)) draw(event.text);
+      } else if (isCounted(event)) {
         const { type, done, total } = event;
         if (begun.type !== type || done < begun.done) begun = { type, at: now(), done };
         if (now() - shownAt < (output.isTTY ? REDRAW_EVERY : PLAIN_EVERY)) return;

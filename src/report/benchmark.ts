@@ -97,20 +97,20 @@ function verdictCard(result: BenchmarkResult): string {
 
 function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
   const lines = tasks.map((one) => {
-    const { untrained, savings, title, task } = one;
+    const { untrained, savings, title, task, usesLabels } = one;
     const { metric, low, high } = untrained;
     const verdict = outcome(untrained);
     const colour = { helped: "up", "did not help": "down", "cannot tell": "" }[verdict];
     const seconds = trainings
       .filter((training) => training.task === task)
       .reduce((sum, { folder }) => sum + (readMetrics(runFiles(folder).metrics).at(-1)?.["seconds"] ?? 0), 0);
-    const saved = savings && headline !== "all" ? savedPart(savings, headline) : "";
-    return `<tr><th>${escapeHtml(title)}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td><td>${saved}</td><td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
+    const saved = savings && !usesLabels && headline !== "all" ? savedPart(savings, headline) : "";
+    return `<tr><th>${escapeHtml(title)}${usesLabels ? " *" : ""}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td><td>${saved}</td><td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
   });
   const { metric } = (tasks[0] as TaskResult).untrained;
   return `<div class="card"><div class="scroll"><table><thead><tr><th>Task</th><th>Verdict</th><th class="number">${metric.name}</th><th class="number">Points gained</th><th class="interval">95 % interval</th><th>Labels</th><th class="wide">Best layer</th><th class="number">Training</th></tr></thead><tbody>
 ${lines.join("\n")}
-</tbody></table></div></div>`;
+</tbody></table></div></div>${tasks.some(({ usesLabels }) => usesLabels) ? `<p class="note">* learned from all training labels: a yardstick, whatever number of labels its probe is given.</p>` : ""}`;
 }
 
 /** The rows of an encoder at the layer chosen for it, for each number of labels. */

@@ -15,6 +15,7 @@ import { writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { openGiven } from "../run/images.ts";
+import { taskEntry } from "../tasks/index.ts";
 import { benchmarkFiles, claimFolder, defaultFolder } from "./folder.ts";
 import { type Gallery, gallery } from "./gallery.ts";
 import { headlineCount, labelCounts } from "./label-counts.ts";
@@ -62,7 +63,10 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
     const { done, failures } = await trainAll(trainings, progress.hooks, ({ task, seed }) =>
       progress.begin(config.seeds > 1 ? `training ${task}, seed ${seed}` : `training ${task}`),
     );
-    if (!done.length) throw new SelfsightError(`No task could be trained. ${failures.join(" ")}`);
+    if (done.every(({ task }) => taskEntry(task).usesLabels))
+      throw new SelfsightError(
+        `There is nothing to compare: no task without labels was trained. ${failures.join(" ")}`,
+      );
     return await measureAll(config, done, { counts, labelled, tested, failures }, progress);
   } finally {
     release();

@@ -11,10 +11,10 @@ export function overallProgress(trainings: number, { onEvent, signal }: Hooks, n
   let [trained, measured, toMeasure] = [-1, -1, 0];
   let beganAt = now();
   const taken: number[] = [];
-  const say = (detail = "") => {
+  const say = (type: "working" | "progress", what = `${doing}${part ? ` ${Math.floor(100 * part)} %` : ""}`) => {
     const left = timeLeft();
-    const time = left === undefined ? "" : ` · about ${duration(left * 1000)} left`;
-    onEvent?.({ type: "working", what: `${doing}${part ? ` ${Math.floor(100 * part)} %` : ""}${detail}${time}` });
+    const text = left === undefined ? what : `${what} · about ${duration(left * 1000)} left`;
+    onEvent?.(type === "working" ? { type, what: text } : { type, text });
   };
   /** Training goes on for as long as it did so far; so does measuring. */
   function timeLeft(): number | undefined {
@@ -33,8 +33,8 @@ export function overallProgress(trainings: number, { onEvent, signal }: Hooks, n
       if (event.type === "step") {
         part = event.record.progress;
         onEvent?.(event);
-        say();
-      } else if (event.type === "working") say(`: ${event.what}`);
+        say("progress");
+      } else if (event.type === "working") say("progress", event.what);
       else onEvent?.(event);
     },
   };
@@ -46,7 +46,7 @@ export function overallProgress(trainings: number, { onEvent, signal }: Hooks, n
       if (toMeasure) measured++;
       else trained++;
       [doing, part, beganAt] = [what, 0, now()];
-      say();
+      say("working");
     },
     /** From now on so many encoders are measured. */
     expect(count: number) {

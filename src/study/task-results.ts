@@ -12,6 +12,8 @@ import type { Training } from "./train-all.ts";
 export interface TaskResult {
   task: string;
   title: string;
+  /** It learned from all training labels: a yardstick that is never the best task. */
+  usesLabels: boolean;
   /** Ids of its encoders, one for each seed. */
   ids: string[];
   /** The linear probe at the verdict's number of labels, against the same network untrained; over all seeds. */
@@ -36,7 +38,7 @@ export interface Results {
 /** The probe that verdicts are about. */
 const PROBE = "linear";
 
-/** One result for each task, the best on held-out training labels first. */
+/** One result for each task, the best on held-out training labels first; those that learned from labels come last. */
 export function taskResults(results: Results): TaskResult[] {
   const { trainings, differences, headline, representations } = results;
   const tasks = [...new Set(trainings.map(({ task }) => task))];
@@ -54,11 +56,21 @@ export function taskResults(results: Results): TaskResult[] {
     const chosen = ids.map((id) => bestAt(results, id, PROBE, headline));
     const heldOut = chosen.reduce((sum, one) => sum + one.heldOut, 0) / chosen.length;
     return {
-      ...{ task, title: taskEntry(task).title, ids, untrained, savings: savingsOf(results, own) },
+      ...{
+        task,
+        title: taskEntry(task).title,
+        usesLabels: taskEntry(task).usesLabels ?? false,
+        ids,
+        untrained,
+        savings: savingsOf(results, own),
+      },
       heldOut: Number.isNaN(heldOut) ? null : heldOut,
     };
   });
-  return found.sort((a, b) => improvement(a.untrained.metric, b.heldOut ?? 0, a.heldOut ?? 0));
+  return found.sort(
+    (a, b) =>
+      Number(a.usesLabels) - Number(b.usesLabels) || improvement(a.untrained.metric, b.heldOut ?? 0, a.heldOut ?? 0),
+  );
 }
 
 /** An encoder's layer that did best on held-out training labels. */
