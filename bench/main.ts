@@ -8,6 +8,7 @@ import { besideOthers } from "./beside-others.ts";
 import { decode } from "./decode.ts";
 import { opCall } from "./op-call.ts";
 import { pretrainFromJpeg } from "./pretrain-from-jpeg.ts";
+import { probes } from "./probes.ts";
 import { findPython } from "./python.ts";
 import { type Row, table } from "./rows.ts";
 import type { Context } from "./runner.ts";
@@ -21,10 +22,11 @@ const benches: Record<string, (context: Context) => Promise<Row[]>> = {
   "op-call": opCall,
   decode,
   "beside-others": besideOthers,
+  probes,
 };
 
-/** Benchmarks that compare us only with ourselves, and need no Python. */
-const withoutPeer = new Set(["beside-others"]);
+/** Benchmarks that need no PyTorch: they compare us only with ourselves, or with scikit-learn. */
+const withoutTorch = new Set(["beside-others", "probes"]);
 
 interface Flags {
   json?: string;
@@ -36,10 +38,10 @@ interface Flags {
 }
 
 async function run(names: string[], flags: Flags): Promise<void> {
-  const chosen = names.length ? names : Object.keys(benches);
+  const chosen = names.length ? names : Object.keys(benches).filter((name) => name !== "probes"); // needs scikit-learn
   for (const name of chosen) if (!Object.hasOwn(benches, name)) throw unknownName("bench", name, Object.keys(benches));
-  const alone = chosen.every((name) => withoutPeer.has(name));
-  const python = alone ? { path: "python3", torch: "not used" } : await findPython(flags.python);
+  const alone = chosen.every((name) => withoutTorch.has(name));
+  const python = alone ? { path: flags.python ?? "python3", torch: "not used" } : await findPython(flags.python);
   const newer = flags.newer ? await findPython(flags.newer) : undefined;
   const say = (line: string) => process.stderr.write(`${line}\n`);
   threads(flags.threads);

@@ -28,7 +28,12 @@ const MAY_CHANGE = ["out", "device", "precision", "threads"];
  * @throws UsageError for a folder of another benchmark, or of anything else, and for one in use
  */
 export async function claimFolder(config: BenchmarkConfig): Promise<() => void> {
-  const { out } = config;
+  const { out, images } = config;
+  if (resolve(out) === resolve(images)) {
+    throw new UsageError(
+      `--out ${out} is also what the images are called: they could not be found again. Choose another.`,
+    );
+  }
   const files = benchmarkFiles(out);
   onDisk(`${out} cannot be made`, () => makeFolder(files.measured));
   const release = await takeLock(join(out, "lock"));

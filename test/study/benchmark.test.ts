@@ -104,10 +104,11 @@ test.each([
     { epochs: undefined, budget: "soon" },
     /--budget: expected a time such as 30m or 2h; got "soon"/,
   ],
+  ["a folder called like the images", { out: images }, /also what the images are called/],
   ["a model that does not exist", { model: "resnet9" }, /resnet/],
 ])("%s is refused before anything is trained", async (_, wrong, message) => {
   const out = join(folder, "refused");
-  await expect(benchmark({ ...small, ...wrong, out } as BenchmarkOptions)).rejects.toThrow(message);
+  await expect(benchmark({ ...small, out, ...wrong } as BenchmarkOptions)).rejects.toThrow(message);
   expect(existsSync(out)).toBe(false);
 });
 

@@ -1,0 +1,179 @@
+/**
+ * Probes against scikit-learn, in as many processes as ours has threads: the linear probe over 5 draws of labels, 6 penalties and
+ * 6 layers; the SVM with its cross-validated costs; weighted nearest neighbours. `--python` names a Python with scikit-learn.
+ * Also says how far the answers agree.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { knn } from "../src/evaluate/knn.ts";
+import { fitLogistic, logits } from "../src/evaluate/logistic.ts";
+import type { Training } from "../src/evaluate/protocol.ts";
+import { svm } from "../src/evaluate/svm.ts";
+import { integers, randn } from "../src/torch/ops.ts";
+import { manualSeed } from "../src/torch/random.ts";
+import { dispose, keep, scope } from "../src/torch/scope.ts";
+import type { Tensor } from "../src/torch/tensor.ts";
+import { withFolder } from "./photos.ts";
+import { type Row, toRow } from "./rows.ts";
+import { alternate, type Context, withPeers } from "./runner.ts";
+
+const CLASSES = 10;
+const DRAWS = 5;
+const PENALTIES = [10, 1, 0.1, 0.01, 0.001, 0.0001];
+/** Features of each layer: those of ResNet-10's layers after pooling, and its output. */
+const WIDTHS = [1024, 1024, 1024, 1024, 1024, 512];
+const ITERATIONS = 100;
+const compute = { device: "cpu", precision: "f32" } as const;
+
+interface Case {
+  name: string;
+  /** Rows of a draw. */
+  rows: number;
+  test: number;
+  widths: readonly number[];
+  draws: number;
+}
+const cases = {
+  few: { name: "25 labels a class", rows: 25 * CLASSES, test: 1000, widths: WIDTHS, draws: DRAWS },
+  many: { name: "5,000 labels", rows: 5000, test: 1000, widths: [512], draws: 1 },
+} satisfies Record<string, Case>;
+
+export async function probes(context: Context): Promise<Row[]> {
+  return withFolder(async (folder) => [
+    await linear(context, folder, cases.few),
+    await linear(context, folder, cases.many),
+    await compare(context, folder, "svm", cases.few, (data) =>
+      fitAll(data, (on) => svm.fit(on, svm.options.parse({}))),
+    ),
+    await compare(context, folder, "knn", cases.many, (data) =>
+      fitAll(data, (on) => knn.fit(on, { neighbours: [{ k: 20, temperature: 0.07 }] })),
+    ),
+  ]);
+}
+
+interface Layer {
+  train: Tensor;
+  test: Tensor;
+}
+
+/** The linear probe: every draw, penalty and layer. The answers at the first layer and draw are compared. */
+async function linear(context: Context, folder: string, one: Case): Promise<Row> {
+  return compare(context, folder, "linear", one, async (data) => {
+    for (const { train } of data) {
+      scope(() => {
+        const parts = drawsOf(train, one).map((features) => ({ features, labels: labelsOf(one.rows) }));
+        void fitLogistic(
+          parts.flatMap((part) => PENALTIES.map((penalty) => ({ part, penalty }))),
+          { classes: CLASSES, maxIterations: ITERATIONS },
+        );
+      });
+    }
+  });
+}
+
+async function compare(
+  context: Context,
+  folder: string,
+  what: "linear" | "svm" | "knn",
+  one: Case,
+  ours: (data: readonly Layer[]) => Promise<void>,
+): Promise<Row> {
+  const data = makeLayers(folder, one);
+  const settings = join(folder, "case.json");
+  writeFileSync(
+    settings,
+    JSON.stringify({
+      ...one,
+      classes: CLASSES,
+      penalties: PENALTIES,
+      iterations: ITERATIONS,
+      processes: context.threads,
+    }),
+  );
+  try {
+    return await withPeers(context, "probes.py", { peer: { args: [folder, "--what", what] } }, async ({ peer }) => {
+      const timed = async () => {
+        const start = performance.now();
+        await ours(data);
+        return (performance.now() - start) / 1000;
+      };
+      await timed();
+      const values = await alternate(context.rounds, { ours: timed, peer: peer.measure });
+      context.say(`  ${what}, ${one.name}: ${agreement(what, one, data, folder)}`);
+      return toRow("probes", `${what}, ${one.name}`, "s", values.ours, values.peer);
+    });
+  } finally {
+    dispose(...data.flatMap(({ train, test }) => [train, test]));
+  }
+}
+
+/** Accuracy and log-loss on the test rows at each penalty: ours, beside what the peer wrote into the folder. */
+function agreement(what: string, one: Case, data: readonly Layer[], folder: string): string {
+  if (what !== "linear") return "see the golden tests for how far the answers agree";
+  const [first] = data as [Layer];
+  return scope(() => {
+    const part = { features: drawsOf(first.train, one)[0] as Tensor, labels: labelsOf(one.rows) };
+    const models = fitLogistic(
+      PENALTIES.map((penalty) => ({ part, penalty })),
+      { classes: CLASSES, maxIterations: ITERATIONS },
+    );
+    const truth = integers(labelsOf(one.test));
+    const told = models.map((model) => {
+      const answers = logits(model, first.test).logSoftmax(1);
+      const right = answers.argmax(1).eq(truth).to("f32").mean().item();
+      const loss = answers.gather(1, truth.unsqueeze(1)).mean().neg().item();
+      return `${(100 * right).toFixed(1)} % ${loss.toFixed(4)}`;
+    });
+    const theirs = JSON.parse(readFileSync(join(folder, "answers.json"), "utf8")) as [number, number][];
+    const peer = theirs.map(([right, loss]) => `${(100 * right).toFixed(1)} % ${loss.toFixed(4)}`);
+    return `accuracy and log-loss by penalty: ours ${told.join(", ")}; scikit-learn ${peer.join(", ")}`;
+  });
+}
+
+const labelsOf = (rows: number) => Int32Array.from({ length: rows }, (_, i) => i % CLASSES);
+
+function drawsOf(train: Tensor, { draws, rows }: Case): Tensor[] {
+  return Array.from({ length: draws }, (_, draw) => train.narrow(0, draw * rows, rows));
+}
+
+/** Features around a centre for each class, with correlated noise; also written as f32 for the peer. */
+function makeLayers(folder: string, { widths, draws, rows, test }: Case): Layer[] {
+  return widths.map((width, layer) => {
+    manualSeed(layer);
+    const centres = randn([CLASSES, width]).mul(0.12);
+    const mix = randn([width, width]).div(Math.sqrt(width));
+    const make = (count: number) =>
+      scope(() =>
+        keep(
+          randn([count, width])
+            .matmul(mix)
+            .add(centres.indexSelect(0, integers(labelsOf(count)))),
+        ),
+      );
+    const made = { train: make(draws * rows), test: make(test) };
+    for (const [name, tensor] of Object.entries(made))
+      writeFileSync(join(folder, `${name}-${layer}.f32`), Buffer.from((tensor.data() as Float32Array).slice().buffer));
+    dispose(centres, mix);
+    return made;
+  });
+}
+
+async function fitAll(
+  data: readonly Layer[],
+  learn: (on: Training<number>) => Promise<{ predict(test: { features: Tensor }): Promise<unknown>; dispose(): void }>,
+): Promise<void> {
+  for (const { train, test } of data) {
+    const rows = train.size(0);
+    const on = {
+      features: train,
+      truths: labelsOf(rows),
+      rows: [...Array(rows).keys()],
+      classes: CLASSES,
+      seed: 0,
+      compute,
+    };
+    const fitted = await learn(on);
+    await fitted.predict({ features: test });
+    fitted.dispose();
+  }
+}
