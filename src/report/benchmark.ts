@@ -1,6 +1,7 @@
 /** The report of a benchmark: the verdict first, then what it rests on. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Kind } from "../evaluate/representations.ts";
 import type { ResultRow } from "../evaluate/result.ts";
 import { replaceFile } from "../files.ts";
 import { showDifference, showValue, signedValue } from "../metric.ts";
@@ -129,12 +130,15 @@ function efficiency({ tasks, rows, differences }: BenchmarkResult): string {
     const points = own.map(({ labelsPerClass, value, low, high }) => ({ labels: labelsPerClass, value, low, high }));
     return { name, kind: own[0]?.kind ?? "pre-trained", points };
   };
+  const networks: readonly Kind[] = ["pre-trained", "untrained", "from-scratch"];
+  const others = rows.filter(
+    ({ kind, id }, i) => !networks.includes(kind) && rows.findIndex((row) => row.id === id) === i,
+  );
   const scratch = rows.find(({ id }) => id === scratchId(best.untrained.baselineId));
   const series = [
     ...tasks.map((one) => line(one.ids[0] as string, one.title, protocol)),
     line(best.untrained.baselineId, "untrained", protocol),
-    line("pixels", "raw pixels", protocol),
-    line("handcrafted", "HOG + colours", protocol),
+    ...others.map(({ id, encoder }) => line(id, encoder, protocol)),
     ...(scratch ? [line(scratch.id, "from scratch", scratch.protocol)] : []),
   ];
   return labelEfficiencyChart({ series: series.filter(({ points }) => points.length), metric, chance });
@@ -160,7 +164,7 @@ function comparisons({ tasks, differences }: BenchmarkResult): string {
   return intervalChart({ rows, metric: best.untrained.metric });
 }
 
-const kindName: Readonly<Record<string, string>> = {
+const kindName: Readonly<Partial<Record<Kind, string>>> = {
   untrained: "untrained",
   pixels: "raw pixels",
   handcrafted: "HOG + colours",

@@ -5,6 +5,7 @@ import { SelfsightError, UsageError } from "../errors.ts";
 import { compare, type Measured } from "../evaluate/compare.ts";
 import { byClass, type LabelCount } from "../evaluate/draws.ts";
 import { chooseVariants } from "../evaluate/evaluate.ts";
+import { protocolEntry } from "../evaluate/index.ts";
 import type { Variant } from "../evaluate/measure.ts";
 import { measureRepresentation } from "../evaluate/measurements.ts";
 import { evaluateOptions } from "../evaluate/options.ts";
@@ -56,6 +57,7 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
   const given = parseOptions(benchmarkOptions, options);
   const config: BenchmarkConfig = { ...given, out: given.out ?? defaultFolder(given.images) };
   const trainings = trainingsOf(config, minutesOf(config.budget));
+  protocolEntry(config.probe); // throws for an unknown one, before anything is trained
   const { counts, labelled, tested } = await countLabels(config, hooks);
   const release = await claimFolder(config);
   try {
@@ -86,10 +88,16 @@ async function measureAll(
   { counts, labelled, tested, failures }: Found,
   progress: ReturnType<typeof overallProgress>,
 ): Promise<BenchmarkResult> {
-  const { images, labels, group, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
+  const { probe, images, labels, group, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
   const evaluation = parseOptions(evaluateOptions, {
     ...{ runs: trainings.map(({ folder }) => folder), images, labels, group, trainSplit, testSplit, seed, draws },
-    ...{ device, precision, threads, protocol: ["knn", "linear"], protocolOptions: { knn: { neighbours: [KNN] } } },
+    ...{
+      device,
+      precision,
+      threads,
+      protocol: [...new Set(["knn", probe])],
+      protocolOptions: { knn: { neighbours: [KNN] } },
+    },
   });
   progress.begin("reading the images");
   const session = await openSession(evaluation, progress.hooks);
@@ -126,6 +134,7 @@ async function measureAll(
       measured,
       differences,
       representations: all,
+      probe,
       headline,
       counts,
       allLabels: labelled / classes.length,
@@ -146,9 +155,12 @@ const KNN = { k: 20, temperature: 0.07 };
 
 const wholeVariants = ({ scratchSteps: steps }: BenchmarkConfig): Variant[] =>
   chooseVariants({
-    protocol: ["finetune"],
-    protocolOptions: { finetune: { steps, mostSteps: Math.max(steps, MOST_STEPS) } },
+    protocol: [WHOLE],
+    protocolOptions: { [WHOLE]: { steps, mostSteps: Math.max(steps, MOST_STEPS) } },
   });
+
+/** The protocol that trains whole networks: from scratch, or further. */
+const WHOLE = "finetune";
 
 /** However many labels there are, training from scratch takes no more steps than this. */
 const MOST_STEPS = 2000;

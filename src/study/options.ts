@@ -34,6 +34,7 @@ export const benchmarkOptions = z.strictObject({
     .min(1)
     .optional()
     .describe("numbers of training labels a class; default: 1, 2, 4, … as far as there are so many, and all"),
+  probe: z.string().default("linear").describe("protocol of the verdicts, on frozen features"),
   draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
   scratchDraws: z
     .int()

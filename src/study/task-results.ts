@@ -29,18 +29,17 @@ export interface Results {
   measured: readonly Measured[];
   differences: readonly Difference[];
   representations: readonly Representation[];
+  /** The protocol that verdicts are about. */
+  probe: string;
   headline: LabelCount;
   counts: readonly LabelCount[];
   /** Labels per class that "all" stands for, on average. */
   allLabels: number;
 }
 
-/** The probe that verdicts are about. */
-const PROBE = "linear";
-
 /** One result for each task, the best on held-out training labels first; those that learned from labels come last. */
 export function taskResults(results: Results): TaskResult[] {
-  const { trainings, differences, headline, representations } = results;
+  const { trainings, differences, probe, headline, representations } = results;
   const tasks = [...new Set(trainings.map(({ task }) => task))];
   const found = tasks.map((task): TaskResult => {
     const folders = new Set(trainings.filter((one) => one.task === task).map(({ folder }) => folder));
@@ -50,10 +49,10 @@ export function taskResults(results: Results): TaskResult[] {
       (one) =>
         one.id === ids[0] &&
         one.baselineKind === "untrained" &&
-        one.protocol === PROBE &&
+        one.protocol === probe &&
         one.labelsPerClass === headline,
     ) as Difference; // the last is that of all seeds
-    const chosen = ids.map((id) => bestAt(results, id, PROBE, headline));
+    const chosen = ids.map((id) => bestAt(results, id, probe, headline));
     const heldOut = chosen.reduce((sum, one) => sum + one.heldOut, 0) / chosen.length;
     return {
       ...{
@@ -90,7 +89,7 @@ export function bestAt(
 
 /** Undefined if nothing was trained from scratch. */
 function savingsOf(results: Results, own: readonly Representation[]): LabelSavings | undefined {
-  const { measured, representations, headline, counts, allLabels } = results;
+  const { measured, representations, probe, headline, counts, allLabels } = results;
   const scratch = own.map(({ baselines }) =>
     representations.find(({ id, kind }) => kind === "from-scratch" && baselines.includes(id)),
   );
@@ -111,5 +110,5 @@ function savingsOf(results: Results, own: readonly Representation[]): LabelSavin
     }),
   );
   const ours = own.map(({ id }) => id);
-  return labelSavings({ labels: headline, values: values(ours, PROBE, headline) }, curve, ids.length);
+  return labelSavings({ labels: headline, values: values(ours, probe, headline) }, curve, ids.length);
 }

@@ -104,6 +104,7 @@ test.each([
     { epochs: undefined, budget: "soon" },
     /--budget: expected a time such as 30m or 2h; got "soon"/,
   ],
+  ["an unknown probe", { probe: "lienar" }, /Did you mean "linear"/],
   ["a folder called like the images", { out: images }, /also what the images are called/],
   ["a model that does not exist", { model: "resnet9" }, /resnet/],
 ])("%s is refused before anything is trained", async (_, wrong, message) => {
