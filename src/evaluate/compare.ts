@@ -55,7 +55,7 @@ export function compare(
       const ours = found(group.map(({ id }) => id));
       return (group[0] as Representation).baselines.flatMap((_, i) => {
         const theirs = found(group.map(({ baselines }) => baselines[i] as string));
-        return theirs.length === ours.length ? [differenceOf(ours, theirs, common)] : []; // pixels have no encoder to train
+        return ours.length && theirs.length === ours.length ? [differenceOf(ours, theirs, common)] : []; // pixels have no encoder to train
       });
     }),
   );
