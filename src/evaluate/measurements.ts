@@ -1,8 +1,9 @@
 /** Measures one representation with several protocols, at every layer and number of labels. What was measured already is kept. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { hash } from "../data/images.ts";
-import { writeJson } from "../files.ts";
+import { hash, type ImageSet } from "../data/images.ts";
+import { replaceFile } from "../files.ts";
+import { selfsightVersion } from "../run/environment.ts";
 import type { Hooks } from "../run/events.ts";
 import { dispose } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -26,8 +27,12 @@ export interface Plan {
   readonly cache?: string | undefined;
 }
 
-/** One protocol with one number of labels, at every layer. */
-type Cell = Record<string, Measurement>;
+/** One protocol with one number of labels. */
+interface Cell {
+  layers: Record<string, Measurement>;
+  /** Layers that give the same features for every test image. */
+  constant: string[];
+}
 
 /** Notes say where features are of no use. @throws InterruptedError if the signal aborts; SelfsightError for features that are not finite */
 export async function measureRepresentation(
@@ -47,6 +52,7 @@ export async function measureRepresentation(
   const working = (what: string) => hooks.onEvent?.({ type: "working", what });
   const features = lazyFeatures(representation, { train: drawn, test: parts.test }, session, working);
   const measured: Measured[] = [];
+  const constant = new Set<string>();
   try {
     for (const labelsPerClass of plan.labelsPerClass) {
       const draws = drawsOf(labelsPerClass).map(rowsOf);
@@ -54,31 +60,34 @@ export async function measureRepresentation(
         if (variant.protocol.needs === "encoder" && !encoder) continue; // raw pixels have none
         const file =
           plan.cache && join(plan.cache, `${keyOf(representation, session, plan, { variant, labelsPerClass })}.json`);
-        const cell = (file && readCell(file)) || (await measureCell(variant, labelsPerClass, draws));
-        if (file && !existsSync(file)) writeJson(file, cell);
+        const kept = file ? readCell(file) : undefined;
+        const cell = kept ?? (await measureCell(variant, labelsPerClass, draws));
+        if (file && cell !== kept) writeCell(file, cell);
+        for (const layer of cell.constant) constant.add(layer);
         measured.push(
-          ...Object.entries(cell).map(([layer, result]) =>
+          ...Object.entries(cell.layers).map(([layer, result]) =>
             rowOf(representation, variant, { layer, labelsPerClass, seed }, result),
           ),
         );
       }
     }
-    return { measured, notes: await features.notes() };
+    return { measured, notes: constant.size ? [constantNote(label, constant)] : [] };
   } finally {
     features.dispose();
   }
 
   async function measureCell(variant: Variant, labelsPerClass: LabelCount, draws: readonly number[][]): Promise<Cell> {
     const { protocol } = variant;
-    const layers = protocol.needs === "encoder" ? { train: undefined, test: undefined } : await features.get();
+    const layers =
+      protocol.needs === "encoder" ? { train: undefined, test: undefined, constant: [] } : await features.get();
     working(`${label}: ${variant.name}, ${labelsPerClass} labels a class`);
-    const cell: Cell = {};
+    const cell: Cell = { layers: {}, constant: layers.constant };
     for (const layer of layers.train ? Object.keys(layers.train) : [WHOLE]) {
       const known = (own: Part, all: LayerFeatures | undefined): Known => ({
         truths: truthsOf(protocol, own),
         ...(all ? { features: all[layer] as Tensor } : { store: own.store }),
       });
-      cell[layer] = await measure(variant, {
+      cell.layers[layer] = await measure(variant, {
         ...{ train: known(drawn, layers.train), test: known(parts.test, layers.test), draws, seed },
         ...{ classes: session.classes.length, compute: session.compute, signal: hooks.signal },
         ...(encoder && { encoder }),
@@ -98,27 +107,27 @@ function lazyFeatures(
   { compute }: Session,
   working: (what: string) => void,
 ) {
-  let layers: { train: LayerFeatures; test: LayerFeatures } | undefined;
+  let layers: { train: LayerFeatures; test: LayerFeatures; constant: string[] } | undefined;
   return {
     async get() {
       if (layers) return layers;
       working(`features of ${representation.label}`);
-      layers = {
-        train: await representation.features(train.store, compute),
-        test: await representation.features(test.store, compute),
-      };
-      return layers;
+      const trained = await representation.features(train.store, compute);
+      try {
+        const tested = await representation.features(test.store, compute);
+        layers = { train: trained, test: tested, constant: constantLayers(tested) };
+        return layers;
+      } catch (error) {
+        dispose(...Object.values(trained));
+        throw error;
+      }
     },
-    async notes(): Promise<string[]> {
-      const constant = layers ? constantLayers(layers.test) : [];
-      return constant.length
-        ? [
-            `${representation.label} gives the same features for every test image at ${constant.join(", ")}: it tells nothing apart there.`,
-          ]
-        : [];
-    },
-    dispose: () => dispose(...Object.values({ ...layers }).flatMap((own) => Object.values(own))),
+    dispose: () => layers && dispose(...Object.values(layers.train), ...Object.values(layers.test)),
   };
+}
+
+function constantNote(label: string, layers: ReadonlySet<string>): string {
+  return `${label} gives the same features for every test image at ${[...layers].join(", ")}: it tells nothing apart there.`;
 }
 
 function rowOf(
@@ -140,24 +149,42 @@ function truthsOf({ truth }: Protocol, { set, store, labels }: Part): ArrayLike<
 /** What determines a cell's result: weights, images, protocol, labels and draws. */
 function keyOf(
   { id, weights, imageSize }: Representation,
-  { train, test, compute }: Session,
+  { train, test, classes, compute }: Session,
   { draws, seed }: Plan,
   { variant, labelsPerClass }: { variant: Variant; labelsPerClass: LabelCount },
 ): string {
   const what = { weights: weights ?? id, imageSize, compute, draws: labelsPerClass === "all" ? 1 : draws, seed };
   const how = { name: variant.name, options: variant.options, labelsPerClass };
-  return hash([JSON.stringify({ ...what, ...how }), train.fingerprint, test.fingerprint]);
+  // A fingerprint says nothing of labels: a table of them may be corrected.
+  const about = (set: ImageSet) => [set.fingerprint, Array.from({ length: set.length }, (_, i) => set.label(i)).join()];
+  return hash([selfsightVersion(), JSON.stringify({ ...what, ...how, classes }), ...about(train), ...about(test)]);
+}
+
+/** As JSON: it has no NaN, for which nothing was held out, and no typed arrays. */
+interface Kept {
+  layers: Record<string, Omit<Measurement, "heldOut"> & { heldOut: number | null }>;
+  constant: string[];
+}
+
+function writeCell(file: string, cell: Cell): void {
+  replaceFile(
+    file,
+    JSON.stringify(cell, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value as never) : value)),
+  );
 }
 
 /** A kept cell; undefined if there is none, or a damaged one. */
 function readCell(file: string): Cell | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    const cell = JSON.parse(readFileSync(file, "utf8")) as Record<string, Measurement & { heldOut: number | null }>;
-    // JSON has no NaN: nothing was held out.
-    return Object.fromEntries(
-      Object.entries(cell).map(([layer, one]) => [layer, { ...one, heldOut: one.heldOut ?? Number.NaN }]),
-    );
+    const { layers, constant } = JSON.parse(readFileSync(file, "utf8")) as Kept;
+    const entries = Object.entries(layers);
+    if (!entries.length || !entries.every(([, one]) => Array.isArray(one.scores))) return undefined;
+    const read = entries.map(([layer, one]): [string, Measurement] => [
+      layer,
+      { ...one, heldOut: one.heldOut ?? Number.NaN },
+    ]);
+    return { layers: Object.fromEntries(read), constant };
   } catch {
     return undefined;
   }

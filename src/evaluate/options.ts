@@ -53,7 +53,7 @@ export const evaluateOptions = z.strictObject({
     .enum(["refuse", "leave-out"])
     .default("refuse")
     .describe("what to do with test images whose labels a run has learned: refuse to measure, or leave them out"),
-  seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the draws and the bootstrap"),
+  seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the draws and of what is random in the statistics"),
   device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
   threads: z.int().positive().optional().describe("CPU threads; default: all cores"),

@@ -27,7 +27,7 @@ export type ClassTruth = number | readonly number[];
  * their decision values can have other scales: a test of the difference swaps images between the two.
  */
 export interface RankedImage {
-  readonly ranks: Uint32Array;
+  readonly ranks: ArrayLike<number>;
   readonly truth: ClassTruth;
 }
 

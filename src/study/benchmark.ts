@@ -5,7 +5,6 @@ import { SelfsightError, UsageError } from "../errors.ts";
 import { compare, type Measured } from "../evaluate/compare.ts";
 import { byClass, type LabelCount } from "../evaluate/draws.ts";
 import { chooseVariants } from "../evaluate/evaluate.ts";
-import { protocolEntry } from "../evaluate/index.ts";
 import type { Variant } from "../evaluate/measure.ts";
 import { measureRepresentation } from "../evaluate/measurements.ts";
 import { evaluateOptions } from "../evaluate/options.ts";
@@ -19,7 +18,7 @@ import { openGiven } from "../run/images.ts";
 import { taskEntry } from "../tasks/index.ts";
 import { benchmarkFiles, claimFolder, defaultFolder } from "./folder.ts";
 import { type Gallery, gallery } from "./gallery.ts";
-import { headlineCount, labelCounts } from "./label-counts.ts";
+import { headlineCount, inOrder, labelCounts } from "./label-counts.ts";
 import { type BenchmarkConfig, type BenchmarkOptions, benchmarkOptions } from "./options.ts";
 import { overallProgress } from "./progress.ts";
 import { type TaskResult, taskResults } from "./task-results.ts";
@@ -57,7 +56,7 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
   const given = parseOptions(benchmarkOptions, options);
   const config: BenchmarkConfig = { ...given, out: given.out ?? defaultFolder(given.images) };
   const trainings = trainingsOf(config, minutesOf(config.budget));
-  protocolEntry(config.probe); // throws for an unknown one, before anything is trained
+  refuseProbe(config.probe);
   const { counts, labelled, tested } = await countLabels(config, hooks);
   const release = await claimFolder(config);
   try {
@@ -107,14 +106,14 @@ async function measureAll(
     const headline = headlineCount(counts);
     const scratch = scratchOf(session, config);
     const representations = session.representations.map((one) => withScratch(one, scratch));
-    const few = { variants: wholeVariants(config), draws: config.scratchDraws, seed, cache };
+    const few = { variants: wholeVariants(config), draws: Math.min(config.scratchDraws, draws), seed, cache };
     const work = [
       ...representations.map((one) => ({ one, plan: frozen })),
       ...scratch.map((one) => ({ one, plan: { ...few, labelsPerClass: counts } })),
       ...(scratch.length
         ? representations
             .filter(({ kind }) => kind === "pre-trained")
-            .map((one) => ({ one, plan: { ...few, labelsPerClass: [headline, "all" as const] } }))
+            .map((one) => ({ one, plan: { ...few, labelsPerClass: [...new Set<LabelCount>([headline, "all"])] } }))
         : []),
     ];
     progress.expect(work.length);
@@ -186,6 +185,16 @@ function withScratch(one: Representation, scratch: readonly Representation[]): R
   return own.length ? { ...one, baselines: [...one.baselines, ...own.map(({ id }) => id)] } : one;
 }
 
+/** @throws UsageError for a protocol that is unknown, or that verdicts cannot be about */
+function refuseProbe(name: string): void {
+  const variants = chooseVariants({ protocol: [name], protocolOptions: {} });
+  const [{ protocol }] = variants as [Variant];
+  if (variants.length === 1 && variants[0]?.name === name && protocol.needs === "features") return;
+  throw new UsageError(
+    `--probe ${name}: expected a protocol with one result on frozen features, such as linear or svm.`,
+  );
+}
+
 /** The labels that there are: checked before anything is trained. */
 async function countLabels(config: BenchmarkConfig, hooks: Hooks): Promise<Omit<Found, "failures">> {
   const collection = await openGiven(config, hooks);
@@ -193,7 +202,7 @@ async function countLabels(config: BenchmarkConfig, hooks: Hooks): Promise<Omit<
   const { train, test } = await labelledParts(collection, config, reading);
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
   const sizes = byClass(labels).map(({ length }) => length);
-  return { counts: config.labelsPerClass ?? labelCounts(sizes), labelled: train.length, tested: test.length };
+  return { counts: inOrder(config.labelsPerClass ?? labelCounts(sizes)), labelled: train.length, tested: test.length };
 }
 
 /** "45m", "1.5h", "90" (minutes) to minutes. @throws UsageError for anything else */

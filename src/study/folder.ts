@@ -1,10 +1,10 @@
 /** The folder of a benchmark: the same command goes on where it was, another command is refused. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { writeJson } from "../files.ts";
 import { makeFolder } from "../setup/folders.ts";
-import { takeLock } from "../setup/lock.ts";
+import { isSign, takeLock } from "../setup/lock.ts";
 import type { BenchmarkConfig } from "./options.ts";
 
 /** Paths inside the folder. */
@@ -21,7 +21,7 @@ export const defaultFolder = (images: string): string =>
   join("runs", `benchmark-${basename(resolve(images)).replace(/[^\p{L}\p{N}_.-]+/gu, "_")}`);
 
 /** Settings that may differ when it goes on: they do not change what is computed. */
-const MAY_CHANGE = ["out", "device", "precision", "threads"];
+const MAY_CHANGE = ["out", "device", "threads"];
 
 /**
  * Claims the folder, new or begun by the same command. Returns a function that releases it.
@@ -35,6 +35,10 @@ export async function claimFolder(config: BenchmarkConfig): Promise<() => void> 
     );
   }
   const files = benchmarkFiles(out);
+  const others = onDisk(`${out} cannot be read`, () => (existsSync(out) ? readdirSync(out) : []));
+  if (others.length && !existsSync(files.config) && !others.every((name) => isSign(join(out, "lock"), name))) {
+    throw new UsageError(`${out} exists and is not a benchmark's folder. Choose another with --out.`);
+  }
   onDisk(`${out} cannot be made`, () => makeFolder(files.measured));
   const release = await takeLock(join(out, "lock"));
   if (typeof release !== "function") {

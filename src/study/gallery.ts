@@ -1,5 +1,6 @@
 /** Pictures of what pre-training changed: test images that it fixed and broke, and which classes are taken for which. */
 import { contactSheet, type SheetCell } from "../data/sheet.ts";
+import { UsageError } from "../errors.ts";
 import type { Measured } from "../evaluate/compare.ts";
 import type { LabelCount } from "../evaluate/draws.ts";
 import { neighbourSheet } from "../evaluate/neighbours.ts";
@@ -62,9 +63,14 @@ export async function gallery({
   return {
     fixed: await sheet(most(1), theirs),
     broken: await sheet(most(-1), ours),
-    neighbours: await neighbourSheet(shown.folder as string, test.set).catch(() => undefined), // fewer than two images
+    neighbours: await neighbourSheet(shown.folder as string, test.set).catch(onlyUsage),
     confusion: confusionOf(ours, test.labels, session.classes.length),
   };
+}
+
+/** Fewer than two images have no neighbours. */
+function onlyUsage(error: unknown): undefined {
+  if (!(error instanceof UsageError)) throw error;
 }
 
 /** The wrong class that an image is taken for most often. */

@@ -15,3 +15,10 @@ export function headlineCount(counts: readonly LabelCount[]): LabelCount {
   const numbers = counts.filter((count) => count !== "all" && count > 1);
   return numbers[Math.floor((numbers.length - 1) / 2)] ?? (counts.at(-1) as LabelCount);
 }
+
+/** Each once, by increasing number; all labels last. */
+export function inOrder(counts: readonly LabelCount[]): LabelCount[] {
+  const numbers = counts.filter((count) => count !== "all");
+  const all = counts.includes("all") ? (["all"] as const) : [];
+  return [...[...new Set(numbers)].sort((a, b) => a - b), ...all];
+}

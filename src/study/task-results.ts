@@ -16,7 +16,7 @@ export interface TaskResult {
   usesLabels: boolean;
   /** Ids of its encoders, one for each seed. */
   ids: string[];
-  /** The linear probe at the verdict's number of labels, against the same network untrained; over all seeds. */
+  /** The probe at the verdict's number of labels, against the same network untrained; over all seeds. */
   untrained: Difference;
   /** Labels per class that training from scratch needs to be as good. */
   savings?: LabelSavings | undefined;
@@ -103,6 +103,9 @@ function savingsOf(results: Results, own: readonly Representation[]): LabelSavin
       return valuesOf(scores.slice(0, draws), entry.reduce, 0);
     });
   const ids = scratch.map((one) => (one as Representation).id);
+  const metricOf = (id: string | undefined, name?: string) =>
+    measured.find(({ row }) => row.id === id && (name === undefined || row.protocol === name))?.row.metric.name;
+  if (metricOf(ids[0]) !== metricOf(own[0]?.id, probe)) return undefined; // accuracy cannot be read off a curve of mAP
   const curve = counts.map(
     (count): CurvePoint => ({
       labels: count === "all" ? allLabels : count,

@@ -1,7 +1,7 @@
 /** The trainings of a benchmark, one after the other. Finished ones are kept, an interrupted one goes on. */
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
+import { diskError, InterruptedError, SelfsightError, UsageError } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import type { Hooks } from "../run/events.ts";
 import { runFiles } from "../run/folder.ts";
@@ -57,9 +57,10 @@ export async function trainAll(
 ): Promise<{ done: Training[]; failures: string[] }> {
   const done: Training[] = [];
   const failures: string[] = [];
+  const several = trainings.some(({ seed }) => seed !== trainings[0]?.seed);
   for (const training of trainings) {
     tell(training);
-    const { folder, options, task } = training;
+    const { folder, options, task, seed } = training;
     const files = runFiles(folder);
     try {
       if (!existsSync(files.encoder)) {
@@ -70,7 +71,8 @@ export async function trainAll(
       done.push(training);
     } catch (error) {
       if (!(error instanceof SelfsightError) || error instanceof InterruptedError) throw error;
-      failures.push(`${task} could not be trained: ${error.message}`);
+      if (error.cause !== undefined && diskError(error.cause)) throw error; // the next one would fail too
+      failures.push(`${task}${several ? `, seed ${seed},` : ""} could not be trained: ${error.message}`);
     }
   }
   return { done, failures };

@@ -16,7 +16,7 @@ const images = join(folder, "pictures");
 const classes = ["red", "green"];
 const small: Omit<BenchmarkOptions, "out"> = {
   ...{ images, tasks: ["rotation", "jigsaw"], epochs: 1, imageSize: 32, width: 0.125, batchSize: 8, threads: 1 },
-  ...{ labelsPerClass: [2, "all"], draws: 2, scratchDraws: 0, scratchSteps: 10, precision: "f32" },
+  ...{ labelsPerClass: [1, 2, 4, "all"], draws: 2, scratchDraws: 0, scratchSteps: 10, precision: "f32" },
 };
 let result: BenchmarkResult;
 
@@ -31,7 +31,7 @@ test("each task is compared with the same network untrained, from scratch, pixel
   expect(result.headline).toBe(2);
   for (const { untrained, savings, ids } of result.tasks) {
     expect(untrained).toMatchObject({ protocol: "linear", labelsPerClass: 2, baselineKind: "untrained", n: 24 });
-    expect(savings?.labels).toBeGreaterThanOrEqual(2);
+    expect(savings?.labels).toBeGreaterThanOrEqual(1);
     const kinds = new Set(result.differences.filter(({ id }) => ids.includes(id)).map((one) => one.baselineKind));
     expect([...kinds].sort()).toEqual(["from-scratch", "handcrafted", "pixels", "untrained"]);
   }
@@ -39,7 +39,9 @@ test("each task is compared with the same network untrained, from scratch, pixel
   for (const id of new Set(fromScratch.map((row) => row.id))) {
     const own = fromScratch.filter((row) => row.id === id);
     expect(own.map(({ protocol, labelsPerClass }) => [protocol, labelsPerClass])).toEqual([
+      ["finetune", 1],
       ["finetune", 2],
+      ["finetune", 4],
       ["finetune", "all"],
     ]);
   }
@@ -89,7 +91,7 @@ test("a damaged measurement is measured again", async () => {
   cpSync(from, out, { recursive: true });
   const { config, report, measured } = benchmarkFiles(out);
   writeFileSync(config, readFileSync(config, "utf8").replaceAll(from, out));
-  for (const file of readdirSync(measured)) writeFileSync(join(measured, file), "{");
+  for (const file of readdirSync(measured)) writeFileSync(join(measured, file), file < "8" ? "{" : "{}");
   await benchmark({ ...small, out });
   expect(readFileSync(report, "utf8").replaceAll(out, "")).toBe(
     readFileSync(benchmarkFiles(from).report, "utf8").replaceAll(from, ""),
@@ -105,6 +107,7 @@ test.each([
     /--budget: expected a time such as 30m or 2h; got "soon"/,
   ],
   ["an unknown probe", { probe: "lienar" }, /Did you mean "linear"/],
+  ["a probe with two results", { probe: "conv-probe" }, /expected a protocol with one result/],
   ["a folder called like the images", { out: images }, /also what the images are called/],
   ["a model that does not exist", { model: "resnet9" }, /resnet/],
 ])("%s is refused before anything is trained", async (_, wrong, message) => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { headlineCount, labelCounts } from "../../src/study/label-counts.ts";
+import { headlineCount, inOrder, labelCounts } from "../../src/study/label-counts.ts";
 
 test("label counts double as far as the middle class goes", () => {
   expect(labelCounts([100, 90, 3])).toEqual([1, 2, 4, 8, 16, 32, 64, "all"]);
@@ -12,4 +12,8 @@ test("the verdict is about a number in the middle, of which some can be held out
   expect(headlineCount([1, 2, 4, 8, 16, 32, 64, "all"])).toBe(8);
   expect(headlineCount([1, "all"])).toBe("all");
   expect(headlineCount([5, 25, "all"])).toBe(5);
+});
+
+test("counts are put in order, each once", () => {
+  expect(inOrder(["all", 25, 5, 25])).toEqual([5, 25, "all"]);
 });
