@@ -114,6 +114,9 @@ ${lines.join("\n")}
 </tbody></table></div></div>${tasks.some(({ usesLabels }) => usesLabels) ? `<p class="note">* learned from all training labels: a yardstick, whatever number of labels its probe is given.</p>` : ""}`;
 }
 
+/** Tasks in the plot of labels: more lines could not be told apart. */
+const SHOWN = 3;
+
 /** The rows of an encoder at the layer chosen for it, for each number of labels. */
 function efficiency({ tasks, rows, differences }: BenchmarkResult): string {
   const [best] = tasks as [TaskResult];
@@ -136,7 +139,7 @@ function efficiency({ tasks, rows, differences }: BenchmarkResult): string {
   );
   const scratch = rows.find(({ id }) => id === scratchId(best.untrained.baselineId));
   const series = [
-    ...tasks.map((one) => line(one.ids[0] as string, one.title, protocol)),
+    ...tasks.slice(0, SHOWN).map((one) => line(one.ids[0] as string, one.title, protocol)),
     line(best.untrained.baselineId, "untrained", protocol),
     ...others.map(({ id, encoder }) => line(id, encoder, protocol)),
     ...(scratch ? [line(scratch.id, "from scratch", scratch.protocol)] : []),
