@@ -21,6 +21,8 @@ export interface LabelSavings {
   readonly high: number;
   /** The end of the baseline's curve was reached: the true value may lie beyond it. */
   readonly open: { readonly labels: boolean; readonly low: boolean; readonly high: boolean };
+  /** Already its smallest measured number of labels is as good: the true value may lie below it. */
+  readonly below: boolean;
 }
 
 /** Numbers of labels tried between two that were measured, evenly on a logarithmic axis. */
@@ -50,6 +52,7 @@ export function labelSavings(ours: CurvePoint, baseline: readonly CurvePoint[], 
     labels: at(reached),
     low: Math.min(at(low), at(reached)),
     high: Math.max(high < 0 ? at(0) : at(high), at(reached)),
+    below: reached === 0,
     open: { labels: reached < 0, low: low < 0, high: high === last || reached < 0 },
   };
 }

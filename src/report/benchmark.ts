@@ -78,14 +78,13 @@ export function benchmarkVerdict({ tasks, headline }: Pick<BenchmarkResult, "tas
 
 /** How much more evidence would settle it, if the difference is what it seems to be. */
 function whatWouldTell({ untrained }: TaskResult): string {
-  const { difference, low, high, n, draws } = untrained;
+  const { difference, low, high, n } = untrained;
   if (low > 0) return `But ${doubts(untrained).join("; and ")}.`;
-  const half = (high - low) / 2;
-  const factor = (half / Math.abs(difference)) ** 2;
+  const factor = ((high - low) / 2 / Math.abs(difference)) ** 2;
   if (!(factor < 100))
-    return "The two are so close that it would take a hundred times as many test images to tell them apart.";
-  const images = Math.ceil((n * factor * 1.1) / 10) * 10;
-  return `If the difference is real, about ${count(images, "test image")} (there are ${n.toLocaleString("en-US")}) or ${count(Math.ceil(draws * factor), "draw")} of labels would show it.`;
+    return "The two are so close that it would take a hundred times the evidence to tell them apart.";
+  const times = factor < 1.5 ? "half as much again" : `about ${Math.ceil(factor)} times as much`;
+  return `If the difference is real, ${times} would show it: more test images (there are ${n.toLocaleString("en-US")}), and more draws or seeds.`;
 }
 
 function verdictCard(result: BenchmarkResult): string {

@@ -200,6 +200,7 @@ describe("label savings", () => {
     expect(beyond).toMatchObject({ labels: 8, low: 8, high: 8, open: { labels: true, low: true, high: true } });
     const below = labelSavings({ labels: 4, values: right(100) }, scratch);
     expect(below.labels).toBe(1);
+    expect(below.below).toBe(true);
     expect(below.high).toBeLessThan(2);
   });
 
