@@ -40,11 +40,11 @@ describe("a complaint names the flag as it was typed", () => {
   });
 
   test("for lists and objects too", () => {
-    expect(typed(["--labels-per-class", "1"], evaluateOptions)).toBe(
-      "--labels-per-class: expected whole numbers from 2, or all; got 1",
+    expect(typed(["--labels-per-class", "0"], evaluateOptions)).toBe(
+      "--labels-per-class: expected whole numbers from 1, or all; got 0",
     );
     expect(typed(["--labels-per-class", "5,,25"], evaluateOptions)).toBe(
-      '--labels-per-class: expected whole numbers from 2, or all; got 5, "", 25',
+      '--labels-per-class: expected whole numbers from 1, or all; got 5, "", 25',
     );
     expect(typed(["--protocol-options", "{"], evaluateOptions)).toBe(
       '--protocol-options: expected a JSON object; got "{"',
