@@ -6,6 +6,7 @@ import { SelfsightError, unknownName } from "../src/errors.ts";
 import { threads, torchVersion } from "../src/torch/device.ts";
 import { besideOthers } from "./beside-others.ts";
 import { decode } from "./decode.ts";
+import { features } from "./features.ts";
 import { opCall } from "./op-call.ts";
 import { pretrainFromJpeg } from "./pretrain-from-jpeg.ts";
 import { probes } from "./probes.ts";
@@ -21,6 +22,7 @@ const benches: Record<string, (context: Context) => Promise<Row[]>> = {
   "pretrain-from-jpeg": pretrainFromJpeg,
   "op-call": opCall,
   decode,
+  features,
   "beside-others": besideOthers,
   probes,
 };
