@@ -73,6 +73,12 @@ function sizeForWeights({ weights, weightsSize }: EvaluateConfig, run: Represent
   return weightsSize ?? run.imageSize;
 }
 
+/** Looks at weights from elsewhere before any run is there. @throws UsageError as {@link openSession} */
+export function checkWeights(weights: readonly string[] | undefined, imageSize: number): void {
+  const found: Representation[] = [];
+  for (const text of weights ?? []) found.push(weightsRepresentation(text, imageSize, found));
+}
+
 /** @throws UsageError if no class has two images to learn from: layers and penalties are chosen on held-out training labels */
 function refuseSingles(train: ImageSet): void {
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
