@@ -1,7 +1,6 @@
 /** `benchmark`: which pretext task suits these images, did it help, and how many labels did it save? */
 
-import { identityOf as collectionIdentity } from "../data/identity.ts";
-import { spreadOver } from "../data/images.ts";
+import { hash, type ImageCollection, spreadOver } from "../data/images.ts";
 import { openPixels } from "../data/pixels.ts";
 import { imagesToLearnFrom, labelledParts } from "../data/splits.ts";
 import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
@@ -66,7 +65,7 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
   const spent = secondsTrained(trainingsOf(config, budget)); // by an earlier start of this benchmark
   const left = config.epochs === undefined ? timeLeft(budget, spent) : undefined;
   refuseProtocols(config);
-  checkWeights(config.weights, config.weightsSize ?? config.imageSize);
+  checkWeights(config, config);
   const found = await lookAt(config, hooks);
   const release = await claimFolder(config, found.collection);
   try {
@@ -178,7 +177,6 @@ const SAMPLE = 64;
 async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
   const collection = await openGiven(config, hooks);
-  const identity = await collectionIdentity(collection, reading);
   const began = performance.now();
   const { train, test } = await labelledParts(collection, config, reading);
   const { set } = await imagesToLearnFrom(collection, { split: config.trainSplit, holdBack: false });
@@ -190,9 +188,16 @@ async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   const sizes = byClass(labels).map(({ length }) => length);
   return {
     counts: inOrder(config.labelsPerClass ?? labelCounts(sizes)),
-    ...{ sizes, labelled: train.length, tested: test.length, collection: identity },
+    ...{ sizes, labelled: train.length, tested: test.length, collection: identityOf(collection) },
     preparing: (read - began + decoding) / 1000,
   };
+}
+
+/** The number of images, and a hash that changes with their names, sizes or dates. */
+function identityOf({ splits }: ImageCollection): string {
+  const sets = Object.entries(splits);
+  const images = sets.reduce((sum, [, { length }]) => sum + length, 0);
+  return `${images} ${hash(sets.flatMap(([name, { fingerprint }]) => [name, fingerprint]))}`;
 }
 
 /** Minutes of each training: decided at the first start. */

@@ -18,10 +18,10 @@ export function timeLeft(minutes: number, spent: number, now: () => number = () 
 /**
  * Minutes of each training.
  * @param left minutes left of the budget
- * @param preparing minutes in which all images are read and decoded: each training does it, and then measuring
+ * @param preparing minutes in which all images are decoded: each training does it, and measuring, which reads them all before
  */
 export function minutesEach(left: number, { trainings, preparing }: { trainings: number; preparing: number }): number {
-  const free = left - (trainings + 1) * preparing;
+  const free = left - (trainings + 2) * preparing;
   return (TRAINING_PART * Math.max(free, LEAST_PART * left)) / trainings;
 }
 

@@ -49,7 +49,7 @@ export async function claimFolder(config: BenchmarkConfig, collection: string): 
   }
   try {
     if (existsSync(files.config)) refuseOther(config, collection, files.config);
-    writeJson(files.config, { ...config, collection });
+    writeJson(files.config, { collection, ...config });
     return release;
   } catch (error) {
     release();
@@ -75,8 +75,8 @@ function refuseOther(config: BenchmarkConfig, collection: string, file: string):
     if (images === undefined || images === collection) return; // benchmarks of older versions do not say
     const [were, are] = [images, collection].map((one) => String(one).split(" ")[0]);
     throw new UsageError(
-      `${config.images} holds other images than when ${config.out} was begun (${were} then, ${are} now${were === are ? ", but not the same ones" : ""}): ` +
-        "what was trained and measured is of those. Put the images back, or choose another --out.",
+      `${config.images} holds other images than when ${config.out} was begun (${were} then, ${are} now${were === are ? ", but with other names, sizes or dates" : ""}): ` +
+        `what was trained and measured is of those. Put the images back, or choose another --out. If only dates or places of the files have changed, delete "collection" from ${file}.`,
     );
   }
   const list = changed.map((key) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(now[key])}`);

@@ -1,4 +1,5 @@
 /** Measures every encoder of a benchmark: frozen features first, which the verdicts rest on, then whole networks, as far as time goes. */
+import { plural } from "../data/names.ts";
 import type { Measured } from "../evaluate/compare.ts";
 import type { LabelCount } from "../evaluate/draws.ts";
 import { chooseVariants } from "../evaluate/evaluate.ts";
@@ -181,9 +182,9 @@ function frozenNote(
 function wholeNote({ budget }: BenchmarkConfig, plan: ScratchPlan, everything: ScratchPlan): string[] {
   if (!(plan.left > 0)) return [];
   const what = plan.draws
-    ? `${plan.draws} draws of ${inWords(plan.scratch)} labels a class were trained from scratch${plan.further.length ? `, and ${inWords(plan.further)} from pre-trained networks` : ""}`
+    ? `${plural(plan.draws, "draw")} of ${inWords(plan.scratch)} labels a class ${plan.draws > 1 ? "were" : "was"} trained from scratch${plan.further.length ? `, and ${inWords(plan.further)} from pre-trained networks` : ""}`
     : "no network was trained from scratch";
   return [
-    `In the time that --budget ${budget} left, ${what}. All of it (${everything.draws} draws of every number of labels) would have taken about ${duration(plan.left * 1000)} more: the same command with --scratch-draws ${everything.draws} goes on with it.`,
+    `In the time that --budget ${budget} left, ${what}. All of it (${plural(everything.draws, "draw")} of every number of labels) would have taken about ${duration(plan.left * 1000)} more: the same command with --scratch-draws ${everything.draws} goes on with it.`,
   ];
 }
