@@ -23,7 +23,7 @@ export const defaultFolder = (images: string): string =>
   join("runs", `benchmark-${basename(resolve(images)).replace(/[^\p{L}\p{N}_.-]+/gu, "_")}`);
 
 /** Settings that may differ when it goes on: what was computed is still right. */
-const MAY_CHANGE = ["out", "device", "threads", "scratchDraws", "labelsPerClass"];
+const MAY_CHANGE = ["out", "device", "threads", "scratchDraws", "labelsPerClass", "weights", "weightsSize"];
 
 /**
  * Claims the folder, new or begun by the same command. Returns a function that releases it.

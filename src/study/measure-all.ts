@@ -87,7 +87,7 @@ export async function measureAll(
   progress.expect(session.representations.length + trained.length + (plan.further.length && pretrained.length));
   for (const one of trained) await work(one, { ...few, labelsPerClass: plan.scratch });
   if (plan.further.length) for (const one of pretrained) await work(one, { ...few, labelsPerClass: plan.further });
-  return { measured, representations: withScratch(session.representations, trained), notes };
+  return { measured, representations: compared(session.representations, trained), notes };
 }
 
 /** The numbers of labels that there is time for, found out by measuring one encoder. */
@@ -154,7 +154,7 @@ function scratchOf({ representations }: Session): Representation[] {
 }
 
 /** Compares each trained encoder with the same network from scratch too, where both were trained, and with weights from elsewhere. */
-function withScratch(representations: readonly Representation[], scratch: readonly Representation[]): Representation[] {
+function compared(representations: readonly Representation[], scratch: readonly Representation[]): Representation[] {
   const given = representations.flatMap(({ id, kind }) => (kind === "weights" ? [id] : []));
   const compared = representations.map((one) => {
     if (one.kind !== "pre-trained") return one;
