@@ -13,8 +13,10 @@ import { TESTS } from "./parts.ts";
 import { type Side, sidesOf } from "./sides.ts";
 
 export interface LearnOptions {
-  /** The splits to use, unchanged. */
+  /** The splits to use, unchanged unless `holdBack` says otherwise. */
   split?: string | undefined;
+  /** Also of the splits that are named, leaves out what {@link labelledParts} tests on if it is given the same splits to learn from. */
+  holdBack?: boolean;
   /** Only labelled images, for a task that learns from labels. */
   labelled?: boolean;
 }
@@ -35,21 +37,23 @@ export interface ImagesToLearnFrom {
 }
 
 /**
- * Images to pre-train on: the splits that `split` names, unchanged, by default all but validation and test. If labelled
- * images have no such splits, only those that {@link labelledParts} trains on.
+ * Images to pre-train on: the splits that `split` names, by default all but validation and test. If labelled images have no
+ * such splits, only those that {@link labelledParts} trains on, unless `split` names what to use.
  * @throws UsageError for a missing split, and if labels are wanted but there are none
  */
 export async function imagesToLearnFrom(
   collection: ImageCollection,
-  { split, labelled: wantsLabels = false }: LearnOptions = {},
+  { split, holdBack = split === undefined, labelled: wantsLabels = false }: LearnOptions = {},
   hooks: ReadHooks = {},
 ): Promise<ImagesToLearnFrom> {
   const names = split ?? learnable(collection).join("+");
   const all = selectSplits(collection, names);
-  const used = [...names.split("+"), ...testParts(collection)];
+  const chosen = names.split("+");
+  const tests = testParts(collection).filter((name) => split === undefined || !chosen.includes(name));
+  const used = [...chosen, ...tests];
   const unused = split === undefined ? Object.keys(collection.splits).filter((name) => !used.includes(name)) : [];
   const { set, heldBack, notes } =
-    split !== undefined || testParts(collection).length || (all.classes?.length ?? 0) < 2
+    !holdBack || tests.length || (all.classes?.length ?? 0) < 2
       ? { set: all, heldBack: 0, notes: [] }
       : await withoutTests(all, hooks);
   if (!wantsLabels) return { set, parts: names, heldBack, unlabelled: 0, unused, notes };

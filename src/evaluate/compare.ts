@@ -55,7 +55,9 @@ export function compare(
       const ours = found(group.map(({ id }) => id));
       return (group[0] as Representation).baselines.flatMap((_, i) => {
         const theirs = found(group.map(({ baselines }) => baselines[i] as string));
-        return ours.length && theirs.length === ours.length ? [differenceOf(ours, theirs, common)] : []; // pixels have no encoder to train
+        const { role } = representations.find(({ id }) => id === group[0]?.baselines[i]) as Representation;
+        const both = ours.length && theirs.length === ours.length;
+        return both ? [{ ...differenceOf(ours, theirs, common), baselineRole: role }] : []; // pixels have no encoder to train
       });
     }),
   );
@@ -68,7 +70,7 @@ function differenceOf(
   ours: readonly Measured[],
   theirs: readonly Measured[],
   { seed, classes, seen }: Common,
-): Omit<Difference, "comparisons"> {
+): Omit<Difference, "comparisons" | "baselineRole"> {
   const { protocol, row } = ours[0] as Measured;
   const { id, metric, labelsPerClass, n } = row;
   const baseline = (theirs[0] as Measured).row;

@@ -64,6 +64,11 @@ export const finetune = defineProtocol({
   needs: "encoder",
   options,
   quick: { steps: 20, epochs: 0, batchSize: 32 },
+  passes(images, chosen) {
+    const held = images / 5;
+    const steps = stepsFor(Math.ceil(images - held), chosen);
+    return 3 * steps * chosen.batchSize + (held * Math.min(steps, chosen.steps)) / chosen.checkEvery;
+  },
   async fit(on: Training<number>, chosen) {
     const { rows, truths, classes, seed, compute, signal } = on;
     const { batchSize, learningRate, patience } = chosen;

@@ -55,7 +55,7 @@ export async function measure<Score>(
   const together = await protocol.fitDraws?.(trainings, checked);
   try {
     for (const [draw, on] of trainings.entries()) {
-      if (signal?.aborted) throw new InterruptedError("Interrupted while measuring; nothing was written.");
+      if (signal?.aborted) throw new InterruptedError("Interrupted while measuring.");
       const fitted = together?.[draw] ?? (await protocol.fit(on, checked));
       try {
         const predictions = await fitted.predict(unseen);

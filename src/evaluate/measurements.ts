@@ -25,6 +25,8 @@ export interface Plan {
   readonly seed: number;
   /** A folder that keeps what was measured, so that it is not measured again. */
   readonly cache?: string | undefined;
+  /** Told after each number of labels how many seconds it took, or had taken if it was kept. Returns whether to measure no more. */
+  readonly enough?: (labelsPerClass: LabelCount, seconds: number) => boolean;
 }
 
 /** One protocol with one number of labels. */
@@ -32,6 +34,8 @@ interface Cell {
   layers: Record<string, Measurement>;
   /** Layers that give the same features for every test image. */
   constant: string[];
+  /** How long it took to measure. */
+  seconds: number;
 }
 
 /** Notes say where features are of no use. @throws InterruptedError if the signal aborts; SelfsightError for features that are not finite */
@@ -56,6 +60,7 @@ export async function measureRepresentation(
   try {
     for (const labelsPerClass of plan.labelsPerClass) {
       const draws = drawsOf(labelsPerClass).map(rowsOf);
+      let seconds = 0;
       for (const variant of plan.variants) {
         if (variant.protocol.needs === "encoder" && !encoder) continue; // raw pixels have none
         const file =
@@ -63,6 +68,7 @@ export async function measureRepresentation(
         const kept = file ? readCell(file) : undefined;
         const cell = kept ?? (await measureCell(variant, labelsPerClass, draws));
         if (file && cell !== kept) writeCell(file, cell);
+        seconds += cell.seconds;
         for (const layer of cell.constant) constant.add(layer);
         measured.push(
           ...Object.entries(cell.layers).map(([layer, result]) =>
@@ -70,6 +76,7 @@ export async function measureRepresentation(
           ),
         );
       }
+      if (plan.enough?.(labelsPerClass, seconds)) break;
     }
     return { measured, notes: constant.size ? [constantNote(label, constant)] : [] };
   } finally {
@@ -78,10 +85,11 @@ export async function measureRepresentation(
 
   async function measureCell(variant: Variant, labelsPerClass: LabelCount, draws: readonly number[][]): Promise<Cell> {
     const { protocol } = variant;
+    const began = performance.now();
     const layers =
       protocol.needs === "encoder" ? { train: undefined, test: undefined, constant: [] } : await features.get();
     working(`${label}: ${variant.name}, ${labelsPerClass} labels a class`);
-    const cell: Cell = { layers: {}, constant: layers.constant };
+    const cell: Cell = { layers: {}, constant: layers.constant, seconds: 0 };
     for (const layer of layers.train ? Object.keys(layers.train) : [WHOLE]) {
       const known = (own: Part, all: LayerFeatures | undefined): Known => ({
         truths: truthsOf(protocol, own),
@@ -93,7 +101,7 @@ export async function measureRepresentation(
         ...(encoder && { encoder }),
       });
     }
-    return cell;
+    return { ...cell, seconds: (performance.now() - began) / 1000 };
   }
 }
 
@@ -164,6 +172,7 @@ function keyOf(
 interface Kept {
   layers: Record<string, Omit<Measurement, "heldOut"> & { heldOut: number | null }>;
   constant: string[];
+  seconds?: number;
 }
 
 function writeCell(file: string, cell: Cell): void {
@@ -177,14 +186,14 @@ function writeCell(file: string, cell: Cell): void {
 function readCell(file: string): Cell | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    const { layers, constant } = JSON.parse(readFileSync(file, "utf8")) as Kept;
+    const { layers, constant, seconds = 0 } = JSON.parse(readFileSync(file, "utf8")) as Kept;
     const entries = Object.entries(layers);
     if (!entries.length || !entries.every(([, one]) => Array.isArray(one.scores))) return undefined;
     const read = entries.map(([layer, one]): [string, Measurement] => [
       layer,
       { ...one, heldOut: one.heldOut ?? Number.NaN },
     ]);
-    return { layers: Object.fromEntries(read), constant };
+    return { layers: Object.fromEntries(read), constant, seconds };
   } catch {
     return undefined;
   }

@@ -54,6 +54,11 @@ export interface Protocol<
   readonly quick?: z.input<Options>;
   /** Features are computed once for each layer; an encoder may be trained further. */
   readonly needs: "features" | "encoder";
+  /**
+   * For a protocol that trains the whole network, so that an untrained one is trained from scratch: about how many images pass
+   * through the network in a fit on so many. An image that is learned from counts three times: its gradients take two passes.
+   */
+  readonly passes?: (images: number, options: z.infer<Options>) => number;
   readonly metric: Metric;
   /** Variants that are measured separately, by the names shown in results. By default one, named like the protocol. */
   readonly variants?: (options: z.infer<Options>) => Readonly<Record<string, z.infer<Options>>>;

@@ -24,6 +24,8 @@ export interface Representation {
   /** A name for people. */
   readonly label: string;
   readonly kind: Kind;
+  /** What it is to an encoder that it is compared with, in a word or two: "untrained", "raw pixels". */
+  readonly role: string;
   /** Side of its input images, in pixels. */
   readonly imageSize: number;
   /** Ids of what it is compared with. */
@@ -49,8 +51,14 @@ export interface Representation {
 
 /** What every trained encoder is compared with, whatever it began with: they show whether a network is needed at all. */
 const PLAIN = [
-  { id: "pixels", label: "pixels 32×32", kind: "pixels", features: pixelFeatures },
-  { id: "handcrafted", label: "HOG + colour histogram", kind: "handcrafted", features: handcraftedFeatures },
+  { id: "pixels", label: "pixels 32×32", role: "raw pixels", kind: "pixels", features: pixelFeatures },
+  {
+    id: "handcrafted",
+    label: "HOG + colour histogram",
+    role: "HOG + colours",
+    kind: "handcrafted",
+    features: handcraftedFeatures,
+  },
 ] as const;
 const plainIds = PLAIN.map(({ id }) => id);
 
@@ -63,6 +71,7 @@ export function representationsOf(folder: string, others: readonly Representatio
   const weights = digestOf(runFiles(folder).encoder, folder, others);
   const label = unique(basename(resolve(folder)), others);
   const { model, width, stem, seed, imageSize, task, init } = config;
+  const beginning = init === undefined ? "untrained" : "as it began";
   // These determine the initial weights.
   const start = JSON.stringify({
     model,
@@ -75,7 +84,8 @@ export function representationsOf(folder: string, others: readonly Representatio
     ...ofEncoder(() => initialEncoder(config, folder)),
     id: `untrained ${label}`,
     beginningOf: label,
-    label: `${label}, ${init === undefined ? "untrained" : "as it began"}`,
+    label: `${label}, ${beginning}`,
+    role: beginning,
     kind: "untrained",
     imageSize,
     baselines: [],
@@ -86,6 +96,7 @@ export function representationsOf(folder: string, others: readonly Representatio
     ...ofEncoder(() => loadEncoder(folder).encoder),
     id: `run ${label}`,
     label,
+    role: label,
     kind: "pre-trained",
     imageSize,
     baselines: [untrained.id, ...plainIds],
@@ -137,7 +148,15 @@ export function weightsRepresentation(
   const learned = readLearned(dirname(file)); // if it is from one of our runs
   return {
     ...ofEncoder(encoder),
-    ...{ id, label, kind: "weights", imageSize, baselines: plainIds, weights: digestOf(file, file, others) },
+    ...{
+      id,
+      label,
+      role: label,
+      kind: "weights",
+      imageSize,
+      baselines: plainIds,
+      weights: digestOf(file, file, others),
+    },
     ...(learned
       ? { learner: { id, name: label, learned, usesLabels: false } }
       : { note: `${label} has the weights of ${file}: nobody knows whether it learned from the test images.` }),

@@ -33,6 +33,8 @@ export interface Difference {
   id: string;
   baselineId: string;
   baselineKind: Kind;
+  /** What the baseline is, whatever it is called: "untrained", "raw pixels". */
+  baselineRole: string;
   protocol: string;
   /** Best layer of each, chosen on held-out training labels. */
   layer: string;

@@ -67,10 +67,20 @@ export async function openSession(config: EvaluateConfig, hooks: Hooks = {}): Pr
 }
 
 /** Side of the images that weights from elsewhere are shown. @throws UsageError for one that has no effect */
-function sizeForWeights({ weights, weightsSize }: EvaluateConfig, run: Representation): number {
+function sizeForWeights(
+  { weights, weightsSize }: Pick<EvaluateConfig, "weights" | "weightsSize">,
+  run: { imageSize: number },
+): number {
   if (weightsSize !== undefined && !weights?.length)
     throw new UsageError("--weights-size has no effect without --weights. Leave it out, or give --weights MODEL=FILE.");
   return weightsSize ?? run.imageSize;
+}
+
+/** Looks at weights from elsewhere before any run is there. @throws UsageError as {@link openSession} */
+export function checkWeights(given: Pick<EvaluateConfig, "weights" | "weightsSize">, run: { imageSize: number }): void {
+  const found: Representation[] = [];
+  const size = sizeForWeights(given, run);
+  for (const text of given.weights ?? []) found.push(weightsRepresentation(text, size, found));
 }
 
 /** @throws UsageError if no class has two images to learn from: layers and penalties are chosen on held-out training labels */

@@ -63,7 +63,7 @@ export const svm = defineProtocol({
       const atOnce = Math.max(1, Math.floor(AT_ONCE / (rows.length * costs.length * FOLDS))); // classes
       for (let from = 0; from < classes; from += atOnce) {
         await eventLoopTurn();
-        if (signal?.aborted) throw new InterruptedError("Interrupted while measuring; nothing was written.");
+        if (signal?.aborted) throw new InterruptedError("Interrupted while measuring.");
         const some = Array.from({ length: Math.min(atOnce, classes - from) }, (_, i) =>
           Uint8Array.from(rows, (row) => Number(isOf(truths[row] as ClassTruth, from + i))),
         );

@@ -191,5 +191,5 @@ async function logitsOf<Input>(
 const labelsOf = (rows: readonly number[], truths: ArrayLike<number>) => rows.map((row) => truths[row] as number);
 
 function refuseAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new InterruptedError("Interrupted while a classifier was trained; nothing was written.");
+  if (signal?.aborted) throw new InterruptedError("Interrupted while a classifier was trained.");
 }

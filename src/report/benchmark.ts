@@ -1,15 +1,13 @@
 /** The report of a benchmark: the verdict first, then what it rests on. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Kind } from "../evaluate/representations.ts";
-import type { ResultRow } from "../evaluate/result.ts";
 import { replaceFile } from "../files.ts";
 import { showDifference, showValue, signedValue } from "../metric.ts";
 import type { Environment } from "../run/environment.ts";
 import { type RunStatus, runFiles } from "../run/folder.ts";
 import { readMetrics } from "../run/log.ts";
 import { duration } from "../setup/terminal.ts";
-import { type BenchmarkResult, scratchId } from "../study/benchmark.ts";
+import type { BenchmarkResult } from "../study/benchmark.ts";
 import type { TaskResult } from "../study/task-results.ts";
 import { confusionChart } from "./charts/confusion.ts";
 import { curveChart } from "./charts/curve.ts";
@@ -116,34 +114,14 @@ ${lines.join("\n")}
 /** Tasks in the plot of labels: more lines could not be told apart. */
 const SHOWN = 3;
 
-/** The rows of an encoder at the layer chosen for it, for each number of labels. */
-function efficiency({ tasks, rows, differences }: BenchmarkResult): string {
+function efficiency({ tasks, lines }: BenchmarkResult): string {
   const [best] = tasks as [TaskResult];
-  const { protocol, metric, chance } = best.untrained;
-  const chosen = (own: ResultRow) => {
-    const one = differences.find(
-      ({ id, baselineId, protocol: by, labelsPerClass }) =>
-        (id === own.id || baselineId === own.id) && by === own.protocol && labelsPerClass === own.labelsPerClass,
-    );
-    return (one?.id === own.id ? one.layer : one?.baselineLayer) ?? own.layer;
-  };
-  const line = (id: string, name: string, by: string) => {
-    const own = rows.filter((row) => row.id === id && row.protocol === by && row.layer === chosen(row));
-    const points = own.map(({ labelsPerClass, value, low, high }) => ({ labels: labelsPerClass, value, low, high }));
-    return { name, kind: own[0]?.kind ?? "pre-trained", points };
-  };
-  const networks: readonly Kind[] = ["pre-trained", "untrained", "from-scratch"];
-  const others = rows.filter(
-    ({ kind, id }, i) => !networks.includes(kind) && rows.findIndex((row) => row.id === id) === i,
-  );
-  const scratch = rows.find(({ id }) => id === scratchId(best.untrained.baselineId));
-  const series = [
-    ...tasks.slice(0, SHOWN).map((one) => line(one.ids[0] as string, one.title, protocol)),
-    line(best.untrained.baselineId, "untrained", protocol),
-    ...others.map(({ id, encoder }) => line(id, encoder, protocol)),
-    ...(scratch ? [line(scratch.id, "from scratch", scratch.protocol)] : []),
-  ];
-  return labelEfficiencyChart({ series: series.filter(({ points }) => points.length), metric, chance });
+  const { metric, chance } = best.untrained;
+  const series = lines.filter((_, i) => i < SHOWN || i >= tasks.length);
+  return labelEfficiencyChart({
+    series: series.map(({ name, kind, labels }) => ({ name, kind, points: labels })),
+    ...{ metric, chance },
+  });
 }
 
 function comparisons({ tasks, differences }: BenchmarkResult): string {
@@ -159,29 +137,22 @@ function comparisons({ tasks, differences }: BenchmarkResult): string {
       )
       .map((one) => ({
         ...one,
-        name: `${title} − ${kindName[one.baselineKind] ?? one.baseline}`,
+        name: `${title} − ${one.baselineRole}`,
         significant: one.p < 0.05 && (one.low > 0 || one.high < 0),
       })),
   );
   return intervalChart({ rows, metric: best.untrained.metric });
 }
 
-const kindName: Readonly<Partial<Record<Kind, string>>> = {
-  untrained: "untrained",
-  pixels: "raw pixels",
-  handcrafted: "HOG + colours",
-  "from-scratch": "from scratch",
-};
-
-function layers({ tasks, rows, headline }: BenchmarkResult): string {
+function layers({ tasks, lines }: BenchmarkResult): string {
   const [best] = tasks as [TaskResult];
-  const { protocol, metric, chance, baselineId } = best.untrained;
-  const line = (id: string, name: string) => {
-    const own = rows.filter((row) => row.id === id && row.protocol === protocol && row.labelsPerClass === headline);
-    return { name, kind: own[0]?.kind ?? "pre-trained", points: own };
-  };
-  const series = [...tasks.map((one) => line(one.ids[0] as string, one.title)), line(baselineId, "untrained")];
-  return layerChart({ series, metric, chance });
+  const { metric, chance } = best.untrained;
+  const shown = lines.filter(({ kind }) => kind === "pre-trained" || kind === best.untrained.baselineKind);
+  return layerChart({
+    series: shown.map(({ name, kind, layers }) => ({ name, kind, points: layers })),
+    metric,
+    chance,
+  });
 }
 
 function facts({ images, labelled, tested, classes, trainings, options }: BenchmarkResult): string {
@@ -195,7 +166,7 @@ function facts({ images, labelled, tested, classes, trainings, options }: Benchm
     ["Network", `${options.model}, ${options.imageSize} × ${options.imageSize} pixels`],
     [
       "Trainings",
-      `${count(trainings.length, "training")}, ${options.epochs === undefined ? `two thirds of ${options.budget}` : count(options.epochs, "epoch")}${options.epochs === undefined ? "" : " each"}`,
+      `${count(trainings.length, "training")} of ${options.epochs === undefined ? duration(60_000 * (first?.options.minutes as number)) : count(options.epochs, "epoch")}${trainings.length > 1 ? " each" : ""}`,
     ],
     [
       "Hardware",
@@ -240,13 +211,13 @@ function curves({ trainings, tasks }: BenchmarkResult): string {
     .join("\n");
 }
 
-const howToRead = ({ options }: BenchmarkResult) =>
+const howToRead = ({ rows, options }: BenchmarkResult) =>
   [
     "A network that was trained without labels is frozen, and a simple classifier learns from its features with the number of labels given. What training was worth is the difference to the same network untrained; where its interval holds zero, chance alone could have given it.",
-    options.scratchDraws
+    rows.some(({ kind }) => kind === "from-scratch")
       ? "From scratch means that the same network, untrained, is trained on the labelled images alone. Where its line reaches a pre-trained network's, it has needed that many labels to be as good."
       : "",
-    "In the plot of labels, bands are 95 % intervals, hollow dots are what was not pre-trained, and “all” at the right end is not to scale.",
+    `In the plot of labels, bands are 95 % intervals, hollow dots are what was not pre-trained, and “all” at the right end is not to scale.${options.seeds > 1 ? ` Lines are means over ${options.seeds} trainings, and their bands allow for these.` : ""}`,
     "Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told.",
   ]
     .filter(Boolean)

@@ -44,6 +44,17 @@ export interface RunStatus extends Position {
   lossUnit?: string | undefined;
 }
 
+/** Whether a run has come to its end. That it has saved an encoder is not enough: one may be saved before. */
+export function isDone(folder: string): boolean {
+  const { status, encoder } = runFiles(folder);
+  if (!existsSync(status) || !existsSync(encoder)) return false;
+  try {
+    return (JSON.parse(readFileSync(status, "utf8")) as RunStatus).state === "done";
+  } catch {
+    return false;
+  }
+}
+
 /** A process that trains in a run folder holds this lock. */
 export const lockOf = (folder: string): string => join(folder, "lock");
 

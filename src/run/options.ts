@@ -10,6 +10,10 @@ export const pretrainOptions = z.strictObject({
     .string()
     .optional()
     .describe("parts of the images to use, joined by +; default: all but what evaluate tests on"),
+  holdBack: z
+    .boolean()
+    .default(false)
+    .describe("with --split: leave out what evaluate tests on if it is given the same part as --train-split"),
   preset: z
     .enum(["auto", "quick", "paper"])
     .default("auto")

@@ -73,7 +73,11 @@ function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes"
 
 /** @throws UsageError for options that contradict each other, or of which one has no effect */
 export function refuseContradictions(config: PretrainConfig): void {
-  const { epochs, minutes, crop, minArea, deterministic, init, firstLayer } = config;
+  const { epochs, minutes, crop, minArea, deterministic, init, firstLayer, split, holdBack } = config;
+  if (holdBack && split === undefined)
+    throw new UsageError(
+      "--hold-back has no effect without --split: what evaluate tests on is left out anyway. Leave it out.",
+    );
   if (init !== undefined && firstLayer === "patches")
     throw new UsageError(
       "--first-layer patches would replace the first layer that --init brings. Leave one of them out.",

@@ -1,28 +1,32 @@
 /** `benchmark`: which pretext task suits these images, did it help, and how many labels did it save? */
 
-import { labelledParts } from "../data/splits.ts";
-import { SelfsightError, UsageError } from "../errors.ts";
-import { compare, type Measured } from "../evaluate/compare.ts";
+import { hash, type ImageCollection, spreadOver } from "../data/images.ts";
+import { openPixels } from "../data/pixels.ts";
+import { imagesToLearnFrom, labelledParts } from "../data/splits.ts";
+import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
+import { compare } from "../evaluate/compare.ts";
 import { byClass, type LabelCount } from "../evaluate/draws.ts";
 import { chooseVariants } from "../evaluate/evaluate.ts";
 import type { Variant } from "../evaluate/measure.ts";
-import { measureRepresentation } from "../evaluate/measurements.ts";
 import { evaluateOptions } from "../evaluate/options.ts";
-import type { Representation } from "../evaluate/representations.ts";
 import type { Difference, ResultRow } from "../evaluate/result.ts";
-import { openSession, type Session } from "../evaluate/session.ts";
+import { checkWeights, openSession } from "../evaluate/session.ts";
 import { writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { openGiven } from "../run/images.ts";
 import { taskEntry } from "../tasks/index.ts";
+import { minutesEach, minutesOf, type TimeLeft, timeLeft } from "./budget.ts";
 import { benchmarkFiles, claimFolder, defaultFolder } from "./folder.ts";
 import { type Gallery, gallery } from "./gallery.ts";
 import { headlineCount, inOrder, labelCounts } from "./label-counts.ts";
+import { type Line, linesOf } from "./lines.ts";
+import { measureAll, wholeVariants } from "./measure-all.ts";
 import { type BenchmarkConfig, type BenchmarkOptions, benchmarkOptions } from "./options.ts";
+import { decisionsIn } from "./plan.ts";
 import { overallProgress } from "./progress.ts";
 import { type TaskResult, taskResults } from "./task-results.ts";
-import { type Training, trainAll, trainingsOf } from "./train-all.ts";
+import { secondsTrained, type Training, trainAll, trainingsOf } from "./train-all.ts";
 
 export interface Benchmark {
   images: string;
@@ -37,6 +41,8 @@ export interface Benchmark {
   tasks: TaskResult[];
   rows: ResultRow[];
   differences: Difference[];
+  /** For charts: each task over all its trainings, and what it is compared with. */
+  lines: Line[];
   notes: readonly string[];
 }
 
@@ -55,11 +61,15 @@ export interface BenchmarkResult extends Benchmark {
 export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): Promise<BenchmarkResult> {
   const given = parseOptions(benchmarkOptions, options);
   const config: BenchmarkConfig = { ...given, out: given.out ?? defaultFolder(given.images) };
-  const trainings = trainingsOf(config, minutesOf(config.budget));
-  refuseProbe(config.probe);
-  const { counts, labelled, tested } = await countLabels(config, hooks);
-  const release = await claimFolder(config);
+  const budget = minutesOf(config.budget);
+  const spent = secondsTrained(trainingsOf(config, budget)); // by an earlier start of this benchmark
+  const left = config.epochs === undefined ? timeLeft(budget, spent) : undefined;
+  refuseProtocols(config);
+  checkWeights(config, config);
+  const found = await lookAt(config, hooks);
+  const release = await claimFolder(config, found.collection);
   try {
+    const trainings = trainingsOf(config, left ? await minutesOfEach(config, found, left) : budget);
     const progress = overallProgress(trainings.length, hooks);
     const { done, failures } = await trainAll(trainings, progress.hooks, ({ task, seed }) =>
       progress.begin(config.seeds > 1 ? `training ${task}, seed ${seed}` : `training ${task}`),
@@ -68,79 +78,64 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
       throw new SelfsightError(
         `There is nothing to compare: no task without labels was trained. ${failures.join(" ")}`,
       );
-    return await measureAll(config, done, { counts, labelled, tested, failures }, progress);
+    return await report(config, done, { ...found, failures, left }, progress);
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    throw new InterruptedError(
+      `Interrupted. What is done is kept in ${config.out}: the same command goes on with it.`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     release();
   }
 }
 
+/** What the images are, found out before anything is trained. */
 interface Found {
+  /** Numbers of labels a class, in order. */
   counts: readonly LabelCount[];
+  /** Labelled training images of each class. */
+  sizes: readonly number[];
   labelled: number;
   tested: number;
-  failures: readonly string[];
+  /** Identifies the images. */
+  collection: string;
+  /** About how many seconds it takes to read and decode them. */
+  preparing: number;
 }
 
-async function measureAll(
+async function report(
   config: BenchmarkConfig,
   trainings: readonly Training[],
-  { counts, labelled, tested, failures }: Found,
+  { failures, left, ...found }: Found & { failures: readonly string[]; left: TimeLeft | undefined },
   progress: ReturnType<typeof overallProgress>,
 ): Promise<BenchmarkResult> {
   const { probe, images, labels, group, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
+  const { counts, labelled, tested, sizes } = found;
   const evaluation = parseOptions(evaluateOptions, {
     ...{ runs: trainings.map(({ folder }) => folder), images, labels, group, trainSplit, testSplit, seed, draws },
-    ...{
-      device,
-      precision,
-      threads,
-      protocol: [...new Set(["knn", probe])],
-      protocolOptions: { knn: { neighbours: [KNN] } },
-    },
+    ...{ device, precision, threads, weights: config.weights, weightsSize: config.weightsSize },
   });
   progress.begin("reading the images");
   const session = await openSession(evaluation, progress.hooks);
   try {
-    const cache = benchmarkFiles(out).measured;
-    const frozen = { variants: chooseVariants(evaluation), labelsPerClass: counts, draws, seed, cache };
-    const headline = headlineCount(counts);
-    const scratch = scratchOf(session, config);
-    const representations = session.representations.map((one) => withScratch(one, scratch));
-    const few = { variants: wholeVariants(config), draws: Math.min(config.scratchDraws, draws), seed, cache };
-    const work = [
-      ...representations.map((one) => ({ one, plan: frozen })),
-      ...scratch.map((one) => ({ one, plan: { ...few, labelsPerClass: counts } })),
-      ...(scratch.length
-        ? representations
-            .filter(({ kind }) => kind === "pre-trained")
-            .map((one) => ({ one, plan: { ...few, labelsPerClass: [...new Set<LabelCount>([headline, "all"])] } }))
-        : []),
-    ];
-    progress.expect(work.length);
-    const measured: Measured[] = [];
-    for (const { one, plan } of work) {
-      progress.begin(`measuring ${one.label}`);
-      const result = await measureRepresentation(one, session, plan, progress.hooks);
-      measured.push(...result.measured);
-      session.notes.push(...result.notes);
-    }
+    const variants = frozenVariants(config);
+    const all = await measureAll({ config, variants, counts, sizes, left }, session, progress);
+    const { measured, representations } = all;
     progress.begin("writing the report");
     const { classes, seen, notes } = session;
-    const all = [...representations, ...scratch];
-    const differences = compare(measured, all, { seed, classes: classes.length, seen });
+    const headline = headlineCount(counts);
+    const differences = compare(measured, representations, { seed, classes: classes.length, seen });
+    const allLabels = labelled / classes.length;
     const tasks = taskResults({
-      trainings,
-      measured,
-      differences,
-      representations: all,
-      probe,
-      headline,
-      counts,
-      allLabels: labelled / classes.length,
+      ...{ trainings, measured, differences, representations, probe, headline, counts, allLabels },
     });
     const result: Benchmark = {
       ...{ images, options: config, classes, labelled, tested, headline, tasks },
-      ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...notes] },
+      ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...all.notes, ...notes] },
+      lines: linesOf({ tasks, measured, representations, headline, seed }),
     };
     writeJson(benchmarkFiles(out).report, result);
     const pictures = await gallery({ session, measured, best: tasks[0] as TaskResult, headline });
@@ -150,65 +145,64 @@ async function measureAll(
   }
 }
 
-const KNN = { k: 20, temperature: 0.07 };
-
-const wholeVariants = ({ scratchSteps: steps }: BenchmarkConfig): Variant[] =>
-  chooseVariants({
-    protocol: [WHOLE],
-    protocolOptions: { [WHOLE]: { steps, mostSteps: Math.max(steps, MOST_STEPS) } },
-  });
-
-/** The protocol that trains whole networks: from scratch, or further. */
-const WHOLE = "finetune";
-
-/** However many labels there are, training from scratch takes no more steps than this. */
-const MOST_STEPS = 2000;
-
-/** Id of an untrained network when it is trained on the labels alone. */
-export const scratchId = (untrained: string): string => `scratch ${untrained}`;
-
-/** The untrained networks, to be trained on the labels alone. */
-function scratchOf({ representations }: Session, { scratchDraws }: BenchmarkConfig): Representation[] {
-  if (!scratchDraws) return [];
-  const untrained = representations.filter(({ kind }) => kind === "untrained");
-  return untrained.map((one) => ({
-    ...one,
-    id: scratchId(one.id),
-    label: untrained.length > 1 ? `${one.beginningOf}, from scratch` : "from scratch",
-    kind: "from-scratch",
-  }));
-}
-
-/** Compares a trained encoder with the same network from scratch too, where both are fine-tuned. */
-function withScratch(one: Representation, scratch: readonly Representation[]): Representation {
-  const own = scratch.filter(({ id }) => one.baselines.some((baseline) => id === scratchId(baseline)));
-  return own.length ? { ...one, baselines: [...one.baselines, ...own.map(({ id }) => id)] } : one;
-}
-
-/** @throws UsageError for a protocol that is unknown, or that verdicts cannot be about */
-function refuseProbe(name: string): void {
-  const variants = chooseVariants({ protocol: [name], protocolOptions: {} });
-  const [{ protocol }] = variants as [Variant];
-  if (variants.length === 1 && variants[0]?.name === name && protocol.needs === "features") return;
-  throw new UsageError(
-    `--probe ${name}: expected a protocol with one result on frozen features, such as linear or svm.`,
+/** The protocols on frozen features: the first variant of each. */
+function frozenVariants({ protocol, probe }: BenchmarkConfig): Variant[] {
+  return [...new Set([...protocol, probe])].flatMap((name) =>
+    chooseVariants({ protocol: [name], protocolOptions: {} }).slice(0, 1),
   );
 }
 
-/** The labels that there are: checked before anything is trained. */
-async function countLabels(config: BenchmarkConfig, hooks: Hooks): Promise<Omit<Found, "failures">> {
-  const collection = await openGiven(config, hooks);
-  const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
-  const { train, test } = await labelledParts(collection, config, reading);
-  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
-  const sizes = byClass(labels).map(({ length }) => length);
-  return { counts: inOrder(config.labelsPerClass ?? labelCounts(sizes)), labelled: train.length, tested: test.length };
+/** @throws UsageError for a protocol that is unknown, and for one that is no answer to what it is asked */
+function refuseProtocols(config: BenchmarkConfig): void {
+  const { probe, scratchProtocol } = config;
+  const variants = chooseVariants({ protocol: [probe], protocolOptions: {} });
+  const [{ protocol, name }] = variants as [Variant];
+  if (variants.length > 1 || name !== probe || protocol.needs !== "features")
+    throw new UsageError(
+      `--probe ${probe}: expected a protocol with one result on frozen features, such as linear or svm.`,
+    );
+  const other = frozenVariants(config).find((one) => one.protocol.needs !== "features");
+  if (other)
+    throw new UsageError(`--protocol ${other.name}: expected protocols on frozen features, such as knn or svm.`);
+  if (!wholeVariants(config)[0]?.protocol.passes)
+    throw new UsageError(
+      `--scratch-protocol ${scratchProtocol}: expected a protocol that trains the whole network, such as finetune.`,
+    );
 }
 
-/** "45m", "1.5h", "90" (minutes) to minutes. @throws UsageError for anything else */
-export function minutesOf(budget: string): number {
-  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*$/.exec(budget) ?? [];
-  const minutes = Number(number) * ({ s: 1 / 60, h: 60 }[unit ?? ""] ?? 1);
-  if (number !== undefined && minutes > 0) return minutes;
-  throw new UsageError(`--budget: expected a time such as 30m or 2h; got "${budget}".`);
+/** Images that are decoded to see how long it takes. */
+const SAMPLE = 64;
+
+/** The labels that there are, and how long the images take to prepare: before anything is trained. */
+async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
+  const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
+  const collection = await openGiven(config, hooks);
+  const began = performance.now();
+  const { train, test } = await labelledParts(collection, config, reading);
+  const { set } = await imagesToLearnFrom(collection, { split: config.trainSplit, holdBack: false });
+  const read = performance.now();
+  const sample = await openPixels(spreadOver(set, SAMPLE), { size: config.imageSize, signal: hooks.signal });
+  await sample.close();
+  const decoding = ((performance.now() - read) * set.length) / Math.max(1, sample.length);
+  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
+  const sizes = byClass(labels).map(({ length }) => length);
+  return {
+    counts: inOrder(config.labelsPerClass ?? labelCounts(sizes)),
+    ...{ sizes, labelled: train.length, tested: test.length, collection: identityOf(collection) },
+    preparing: (read - began + decoding) / 1000,
+  };
+}
+
+/** The number of images, and a hash that changes with their names, sizes or dates. */
+function identityOf({ splits }: ImageCollection): string {
+  const sets = Object.entries(splits);
+  const images = sets.reduce((sum, [, { length }]) => sum + length, 0);
+  return `${images} ${hash(sets.flatMap(([name, { fingerprint }]) => [name, fingerprint]))}`;
+}
+
+/** Minutes of each training: decided at the first start. */
+function minutesOfEach({ out, tasks, seeds }: BenchmarkConfig, { preparing }: Found, left: TimeLeft): Promise<number> {
+  return decisionsIn(benchmarkFiles(out).plan).once("minutes", () =>
+    minutesEach(left() / 60, { trainings: tasks.length * seeds, preparing: preparing / 60 }),
+  );
 }

@@ -13,6 +13,8 @@ export const benchmarkFiles = (folder: string) => ({
   runs: join(folder, "runs"),
   /** What was measured, by content. */
   measured: join(folder, "measured"),
+  /** What was decided by the time there was. */
+  plan: join(folder, "plan.json"),
   report: join(folder, "report.json"),
   page: join(folder, "report.html"),
 });
@@ -20,14 +22,15 @@ export const benchmarkFiles = (folder: string) => ({
 export const defaultFolder = (images: string): string =>
   join("runs", `benchmark-${basename(resolve(images)).replace(/[^\p{L}\p{N}_.-]+/gu, "_")}`);
 
-/** Settings that may differ when it goes on: they do not change what is computed. */
-const MAY_CHANGE = ["out", "device", "threads"];
+/** Settings that may differ when it goes on: what was computed is still right. */
+const MAY_CHANGE = ["out", "device", "threads", "scratchDraws", "labelsPerClass", "weights", "weightsSize"];
 
 /**
  * Claims the folder, new or begun by the same command. Returns a function that releases it.
- * @throws UsageError for a folder of another benchmark, or of anything else, and for one in use
+ * @param collection identifies the images
+ * @throws UsageError for a folder of another benchmark or of anything else, for one in use, and for other images than it began with
  */
-export async function claimFolder(config: BenchmarkConfig): Promise<() => void> {
+export async function claimFolder(config: BenchmarkConfig, collection: string): Promise<() => void> {
   const { out, images } = config;
   if (resolve(out) === resolve(images)) {
     throw new UsageError(
@@ -45,8 +48,8 @@ export async function claimFolder(config: BenchmarkConfig): Promise<() => void> 
     throw new UsageError(`${out} is in use by process ${release.pid}. Wait until it is done, or choose another --out.`);
   }
   try {
-    if (existsSync(files.config)) refuseOther(config, files.config);
-    else writeJson(files.config, config);
+    if (existsSync(files.config)) refuseOther(config, collection, files.config);
+    writeJson(files.config, { collection, ...config });
     return release;
   } catch (error) {
     release();
@@ -54,10 +57,11 @@ export async function claimFolder(config: BenchmarkConfig): Promise<() => void> 
   }
 }
 
-function refuseOther(config: BenchmarkConfig, file: string): void {
+function refuseOther(config: BenchmarkConfig, collection: string, file: string): void {
   let before: Readonly<Record<string, unknown>>;
+  let images: unknown;
   try {
-    before = JSON.parse(readFileSync(file, "utf8")) as typeof before;
+    ({ collection: images, ...before } = JSON.parse(readFileSync(file, "utf8")) as typeof before);
   } catch (cause) {
     throw new SelfsightError(`${file} is damaged: it is no JSON. Delete the folder, or choose another --out.`, {
       cause,
@@ -67,7 +71,14 @@ function refuseOther(config: BenchmarkConfig, file: string): void {
   const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (key) => !MAY_CHANGE.includes(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
   );
-  if (!changed.length) return;
+  if (!changed.length) {
+    if (images === undefined || images === collection) return; // benchmarks of older versions do not say
+    const [were, are] = [images, collection].map((one) => String(one).split(" ")[0]);
+    throw new UsageError(
+      `${config.images} holds other images than when ${config.out} was begun (${were} then, ${are} now${were === are ? ", but with other names, sizes or dates" : ""}): ` +
+        `what was trained and measured is of those. Put the images back, or choose another --out. If only dates or places of the files have changed, delete "collection" from ${file}.`,
+    );
+  }
   const list = changed.map((key) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(now[key])}`);
   throw new UsageError(
     `${config.out} holds a benchmark with other settings: ${list.join("; ")}. Repeat its command to go on with it, or choose another --out.`,

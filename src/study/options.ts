@@ -1,5 +1,6 @@
 /** The options of `benchmark`. */
 import { z } from "zod";
+import { evaluateOptions } from "../evaluate/options.ts";
 import { aboutImages } from "../run/images.ts";
 
 export const benchmarkOptions = z.strictObject({
@@ -8,6 +9,10 @@ export const benchmarkOptions = z.strictObject({
     .min(1)
     .describe("images, some of them labelled: folder, file of a known format, or a known data set's name"),
   ...aboutImages,
+  weights: evaluateOptions.shape.weights,
+  weightsSize: evaluateOptions.shape.weightsSize.describe(
+    "side of the images that --weights are shown, in pixels; default: --image-size",
+  ),
   tasks: z
     .array(z.string().min(1))
     .min(1)
@@ -16,12 +21,16 @@ export const benchmarkOptions = z.strictObject({
   budget: z
     .string()
     .default("30m")
-    .describe("time for the whole, such as 45m or 2h: two thirds of it for training, shared evenly"),
+    .describe(
+      "time for the whole, such as 45m or 2h: two thirds of it for training, shared evenly; measuring does what the rest allows",
+    ),
   epochs: z
     .number()
     .positive()
     .optional()
-    .describe("train each for so many epochs instead: then repeating it gives the same numbers"),
+    .describe(
+      "train each for so many epochs instead, and measure everything: then repeating it gives the same numbers",
+    ),
   seeds: z.int().min(1).max(20).default(1).describe("trainings of each task, which differ in everything random"),
   model: z.string().default("resnet10").describe("architecture (selfsight models lists them)"),
   width: z.number().positive().max(64).optional().describe("multiplies every layer's channels"),
@@ -33,16 +42,23 @@ export const benchmarkOptions = z.strictObject({
     .array(z.union([z.int().min(1), z.literal("all")]))
     .min(1)
     .optional()
-    .describe("numbers of training labels a class; default: 1, 2, 4, … as far as there are so many, and all"),
+    .describe(
+      "numbers of training labels a class; default: 1, 2, 4, … as far as there are so many, and all, as far as --budget allows",
+    ),
   probe: z.string().default("linear").describe("protocol of the verdicts, on frozen features"),
+  protocol: z
+    .array(z.string())
+    .default(["knn"])
+    .describe("protocols that are measured beside it, each in its first variant"),
   draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
   scratchDraws: z
     .int()
     .min(0)
     .max(100)
-    .default(3)
-    .describe("of these, so many are trained from scratch too; 0 for none"),
-  scratchSteps: z.int().positive().default(200).describe("least number of steps of these trainings"),
+    .optional()
+    .describe("of these, so many are trained from scratch too; 0 for none; default: 3, or as --budget allows"),
+  scratchSteps: z.int().positive().optional().describe("least number of steps of these trainings; default: 200"),
+  scratchProtocol: z.string().default("finetune").describe("protocol of these trainings"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the first training, the draws and the intervals"),
   device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),

@@ -32,6 +32,7 @@ export interface Results {
   /** The protocol that verdicts are about. */
   probe: string;
   headline: LabelCount;
+  /** Numbers of labels a class, in order. */
   counts: readonly LabelCount[];
   /** Labels per class that "all" stands for, on average. */
   allLabels: number;
@@ -106,7 +107,8 @@ function savingsOf(results: Results, own: readonly Representation[]): LabelSavin
   const metricOf = (id: string | undefined, name?: string) =>
     measured.find(({ row }) => row.id === id && (name === undefined || row.protocol === name))?.row.metric.name;
   if (metricOf(ids[0]) !== metricOf(own[0]?.id, probe)) return undefined; // accuracy cannot be read off a curve of mAP
-  const curve = counts.map(
+  const trained = (count: LabelCount) => measured.some(({ row }) => row.id === ids[0] && row.labelsPerClass === count);
+  const curve = counts.filter(trained).map(
     (count): CurvePoint => ({
       labels: count === "all" ? allLabels : count,
       values: values(ids, undefined, count),

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { diskError, InterruptedError, SelfsightError, UsageError } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import type { Hooks } from "../run/events.ts";
-import { runFiles } from "../run/folder.ts";
+import { isDone, runFiles } from "../run/folder.ts";
+import { readMetrics } from "../run/log.ts";
 import { type PretrainOptions, pretrainOptions } from "../run/options.ts";
 import { resolveConfig } from "../run/resolve.ts";
+import { taskEntry, taskNames } from "../tasks/index.ts";
 import { pretrain } from "../train/pretrain.ts";
 import { benchmarkFiles } from "./folder.ts";
 import type { BenchmarkConfig } from "./options.ts";
@@ -19,29 +21,48 @@ export interface Training {
   options: PretrainOptions;
 }
 
-/** Part of the budget that is for training; the rest is for measuring. */
-const TRAINING_PART = 2 / 3;
-
-/** All trainings, task by task. @throws UsageError for an unknown task or model, or settings that do not fit together */
+/** All trainings, task by task. @param minutes of each, unless the length is given in epochs @throws UsageError for an unknown task or model, or settings that do not fit together */
 export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[] {
-  const { tasks, seeds, seed, images, out, epochs, model, width, imageSize, trainSplit } = config;
+  const { tasks, seeds, seed, images, out, epochs, model, width, imageSize, trainSplit, testSplit } = config;
   const { device, precision, threads, batchSize, labels, group } = config;
+  const holdBack = trainSplit !== undefined && testSplit === undefined;
+  if (tasks.every((task) => taskEntry(task).usesLabels))
+    throw new UsageError(
+      `--tasks ${tasks.join(",")} learns from labels: it is a yardstick for tasks that do not. Name one of those too, such as ${taskNames().find((task) => !taskEntry(task).usesLabels)}.`,
+    );
   const twice = tasks.find((task, i) => tasks.indexOf(task) < i);
   if (twice !== undefined)
     throw new UsageError(`--tasks names ${twice} twice. Name each once; --seeds repeats them all.`);
-  const each = (minutes * TRAINING_PART) / (tasks.length * seeds);
   return tasks.flatMap((task) =>
     Array.from({ length: seeds }, (_, i): Training => {
       const folder = join(benchmarkFiles(out).runs, seeds > 1 ? `${task}-${seed + i}` : task);
-      const length = epochs === undefined ? { minutes: each } : { epochs };
+      const length = epochs === undefined ? { minutes } : { epochs };
       const options: PretrainOptions = {
-        ...{ images, labels, group, task, model, width, imageSize, split: trainSplit, seed: seed + i, out: folder },
+        ...{
+          images,
+          labels,
+          group,
+          task,
+          model,
+          width,
+          imageSize,
+          split: trainSplit,
+          holdBack,
+          seed: seed + i,
+          out: folder,
+        },
         ...{ device, precision, threads, batchSize, ...length },
       };
       resolveConfig(parseOptions(pretrainOptions, options));
       return { task, seed: seed + i, folder, options };
     }),
   );
+}
+
+/** Seconds that earlier starts have trained. */
+export function secondsTrained(trainings: readonly Training[]): number {
+  const files = trainings.map(({ folder }) => runFiles(folder).metrics).filter((file) => existsSync(file));
+  return files.reduce((sum, file) => sum + (readMetrics(file).at(-1)?.["seconds"] ?? 0), 0);
 }
 
 /**
@@ -63,7 +84,8 @@ export async function trainAll(
     const { folder, options, task, seed } = training;
     const files = runFiles(folder);
     try {
-      if (!existsSync(files.encoder)) {
+      if (!isDone(folder)) {
+        rmSync(files.encoder, { force: true }); // saved before the end: pretrain would take the run for finished
         const resume = existsSync(files.checkpoint);
         if (!resume) rmSync(folder, { recursive: true, force: true }); // it was killed before it had begun
         await pretrain({ ...options, resume }, hooks);

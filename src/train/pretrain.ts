@@ -91,7 +91,7 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   const labelled = usesLabels(config.task);
   const chosen = await imagesToLearnFrom(
     collection,
-    { split: config.split, labelled },
+    { split: config.split, ...(config.holdBack && { holdBack: true }), labelled },
     { onRead: counting(hooks, "read"), signal: hooks.signal },
   );
   const images = await decodeImages(chosen.set, config, hooks);

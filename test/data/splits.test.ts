@@ -117,6 +117,22 @@ describe("a labelled set without splits", () => {
     });
   });
 
+  test("of which a part is named is not trained on what is tested on, if that is to be held back", async () => {
+    const site = photos(names(40)).splits["all"] as ImageSet;
+    const other = fakeSet("other", { labels: [0, 1, 0], classes });
+    const collection = { name: "sites", splits: { site, other } };
+    const parts = await labelledParts(collection, { trainSplit: "site" });
+    const { set, heldBack } = await imagesToLearnFrom(collection, { split: "site", holdBack: true });
+    expect([ids(set), heldBack]).toEqual([ids(parts.train), parts.test.length]);
+    expect((await imagesToLearnFrom(pets, { split: "train", holdBack: true })).set.length).toBe(train.length);
+    const ofTests = await labelledParts({ name: "tests", splits: { test: site } }, { trainSplit: "test" });
+    const learned = await imagesToLearnFrom(
+      { name: "tests", splits: { test: site } },
+      { split: "test", holdBack: true },
+    );
+    expect(ids(learned.set)).toEqual(ids(ofTests.train));
+  });
+
   test("cannot be tested on if there are too few labels", async () => {
     await expect(labelledParts(photos(names(1)), {})).rejects.toThrow(UsageError);
     expect(await imagesToLearnFrom({ name: "few", splits: { all: unlabelled } })).toMatchObject({

@@ -27,6 +27,7 @@ const subject = (id: string, recipe?: string): Representation[] => [
   {
     id,
     label: `the ${id}`,
+    role: `the ${id}`,
     kind: "pre-trained",
     imageSize: 32,
     baselines: [`untrained ${id}`],
@@ -36,6 +37,7 @@ const subject = (id: string, recipe?: string): Representation[] => [
   {
     id: `untrained ${id}`,
     label: `the untrained ${id}`,
+    role: "untrained",
     kind: "untrained",
     imageSize: 32,
     baselines: [],
@@ -54,6 +56,7 @@ test("each encoder is compared at the layer that was best on held-out labels, no
     baselineId: "untrained a",
     baseline: "the untrained a",
     baselineKind: "untrained",
+    baselineRole: "untrained",
     baselineLayer: "early",
   });
   expect(difference?.difference).toBeCloseTo(0.1);

@@ -211,6 +211,7 @@ test("on noise, at most one evaluation in twenty says that something helped: 18 
     const subject = (name: string, kind: Kind, baselines: string[] = []): Representation => ({
       id: name,
       label: name,
+      role: name,
       kind,
       imageSize: 32,
       baselines,

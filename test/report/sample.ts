@@ -27,6 +27,7 @@ export function difference(changes: Partial<Difference> = {}): Difference {
     id: "demo",
     baselineId: "demo, untrained",
     baselineKind: "untrained",
+    baselineRole: "untrained",
     protocol: "linear",
     layer: "layer1",
     baselineLayer: "layer1",

@@ -29,6 +29,7 @@ describe("options without effect", () => {
 
   test("options that contradict each other are refused", () => {
     const refuse = (options: object) => refuseContradictions(pretrainOptions.parse({ images: "photos", ...options }));
+    expect(() => refuse({ holdBack: true })).toThrow(/--hold-back has no effect without --split/);
     expect(() => refuse({ crop: "shifted", minArea: 0.5 })).toThrow(/--min-area has no effect with --crop shifted/);
     expect(() => refuse({ deterministic: true, minutes: 1 })).toThrow(/For --deterministic, give --epochs/);
     expect(() => refuse({ epochs: 1, minutes: 1 })).toThrow(/either epochs or minutes/);

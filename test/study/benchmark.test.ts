@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.ts";
 import { benchmarkHtml, benchmarkVerdict } from "../../src/report/benchmark.ts";
-import { type BenchmarkResult, benchmark, minutesOf } from "../../src/study/benchmark.ts";
+import { type BenchmarkResult, benchmark } from "../../src/study/benchmark.ts";
 import { benchmarkFiles } from "../../src/study/folder.ts";
 import type { BenchmarkOptions } from "../../src/study/options.ts";
 import { makePictures, scratch } from "../images.ts";
@@ -78,7 +78,9 @@ test("interrupted and repeated, it reports what it would have reported", async (
   const onEvent = ({ type }: { type: string }) => type === "step" && controller.abort();
   await expect(
     benchmark({ ...small, out }, { signal: controller.signal, onEvent: (event) => void onEvent(event) }),
-  ).rejects.toThrow(InterruptedError);
+  ).rejects.toThrow(
+    new InterruptedError(`Interrupted. What is done is kept in ${out}: the same command goes on with it.`),
+  );
   expect(existsSync(benchmarkFiles(out).report)).toBe(false);
   await benchmark({ ...small, out });
   await benchmark({ ...small, out: alone });
@@ -108,6 +110,15 @@ test.each([
   ],
   ["an unknown probe", { probe: "lienar" }, /Did you mean "linear"/],
   ["a probe with two results", { probe: "conv-probe" }, /expected a protocol with one result/],
+  [
+    "a protocol that trains networks, among those on features",
+    { protocol: ["finetune"] },
+    /--protocol finetune: expected/,
+  ],
+  ["training from scratch on frozen features", { scratchProtocol: "conv-probe" }, /expected a protocol that trains/],
+  ["tasks that all learn from labels", { tasks: ["supervised"] }, /--tasks supervised learns from labels: .*such as/],
+  ["weights that are not there", { weights: ["resnet10=missing.safetensors"] }, /missing\.safetensors/],
+  ["a size of weights without any", { weightsSize: 32 }, /--weights-size has no effect without --weights/],
   ["a folder called like the images", { out: images }, /also what the images are called/],
   ["a model that does not exist", { model: "resnet9" }, /resnet/],
 ])("%s is refused before anything is trained", async (_, wrong, message) => {
@@ -125,11 +136,4 @@ test("a task that fails is noted, and the others go on", async () => {
   });
   expect(tasks.map(({ task }) => task)).toEqual(["rotation"]);
   expect(notes.join()).toMatch(/colorization could not be trained: These images are grey/);
-});
-
-test("budgets are read as people write them", () => {
-  expect([minutesOf("30m"), minutesOf("1.5h"), minutesOf("90"), minutesOf(" 45 min "), minutesOf("30s")]).toEqual([
-    30, 90, 90, 45, 0.5,
-  ]);
-  for (const wrong of ["", "0", "-3m", "1d"]) expect(() => minutesOf(wrong)).toThrow(/--budget/);
 });
