@@ -71,7 +71,7 @@ interface Limits {
 }
 
 /** Most decoded images, their bytes, most rows of features, and their values, that are held at once. */
-const [IMAGES, IMAGE_BYTES, ROWS, VALUES] = [512, 2 ** 25, 2048, 2 ** 20];
+const [IMAGES, IMAGE_BYTES, ROWS, VALUES] = [512, 2 ** 25, 1024, 2 ** 20];
 
 /**
  * Writes the features (N, D) of all images at one layer, f32, in the order of the splits. Memory does not grow with N but for a
