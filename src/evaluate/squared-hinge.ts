@@ -3,20 +3,26 @@
  * objective is piecewise quadratic with a continuous gradient (LIBLINEAR minimises it by Newton's method: Lin, Weng & Keerthi,
  * JMLR 2008), so nonlinear conjugate gradients converge almost as on a quadratic one, and an iteration needs two products with x.
  */
+import { pause } from "../interrupt.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { cat, integers, linalgEigh, where, zerosLike } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import { type Tensor, tensorOperator } from "../torch/tensor.ts";
+import { MEASURING } from "./protocol.ts";
 
 export interface HingeOptions {
   /** Stop when the error estimated for the weights, in the norm of the Hessian's diagonal, is this fraction of them. */
   tolerance: number;
   maxIterations: number;
+  signal?: AbortSignal | undefined;
 }
 
 export interface HingeSolver {
-  /** Fits P problems: signs (P, N), ±1, and costs (P, N), 0 for rows that a problem leaves out, to weights (P, D). */
-  solve(signs: Tensor, costs: Tensor, options: HingeOptions): Tensor;
+  /**
+   * Fits P problems: signs (P, N), ±1, and costs (P, N), 0 for rows that a problem leaves out, to weights (P, D), which the
+   * caller disposes. The event loop turns between iterations. @throws InterruptedError when the signal aborts
+   */
+  solve(signs: Tensor, costs: Tensor, options: HingeOptions): Promise<Tensor>;
   /** Frees what it keeps. */
   dispose(): void;
 }
@@ -35,8 +41,12 @@ export function squaredHinge(x: Tensor): HingeSolver {
     }),
   ) as [Tensor, Tensor, Tensor];
   return {
-    solve: (signs, costs, options) =>
-      noGrad(() => scope(() => descend({ z, squares, signs, costs }, options).matmul(axes.transpose(0, 1)))),
+    async solve(signs, costs, options) {
+      const w = await descend({ z, squares, signs, costs }, options); // (P, R)
+      const weights = scope(() => noGrad(() => keep(w.matmul(axes.transpose(0, 1)))));
+      dispose(w);
+      return weights;
+    },
     dispose: () => dispose(axes, z, squares),
   };
 }
@@ -95,38 +105,44 @@ interface State {
 /** Iterations after which the preconditioner is computed anew for the rows that then have a loss. */
 const REFRESH = 10;
 
-/** Preconditioned conjugate gradients (Polak & Ribière), for each problem until it has converged. */
-function descend(problems: Problems, { tolerance, maxIterations }: HingeOptions): Tensor {
+/** Preconditioned conjugate gradients (Polak & Ribière), for each problem until it has converged. The caller disposes the result. */
+async function descend(problems: Problems, { tolerance, maxIterations, signal }: HingeOptions): Promise<Tensor> {
   const count = problems.signs.size(0);
-  let state = start(problems);
+  let state = noGrad(() => start(problems));
   let running = Array.from({ length: count }, (_, i) => i);
   const finished: { problems: number[]; w: Tensor }[] = [];
-  for (let iteration = 1; running.length; iteration++) {
-    const converged = scope(() => {
-      step(problems, state, iteration % REFRESH === 0);
-      const { gradient, diagonal, w } = state;
-      const error = gradient.pow(2).div(diagonal).sum(1); // (P)
-      const size = w.pow(2).mul(diagonal).sum(1);
-      return size
-        .mul(tolerance ** 2)
-        .ge(error)
-        .toArray();
-    });
-    const last = iteration >= maxIterations;
-    const done = running.flatMap((_, at) => (last || converged[at] ? [at] : []));
-    if (done.length < Math.ceil(running.length / 4)) continue;
-    const rest = running.flatMap((_, at) => (last || converged[at] ? [] : [at]));
-    const before = state;
-    finished.push({ problems: done.map((at) => running[at] as number), w: scope(() => rowsOf(before.w, done)) });
-    state = scope(() => mapState(before, (one) => rowsOf(one, rest)));
-    dispose(...Object.values(before));
-    running = rest.map((at) => running[at] as number);
+  try {
+    for (let iteration = 1; running.length; iteration++) {
+      await pause(signal, MEASURING);
+      const converged = scope(() =>
+        noGrad(() => {
+          step(problems, state, iteration % REFRESH === 0);
+          const { gradient, diagonal, w } = state;
+          const error = gradient.pow(2).div(diagonal).sum(1); // (P)
+          const size = w.pow(2).mul(diagonal).sum(1);
+          return size
+            .mul(tolerance ** 2)
+            .ge(error)
+            .toArray();
+        }),
+      );
+      const last = iteration >= maxIterations;
+      const done = running.flatMap((_, at) => (last || converged[at] ? [at] : []));
+      if (done.length < Math.ceil(running.length / 4)) continue;
+      const rest = running.flatMap((_, at) => (last || converged[at] ? [] : [at]));
+      const before = state;
+      finished.push({ problems: done.map((at) => running[at] as number), w: scope(() => pickRows(before.w, done)) });
+      state = scope(() => mapState(before, (one) => pickRows(one, rest)));
+      dispose(...Object.values(before));
+      running = rest.map((at) => running[at] as number);
+    }
+    const order = finished.flatMap((part) => part.problems);
+    const place = new Array<number>(count);
+    for (const [at, problem] of order.entries()) place[problem] = at;
+    return scope(() => keep(pickRows(cat(finished.map(({ w }) => w)), place)));
+  } finally {
+    dispose(...Object.values(state), ...finished.map(({ w }) => w));
   }
-  dispose(...Object.values(state));
-  const order = finished.flatMap((part) => part.problems);
-  const place = new Array<number>(count);
-  for (const [at, problem] of order.entries()) place[problem] = at;
-  return rowsOf(cat(finished.map(({ w }) => w)), place);
 }
 
 /** All weights zero: every row has a slack of 1. */
@@ -146,7 +162,7 @@ function start({ z, squares, signs, costs }: Problems): State {
 const diagonalOf = (squares: Tensor, costs: Tensor, slack: Tensor) =>
   costs.mul(positive(slack)).matmul(squares).mul(2).add(1); // (P, R)
 
-const rowsOf = (x: Tensor, rows: readonly number[]) => x.indexSelect(0, integers(rows, x.device));
+const pickRows = (x: Tensor, rows: readonly number[]) => x.indexSelect(0, integers(rows, x.device));
 
 function mapState(
   { signs, costs, w, slack, gradient, direction, diagonal }: State,
