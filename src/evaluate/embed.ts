@@ -1,11 +1,11 @@
 /** `embed`: an encoder's features of every image, in a file for other programs. */
-import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import { withCleanup } from "../cleanup.ts";
 import { type ImageCollection, type ImageSet, selectSplits, subset } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { openPixels, type PixelStore, refuseUnreadable } from "../data/pixels.ts";
-import { InterruptedError, UsageError, unknownName } from "../errors.ts";
+import { UsageError, unknownName } from "../errors.ts";
+import { pause, refuseAborted } from "../interrupt.ts";
 import type { Encoder } from "../models/model.ts";
 import { parseOptions } from "../options.ts";
 import { counting, type Hooks } from "../run/events.ts";
@@ -16,7 +16,7 @@ import { csvFile, parquetFile } from "./embed-files.ts";
 import { keepParts, type Place, placeOf, removeParts } from "./embed-place.ts";
 import { ImageRows } from "./embed-rows.ts";
 import { FeatureFile } from "./feature-file.ts";
-import { encoderFeatures, OUTPUT } from "./features.ts";
+import { COMPUTING, encoderFeatures, OUTPUT } from "./features.ts";
 import { nearestTo } from "./nearest.ts";
 import { unreadNote } from "./parts.ts";
 
@@ -171,7 +171,9 @@ async function computeFeatures(
         skipped.push(...store.skipped);
         refuseUnreadable({ name, length }, skipped);
         if (store.length) {
-          const values = (await encoderFeatures(encoder, store, compute, [layer]))[layer] as Tensor;
+          const values = (await encoderFeatures(encoder, store, compute, { only: [layer], signal: hooks.signal }))[
+            layer
+          ] as Tensor;
           features.append(values.data() as Float32Array, values.size(1));
           values.dispose();
         }
@@ -180,7 +182,7 @@ async function computeFeatures(
       }
       rows.add(store.source.map((i) => positions[i] as number));
       before += positions.length;
-      if (hooks.signal?.aborted) throw new InterruptedError("Interrupted while features were computed.");
+      refuseAborted(hooks.signal, COMPUTING);
     }
   }
   return { rows, skipped };
@@ -208,8 +210,7 @@ async function writeRows(
   const table =
     place.kind === "parquet" ? parquetFile(place.table, { neighbours: count > 0, about }) : csvFile(place.table);
   for (let start = 0; start < rows.length; start += block) {
-    await setImmediate(); // signals are heard here
-    if (signal?.aborted) throw new InterruptedError("Interrupted while the file was written.");
+    await pause(signal, "the file was written");
     const some = rows.slice(start, Math.min(block, rows.length - start));
     const nearest = count ? await nearestTo(features, start, { count, block, device, signal }) : undefined;
     table.write(some, () => features.read(start, some.length), nearest);

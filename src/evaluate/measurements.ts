@@ -50,7 +50,8 @@ export async function measureRepresentation(
     );
   const { part: drawn, rowsOf } = partOf(parts.train, plan.labelsPerClass.flatMap(drawsOf).flat());
   const working = (what: string) => hooks.onEvent?.({ type: "working", what });
-  const features = lazyFeatures(representation, { train: drawn, test: parts.test }, session, working);
+  const { compute } = session;
+  const features = lazyFeatures(representation, { train: drawn, test: parts.test }, { compute, ...hooks }, working);
   const measured: Measured[] = [];
   const constant = new Set<string>();
   try {
@@ -104,7 +105,7 @@ const WHOLE = "encoder";
 function lazyFeatures(
   representation: Representation,
   { train, test }: { train: Part; test: Part },
-  { compute }: Session,
+  { compute, signal }: Pick<Session, "compute"> & Pick<Hooks, "signal">,
   working: (what: string) => void,
 ) {
   let layers: { train: LayerFeatures; test: LayerFeatures; constant: string[] } | undefined;
@@ -112,9 +113,9 @@ function lazyFeatures(
     async get() {
       if (layers) return layers;
       working(`features of ${representation.label}`);
-      const trained = await representation.features(train.store, compute);
+      const trained = await representation.features(train.store, compute, { signal });
       try {
-        const tested = await representation.features(test.store, compute);
+        const tested = await representation.features(test.store, compute, { signal });
         layers = { train: trained, test: tested, constant: constantLayers(tested) };
         return layers;
       } catch (error) {

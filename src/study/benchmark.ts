@@ -143,7 +143,10 @@ async function measureAll(
       ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...notes] },
     };
     writeJson(benchmarkFiles(out).report, result);
-    const pictures = await gallery({ session, measured, best: tasks[0] as TaskResult, headline });
+    const pictures = await gallery({
+      ...{ session, measured, best: tasks[0] as TaskResult, headline },
+      signal: progress.hooks.signal,
+    });
     return { ...result, folder: out, trainings, gallery: pictures };
   } finally {
     await session.close();
