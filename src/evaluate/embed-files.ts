@@ -28,6 +28,9 @@ const GROUP = 2 ** 17;
 /** Numbers hardly shrink, and statistics of them help no reader. */
 const asTheyAre = { encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false, offsetIndex: false } as const;
 
+/** What a file says of an image beside its features. */
+type Columns = readonly (keyof ImageRow)[];
+
 /** A file with a row for each image. */
 export interface Table {
   /** Appends rows. @param read gives their features, rows.length · D values @throws SelfsightError when the disk is full */
@@ -37,15 +40,16 @@ export interface Table {
 }
 
 /**
- * A Parquet file with the columns path, label, split, embedding and, if wanted, neighbors.
+ * A Parquet file with the columns that are named, embedding and, if wanted, neighbors.
  * @param about kept in the file under the key `selfsight`, as JSON
  */
 export function parquetFile(
   file: string,
-  { neighbours: wanted, about }: { neighbours: boolean; about: object },
+  { neighbours: wanted, about, columns: named }: { neighbours: boolean; about: object; columns: Columns },
 ): Table {
   const failure = `${file} cannot be written`;
-  const columns = [text("path"), text("label", "OPTIONAL"), text("split"), list("embedding", "FLOAT")];
+  const texts = named.map((name) => text(name, name === "label" ? "OPTIONAL" : "REQUIRED"));
+  const columns = [...texts, list("embedding", "FLOAT")];
   if (wanted) columns.push(neighbours);
   const writer = onDisk(
     failure,
@@ -65,7 +69,7 @@ export function parquetFile(
         const to = Math.min(from + size, rows.length);
         const own = rows.slice(from, to);
         const columnData: ColumnSource[] = [
-          ...(["path", "label", "split"] as const).map((name) => ({ name, data: own.map((row) => row[name]) })),
+          ...named.map((name) => ({ name, data: own.map((row) => row[name]) })),
           { name: "embedding", data: lists(features, width, from, to), ...asTheyAre },
         ];
         if (nearest) {
@@ -88,14 +92,14 @@ function lists(table: Float32Array | Int32Array, width: number, from: number, to
   );
 }
 
-/** A CSV file (RFC 4180) with the columns row, path, label and split. */
-export function csvFile(file: string): Table {
+/** A CSV file (RFC 4180) with the columns row and those that are named. */
+export function csvFile(file: string, columns: Columns): Table {
   const failure = `${file} cannot be written`;
   let row = 0;
-  onDisk(failure, () => writeFileSync(file, "row,path,label,split\n"));
+  onDisk(failure, () => writeFileSync(file, `${["row", ...columns].join()}\n`));
   return {
     write(rows) {
-      const lines = rows.map(({ path, label, split }) => `${[row++, path, label ?? "", split].map(quoted).join()}\n`);
+      const lines = rows.map((one) => `${[row++, ...columns.map((name) => one[name] ?? "")].map(quoted).join()}\n`);
       onDisk(failure, () => appendFileSync(file, lines.join("")));
     },
     finish() {},

@@ -5,7 +5,7 @@
  */
 import { pause } from "../interrupt.ts";
 import { noGrad } from "../torch/autograd.ts";
-import { cat, integers, linalgEigh, where, zerosLike } from "../torch/ops.ts";
+import { cat, integers, linalgEigh, rowDots, where, zerosLike } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import { type Tensor, tensorOperator } from "../torch/tensor.ts";
 import { MEASURING } from "./protocol.ts";
@@ -184,10 +184,10 @@ function step({ z, squares }: Problems, state: State, refresh: boolean): void {
   const next = w.sub(found.pull.mul(signs).matmul(z).mul(2)); // (P, R)
   if (refresh) diagonal.copy_(diagonalOf(squares, costs, slack));
   const downhill = next.div(diagonal);
-  const before = dot(gradient, gradient.div(diagonal));
-  const beta = refresh ? 0 : dot(next.sub(gradient), downhill).div(before.clamp(1e-38)).clamp(0); // (P, 1)
+  const before = rowDots(gradient, gradient.div(diagonal));
+  const beta = refresh ? 0 : rowDots(next.sub(gradient), downhill).div(before.clamp(1e-38)).clamp(0); // (P, 1)
   const conjugate = direction.mul(beta).sub(downhill);
-  direction.copy_(where(dot(conjugate, next).lt(0), conjugate, downhill.neg())); // rounding can turn it uphill
+  direction.copy_(where(rowDots(conjugate, next).lt(0), conjugate, downhill.neg())); // rounding can turn it uphill
   gradient.copy_(next);
 }
 
@@ -205,29 +205,27 @@ const TRIALS = 12;
 
 /** The minimum along the directions, by Newton's method in a bracket: near enough where the slope is a tenth of the first. */
 function lineSearch({ costs, w, slack: before, gradient, direction }: State, fall: Tensor): Found {
-  const [flat, curved] = [dot(w, direction), dot(direction, direction)];
+  const [flat, curved] = [rowDots(w, direction), rowDots(direction, direction)];
   const steep = costs.mul(fall).mul(fall); // (P, N)
   let t = zerosLike(flat);
   let [low, high] = [t, t.add(Number.POSITIVE_INFINITY)];
   let slack = before;
-  let slope = dot(gradient, direction);
+  let slope = rowDots(gradient, direction);
   const enough = slope.abs().mul(0.1);
   for (let trial = 1; ; trial++) {
-    const newton = t.sub(slope.div(dot(steep, positive(slack)).mul(2).add(curved).clamp(1e-30)));
+    const newton = t.sub(slope.div(rowDots(steep, positive(slack)).mul(2).add(curved).clamp(1e-30)));
     const inside = newton.lt(high).mul(low.lt(newton)); // if not: bisect, or double
     const next = where(inside, newton, where(high.lt(1e30), low.add(high).div(2), low.mul(2)));
     t = trial === 1 ? newton : where(enough.ge(slope.abs()), t, next);
     slack = addcmul(before, fall, t, -1);
     const pull = slack.relu().mul(costs);
-    slope = t.mul(curved).add(flat).sub(dot(fall, pull).mul(2));
+    slope = t.mul(curved).add(flat).sub(rowDots(fall, pull).mul(2));
     if (trial === TRIALS || enough.ge(slope.abs()).toArray().every(Boolean)) return { t, slack, pull };
     low = where(slope.lt(0), t, low);
     high = where(slope.lt(0), high, t);
   }
 }
 
-/** Of each row: (P, n) and (P, n) to (P, 1). */
-const dot = (a: Tensor, b: Tensor) => a.mul(b).sum(1, true);
 const onesLike = tensorOperator("aten::ones_like") as (x: Tensor) => Tensor;
 const positive = (x: Tensor) => gt(x, 0); // bool
 const gt = tensorOperator("aten::gt.Scalar") as (x: Tensor, y: number) => Tensor;

@@ -5,6 +5,7 @@ import { SelfsightError, UsageError } from "../errors.ts";
 import { compare, type Measured } from "../evaluate/compare.ts";
 import { byClass, type LabelCount } from "../evaluate/draws.ts";
 import { chooseVariants } from "../evaluate/evaluate.ts";
+import { labelAmounts } from "../evaluate/label-amounts.ts";
 import type { Variant } from "../evaluate/measure.ts";
 import { measureRepresentation } from "../evaluate/measurements.ts";
 import { evaluateOptions } from "../evaluate/options.ts";
@@ -57,7 +58,7 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
   const config: BenchmarkConfig = { ...given, out: given.out ?? defaultFolder(given.images) };
   const trainings = trainingsOf(config, minutesOf(config.budget));
   refuseProbe(config.probe);
-  const { counts, labelled, tested } = await countLabels(config, hooks);
+  const found = await countLabels(config, hooks);
   const release = await claimFolder(config);
   try {
     const progress = overallProgress(trainings.length, hooks);
@@ -68,7 +69,7 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
       throw new SelfsightError(
         `There is nothing to compare: no task without labels was trained. ${failures.join(" ")}`,
       );
-    return await measureAll(config, done, { counts, labelled, tested, failures }, progress);
+    return await measureAll(config, done, { ...found, failures }, progress);
   } finally {
     release();
   }
@@ -76,6 +77,7 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
 
 interface Found {
   counts: readonly LabelCount[];
+  percents: ReadonlyMap<LabelCount, number>;
   labelled: number;
   tested: number;
   failures: readonly string[];
@@ -84,7 +86,7 @@ interface Found {
 async function measureAll(
   config: BenchmarkConfig,
   trainings: readonly Training[],
-  { counts, labelled, tested, failures }: Found,
+  { counts, percents, labelled, tested, failures }: Found,
   progress: ReturnType<typeof overallProgress>,
 ): Promise<BenchmarkResult> {
   const { probe, images, labels, group, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
@@ -102,11 +104,11 @@ async function measureAll(
   const session = await openSession(evaluation, progress.hooks);
   try {
     const cache = benchmarkFiles(out).measured;
-    const frozen = { variants: chooseVariants(evaluation), labelsPerClass: counts, draws, seed, cache };
+    const frozen = { variants: chooseVariants(evaluation), labelsPerClass: counts, percents, draws, seed, cache };
     const headline = headlineCount(counts);
     const scratch = scratchOf(session, config);
     const representations = session.representations.map((one) => withScratch(one, scratch));
-    const few = { variants: wholeVariants(config), draws: Math.min(config.scratchDraws, draws), seed, cache };
+    const few = { variants: wholeVariants(config), draws: Math.min(config.scratchDraws, draws), percents, seed, cache };
     const work = [
       ...representations.map((one) => ({ one, plan: frozen })),
       ...scratch.map((one) => ({ one, plan: { ...few, labelsPerClass: counts } })),
@@ -205,7 +207,8 @@ async function countLabels(config: BenchmarkConfig, hooks: Hooks): Promise<Omit<
   const { train, test } = await labelledParts(collection, config, reading);
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
   const sizes = byClass(labels).map(({ length }) => length);
-  return { counts: inOrder(config.labelsPerClass ?? labelCounts(sizes)), labelled: train.length, tested: test.length };
+  const { counts, percents } = labelAmounts(config.labelsPerClass ?? labelCounts(sizes), labels);
+  return { counts: inOrder(counts), percents, labelled: train.length, tested: test.length };
 }
 
 /** "45m", "1.5h", "90" (minutes) to minutes. @throws UsageError for anything else */

@@ -6,7 +6,7 @@
 import { pause } from "../../interrupt.ts";
 import { noGrad } from "../autograd.ts";
 import { operator } from "../dispatch.ts";
-import { integers, tensor, where } from "../ops.ts";
+import { integers, rowDots, tensor, where } from "../ops.ts";
 import { dispose, keep, scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -175,7 +175,7 @@ async function descend(evaluate: Evaluate, state: State): Promise<Place> {
   const { problems, point, gradient, pairs, loss } = state;
   const direction = kept(() => descent(gradient, pairs));
   try {
-    const slope = scope(() => noGrad(() => inner(gradient, direction).flatten().toArray()));
+    const slope = scope(() => noGrad(() => rowDots(gradient, direction).flatten().toArray()));
     // Before there is any curvature to go by, a step of length at most 1.
     const length = pairs.length ? undefined : scope(() => gradient.abs().sum(1).toArray());
     const steps = problems.map((_, b) => (length ? Math.min(1, 1 / (length[b] as number)) : 1));
@@ -207,21 +207,21 @@ function descent(gradient: Tensor, pairs: readonly Pair[]): Tensor {
   const result = gradient.neg();
   const shares: Tensor[] = [];
   for (const { move, change, weight } of pairs.toReversed()) {
-    const share = inner(move, result).mul(weight);
+    const share = rowDots(move, result).mul(weight);
     shares.unshift(share);
     scope(() => void result.add_(change.mul(share), { alpha: -1 }));
   }
   const last = pairs.at(-1);
   if (last) result.mul_(scaleOf(last));
   for (const [i, { move, change, weight }] of pairs.entries()) {
-    scope(() => void result.add_(move.mul((shares[i] as Tensor).sub(inner(change, result).mul(weight)))));
+    scope(() => void result.add_(move.mul((shares[i] as Tensor).sub(rowDots(change, result).mul(weight)))));
   }
   return result;
 }
 
 /** (move · change) / (change · change): 1 for a problem without curvature. */
 function scaleOf({ change, weight }: Pair): Tensor {
-  const product = weight.mul(inner(change, change));
+  const product = weight.mul(rowDots(change, change));
   return where(product.lt(1e-30), product.mul(0).add(1), product.clamp(1e-30).pow(-1));
 }
 
@@ -240,14 +240,11 @@ function moved(before: State, next: Place, history: number): State {
 /** A move along which a problem has no positive curvature gets the weight 0, so that it tells nothing. */
 function pairOf(move: Tensor, change: Tensor): Pair {
   const weight = kept(() => {
-    const product = inner(move, change);
+    const product = rowDots(move, change);
     return where(product.lt(1e-20), product.mul(0), product.clamp(1e-30).pow(-1));
   });
   return { move, change, weight };
 }
-
-/** Dot products of rows: (B, P) and (B, P) to (B, 1). */
-const inner = (a: Tensor, b: Tensor) => scope(() => a.mul(b).sum(1, true));
 
 const tensorsOfPair = ({ move, change, weight }: Pair) => [move, change, weight];
 const tensorsOf = ({ point, gradient, pairs }: State): Tensor[] => [point, gradient, ...pairs.flatMap(tensorsOfPair)];
