@@ -32,14 +32,14 @@ export interface HingeSolver {
  * bias: a constant column of x is one, and is penalised like the rest, as in LIBLINEAR. Preconditioner: the Hessian's diagonal
  * along the principal axes of x, where the Hessian is nearly diagonal.
  */
-export function squaredHinge(x: Tensor): HingeSolver {
-  const [axes, z, squares] = scope(() =>
+export async function squaredHinge(x: Tensor, signal?: AbortSignal): Promise<HingeSolver> {
+  const axes = await principalAxes(x, signal); // (D, R)
+  const [z, squares] = scope(() =>
     noGrad(() => {
-      const axes = principalAxes(x); // (D, R)
       const z = x.matmul(axes); // (N, R)
-      return [keep(axes), keep(z), keep(z.pow(2))];
+      return [keep(z), keep(z.pow(2))];
     }),
-  ) as [Tensor, Tensor, Tensor];
+  ) as [Tensor, Tensor];
   return {
     async solve(signs, costs, options) {
       const w = await descend({ z, squares, signs, costs }, options); // (P, R)
@@ -53,22 +53,40 @@ export function squaredHinge(x: Tensor): HingeSolver {
 
 /**
  * Orthonormal axes (D, R) that the rows of x (N, D) span: eigenvectors of xᵀx; or, for fewer rows than columns, of xxᵀ, as
- * the weights are combinations of rows.
+ * the weights are combinations of rows. Three pieces of work, which can take a second each. The caller disposes them.
  */
-function principalAxes(x: Tensor): Tensor {
+async function principalAxes(x: Tensor, signal: AbortSignal | undefined): Promise<Tensor> {
   const [rows = 0, columns = 0] = x.shape;
-  if (rows >= columns) return linalgEigh(double(x.transpose(0, 1).matmul(x)))[1].to({ dtype: "f32", device: x.device });
-  const wide = double(x);
-  const [values, vectors] = linalgEigh(wide.matmul(wide.transpose(0, 1)));
-  const least = 1e-12 * Math.max(...values.toArray());
-  const rank = Math.max(1, values.toArray().filter((value) => value > least).length);
-  const lengths = values.clamp(1e-30).sqrt(); // singular values of x
-  const axes = wide
-    .transpose(0, 1)
-    .matmul(vectors)
-    .div(lengths)
-    .narrow(1, rows - rank, rank); // eigenvalues ascend
-  return axes.to({ dtype: "f32", device: x.device });
+  const like = { dtype: "f32", device: x.device } as const;
+  const wide = rows < columns;
+  const product = scope(() =>
+    noGrad(() => {
+      if (!wide) return keep(double(x.transpose(0, 1).matmul(x)));
+      const all = double(x);
+      return keep(all.matmul(all.transpose(0, 1)));
+    }),
+  );
+  try {
+    await pause(signal, MEASURING);
+    const [values, vectors] = scope(() => noGrad(() => linalgEigh(product).map(keep))) as [Tensor, Tensor];
+    try {
+      await pause(signal, MEASURING);
+      if (!wide) return scope(() => keep(vectors.to(like)));
+      const least = 1e-12 * Math.max(...values.toArray());
+      const rank = Math.max(1, values.toArray().filter((value) => value > least).length);
+      return scope(() =>
+        noGrad(() => {
+          const lengths = values.clamp(1e-30).sqrt(); // singular values of x
+          const axes = double(x).transpose(0, 1).matmul(vectors).div(lengths);
+          return keep(axes.narrow(1, rows - rank, rank).to(like)); // eigenvalues ascend
+        }),
+      );
+    } finally {
+      dispose(values, vectors);
+    }
+  } finally {
+    dispose(product);
+  }
 }
 
 const double = (x: Tensor) => x.to({ dtype: "f64", device: "cpu" });

@@ -16,7 +16,7 @@ import type { Tensor } from "../torch/tensor.ts";
 import { FOLDS, fitOneVsRest, type OneVsRest } from "./one-vs-rest.ts";
 import { defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 import { averagePrecision, ranksOf } from "./ranking.ts";
-import { squaredHinge } from "./squared-hinge.ts";
+import { type HingeSolver, squaredHinge } from "./squared-hinge.ts";
 
 /** An image's class; or all its classes, for a protocol that is this one with another `truth`. */
 export type ClassTruth = number | readonly number[];
@@ -57,9 +57,10 @@ export const svm = defineProtocol({
   async fit({ features, truths, rows, classes, signal }: Training<ClassTruth>, { costs, maxIterations }) {
     const all = features as Tensor;
     const x = scope(() => keep(inputsOf(all.indexSelect(0, integers(rows, all.device))))); // (N, D + 1)
-    const solver = squaredHinge(x);
     const fits: OneVsRest[] = [];
+    let solver: HingeSolver | undefined;
     try {
+      solver = await squaredHinge(x, signal);
       const atOnce = Math.max(1, Math.floor(AT_ONCE / (rows.length * costs.length * FOLDS))); // classes
       for (let from = 0; from < classes; from += atOnce) {
         await pause(signal, MEASURING);
@@ -76,7 +77,7 @@ export const svm = defineProtocol({
       };
     } finally {
       dispose(x, ...fits.map(({ weights }) => weights));
-      solver.dispose();
+      solver?.dispose();
     }
   },
   score: (ranks: Uint32Array, truth: ClassTruth): RankedImage => ({ ranks, truth }),

@@ -17,7 +17,7 @@ const precise = { tolerance: 1e-5, maxIterations: 500 };
 /** The weights of all problems, problem by problem. @param make inputs, signs and costs */
 async function solve(make: () => [x: Tensor, signs: Tensor, costs: Tensor]): Promise<number[]> {
   const [x, signs, costs] = scope(make);
-  const solver = squaredHinge(x);
+  const solver = await squaredHinge(x);
   const weights = await solver.solve(signs, costs, precise);
   const values = weights.toArray();
   solver.dispose();
@@ -171,7 +171,7 @@ describe("a draw of labels", () => {
 test("a class with one label gets the cost 1, one with two labels two folds", async () => {
   manualSeed(3);
   const x = randn([9, 4]);
-  const solver = squaredHinge(x);
+  const solver = await squaredHinge(x);
   const members = [[0], [1, 2], [3, 4, 5, 6, 7, 8]].map((rows) =>
     Uint8Array.from({ length: 9 }, (_, row) => Number(rows.includes(row))),
   );

@@ -49,7 +49,7 @@ describe.each(cases)("$name", (golden) => {
       withOnes(part(golden, "train", golden.train).features),
       withOnes(part(golden, "test", golden.test).features),
     ]) as [Tensor, Tensor];
-    const solver = squaredHinge(inputs);
+    const solver = await squaredHinge(inputs);
     for (const [label, { decisions }] of golden.byClass.entries()) {
       const member = Array.from({ length: golden.train }, (_, i) => Number(i % golden.classes === label));
       const signs = tensor(costs.map(() => member.map((one) => 2 * one - 1)));
@@ -71,7 +71,7 @@ describe.each(cases)("$name", (golden) => {
       withOnes(part(golden, "test", golden.test).features),
     ]) as [Tensor, Tensor];
     const { labels, features } = part(golden, "train", golden.train);
-    const solver = squaredHinge(x);
+    const solver = await squaredHinge(x);
     const members = golden.byClass.map((_, label) => Uint8Array.from(labels, (one) => Number(one === label)));
     const { choices, weights } = await fitOneVsRest({ x, solver, members, costs, maxIterations: 500 });
     for (const [label, { cost, crossValidated, decisions }] of golden.byClass.entries()) {
