@@ -4,11 +4,10 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { median } from "simple-statistics";
 import { InterruptedError } from "../src/errors.ts";
-import { fitLogistic } from "../src/evaluate/logistic.ts";
+import { disposeModel, fitLogistic } from "../src/evaluate/logistic.ts";
 import { threads } from "../src/torch/device.ts";
 import { randn } from "../src/torch/ops.ts";
 import { manualSeed } from "../src/torch/random.ts";
-import { scope } from "../src/torch/scope.ts";
 import { pretrain } from "../src/train/pretrain.ts";
 
 const SECONDS = 10;
@@ -46,29 +45,29 @@ async function stepsPerSecond(images: string, count?: number): Promise<number> {
 }
 
 /** Median time of fitting a linear probe to random features. Every fit uses all its iterations. */
-function secondsOfFit(count: number): number {
+async function secondsOfFit(count: number): Promise<number> {
   threads(count);
   manualSeed(0);
-  return scope(() => {
-    const features = randn([ROWS, WIDTH]);
-    const labels = Int32Array.from({ length: ROWS }, (_, i) => i % CLASSES);
-    const measure = () => {
-      const start = performance.now();
-      scope(
-        () =>
-          void fitLogistic([{ part: { features, labels }, penalty: 1e-4 }], { classes: CLASSES, maxIterations: 50 }),
-      );
-      return (performance.now() - start) / 1000;
-    };
-    measure();
-    const taken: number[] = [];
-    for (const start = performance.now(); performance.now() - start < SECONDS * 1000; ) taken.push(measure());
-    return median(taken);
-  });
+  const part = {
+    features: randn([ROWS, WIDTH]),
+    rows: Array.from({ length: ROWS }, (_, row) => row),
+    labels: Int32Array.from({ length: ROWS }, (_, i) => i % CLASSES),
+  };
+  const measure = async () => {
+    const start = performance.now();
+    const models = await fitLogistic([{ part, penalty: 1e-4 }], { classes: CLASSES, maxIterations: 50 });
+    const seconds = (performance.now() - start) / 1000;
+    for (const model of models) disposeModel(model);
+    return seconds;
+  };
+  await measure();
+  const taken: number[] = [];
+  for (const start = performance.now(); performance.now() - start < SECONDS * 1000; ) taken.push(await measure());
+  return median(taken);
 }
 
 const [work, photos = "", count = "auto"] = process.argv.slice(2);
 const threadCount = count === "auto" ? undefined : Number(count);
 process.stdout.write(
-  `${work === "fit" ? secondsOfFit(threadCount ?? availableParallelism()) : await stepsPerSecond(photos, threadCount)}\n`,
+  `${work === "fit" ? await secondsOfFit(threadCount ?? availableParallelism()) : await stepsPerSecond(photos, threadCount)}\n`,
 );

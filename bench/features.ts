@@ -25,7 +25,7 @@ export async function features(context: Context): Promise<Row[]> {
     const { precision } = await chooseCompute({ device: "cpu", precision: "auto", threads: context.threads });
     const ours = (dtype: "f32" | "bf16") => async () => {
       const start = performance.now();
-      const layers = await encoderFeatures(encoder, store, { device: "cpu", precision: dtype }, [OUTPUT]);
+      const layers = await encoderFeatures(encoder, store, { device: "cpu", precision: dtype }, { only: [OUTPUT] });
       dispose(...Object.values(layers));
       return (1000 * COUNT) / (performance.now() - start);
     };

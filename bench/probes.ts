@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { knn } from "../src/evaluate/knn.ts";
-import { fitLogistic, logits } from "../src/evaluate/logistic.ts";
+import { disposeModel, fitLogistic, type Labelled, logits } from "../src/evaluate/logistic.ts";
 import type { Training } from "../src/evaluate/protocol.ts";
 import { svm } from "../src/evaluate/svm.ts";
 import { integers, randn } from "../src/torch/ops.ts";
@@ -60,13 +60,10 @@ interface Layer {
 async function linear(context: Context, folder: string, one: Case): Promise<Row> {
   return compare(context, folder, "linear", one, async (data) => {
     for (const { train } of data) {
-      scope(() => {
-        const parts = drawsOf(train, one).map((features) => ({ features, labels: labelsOf(one.rows) }));
-        void fitLogistic(
-          parts.flatMap((part) => PENALTIES.map((penalty) => ({ part, penalty }))),
-          { classes: CLASSES, maxIterations: ITERATIONS },
-        );
-      });
+      const parts = scope(() => drawsOf(train, one)).map((features) => labelled(features, one.rows));
+      const fits = parts.flatMap((part) => PENALTIES.map((penalty) => ({ part, penalty })));
+      for (const model of await fitLogistic(fits, { classes: CLASSES, maxIterations: ITERATIONS })) disposeModel(model);
+      dispose(...parts.map(({ features }) => features));
     }
   });
 }
@@ -99,7 +96,7 @@ async function compare(
       };
       await timed();
       const values = await alternate(context.rounds, { ours: timed, peer: peer.measure });
-      context.say(`  ${what}, ${one.name}: ${agreement(what, one, data, folder)}`);
+      context.say(`  ${what}, ${one.name}: ${await agreement(what, one, data, folder)}`);
       return toRow("probes", `${what}, ${one.name}`, "s", values.ours, values.peer);
     });
   } finally {
@@ -108,15 +105,15 @@ async function compare(
 }
 
 /** Accuracy and log-loss on the test rows at each penalty: ours, beside what the peer wrote into the folder. */
-function agreement(what: string, one: Case, data: readonly Layer[], folder: string): string {
+async function agreement(what: string, one: Case, data: readonly Layer[], folder: string): Promise<string> {
   if (what !== "linear") return "see the golden tests for how far the answers agree";
   const [first] = data as [Layer];
+  const part = labelled(scope(() => drawsOf(first.train, one))[0] as Tensor, one.rows);
+  const models = await fitLogistic(
+    PENALTIES.map((penalty) => ({ part, penalty })),
+    { classes: CLASSES, maxIterations: ITERATIONS },
+  );
   return scope(() => {
-    const part = { features: drawsOf(first.train, one)[0] as Tensor, labels: labelsOf(one.rows) };
-    const models = fitLogistic(
-      PENALTIES.map((penalty) => ({ part, penalty })),
-      { classes: CLASSES, maxIterations: ITERATIONS },
-    );
     const truth = integers(labelsOf(one.test));
     const told = models.map((model) => {
       const answers = logits(model, first.test).logSoftmax(1);
@@ -129,6 +126,13 @@ function agreement(what: string, one: Case, data: readonly Layer[], folder: stri
     return `accuracy and log-loss by penalty: ours ${told.join(", ")}; scikit-learn ${peer.join(", ")}`;
   });
 }
+
+/** All rows of some features. */
+const labelled = (features: Tensor, count: number): Labelled => ({
+  features,
+  rows: Array.from({ length: count }, (_, row) => row),
+  labels: labelsOf(count),
+});
 
 const labelsOf = (rows: number) => Int32Array.from({ length: rows }, (_, i) => i % CLASSES);
 

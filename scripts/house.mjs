@@ -11,7 +11,17 @@ import { fileURLToPath } from "node:url";
 
 /** A file of src/ imports from its own row and the rows above. `index.ts` is the table of contents: no file imports it. */
 const layers = [
-  ["setup", "errors.ts", "options.ts", "random.ts", "files.ts", "cleanup.ts", "metric.ts", "registry.ts"],
+  [
+    "setup",
+    "errors.ts",
+    "interrupt.ts",
+    "options.ts",
+    "random.ts",
+    "files.ts",
+    "cleanup.ts",
+    "metric.ts",
+    "registry.ts",
+  ],
   ["torch"],
   ["data"],
   ["augment"],

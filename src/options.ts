@@ -118,6 +118,7 @@ function inWords(json: Json, several: boolean): string {
     case "string":
       if (json.pattern === "^(?!\\.+$)[\\w.-]+$")
         return "letters, digits, dots, dashes and underscores, not dots alone";
+      if (json.pattern?.endsWith("%$")) return several ? "shares from above 0% to 100%" : "a share such as 10%";
       return json.pattern ? `text that matches ${json.pattern}` : several ? "names" : "text";
     default:
       return "";

@@ -29,8 +29,7 @@ def write(out):
     stored, index = {}, {}
     for name, (make, options, decay) in RUNS.items():
         index[name] = {**options, "weightDecay": decay, "losses": run(name, make, options, decay, stored)}
-    index["lbfgs"] = lbfgs_network(stored)
-    index["lbfgs-rosenbrock"] = rosenbrock(stored)
+    index["lbfgs"] = lbfgs(stored)
     out.tensors("optimizers.safetensors", stored)
     out.json("optimizers.json", index)
     out.json("schedules.json", schedules())
@@ -59,43 +58,27 @@ def run(name, make, options, decay, stored):
     return losses
 
 
-# With max_eval at its default (6 here) torch 2.x cuts line searches short where 1.13 does not; 100 is never reached.
-LBFGS = {"lr": 1.0, "max_iter": 5, "max_eval": 100, "history_size": 10, "line_search_fn": "strong_wolfe"}
+def lbfgs(stored):
+    """Softmax regression on x, classes the largest of y, float64, at its minimum for each penalty / 2 · |weights|²."""
+    inputs, target = data(torch.float64)[0], data(torch.float64)[1].argmax(1)
+    penalties, points, losses = [1.0, 0.01, 1e-4], [], []
+    for penalty in penalties:
+        point = torch.zeros(3, 5, dtype=torch.float64, requires_grad=True)  # weights of the 4 inputs, then the bias
+        options = {"max_iter": 2000, "tolerance_grad": 1e-9, "tolerance_change": 1e-14}
+        optimizer = torch.optim.LBFGS([point], line_search_fn="strong_wolfe", **options)
 
+        def closure():
+            optimizer.zero_grad()
+            logits = inputs @ point[:, :4].T + point[:, 4]
+            loss = nn.functional.cross_entropy(logits, target) + penalty / 2 * point[:, :4].pow(2).sum()
+            loss.backward()
+            return loss
 
-def lbfgs_network(stored):
-    """float64, so that ten steps of a line search are the same everywhere."""
-    model, (x, y), losses = network().double(), data(torch.float64), []
-    optimizer = torch.optim.LBFGS(model.parameters(), **LBFGS)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = nn.functional.mse_loss(model(x), y)
-        loss.backward()
-        return loss
-
-    for _ in range(STEPS):
-        losses.append(optimizer.step(closure).item())
-    stored.update({f"lbfgs.{key}": tensor for key, tensor in model.state_dict().items()})
-    return {**LBFGS, "losses": losses}
-
-
-def rosenbrock(stored):
-    """f(a, b) = (1 - a)^2 + 100 (b - a^2)^2 from (-1.2, 1); the point after each outer step, float64."""
-    point = torch.tensor([-1.2, 1.0], dtype=torch.float64, requires_grad=True)
-    optimizer, losses, points = torch.optim.LBFGS([point], **LBFGS), [], []
-
-    def closure():
-        optimizer.zero_grad()
-        loss = (1 - point[0]) ** 2 + 100 * (point[1] - point[0] ** 2) ** 2
-        loss.backward()
-        return loss
-
-    for _ in range(STEPS):
-        losses.append(optimizer.step(closure).item())
+        optimizer.step(closure)
         points.append(point.detach().clone())
-    stored["lbfgs-rosenbrock.points"] = torch.stack(points)
-    return {**LBFGS, "losses": losses}
+        losses.append(closure().item())
+    stored["lbfgs.points"] = torch.stack(points)
+    return {"penalties": penalties, "losses": losses}
 
 
 def schedules():

@@ -2,9 +2,9 @@
  * The binary versions of CIFAR-10 and CIFAR-100: records of one or two label bytes and 3 × 32 × 32 pixel bytes, red plane first.
  * www.cs.toronto.edu/~kriz/cifar.html
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { UsageError } from "../errors.ts";
+import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { concatenate, hash, type ImageCollection, type ImageSet } from "./images.ts";
 import { realPath } from "./names.ts";
 
@@ -75,30 +75,28 @@ function classNames(folder: string, { names: list, classes }: Format): string[] 
 }
 
 function batchSet(file: string, format: Format, classes: readonly string[]): ImageSet {
-  const bytes = readFileSync(file);
-  const record = format.labels + PIXELS;
-  if (!bytes.length || bytes.length % record)
-    throw new UsageError(
-      `${file} is no ${format.name} file, or cut short: ${bytes.length} bytes are no multiple of ${record}.`,
-    );
-  const labelOf = (i: number) => bytes[i * record + format.labels - 1] ?? -1;
-  const length = bytes.length / record;
-  for (let i = 0; i < length; i++) {
-    if (labelOf(i) >= format.classes)
-      throw new UsageError(
-        `${file} is no ${format.name} file: it has a label ${labelOf(i)}, expected 0 to ${format.classes - 1}.`,
-      );
-  }
   const { size, mtimeMs } = statSync(file);
+  const record = format.labels + PIXELS;
+  if (!size || size % record)
+    throw new UsageError(
+      `${file} is no ${format.name} file, or cut short: ${size} bytes are no multiple of ${record}.`,
+    );
+  const length = size / record;
+  const labels = readLabels(file, { record, at: format.labels - 1, length });
+  const wrong = labels.find((label) => label >= format.classes);
+  if (wrong !== undefined)
+    throw new UsageError(
+      `${file} is no ${format.name} file: it has a label ${wrong}, expected 0 to ${format.classes - 1}.`,
+    );
   return {
     name: basename(file),
     length,
     classes,
-    label: labelOf,
+    label: (i) => labels[i] ?? -1,
     id: (i) => `${basename(file)}#${i}`,
     group: (i) => i,
     read: async (i) => {
-      const planes = bytes.subarray(i * record + format.labels, (i + 1) * record);
+      const planes = readAt(file, i * record + format.labels, PIXELS);
       const pixels = new Uint8Array(PIXELS);
       for (let k = 0; k < PLANE; k++) {
         for (let channel = 0; channel < 3; channel++) pixels[3 * k + channel] = planes[channel * PLANE + k] as number;
@@ -107,4 +105,31 @@ function batchSet(file: string, format: Format, classes: readonly string[]): Ima
     },
     fingerprint: hash([realPath(file), String(size), String(mtimeMs)]),
   };
+}
+
+/** Records that are read at once. */
+const AT_ONCE = 512;
+
+/** The byte `at` of each record: the images are read when they are asked for, so that a set takes no memory. */
+function readLabels(file: string, { record, at, length }: { record: number; at: number; length: number }): Uint8Array {
+  const labels = new Uint8Array(length);
+  for (let from = 0; from < length; from += AT_ONCE) {
+    const count = Math.min(AT_ONCE, length - from);
+    const some = readAt(file, from * record, count * record);
+    for (let i = 0; i < count; i++) labels[from + i] = some[i * record + at] as number;
+  }
+  return labels;
+}
+
+function readAt(file: string, position: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  return onDisk(`${file} cannot be read`, () => {
+    const descriptor = openSync(file, "r");
+    try {
+      if (readSync(descriptor, bytes, 0, length, position) === length) return bytes;
+      throw new SelfsightError(`${file} became shorter while it was read.`);
+    } finally {
+      closeSync(descriptor);
+    }
+  });
 }

@@ -1,7 +1,7 @@
 /** Identifies images by their content. Names, folders and dates do not count. */
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { InterruptedError } from "../errors.ts";
+import { refuseAborted } from "../interrupt.ts";
 import type { ImageData, ImageSet } from "./images.ts";
 import { greySquare, Looks } from "./looks.ts";
 
@@ -62,7 +62,7 @@ async function readEach(
   let next = 0;
   const worker = async () => {
     while (next < set.length) {
-      if (signal?.aborted) throw new InterruptedError("Interrupted while the images were read.");
+      refuseAborted(signal, "the images were read");
       const i = next++;
       onRead?.(i, set.length);
       try {

@@ -49,6 +49,11 @@ export function subset(set: ImageSet, indices: ArrayLike<number>, name = set.nam
   };
 }
 
+/** The rows that are wanted, in order. */
+export function rowsOf({ length }: { readonly length: number }, wanted: (row: number) => boolean): Int32Array {
+  return Int32Array.from({ length }, (_, row) => row).filter(wanted);
+}
+
 /** At most `most` images, spread evenly over the set. */
 export function spreadOver(set: ImageSet, most: number): ImageSet {
   if (set.length <= most) return set;

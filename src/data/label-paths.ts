@@ -1,6 +1,7 @@
 /** Finds the images that the paths in a table of labels name. */
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { UsageError } from "../errors.ts";
+import { rowsOf } from "./images.ts";
 import { isImageName } from "./magic.ts";
 import { plural, some } from "./names.ts";
 
@@ -30,7 +31,7 @@ export function matchPaths(paths: readonly string[], ids: readonly string[], pla
   const byPath = new Index(ids);
   const at = Int32Array.from(paths, (path) => exact(path, byPath, places));
   const taken = new Set(at);
-  const left = rowsOf(at, (row) => at[row] === -1);
+  const left = [...rowsOf(at, (row) => at[row] === -1)];
   const names = new Index(ids.map((id, i) => (taken.has(i) ? "" : lastOf(id))));
   const wanted = counts([...new Set(left.map((row) => slashed(paths[row] as string)))].map(lastOf));
   const byName: string[] = [];
@@ -41,7 +42,7 @@ export function matchPaths(paths: readonly string[], ids: readonly string[], pla
     at[row] = found;
     byName.push(`${paths[row]} is ${ids[found]}`);
   }
-  const missing = rowsOf(at, (row) => at[row] === -1).map((row) => paths[row] as string);
+  const missing = [...rowsOf(at, (row) => at[row] === -1)].map((row) => paths[row] as string);
   const [first] = missing;
   if (missing.length === paths.length)
     throw new UsageError(
@@ -101,8 +102,4 @@ function counts(names: readonly string[]): Map<string, number> {
   const found = new Map<string, number>();
   for (const name of names) found.set(name, (found.get(name) ?? 0) + 1);
   return found;
-}
-
-function rowsOf(at: Int32Array, wanted: (row: number) => boolean): number[] {
-  return Array.from(at, (_, row) => row).filter(wanted);
 }

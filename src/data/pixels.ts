@@ -5,7 +5,8 @@
 import { constants } from "node:buffer";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
+import { SelfsightError, UsageError } from "../errors.ts";
+import { refuseAborted } from "../interrupt.ts";
 import { randomAt, shuffle } from "../random.ts";
 import { cacheDir } from "../setup/paths.ts";
 import { decodeImage, imageSize } from "./decode.ts";
@@ -83,7 +84,7 @@ async function decodeAll(set: ImageSet, options: PixelOptions, put: Put): Promis
   const worker = async () => {
     const image = new Uint8Array(size * size * 3); // reused: `put` is done with it before the next image
     while (next < set.length) {
-      if (signal?.aborted) throw new InterruptedError("Interrupted while the images were decoded.");
+      refuseAborted(signal, "the images were decoded");
       const i = next++;
       const result = await decodeOne(set, i, size, image);
       if ("reason" in result) skipped.set(i, result.reason);

@@ -6,7 +6,7 @@
  */
 import { UsageError } from "../errors.ts";
 import { type Contents, contentsOf, type ReadHooks } from "./digest.ts";
-import { type ImageCollection, type ImageSet, selectSplits, subset } from "./images.ts";
+import { type ImageCollection, type ImageSet, rowsOf, selectSplits, subset } from "./images.ts";
 import { plural } from "./names.ts";
 import { nearPairs } from "./near-duplicates.ts";
 import { TESTS } from "./parts.ts";
@@ -194,8 +194,4 @@ function labelled(set: ImageSet): ImageSet {
     );
   }
   return rows.length === set.length ? set : subset(set, rows);
-}
-
-function rowsOf(set: ImageSet, wanted: (i: number) => boolean): Int32Array {
-  return Int32Array.from({ length: set.length }, (_, i) => i).filter(wanted);
 }

@@ -19,6 +19,10 @@ export interface Measured {
   heldOut: number;
 }
 
+/** Whether a layer did better on held-out training labels than one before it. With nothing held out, the last is taken. */
+export const isBetterLayer = ({ row, heldOut }: Measured, before: Measured): boolean =>
+  Number.isNaN(heldOut) || improvement(row.metric, heldOut, before.heldOut) > 0;
+
 /** Values shared by all comparisons of an evaluation. */
 export interface Common {
   seed: number;
@@ -41,8 +45,7 @@ export function compare(
   for (const one of measured) {
     const key = keyOf(one.row, one.row.id);
     const before = best.get(key);
-    if (!before || Number.isNaN(one.heldOut) || improvement(one.row.metric, one.heldOut, before.heldOut) > 0)
-      best.set(key, one); // with nothing held out, the last layer
+    if (!before || isBetterLayer(one, before)) best.set(key, one);
   }
   const trained = representations.filter(({ baselines }) => baselines.length);
   const recipes = [...new Set(trained.map(({ recipe }) => recipe))].filter((recipe) => recipe !== undefined);
@@ -72,7 +75,7 @@ function differenceOf(
   { seed, classes, seen }: Common,
 ): Omit<Difference, "comparisons" | "baselineRole"> {
   const { protocol, row } = ours[0] as Measured;
-  const { id, metric, labelsPerClass, n } = row;
+  const { id, metric, labelsPerClass, labelPercent, n } = row;
   const baseline = (theirs[0] as Measured).row;
   const [a, b] = [together(ours), together(theirs)];
   const options = { seed, trainings: ours.length };
@@ -91,6 +94,7 @@ function differenceOf(
     baselineKind: baseline.kind,
     protocol: row.protocol,
     ...{ metric, labelsPerClass, n, difference, low: low + shift, high: high + shift },
+    ...(labelPercent !== undefined && { labelPercent }),
     valueLow: intervalOf(a.scores, reduce, options).low,
     p: signFlipTest(differences, { seed }),
     chance: protocol.guess(classes),

@@ -11,6 +11,7 @@ import { z } from "zod";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { PixelStore } from "../data/pixels.ts";
 import { unknownName } from "../errors.ts";
+import { pause } from "../interrupt.ts";
 import type { Encoder } from "../models/model.ts";
 import { ConvBlock } from "../models/nin.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
@@ -25,7 +26,7 @@ import { manualSeed } from "../torch/random.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { holdOut } from "./draws.ts";
-import { classification, defineProtocol, type Fitted, type Training } from "./protocol.ts";
+import { classification, defineProtocol, type Fitted, MEASURING, type Training } from "./protocol.ts";
 import { type Classifier, classify, type HeldOut, isBetter, type Split, trainClassifier } from "./train-classifier.ts";
 
 /** Maps are averaged over a grid of at most this side, and of at most as many values as the maps in the paper: 192×8×8. */
@@ -171,7 +172,7 @@ async function learn(
   { classifiers: [kind], steps, batchSize, learningRate, weightDecay }: Options,
 ): Promise<{ head: Module; heldOut: HeldOut }> {
   const rows = [...split.fit, ...split.choose];
-  const maps = await collect(encoder, layer, rows, store as PixelStore, compute);
+  const maps = await mapsOfRows(encoder, layer, rows, { store: store as PixelStore, compute, signal });
   const position = new Map(rows.map((row, i) => [row, i]));
   const { create, milestones } = classifiers[kind as keyof typeof classifiers];
   manualSeed(seed);
@@ -208,16 +209,16 @@ function forward(head: Module, maps: Tensor, { device, precision }: Compute): Te
 }
 
 /** The maps of some images (n, C, h, w), in the precision that they are used in. The caller disposes them. */
-async function collect(
+async function mapsOfRows(
   encoder: Encoder,
   layer: string,
   rows: readonly number[],
-  store: PixelStore,
-  compute: Compute,
+  { store, compute, signal }: { store: PixelStore; compute: Compute; signal: AbortSignal | undefined },
 ): Promise<Tensor> {
   const parts: Tensor[] = [];
   try {
     for (let start = 0; start < rows.length; start += BATCH) {
+      await pause(signal, MEASURING);
       const bytes = await store.get(rows.slice(start, start + BATCH));
       parts.push(scope(() => keep(mapsOf(encoder, layer, bytes, store.size, compute))));
     }

@@ -22,11 +22,14 @@ const neighbours: Schema = [
   ...list("distances", "FLOAT"),
 ];
 
-/** Features in a row group. Each is encoded by itself, in arrays of several times its size. */
-const GROUP = 2 ** 18;
+/** Features in a row group. Each group is encoded by itself, in arrays of several times its size. */
+const GROUP = 2 ** 17;
 
 /** Numbers hardly shrink, and statistics of them help no reader. */
 const asTheyAre = { encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false, offsetIndex: false } as const;
+
+/** What a file says of an image beside its features. */
+type Columns = readonly (keyof ImageRow)[];
 
 /** A file with a row for each image. */
 export interface Table {
@@ -37,15 +40,16 @@ export interface Table {
 }
 
 /**
- * A Parquet file with the columns path, label, split, embedding and, if wanted, neighbors.
+ * A Parquet file with the columns that are named, embedding and, if wanted, neighbors.
  * @param about kept in the file under the key `selfsight`, as JSON
  */
 export function parquetFile(
   file: string,
-  { neighbours: wanted, about }: { neighbours: boolean; about: object },
+  { neighbours: wanted, about, columns: named }: { neighbours: boolean; about: object; columns: Columns },
 ): Table {
   const failure = `${file} cannot be written`;
-  const columns = [text("path"), text("label", "OPTIONAL"), text("split"), list("embedding", "FLOAT")];
+  const texts = named.map((name) => text(name, name === "label" ? "OPTIONAL" : "REQUIRED"));
+  const columns = [...texts, list("embedding", "FLOAT")];
   if (wanted) columns.push(neighbours);
   const writer = onDisk(
     failure,
@@ -60,36 +64,42 @@ export function parquetFile(
     write(rows, read, nearest) {
       const features = read();
       const width = features.length / rows.length;
-      const columnData: ColumnSource[] = [
-        ...(["path", "label", "split"] as const).map((name) => ({ name, data: rows.map((row) => row[name]) })),
-        { name: "embedding", data: lists(features, width), ...asTheyAre },
-      ];
-      if (nearest) {
-        const { count } = nearest;
-        const [ids, distances] = [lists(nearest.ids, count, rows.length), lists(nearest.distances, count, rows.length)];
-        const data = ids.map((own, i) => ({ ids: own, distances: distances[i] }));
-        columnData.push({ name: "neighbors", data, ...asTheyAre });
+      const size = Math.max(1, Math.floor(GROUP / width)); // rows
+      for (let from = 0; from < rows.length; from += size) {
+        const to = Math.min(from + size, rows.length);
+        const own = rows.slice(from, to);
+        const columnData: ColumnSource[] = [
+          ...named.map((name) => ({ name, data: own.map((row) => row[name]) })),
+          { name: "embedding", data: lists(features, width, from, to), ...asTheyAre },
+        ];
+        if (nearest) {
+          const { count } = nearest;
+          const distances = lists(nearest.distances, count, from, to);
+          const data = lists(nearest.ids, count, from, to).map((ids, i) => ({ ids, distances: distances[i] }));
+          columnData.push({ name: "neighbors", data, ...asTheyAre });
+        }
+        onDisk(failure, () => writer.write({ columnData, rowGroupSize: size }));
       }
-      const rowGroupSize = Math.max(1, Math.floor(GROUP / width));
-      onDisk(failure, () => writer.write({ columnData, rowGroupSize }));
     },
     finish: () => void onDisk(failure, () => writer.finish()),
   };
 }
 
-/** Rows of equal length as arrays. */
-function lists(values: Float32Array | Int32Array, width: number, count = values.length / width): number[][] {
-  return Array.from({ length: count }, (_, i) => Array.from(values.subarray(i * width, (i + 1) * width)));
+/** Rows `from` to `to` of a table with `width` columns, as arrays: the writer takes no typed ones as lists. */
+function lists(table: Float32Array | Int32Array, width: number, from: number, to: number): number[][] {
+  return Array.from({ length: to - from }, (_, i) =>
+    Array.from(table.subarray((from + i) * width, (from + i + 1) * width)),
+  );
 }
 
-/** A CSV file (RFC 4180) with the columns row, path, label and split. */
-export function csvFile(file: string): Table {
+/** A CSV file (RFC 4180) with the columns row and those that are named. */
+export function csvFile(file: string, columns: Columns): Table {
   const failure = `${file} cannot be written`;
   let row = 0;
-  onDisk(failure, () => writeFileSync(file, "row,path,label,split\n"));
+  onDisk(failure, () => writeFileSync(file, `${["row", ...columns].join()}\n`));
   return {
     write(rows) {
-      const lines = rows.map(({ path, label, split }) => `${[row++, path, label ?? "", split].map(quoted).join()}\n`);
+      const lines = rows.map((one) => `${[row++, ...columns.map((name) => one[name] ?? "")].map(quoted).join()}\n`);
       onDisk(failure, () => appendFileSync(file, lines.join("")));
     },
     finish() {},

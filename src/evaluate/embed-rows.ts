@@ -8,6 +8,8 @@ export interface ImageRow {
   /** The name of its class. */
   label: string | null;
   split: string;
+  /** What it belongs together with. */
+  group: string;
 }
 
 interface Part {
@@ -48,6 +50,6 @@ export class ImageRows {
     if (!part) throw new RangeError(`row ${row} of ${this.length}`);
     const { set, split } = part;
     const i = part.source[row - part.start] as number;
-    return { path: set.id(i), label: set.classes?.[set.label(i)] ?? null, split };
+    return { path: set.id(i), label: set.classes?.[set.label(i)] ?? null, split, group: String(set.group(i)) };
   }
 }

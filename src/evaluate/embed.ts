@@ -1,22 +1,22 @@
 /** `embed`: an encoder's features of every image, in a file for other programs. */
-import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import { withCleanup } from "../cleanup.ts";
 import { type ImageCollection, type ImageSet, selectSplits, subset } from "../data/images.ts";
-import { openImages } from "../data/open.ts";
 import { openPixels, type PixelStore, refuseUnreadable } from "../data/pixels.ts";
-import { InterruptedError, UsageError, unknownName } from "../errors.ts";
+import { UsageError, unknownName } from "../errors.ts";
+import { pause, refuseAborted } from "../interrupt.ts";
 import type { Encoder } from "../models/model.ts";
 import { parseOptions } from "../options.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { loadEncoder } from "../run/folder.ts";
-import { type Compute, chooseCompute } from "../torch/compute.ts";
+import { aboutImages, openGiven } from "../run/images.ts";
+import { type Compute, chooseCompute, computeOptions } from "../torch/compute.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { csvFile, parquetFile } from "./embed-files.ts";
 import { keepParts, type Place, placeOf, removeParts } from "./embed-place.ts";
-import { ImageRows } from "./embed-rows.ts";
+import { type ImageRow, ImageRows } from "./embed-rows.ts";
 import { FeatureFile } from "./feature-file.ts";
-import { encoderFeatures, OUTPUT } from "./features.ts";
+import { COMPUTING, encoderFeatures, OUTPUT } from "./features.ts";
 import { nearestTo } from "./nearest.ts";
 import { unreadNote } from "./parts.ts";
 
@@ -26,6 +26,7 @@ const [NEIGHBOURS, MOST_SEARCHED] = [10, 100_000];
 export const embedOptions = z.strictObject({
   run: z.string().min(1).describe("run folder of pretrain"),
   images: z.string().min(1).describe("folder of images, file of a known format, or a known data set's name"),
+  ...aboutImages,
   out: z.string().min(1).describe("file to write: NAME.parquet; or NAME.npy, with NAME.csv beside it"),
   layer: z
     .string()
@@ -40,9 +41,7 @@ export const embedOptions = z.strictObject({
     .describe(
       `nearest images of each, by cosine distance, in .parquet; 0 for none; default: ${NEIGHBOURS}, or 0 for more than ${MOST_SEARCHED.toLocaleString("en")} images`,
     ),
-  device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
-  precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
-  threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+  ...computeOptions,
 });
 /** A caller's options: everything but `run`, `images` and `out` has a default. */
 export type EmbedOptions = z.input<typeof embedOptions>;
@@ -71,13 +70,14 @@ interface Limits {
 }
 
 /** Most decoded images, their bytes, most rows of features, and their values, that are held at once. */
-const [IMAGES, IMAGE_BYTES, ROWS, VALUES] = [512, 2 ** 25, 2048, 2 ** 20];
+const [IMAGES, IMAGE_BYTES, ROWS, VALUES] = [512, 2 ** 25, 1024, 2 ** 20];
 
 /**
  * Writes the features (N, D) of all images at one layer, f32, in the order of the splits. Memory does not grow with N but for a
  * few bytes an image; neighbours are exact, and take a time that grows with N².
- * - `.parquet`: columns path, label, split, embedding, and neighbors with ids (row numbers from 0) and cosine distances
- * - `.npy`: C order, and a CSV file with the columns row, path, label, split
+ * - `.parquet`: columns path, label, split, group if one is given, embedding, and neighbors with ids (row numbers from 0) and
+ *   cosine distances
+ * - `.npy`: C order, and a CSV file with the columns row, path, label, split, and group if one is given
  * @throws UsageError for a file that exists or has another ending, a run without an encoder, an unknown layer or split;
  *   SelfsightError if it cannot be written, or more than 5 % of the images cannot be read; InterruptedError when the signal
  *   aborts. Nothing is left behind then.
@@ -97,7 +97,7 @@ export function embed(options: EmbedOptions, hooks: Hooks = {}, limits: Limits =
     const layers = [...Object.keys(encoder.featureDims), OUTPUT];
     if (!layers.includes(layer)) throw unknownName(`layer of ${trained.model}`, layer, layers);
 
-    const collection = await openImages(config.images, { say: (text) => hooks.onEvent?.({ type: "download", text }) });
+    const collection = await openGiven(config, hooks);
     const source = { name: collection.name, sets: splitsOf(collection, config.split) };
     removeParts(place, cleanup);
     const features = new FeatureFile(place.features);
@@ -122,7 +122,8 @@ export function embed(options: EmbedOptions, hooks: Hooks = {}, limits: Limits =
     }
     const block = limits.rows ?? Math.max(1, Math.min(ROWS, Math.floor(VALUES / features.width)));
     const about = { run: config.run, images: config.images, layer };
-    await writeRows({ place, rows, features, count, block, device: compute.device, about }, hooks);
+    const columns = config.group === undefined ? COLUMNS : [...COLUMNS, "group" as const];
+    await writeRows({ place, rows, features, count, block, device: compute.device, about, columns }, hooks);
     keepParts(place);
     const files = place.results.map(({ file }) => file);
     return { files, rows: rows.length, width: features.width, skipped, notes };
@@ -171,7 +172,9 @@ async function computeFeatures(
         skipped.push(...store.skipped);
         refuseUnreadable({ name, length }, skipped);
         if (store.length) {
-          const values = (await encoderFeatures(encoder, store, compute, [layer]))[layer] as Tensor;
+          const values = (await encoderFeatures(encoder, store, compute, { only: [layer], signal: hooks.signal }))[
+            layer
+          ] as Tensor;
           features.append(values.data() as Float32Array, values.size(1));
           values.dispose();
         }
@@ -180,7 +183,7 @@ async function computeFeatures(
       }
       rows.add(store.source.map((i) => positions[i] as number));
       before += positions.length;
-      if (hooks.signal?.aborted) throw new InterruptedError("Interrupted while features were computed.");
+      refuseAborted(hooks.signal, COMPUTING);
     }
   }
   return { rows, skipped };
@@ -196,20 +199,25 @@ interface WriteContext {
   block: number;
   device: Compute["device"];
   about: object;
+  /** What is written about each image. */
+  columns: readonly (keyof ImageRow)[];
 }
+
+const COLUMNS = ["path", "label", "split"] as const;
 
 /** Writes the table, block by block. */
 async function writeRows(
-  { place, rows, features, count, block, device, about }: WriteContext,
+  { place, rows, features, count, block, device, about, columns }: WriteContext,
   hooks: Hooks,
 ): Promise<void> {
   const { signal } = hooks;
   const tell = counting(hooks, count ? "compare" : "write");
   const table =
-    place.kind === "parquet" ? parquetFile(place.table, { neighbours: count > 0, about }) : csvFile(place.table);
+    place.kind === "parquet"
+      ? parquetFile(place.table, { neighbours: count > 0, about, columns })
+      : csvFile(place.table, columns);
   for (let start = 0; start < rows.length; start += block) {
-    await setImmediate(); // signals are heard here
-    if (signal?.aborted) throw new InterruptedError("Interrupted while the file was written.");
+    await pause(signal, "the file was written");
     const some = rows.slice(start, Math.min(block, rows.length - start));
     const nearest = count ? await nearestTo(features, start, { count, block, device, signal }) : undefined;
     table.write(some, () => features.read(start, some.length), nearest);

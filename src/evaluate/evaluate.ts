@@ -8,6 +8,7 @@ import type { Hooks } from "../run/events.ts";
 import { runFiles } from "../run/folder.ts";
 import { compare, type Measured } from "./compare.ts";
 import { protocolEntry } from "./index.ts";
+import { labelAmounts } from "./label-amounts.ts";
 import { type Variant, variantsOf } from "./measure.ts";
 import { measureRepresentation } from "./measurements.ts";
 import { type EvaluateConfig, type EvaluateOptions, evaluateOptions } from "./options.ts";
@@ -34,17 +35,19 @@ export interface Evaluation {
 export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Promise<Evaluation> {
   const config = parseOptions(evaluateOptions, options);
   const variants = chooseVariants(config);
-  const { labelsPerClass, draws, seed } = config;
+  const { draws, seed } = config;
   const wanted = resultFile(config.runs[0] as string, config.name);
   const session = await openSession(config, hooks);
-  const { representations, classes, seen, notes } = session;
+  const { representations, classes, seen, notes, train } = session;
+  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
+  const { counts: labelsPerClass, percents } = labelAmounts(config.labelsPerClass, labels);
   const measured: Measured[] = [];
   try {
     for (const representation of representations) {
       const result = await measureRepresentation(
         representation,
         session,
-        { variants, labelsPerClass, draws, seed },
+        { variants, labelsPerClass, percents, draws, seed },
         hooks,
       );
       measured.push(...result.measured);

@@ -3,10 +3,11 @@
  * weight exp(similarity / T). Wu et al., CVPR 2018, section 3.4, https://arxiv.org/abs/1805.01978
  */
 import { z } from "zod";
-import { cat, integers, normalize, zeros } from "../torch/ops.ts";
+import { pause } from "../interrupt.ts";
+import { integers, normalize, zeros } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { classification, defineProtocol, mean, type Training } from "./protocol.ts";
+import { classification, defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 
 /** Common neighbours and temperatures: solo-learn's 20 and 0.07, DINO's and lightly's 200 and 0.1. */
 const usual = [
@@ -26,21 +27,27 @@ export const knn = defineProtocol({
       .describe("numbers of neighbours and the temperatures of their votes"),
   }),
   variants: ({ neighbours }) => Object.fromEntries(neighbours.map((one) => [`knn-${one.k}`, { neighbours: [one] }])),
-  async fit({ features, truths, rows, classes }: Training<number>, { neighbours: [chosen] }) {
+  async fit({ features, truths, rows, classes, signal }: Training<number>, { neighbours: [chosen] }) {
     const { k, temperature } = chosen as (typeof usual)[number];
     const labels = rows.map((row) => truths[row] ?? -1);
     const all = features as Tensor;
     const bank = scope(() => keep(normalize(all.indexSelect(0, integers(rows, all.device))))); // (M, D)
-    const votes = (queries: Tensor, skip: number) => vote(queries, bank, labels, { k, skip, temperature, classes });
-    return {
-      // Classifies each labelled image by the others: its nearest neighbour is itself, and gets no vote.
-      heldOut: leaveOneOut(
-        scope(() => votes(bank, 1).toArray()),
-        labels,
-      ),
-      predict: async ({ features: test }) => scope(() => votes(normalize(test as Tensor), 0).toArray()),
-      dispose: () => dispose(bank),
-    };
+    const votes = (queries: Tensor, skip: number) =>
+      vote(queries, bank, labels, { k, skip, temperature, classes, signal });
+    try {
+      return {
+        // Classifies each labelled image by the others: its nearest neighbour is itself, and gets no vote.
+        heldOut: leaveOneOut(await votes(bank, 1), labels),
+        async predict({ features: test }) {
+          const queries = scope(() => normalize(test as Tensor));
+          return votes(queries, 0).finally(() => dispose(queries));
+        },
+        dispose: () => dispose(bank),
+      };
+    } catch (error) {
+      dispose(bank);
+      throw error;
+    }
   },
 });
 
@@ -58,32 +65,38 @@ interface Vote {
   skip: number;
   temperature: number;
   classes: number;
+  signal: AbortSignal | undefined;
 }
 
+/** Similarities that are computed at once: 32 MiB. */
+const SIMILARITIES = 2 ** 23;
+
 /** Unit vectors as queries (N, D) and bank (M, D) to the winning classes (N), i64. */
-function vote(
+async function vote(
   queries: Tensor,
   bank: Tensor,
   labels: readonly number[],
-  { k, skip, temperature, classes }: Vote,
-): Tensor {
+  { k, skip, temperature, classes, signal }: Vote,
+): Promise<number[]> {
   const count = Math.min(k, labels.length - skip);
   const { device } = bank;
-  const classOf = integers(labels, device); // (M)
-  const winners: Tensor[] = [];
-  // 1,024 queries at a time limit the similarities to 1,024 × M.
-  for (let start = 0; start < queries.size(0); start += 1024) {
-    const part = queries.narrow(0, start, Math.min(1024, queries.size(0) - start)); // (n, D)
+  const winners: number[] = [];
+  const atOnce = Math.max(1, Math.min(1024, Math.floor(SIMILARITIES / labels.length)));
+  for (let start = 0; start < queries.size(0); start += atOnce) {
+    await pause(signal, MEASURING);
     winners.push(
-      scope(() => {
+      ...scope(() => {
+        const classOf = integers(labels, device); // (M)
+        const part = queries.narrow(0, start, Math.min(atOnce, queries.size(0) - start)); // (n, D)
         const [similarity, index] = part.matmul(bank.transpose(0, 1)).topk(count + skip, 1); // (n, k)
         const weight = similarity.narrow(1, skip, count).div(temperature).exp(); // (n, k)
         const voted = classOf.indexSelect(0, index.narrow(1, skip, count).flatten()).reshape(part.size(0), count); // (n, k)
         return zeros([part.size(0), classes], { device })
           .scatterAdd(1, voted, weight)
-          .argmax(1); // (n)
+          .argmax(1) // (n)
+          .toArray();
       }),
     );
   }
-  return cat(winners);
+  return winners;
 }

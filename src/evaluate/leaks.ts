@@ -3,7 +3,7 @@
  * their names and folders.
  */
 import { digestsOf, type ReadHooks } from "../data/digest.ts";
-import { type ImageSet, subset } from "../data/images.ts";
+import { type ImageSet, rowsOf, subset } from "../data/images.ts";
 import { UsageError } from "../errors.ts";
 import type { LearnedImage } from "../run/learned.ts";
 
@@ -110,8 +110,4 @@ function seenWithLabels(runs: string, test: ImageSet, spoilt: Int32Array): Usage
 
 function some(set: ImageSet, rows: Int32Array): ImageSet {
   return rows.length === set.length ? set : subset(set, rows);
-}
-
-function rowsOf(set: ImageSet, wanted: (i: number) => boolean): Int32Array {
-  return Int32Array.from({ length: set.length }, (_, i) => i).filter(wanted);
 }

@@ -5,13 +5,14 @@
  */
 import { z } from "zod";
 import { SelfsightError } from "../errors.ts";
+import { pause } from "../interrupt.ts";
 import { allFinite } from "../torch/nn/finite.ts";
 import { integers } from "../torch/ops.ts";
-import { dispose, keep, scope } from "../torch/scope.ts";
+import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { holdOut } from "./draws.ts";
-import { fitLogistic, type Labelled, type LinearModel, logits } from "./logistic.ts";
-import { accuracy, classification, defineProtocol, type Fitted, type Training } from "./protocol.ts";
+import { disposeModel, fitLogistic, type Labelled, type LinearModel, logits } from "./logistic.ts";
+import { accuracy, classification, defineProtocol, type Fitted, MEASURING, type Training } from "./protocol.ts";
 
 export const linear = defineProtocol({
   ...classification,
@@ -25,8 +26,8 @@ export const linear = defineProtocol({
       .describe("L2 strengths to choose from: penalty / 2 · |weights|² beside the mean cross-entropy"),
     maxIterations: z.int().positive().default(100).describe("of L-BFGS, for each fit"),
   }),
-  fit: async (on, options) => fitDraws([on], options)[0] as Fitted<number>,
-  fitDraws: async (draws, options) => fitDraws(draws, options),
+  fit: async (on, options) => (await fitDraws([on], options))[0] as Fitted<number>,
+  fitDraws,
 });
 
 interface Options {
@@ -35,41 +36,53 @@ interface Options {
 }
 
 /** All draws and strengths are fitted at once. */
-function fitDraws(draws: readonly Training<number>[], { penalties, maxIterations }: Options): Fitted<number>[] {
-  const { classes } = draws[0] as Training<number>;
-  const options = { classes, maxIterations };
-  const parts = draws.map((draw) => ({ draw, all: { features: draw.features as Tensor, labels: draw.truths } }));
-  return scope(() => {
-    const held = parts.map(({ draw, all }) => {
-      const { fit, choose } = holdOut(draw.rows, draw.truths, 1 / 5);
-      return { fit: take(all, fit), choose: take(all, choose) };
-    });
-    const tried = fitLogistic(
-      held.flatMap(({ fit }) => penalties.map((penalty) => ({ part: fit, penalty }))),
-      options,
-    );
-    const chosen = held.map(({ choose }, i) =>
-      choosePenalty(penalties, tried.slice(i * penalties.length, (i + 1) * penalties.length), choose),
-    );
-    const models = fitLogistic(
-      parts.map(({ draw, all }, i) => ({ part: take(all, draw.rows), penalty: chosen[i]?.penalty as number })),
-      options,
-    );
-    return models.map((model, i) => fitted(model, chosen[i]?.heldOut as number));
+async function fitDraws(
+  draws: readonly Training<number>[],
+  { penalties, maxIterations }: Options,
+): Promise<Fitted<number>[]> {
+  const { classes, signal } = draws[0] as Training<number>;
+  const options = { classes, maxIterations, signal };
+  const parts = draws.map(({ features, truths, rows }) => {
+    const part = (rows: readonly number[]): Labelled => ({ features: features as Tensor, labels: truths, rows });
+    const { fit, choose } = holdOut(rows, truths, 1 / 5);
+    return { all: part(rows), fit: part(fit), choose: part(choose) };
   });
+  const tried = await fitLogistic(
+    parts.flatMap(({ fit }) => penalties.map((penalty) => ({ part: fit, penalty }))),
+    options,
+  );
+  const chosen: Choice[] = [];
+  try {
+    for (const [i, { choose }] of parts.entries()) {
+      await pause(signal, MEASURING);
+      const own = tried.slice(i * penalties.length, (i + 1) * penalties.length);
+      chosen.push(scope(() => choosePenalty(penalties, own, choose)));
+    }
+  } finally {
+    for (const model of tried) disposeModel(model);
+  }
+  const models = await fitLogistic(
+    parts.map(({ all }, i) => ({ part: all, penalty: (chosen[i] as Choice).penalty })),
+    options,
+  );
+  return models.map((model, i) => fitted(model, (chosen[i] as Choice).heldOut));
+}
+
+interface Choice {
+  readonly penalty: number;
+  readonly heldOut: number;
 }
 
 /** The strength with the lowest loss on held-out rows. Without any, as with one label a class, the one in the middle. */
-function choosePenalty(penalties: readonly number[], models: readonly LinearModel[], choose: Labelled) {
+function choosePenalty(penalties: readonly number[], models: readonly LinearModel[], choose: Labelled): Choice {
   const middle = penalties[Math.floor((penalties.length - 1) / 2)] as number;
-  if (!choose.labels.length) return { penalty: middle, heldOut: Number.NaN };
-  const scores = models.map((model) => score(model, choose));
+  if (!choose.rows.length) return { penalty: middle, heldOut: Number.NaN };
+  const scores = models.map((model) => scope(() => score(model, choose)));
   const best = scores.reduce((a, b, i) => (b.loss < (scores[a]?.loss ?? Number.POSITIVE_INFINITY) ? i : a), 0);
   return { penalty: penalties[best] as number, heldOut: scores[best]?.accuracy ?? Number.NaN };
 }
 
 function fitted(model: LinearModel, heldOut: number): Fitted<number> {
-  for (const tensor of tensorsOf(model)) keep(tensor);
   return {
     heldOut,
     async predict({ features: test }) {
@@ -81,23 +94,15 @@ function fitted(model: LinearModel, heldOut: number): Fitted<number> {
         );
       });
     },
-    dispose: () => dispose(...tensorsOf(model)),
-  };
-}
-
-function take({ features, labels }: Labelled, rows: readonly number[]): Labelled {
-  return {
-    features: features.indexSelect(0, integers(rows, features.device)),
-    labels: Int32Array.from(rows, (row) => labels[row] ?? -1),
+    dispose: () => disposeModel(model),
   };
 }
 
 /** Mean cross-entropy (more informative than accuracy with few held-out labels) and accuracy. */
-function score(model: LinearModel, { features, labels }: Labelled): { loss: number; accuracy: number } {
-  const output = logits(model, features); // (N, C)
-  const target = integers(labels, features.device);
+function score(model: LinearModel, { features, rows, labels }: Labelled): { loss: number; accuracy: number } {
+  const truths = rows.map((row) => labels[row] ?? -1);
+  const output = logits(model, features.indexSelect(0, integers(rows, features.device))); // (N, C)
+  const target = integers(truths, features.device);
   const loss = output.logSoftmax(1).gather(1, target.unsqueeze(1)).mean().neg().item();
-  return { loss, accuracy: accuracy(output.argmax(1), labels) };
+  return { loss, accuracy: accuracy(output.argmax(1), truths) };
 }
-
-const tensorsOf = ({ mean, deviation, weight, bias }: LinearModel) => [mean, deviation, weight, bias];

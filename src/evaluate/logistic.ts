@@ -1,14 +1,16 @@
 /** Multinomial logistic regression by full-batch L-BFGS on standardised features: many fits at once. */
 import { noGrad } from "../torch/autograd.ts";
 import { threads } from "../torch/device.ts";
-import { cat, integers, oneHot, stack, zeros } from "../torch/ops.ts";
-import { type BatchValue, minimiseBatch } from "../torch/optim/batch-lbfgs.ts";
-import { scope } from "../torch/scope.ts";
+import { operator } from "../torch/dispatch.ts";
+import { cat, integers, oneHot, ones, stack, zeros } from "../torch/ops.ts";
+import { type BatchObjective, copiesHeld, minimiseBatch } from "../torch/optim/batch-lbfgs.ts";
+import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** Features (N, D), f32, and the class of each row (N). */
+/** Some rows of features (M, D), f32, and the class of each of the M. */
 export interface Labelled {
   readonly features: Tensor;
+  readonly rows: readonly number[];
   readonly labels: ArrayLike<number>;
 }
 
@@ -29,31 +31,69 @@ export interface Fit {
 export interface FitOptions {
   classes: number;
   maxIterations: number;
+  signal?: AbortSignal | undefined;
+  /** Logits that are computed at once; default: 2²². The models do not depend on it, up to rounding. */
+  logitsAtOnce?: number;
 }
 
 /** Fits with fewer multiplications than this per pass use one thread: a second saves nothing and waits for its core. */
 const SMALL = 2e7;
 
-/** Numbers that the fits of one batch may hold, weights and history together: 256 MiB. */
+/** Numbers that a batch of fits may hold beside what its first fit needs alone: 256 MiB. */
 const MOST = 2 ** 26;
-/** Copies of the weights that L-BFGS keeps: its history of moves and changes, the direction and trials. */
-const COPIES = 26;
+/** Logits that are computed at once. Rows beyond go into further terms of the objective. */
+const LOGITS = 2 ** 22;
+/** Of the logits' size: these, their log-probabilities, probabilities, errors and two products. */
+const LOGIT_COPIES = 6;
 
-/** Fits them all. Fits of the same part are best given one after the other: then they share its features. */
-export function fitLogistic(fits: readonly Fit[], options: FitOptions): LinearModel[] {
+/**
+ * Fits them all. Fits of the same part are best given one after the other: then they share its features. The caller disposes
+ * the models.
+ * @throws InterruptedError when the signal aborts
+ */
+export async function fitLogistic(fits: readonly Fit[], options: FitOptions): Promise<LinearModel[]> {
   const before = threads();
-  const passes = fits.map(({ part: { features } }) => features.numel * options.classes);
+  const passes = fits.map(({ part: { features, rows } }) => rows.length * features.size(1) * options.classes);
   if (Math.max(0, ...passes) < SMALL) threads(1);
+  const models: LinearModel[] = [];
   try {
-    const width = 1 + (fits[0]?.part.features.size(1) ?? 0);
-    const size = Math.max(1, Math.floor(MOST / (COPIES * options.classes * width)));
-    const batches = Array.from({ length: Math.ceil(fits.length / size) }, (_, i) =>
-      fits.slice(i * size, (i + 1) * size),
-    );
-    return batches.flatMap((batch) => fitBatch(batch, options));
+    for (const batch of batchesOf(fits, options.classes)) models.push(...(await fitBatch(batch, options)));
+    return models;
+  } catch (error) {
+    for (const model of models) disposeModel(model);
+    throw error;
   } finally {
     threads(before);
   }
+}
+
+export const disposeModel = ({ mean, deviation, weight, bias }: LinearModel): void =>
+  dispose(mean, deviation, weight, bias);
+
+/** Cuts the fits into batches, each of which holds at most so many numbers more than its first fit alone. */
+export function batchesOf(fits: readonly Fit[], classes: number, most = MOST): Fit[][] {
+  const batches: Fit[][] = [];
+  for (const fit of fits) {
+    const last = batches.at(-1);
+    if (last && numbersHeld([...last, fit], classes) - numbersHeld(last.slice(0, 1), classes) <= most) last.push(fit);
+    else batches.push([fit]);
+  }
+  return batches;
+}
+
+/**
+ * Numbers in memory while a batch is fitted: for each part its standardised features with a column of ones, and its one-hot
+ * classes; for one part at a time its features before that; what L-BFGS keeps of the weights; and the logits of one term.
+ */
+export function numbersHeld(fits: readonly Fit[], classes: number): number {
+  const parts = [...new Set(fits.map(({ part }) => part))];
+  const width = 1 + Math.max(...parts.map(({ features }) => features.size(1)));
+  const sizes = parts.map(({ rows }) => rows.length);
+  const rows = sizes.reduce((sum, size) => sum + size, 0);
+  const ready = (rows + Math.max(...sizes)) * width + rows * classes;
+  const weights = fits.length * classes * width * copiesHeld();
+  const largest = Math.max(...sizes) * fits.length * classes;
+  return ready + weights + LOGIT_COPIES * Math.min(LOGITS, largest);
 }
 
 /** A part made ready: standardised features with a last column of ones (N, D + 1), and the classes as one-hot rows (N, 1, C). */
@@ -64,79 +104,135 @@ interface Ready {
   target: Tensor;
 }
 
-function fitBatch(fits: readonly Fit[], { classes, maxIterations }: FitOptions): LinearModel[] {
+async function fitBatch(
+  fits: readonly Fit[],
+  { classes, maxIterations, signal, logitsAtOnce = LOGITS }: FitOptions,
+): Promise<LinearModel[]> {
+  const parts = [...new Set(fits.map(({ part }) => part))];
+  const ready: Ready[] = [];
+  let points: Tensor | undefined;
+  try {
+    for (const part of parts) ready.push(makeReady(part, classes));
+    const { x } = ready[0] as Ready;
+    const width = x.size(1);
+    const batch: Batch = { ready, fits, partOf: fits.map(({ part }) => parts.indexOf(part)), classes, width };
+    const start = scope(() => keep(zeros([fits.length, classes * width], { device: x.device })));
+    // Tolerances: scikit-learn's, of the mean loss.
+    const tolerances = { gradientTolerance: 1e-4, changeTolerance: 1e-6 };
+    points = await minimiseBatch([...crossEntropies(batch, logitsAtOnce), penaltyOf(batch)], start, {
+      ...{ maxIterations, ...tolerances, signal },
+    }).finally(() => dispose(start));
+    return fits.map((_, i) => modelOf(batch, points as Tensor, i));
+  } finally {
+    for (const { mean, deviation, x, target } of ready) dispose(mean, deviation, x, target);
+    if (points) dispose(points);
+  }
+}
+
+function makeReady({ features, rows, labels }: Labelled, classes: number): Ready {
   return scope(() =>
     noGrad(() => {
-      const parts = [...new Set(fits.map(({ part }) => part))];
-      const ready = parts.map((part) => makeReady(part, classes));
-      const { device } = (parts[0] as Labelled).features;
-      const width = (ready[0] as Ready).x.size(1);
-      const partOf = fits.map(({ part }) => parts.indexOf(part));
-      // Penalties by problem and column: none for the bias, which is the last.
-      const penalised = cat([zeros([width - 1], { device }).add(1), zeros([1], { device })]);
-      const points = minimiseBatch(
-        (weights, problems) => {
-          const values = runs(problems, (problem) => partOf[problem] as number).map(({ key, from, members }) => {
-            const own = weights.narrow(0, from, members.length).reshape(members.length, classes, width);
-            const strengths = members.map((problem) => (fits[problem] as Fit).penalty);
-            return crossEntropy(ready[key] as Ready, own, strengths, penalised);
-          });
-          return { loss: cat(values.map(({ loss }) => loss)), gradient: cat(values.map(({ gradient }) => gradient)) };
-        },
-        zeros([fits.length, classes * width], { device }),
-        { maxIterations, gradientTolerance: 1e-4, changeTolerance: 1e-6 }, // scikit-learn's, of the mean loss
-      );
-      return fits.map((_, i) => {
-        const { mean, deviation } = ready[partOf[i] as number] as Ready;
-        const own = points.select(0, i).reshape(classes, width);
-        return {
-          ...{ mean, deviation },
-          weight: own.narrow(1, 0, width - 1).clone(),
-          bias: own.select(1, width - 1).clone(),
-        };
-      });
+      const { device } = features;
+      const own = features.indexSelect(0, integers(rows, device));
+      const mean = own.mean(0);
+      const deviation = own.std(0, { correction: 0 }).clamp(1e-6); // constant features stay 0
+      divide_(own.add_(mean, { alpha: -1 }), deviation); // in place: copies may be large
+      const x = cat([own, ones([rows.length, 1], { device })], 1);
+      const classesOf = rows.map((row) => labels[row] ?? -1);
+      const target = oneHot(integers(classesOf, device), classes).to("f32").unsqueeze(1);
+      return { mean: keep(mean), deviation: keep(deviation), x: keep(x), target: keep(target) };
     }),
   );
 }
 
-function makeReady({ features, labels }: Labelled, classes: number): Ready {
-  const mean = features.mean(0);
-  const deviation = features.std(0, { correction: 0 }).clamp(1e-6); // constant features stay 0
-  return scope(() => {
-    const ones = zeros([features.size(0), 1], { device: features.device }).add(1);
-    const x = cat([features.sub(mean).div(deviation), ones], 1);
-    const target = oneHot(integers(labels, features.device), classes).to("f32").unsqueeze(1);
-    return { mean, deviation, x, target };
+interface Batch {
+  readonly ready: readonly Ready[];
+  readonly fits: readonly Fit[];
+  /** Of each fit: which part is ready for it. */
+  readonly partOf: readonly number[];
+  readonly classes: number;
+  /** D + 1 */
+  readonly width: number;
+}
+
+/** Some rows of a part. */
+interface Piece {
+  readonly part: number;
+  readonly from: number;
+  readonly count: number;
+}
+
+/** The mean cross-entropies of all fits as a sum of terms, each of at most so many logits. */
+function crossEntropies(batch: Batch, logitsAtOnce: number): BatchObjective[] {
+  const { ready, partOf, classes, width } = batch;
+  return termsOf(batch, logitsAtOnce).map((pieces) => (points, problems) => {
+    const groups = runs(problems, (problem) => partOf[problem] as number).map(({ key, from, members: { length } }) => {
+      const { device } = points;
+      const piece = pieces.find(({ part }) => part === key);
+      if (!piece) return { loss: zeros([length], { device }), gradient: zeros([length, classes * width], { device }) };
+      const weights = points.narrow(0, from, length).reshape(length, classes, width);
+      return scope(() => crossEntropy(ready[key] as Ready, piece, weights));
+    });
+    return { loss: cat(groups.map(({ loss }) => loss)), gradient: cat(groups.map(({ gradient }) => gradient)) };
   });
 }
 
-/** Loss (k) and gradient (k, C · (D + 1)) of weights (k, C, D + 1) with k penalties on the same rows. */
-function crossEntropy(
-  { x, target }: Ready,
-  weights: Tensor,
-  penalties: readonly number[],
-  penalised: Tensor,
-): BatchValue {
+/** All rows of all parts, in pieces, at most one of each part to a term; as many of them as have few enough logits together. */
+function termsOf({ ready, partOf, classes }: Batch, logitsAtOnce: number): Piece[][] {
+  const terms: Piece[][] = [];
+  let free = 0; // logits
+  for (const [part, { x }] of ready.entries()) {
+    const each = classes * partOf.filter((own) => own === part).length; // logits of a row
+    for (let from = 0; from < x.size(0); ) {
+      if (!terms.length || free < each) {
+        terms.push([]);
+        free = logitsAtOnce;
+      }
+      const count = Math.min(x.size(0) - from, Math.max(1, Math.floor(free / each)));
+      terms.at(-1)?.push({ part, from, count });
+      free -= count * each;
+      from += count;
+    }
+  }
+  return terms;
+}
+
+/** What a piece adds to the loss (k) and gradient (k, C · (D + 1)) of weights (k, C, D + 1). */
+function crossEntropy({ x, target }: Ready, { from, count }: Piece, weights: Tensor) {
   const [k, classes, width] = weights.shape as [number, number, number];
-  const rows = x.size(0);
-  const logits = x.matmul(weights.reshape(k * classes, width).transpose(0, 1)).reshape(rows, k, classes);
+  const [rows, some, truth] = [x.size(0), x.narrow(0, from, count), target.narrow(0, from, count)];
+  const logits = some.matmul(weights.reshape(k * classes, width).transpose(0, 1)).reshape(count, k, classes);
   const logProbabilities = logits.logSoftmax(2);
-  const error = logProbabilities.exp().sub(target); // (N, k, C)
-  const strength = stack(penalties.map((penalty) => penalised.mul(penalty))).unsqueeze(1); // (k, 1, D + 1)
-  const pull = weights.mul(strength);
-  const loss = logProbabilities
-    .mul(target)
-    .sum([0, 2])
-    .div(-rows)
-    .add(pull.mul(weights).sum([1, 2]).div(2));
+  const error = logProbabilities.exp().sub(truth); // (n, k, C)
+  const loss = logProbabilities.mul(truth).sum([0, 2]).div(-rows);
   const gradient = error
-    .reshape(rows, k * classes)
+    .reshape(count, k * classes)
     .transpose(0, 1)
-    .matmul(x)
-    .div(rows)
-    .reshape(k, classes, width)
-    .add(pull);
-  return { loss, gradient: gradient.flatten(1) };
+    .matmul(some)
+    .div(rows);
+  return { loss, gradient: gradient.reshape(k, classes * width) };
+}
+
+/** penalty / 2 · |weights|², without the bias, which is the last column. */
+function penaltyOf({ ready, fits, classes, width }: Batch): BatchObjective {
+  return (points, problems) => {
+    const { device } = (ready[0] as Ready).x;
+    const penalised = cat([ones([width - 1], { device }), zeros([1], { device })]);
+    const weights = points.reshape(problems.length, classes, width);
+    const strength = stack(problems.map((problem) => penalised.mul((fits[problem] as Fit).penalty))).unsqueeze(1); // (b, 1, D + 1)
+    const pull = weights.mul(strength);
+    return { loss: pull.mul(weights).sum([1, 2]).div(2), gradient: pull.flatten(1) };
+  };
+}
+
+function modelOf({ ready, partOf, classes, width }: Batch, points: Tensor, i: number): LinearModel {
+  const { mean, deviation } = ready[partOf[i] as number] as Ready;
+  return scope(() => {
+    const own = points.select(0, i).reshape(classes, width);
+    const weight = own.narrow(1, 0, width - 1).clone();
+    const bias = own.select(1, width - 1).clone();
+    return { mean: keep(mean.clone()), deviation: keep(deviation.clone()), weight: keep(weight), bias: keep(bias) };
+  });
 }
 
 /** Neighbours with the same key, as one group: where it begins, and its members. */
@@ -155,3 +251,5 @@ function runs(problems: readonly number[], keyOf: (problem: number) => number) {
 export function logits({ mean, deviation, weight, bias }: LinearModel, features: Tensor): Tensor {
   return noGrad(() => features.sub(mean).div(deviation).matmul(weight.transpose(0, 1)).add(bias));
 }
+
+const divide_ = operator("aten::div_.Tensor");

@@ -1,8 +1,8 @@
 /** Measures one protocol on one representation: fits it on each draw of training labels, and scores every test image. */
 import type { z } from "zod";
-import { InterruptedError } from "../errors.ts";
+import { pause } from "../interrupt.ts";
 import type { Inputs, Protocol, Training } from "./protocol.ts";
-import { mean } from "./protocol.ts";
+import { MEASURING, mean } from "./protocol.ts";
 
 /** A variant of a protocol with its options, for example `knn-20`. */
 export interface Variant<Options = unknown, Score = unknown> {
@@ -55,7 +55,7 @@ export async function measure<Score>(
   const together = await protocol.fitDraws?.(trainings, checked);
   try {
     for (const [draw, on] of trainings.entries()) {
-      if (signal?.aborted) throw new InterruptedError("Interrupted while measuring.");
+      await pause(signal, MEASURING);
       const fitted = together?.[draw] ?? (await protocol.fit(on, checked));
       try {
         const predictions = await fitted.predict(unseen);

@@ -14,12 +14,15 @@ import { type Known, type Measurement, measure, type Variant } from "./measure.t
 import { type Part, partOf } from "./parts.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
+import type { ResultRow } from "./result.ts";
 import type { Session } from "./session.ts";
 import { intervalOf } from "./uncertainty.ts";
 
 export interface Plan {
   readonly variants: readonly Variant[];
   readonly labelsPerClass: readonly LabelCount[];
+  /** The percentage of all labels that such a number stands for, where it was asked for so. */
+  readonly percents?: ReadonlyMap<LabelCount, number>;
   /** Draws of training labels, for each number but all. */
   readonly draws: number;
   readonly seed: number;
@@ -46,7 +49,11 @@ export async function measureRepresentation(
   hooks: Hooks = {},
 ): Promise<{ measured: Measured[]; notes: string[] }> {
   const { encoder, label } = representation;
-  const { seed } = plan;
+  const { seed, percents } = plan;
+  const amountOf = (labelsPerClass: LabelCount) => {
+    const labelPercent = percents?.get(labelsPerClass);
+    return { labelsPerClass, ...(labelPercent !== undefined && { labelPercent }) };
+  };
   const parts = await session.partsFor(representation);
   const drawsOf = (labelsPerClass: LabelCount) =>
     Array.from({ length: labelsPerClass === "all" ? 1 : plan.draws }, (_, draw) =>
@@ -54,7 +61,8 @@ export async function measureRepresentation(
     );
   const { part: drawn, rowsOf } = partOf(parts.train, plan.labelsPerClass.flatMap(drawsOf).flat());
   const working = (what: string) => hooks.onEvent?.({ type: "working", what });
-  const features = lazyFeatures(representation, { train: drawn, test: parts.test }, session, working);
+  const { compute } = session;
+  const features = lazyFeatures(representation, { train: drawn, test: parts.test }, { compute, ...hooks }, working);
   const measured: Measured[] = [];
   const constant = new Set<string>();
   try {
@@ -72,7 +80,7 @@ export async function measureRepresentation(
         for (const layer of cell.constant) constant.add(layer);
         measured.push(
           ...Object.entries(cell.layers).map(([layer, result]) =>
-            rowOf(representation, variant, { layer, labelsPerClass, seed }, result),
+            rowOf(representation, variant, { layer, ...amountOf(labelsPerClass), seed }, result),
           ),
         );
       }
@@ -112,7 +120,7 @@ const WHOLE = "encoder";
 function lazyFeatures(
   representation: Representation,
   { train, test }: { train: Part; test: Part },
-  { compute }: Session,
+  { compute, signal }: Pick<Session, "compute"> & Pick<Hooks, "signal">,
   working: (what: string) => void,
 ) {
   let layers: { train: LayerFeatures; test: LayerFeatures; constant: string[] } | undefined;
@@ -120,9 +128,9 @@ function lazyFeatures(
     async get() {
       if (layers) return layers;
       working(`features of ${representation.label}`);
-      const trained = await representation.features(train.store, compute);
+      const trained = await representation.features(train.store, compute, { signal });
       try {
-        const tested = await representation.features(test.store, compute);
+        const tested = await representation.features(test.store, compute, { signal });
         layers = { train: trained, test: tested, constant: constantLayers(tested) };
         return layers;
       } catch (error) {
@@ -141,12 +149,12 @@ function constantNote(label: string, layers: ReadonlySet<string>): string {
 function rowOf(
   { id, label, kind }: Representation,
   { name, protocol }: Variant,
-  { layer, labelsPerClass, seed }: { layer: string; labelsPerClass: LabelCount; seed: number },
+  { seed, ...at }: Pick<ResultRow, "layer" | "labelsPerClass" | "labelPercent"> & { seed: number },
   result: Measurement,
 ): Measured {
   const { metric, reduce } = protocol;
   const size = { n: result.scores[0]?.length ?? 0, draws: result.scores.length };
-  const row = { id, encoder: label, kind, protocol: name, layer, labelsPerClass, metric };
+  const row = { id, encoder: label, kind, protocol: name, ...at, metric };
   return { row: { ...row, ...intervalOf(result.scores, reduce, { seed }), ...size }, protocol, ...result };
 }
 

@@ -1,6 +1,5 @@
 /** Exact nearest neighbours among features that are on disk, block by block: memory does not grow with their number. */
-import { setImmediate } from "node:timers/promises";
-import { InterruptedError } from "../errors.ts";
+import { pause } from "../interrupt.ts";
 import { cat, fromTypedArray, normalize } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import { call, type Device, type Tensor } from "../torch/tensor.ts";
@@ -46,8 +45,7 @@ export async function nearestTo(
   let best: [cosines: Tensor, ids: Tensor] | undefined; // (n, count) each
   try {
     for (let from = 0; from < file.length; from += block) {
-      await setImmediate(); // signals are heard here
-      if (signal?.aborted) throw new InterruptedError("Interrupted while neighbours were looked for.");
+      await pause(signal, "neighbours were looked for");
       const before: readonly Tensor[] = best ?? [];
       best = scope(() => {
         const cosines = own.matmul(unit(from).transpose(0, 1)); // (n, m)

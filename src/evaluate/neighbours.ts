@@ -1,21 +1,24 @@
 /** Which images look alike to an encoder: a sheet of images that needs no labels. */
+import { withCleanup } from "../cleanup.ts";
 import { type ImageSet, spreadOver } from "../data/images.ts";
 import { openPixels } from "../data/pixels.ts";
 import { contactSheet, type SheetCell } from "../data/sheet.ts";
 import { UsageError } from "../errors.ts";
 import { loadEncoder } from "../run/folder.ts";
-import { chooseCompute } from "../torch/compute.ts";
+import { type Compute, chooseCompute } from "../torch/compute.ts";
 import { normalize } from "../torch/ops.ts";
-import { dispose, scope } from "../torch/scope.ts";
+import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { encoderFeatures } from "./features.ts";
+import { encoderFeatures, OUTPUT } from "./features.ts";
 
 export interface NeighbourOptions {
   /** Images to show, each in its own row with those nearest to it. */
   rows?: number;
   /** Neighbours per image. */
   count?: number;
-  threads?: number | undefined;
+  /** Where to compute; default: the first GPU, or all cores of the processor. */
+  compute?: Compute | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Number of images to search, spread over the set. */
@@ -29,23 +32,25 @@ const SEARCHED = 5000;
 export async function neighbourSheet(
   run: string,
   set: ImageSet,
-  { rows = 8, count = 6, threads }: NeighbourOptions = {},
+  { rows = 8, count = 6, compute: given, signal }: NeighbourOptions = {},
 ): Promise<Uint8Array> {
-  const compute = await chooseCompute({ device: "auto", precision: "auto", threads });
-  const { encoder, config } = loadEncoder(run);
-  const store = await openPixels(spreadOver(set, SEARCHED), { size: config.imageSize });
-  try {
+  const compute = given ?? (await chooseCompute({ device: "auto", precision: "auto" }));
+  return withCleanup(async (cleanup) => {
+    const { encoder, config } = loadEncoder(run);
+    cleanup.push(() => encoder.dispose());
+    const store = await openPixels(spreadOver(set, SEARCHED), { size: config.imageSize, signal });
+    cleanup.push(() => store.close());
     if (new Set(store.digests).size < 2) throw new UsageError("Neighbours need at least two different images.");
     encoder.to({ device: compute.device, memoryFormat: "channels_last" });
-    const layers = await encoderFeatures(encoder, store, compute);
+    const { [OUTPUT]: output } = await encoderFeatures(encoder, store, compute, { only: [OUTPUT], signal });
+    cleanup.push(() => output?.dispose());
     const shown = Array.from({ length: Math.min(rows, store.length) }, (_, i) =>
       Math.floor((i * store.length) / Math.min(rows, store.length)),
     );
     const nearest = scope(() => {
-      const features = normalize(Object.values(layers).at(-1) as Tensor); // (N, D), length 1
+      const features = normalize(output as Tensor); // (N, D), length 1
       return shown.map((i) => features.matmul(features.select(0, i)).toArray());
     });
-    dispose(...Object.values(layers));
     const cells: SheetCell[] = [];
     for (const [row, i] of shown.entries()) {
       const similar = nearestTo(i, nearest[row] as number[], store.digests).slice(0, count);
@@ -55,10 +60,7 @@ export async function neighbourSheet(
       }
     }
     return await contactSheet(cells, 1 + Math.min(count, new Set(store.digests).size - 1));
-  } finally {
-    encoder.dispose();
-    await store.close();
-  }
+  });
 }
 
 /** The other images by decreasing similarity, each content once. */

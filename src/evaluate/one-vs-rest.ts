@@ -1,6 +1,6 @@
 /** Support vector machines of several classes, each against the rest, with costs chosen by cross-validation. */
 import { fromTypedArray, integers, stack, tensor, where, zerosLike } from "../torch/ops.ts";
-import { scope } from "../torch/scope.ts";
+import { dispose, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { mean } from "./protocol.ts";
 import { averagePrecision, countByRank } from "./ranking.ts";
@@ -23,6 +23,7 @@ export interface Classes {
   readonly members: readonly Uint8Array[];
   readonly costs: readonly number[];
   readonly maxIterations: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Choice {
@@ -34,7 +35,7 @@ export interface Choice {
 export interface OneVsRest {
   /** For each class. */
   readonly choices: readonly Choice[];
-  /** (C, D) */
+  /** (C, D). The caller disposes them. */
   readonly weights: Tensor;
 }
 
@@ -46,19 +47,30 @@ interface Problem {
   readonly fold: number;
 }
 
-/** Chooses a cost for each class, of equally good ones the first, and fits the class on all rows with it. */
-export function fitOneVsRest(on: Classes): OneVsRest {
-  const { members, costs, maxIterations, solver } = on;
+/**
+ * Chooses a cost for each class, of equally good ones the first, and fits the class on all rows with it.
+ * @throws InterruptedError when the signal aborts
+ */
+export async function fitOneVsRest(on: Classes): Promise<OneVsRest> {
+  const { members, costs, maxIterations, solver, signal } = on;
   const folds = members.map(dealFolds);
-  const solve = (problems: readonly Problem[], tolerance: number) =>
-    scope(() => {
-      const targets = targetsOf(on, folds, problems);
-      return solver.solve(targets.signs, targets.costs, { tolerance, maxIterations });
-    });
+  const solve = async (problems: readonly Problem[], tolerance: number) => {
+    const targets = scope(() => targetsOf(on, folds, problems));
+    try {
+      return await solver.solve(targets.signs, targets.costs, { tolerance, maxIterations, signal });
+    } finally {
+      dispose(targets.signs, targets.costs);
+    }
+  };
   const problems = folds.flatMap(({ count }, label) =>
     costs.flatMap((cost) => Array.from({ length: count }, (_, fold): Problem => ({ label, cost, fold }))),
   );
-  const precisions = problems.length ? scope(() => heldOut(on, folds, problems, solve(problems, CHOOSING))) : [];
+  let precisions: number[] = [];
+  if (problems.length) {
+    const tried = await solve(problems, CHOOSING);
+    precisions = scope(() => heldOut(on, folds, problems, tried));
+    tried.dispose();
+  }
   let at = 0;
   const choices = folds.map(({ count }): Choice => {
     if (!count) return { cost: DEFAULT_COST, precision: undefined };
@@ -70,7 +82,7 @@ export function fitOneVsRest(on: Classes): OneVsRest {
     return { cost: costs[means.indexOf(precision)] as number, precision };
   });
   const final = choices.map(({ cost }, label): Problem => ({ label, cost, fold: -1 }));
-  return { choices, weights: solve(final, FINAL) };
+  return { choices, weights: await solve(final, FINAL) };
 }
 
 /** For each problem, the average precision of its weights (P, D) on the rows it left out. Not interpolated, as scikit-learn's. */

@@ -1,7 +1,32 @@
 /** The options of `evaluate`. */
 import { z } from "zod";
 import { aboutImages } from "../run/images.ts";
+import { computeOptions } from "../torch/compute.ts";
 import { protocols } from "./index.ts";
+import { SHARE } from "./label-amounts.ts";
+
+const ABOUT_AMOUNTS = "numbers of training labels a class, all, or shares of all such as 1%, the same for each class";
+
+/** How many labels are learned from. For all commands that measure. */
+export const labelsPerClass = z
+  .array(z.union([z.int().min(1), z.literal("all"), z.string().regex(SHARE)]))
+  .min(1)
+  .describe(ABOUT_AMOUNTS);
+
+/** Which labels are learned from, and which images are tested on. For all commands that measure. */
+export const learningAndTesting = {
+  draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
+  trainSplit: z
+    .string()
+    .optional()
+    .describe(
+      "part whose labels are learned from, joined by +; default: train, or what there is but validation and test",
+    ),
+  testSplit: z
+    .string()
+    .optional()
+    .describe("part to test on, joined by +; default: validation+test, or what there is of it, or 30 % kept back"),
+};
 
 export const evaluateOptions = z.strictObject({
   runs: z.array(z.string().min(1)).min(1).describe("run folders of pretrain"),
@@ -31,32 +56,16 @@ export const evaluateOptions = z.strictObject({
     .record(z.string(), z.record(z.string(), z.unknown()))
     .default({})
     .describe('their own options, as JSON: {"linear":{"maxIterations":50}}'),
-  labelsPerClass: z
-    .array(z.union([z.int().min(1), z.literal("all")]))
-    .min(1)
+  labelsPerClass: labelsPerClass
     .default([5, 25, "all"])
-    .describe(
-      "numbers of training labels a class; with 1, none can be held out to choose a layer by: the last is taken",
-    ),
-  draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
-  trainSplit: z
-    .string()
-    .optional()
-    .describe(
-      "part whose labels are learned from, joined by +; default: train, or what there is but validation and test",
-    ),
-  testSplit: z
-    .string()
-    .optional()
-    .describe("part to test on, joined by +; default: validation+test, or what there is of it, or 30 % kept back"),
+    .describe(`${ABOUT_AMOUNTS}; with 1 a class, none can be held out to choose a layer by: the last is taken`),
+  ...learningAndTesting,
   seenLabels: z
     .enum(["refuse", "leave-out"])
     .default("refuse")
     .describe("what to do with test images whose labels a run has learned: refuse to measure, or leave them out"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the draws and of what is random in the statistics"),
-  device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
-  precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
-  threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+  ...computeOptions,
   name: z
     .string()
     .regex(/^(?!\.+$)[\w.-]+$/)

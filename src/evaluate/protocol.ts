@@ -82,6 +82,9 @@ export function defineProtocol<Options extends z.ZodObject, Prediction, Truth, S
   return protocol;
 }
 
+/** What goes on, for the message of an interruption. */
+export const MEASURING = "measuring; nothing was written";
+
 /** Shared by protocols that predict an image's class. */
 export const classification = {
   metric: accuracyMetric,

@@ -9,6 +9,7 @@ import { type Encoder, requireImageSize } from "../models/model.ts";
 import { finishedConfig, initialEncoder, loadEncoder, runFiles } from "../run/folder.ts";
 import { loadWeights, specOf } from "../run/foreign-weights.ts";
 import { readLearned } from "../run/learned.ts";
+import type { PretrainConfig } from "../run/options.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { Compute } from "../torch/compute.ts";
 import { encoderFeatures, handcraftedFeatures, type LayerFeatures, pixelFeatures } from "./features.ts";
@@ -43,8 +44,8 @@ export interface Representation {
   readonly learner?: Learner;
   /** What a reader should know of it: a sentence. */
   readonly note?: string;
-  /** Features of every layer. The caller disposes them. */
-  features(store: PixelStore, compute: Compute): Promise<LayerFeatures>;
+  /** Features of every layer. The caller disposes them. @throws InterruptedError when the signal aborts */
+  features(store: PixelStore, compute: Compute, options?: { signal?: AbortSignal | undefined }): Promise<LayerFeatures>;
   /** A new encoder with its weights, for protocols that train it further. The caller disposes it. */
   encoder?(): Encoder;
 }
@@ -101,7 +102,7 @@ export function representationsOf(folder: string, others: readonly Representatio
     imageSize,
     baselines: [untrained.id, ...plainIds],
     folder,
-    recipe: JSON.stringify({ ...config, seed: 0, out: "" }),
+    recipe: recipeOf(config),
     seed,
     weights,
     learner: { id: `run ${label}`, name: label, learned: readLearned(folder), usesLabels: learnsLabels(task) },
@@ -163,6 +164,12 @@ export function weightsRepresentation(
   };
 }
 
+/** What two runs of one recipe have in common: all that determines the weights but the seed. */
+function recipeOf(config: PretrainConfig): string {
+  const { seed, out, resume, saveMinutes, device, threads, ...recipe } = config;
+  return JSON.stringify(recipe);
+}
+
 /** The weights that a run was given. @throws UsageError if its copy of them is gone: another file may hold others */
 function beganWith(folder: string): { digest: string } {
   const { initial } = runFiles(folder);
@@ -188,10 +195,10 @@ function digestOf(file: string, name: string, others: readonly Representation[])
 function ofEncoder(encoder: () => Encoder): Pick<Representation, "encoder" | "features"> {
   return {
     encoder,
-    async features(store, compute) {
+    async features(store, compute, options) {
       const own = encoder().to({ device: compute.device, memoryFormat: "channels_last" });
       try {
-        return await encoderFeatures(own, store, compute);
+        return await encoderFeatures(own, store, compute, options);
       } finally {
         own.dispose();
       }

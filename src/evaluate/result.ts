@@ -11,6 +11,8 @@ export interface ResultRow {
   protocol: string;
   layer: string;
   labelsPerClass: number | "all";
+  /** The percentage of all labels that this number stands for, if it was asked for as a share. */
+  labelPercent?: number;
   metric: Metric;
   value: number;
   /** 95 % interval. */
@@ -40,6 +42,8 @@ export interface Difference {
   layer: string;
   baselineLayer: string;
   labelsPerClass: number | "all";
+  /** The percentage of all labels that this number stands for, if it was asked for as a share. */
+  labelPercent?: number;
   metric: Metric;
   /** The metric of the encoder, and of the baseline. */
   value: number;

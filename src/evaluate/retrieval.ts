@@ -4,12 +4,13 @@
  * the ids of objects or scenes it is retrieval by instance, and nothing else changes. Nothing is trained or chosen.
  */
 import { z } from "zod";
+import { pause } from "../interrupt.ts";
 import { accuracy, type Metric, mAP } from "../metric.ts";
 import { integers, normalize } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { byClass } from "./draws.ts";
-import { defineProtocol, mean, type Training } from "./protocol.ts";
+import { defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 import { eachTie, ranking } from "./ranking.ts";
 
 /** A query's ranking of M images. */
@@ -71,7 +72,7 @@ function byRanking({ title, metric, measure, guess }: Measure) {
     needs: "features",
     metric,
     options: z.strictObject({}),
-    async fit({ features, truths, rows }: Training<number>) {
+    async fit({ features, truths, rows, signal }: Training<number>) {
       const all = features as Tensor;
       const labels = Int32Array.from(rows, (row) => truths[row] ?? -1); // (M)
       const members = byClass(labels);
@@ -83,12 +84,21 @@ function byRanking({ title, metric, measure, guess }: Measure) {
         { length: Math.min(several.length, HELD_OUT) },
         (_, i) => several[Math.floor(i * every)] as number,
       );
-      const answers = scope(() => search(index.indexSelect(0, integers(left, index.device)), gallery, measure, left));
-      return {
-        heldOut: mean(left.map((row, i) => answers[i]?.[labels[row] as number] ?? Number.NaN)),
-        predict: async ({ features: test }) => scope(() => search(normalize(test as Tensor), gallery, measure)),
-        dispose: () => dispose(index),
+      const find = (makeQueries: () => Tensor, own?: readonly number[]) => {
+        const queries = scope(makeQueries);
+        return search(queries, gallery, { measure, own, signal }).finally(() => dispose(queries));
       };
+      try {
+        const answers = await find(() => index.indexSelect(0, integers(left, index.device)), left);
+        return {
+          heldOut: mean(left.map((row, i) => answers[i]?.[labels[row] as number] ?? Number.NaN)),
+          predict: ({ features: test }) => find(() => normalize(test as Tensor)),
+          dispose: () => dispose(index),
+        };
+      } catch (error) {
+        dispose(index);
+        throw error;
+      }
     },
     score: (scores: Float32Array, truth: number) => scores[truth] ?? 0,
     reduce: mean,
@@ -101,15 +111,25 @@ interface Gallery extends Pick<Ranked, "labels" | "classes"> {
   readonly index: Tensor;
 }
 
-/** Ranks the index for each query (N, D), of length 1. @param own for each query, which image of the index it is: not ranked */
-function search(queries: Tensor, { index, ...known }: Gallery, measure: Measure["measure"], own?: readonly number[]) {
+interface Search extends Pick<Measure, "measure"> {
+  /** For each query, which image of the index it is: not ranked. */
+  readonly own: readonly number[] | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Similarities that are computed at once: 32 MiB. */
+const SIMILARITIES = 2 ** 23;
+
+/** Ranks the index for each query (N, D), of length 1. */
+async function search(queries: Tensor, { index, ...known }: Gallery, { measure, own, signal }: Search) {
   const [count, size] = [queries.size(0), index.size(0)];
   const answers: Float32Array[] = [];
-  // 1,024 queries at a time limit the similarities to 1,024 × M.
-  for (let start = 0; start < count; start += 1024) {
-    const part = queries.narrow(0, start, Math.min(1024, count - start)); // (n, D)
-    const similar = scope(() => part.matmul(index.transpose(0, 1)).data()) as Float32Array; // (n, M)
-    for (let row = 0; row < part.size(0); row++) {
+  const atOnce = Math.max(1, Math.min(1024, Math.floor(SIMILARITIES / size)));
+  for (let start = 0; start < count; start += atOnce) {
+    const rows = Math.min(atOnce, count - start); // n
+    const similar = scope(() => queries.narrow(0, start, rows).matmul(index.transpose(0, 1)).data()) as Float32Array; // (n, M)
+    for (let row = 0; row < rows; row++) {
+      await pause(signal, MEASURING);
       const similarities = similar.subarray(row * size, (row + 1) * size);
       if (own) similarities[own[start + row] as number] = Number.NEGATIVE_INFINITY; // last, and cut off
       const order = ranking(similarities).subarray(0, own ? size - 1 : size);

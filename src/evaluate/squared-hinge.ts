@@ -3,20 +3,26 @@
  * objective is piecewise quadratic with a continuous gradient (LIBLINEAR minimises it by Newton's method: Lin, Weng & Keerthi,
  * JMLR 2008), so nonlinear conjugate gradients converge almost as on a quadratic one, and an iteration needs two products with x.
  */
+import { pause } from "../interrupt.ts";
 import { noGrad } from "../torch/autograd.ts";
-import { cat, integers, linalgEigh, where, zerosLike } from "../torch/ops.ts";
+import { cat, integers, linalgEigh, rowDots, where, zerosLike } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import { type Tensor, tensorOperator } from "../torch/tensor.ts";
+import { MEASURING } from "./protocol.ts";
 
 export interface HingeOptions {
   /** Stop when the error estimated for the weights, in the norm of the Hessian's diagonal, is this fraction of them. */
   tolerance: number;
   maxIterations: number;
+  signal?: AbortSignal | undefined;
 }
 
 export interface HingeSolver {
-  /** Fits P problems: signs (P, N), ±1, and costs (P, N), 0 for rows that a problem leaves out, to weights (P, D). */
-  solve(signs: Tensor, costs: Tensor, options: HingeOptions): Tensor;
+  /**
+   * Fits P problems: signs (P, N), ±1, and costs (P, N), 0 for rows that a problem leaves out, to weights (P, D), which the
+   * caller disposes. The event loop turns between iterations. @throws InterruptedError when the signal aborts
+   */
+  solve(signs: Tensor, costs: Tensor, options: HingeOptions): Promise<Tensor>;
   /** Frees what it keeps. */
   dispose(): void;
 }
@@ -26,39 +32,61 @@ export interface HingeSolver {
  * bias: a constant column of x is one, and is penalised like the rest, as in LIBLINEAR. Preconditioner: the Hessian's diagonal
  * along the principal axes of x, where the Hessian is nearly diagonal.
  */
-export function squaredHinge(x: Tensor): HingeSolver {
-  const [axes, z, squares] = scope(() =>
+export async function squaredHinge(x: Tensor, signal?: AbortSignal): Promise<HingeSolver> {
+  const axes = await principalAxes(x, signal); // (D, R)
+  const [z, squares] = scope(() =>
     noGrad(() => {
-      const axes = principalAxes(x); // (D, R)
       const z = x.matmul(axes); // (N, R)
-      return [keep(axes), keep(z), keep(z.pow(2))];
+      return [keep(z), keep(z.pow(2))];
     }),
-  ) as [Tensor, Tensor, Tensor];
+  ) as [Tensor, Tensor];
   return {
-    solve: (signs, costs, options) =>
-      noGrad(() => scope(() => descend({ z, squares, signs, costs }, options).matmul(axes.transpose(0, 1)))),
+    async solve(signs, costs, options) {
+      const w = await descend({ z, squares, signs, costs }, options); // (P, R)
+      const weights = scope(() => noGrad(() => keep(w.matmul(axes.transpose(0, 1)))));
+      dispose(w);
+      return weights;
+    },
     dispose: () => dispose(axes, z, squares),
   };
 }
 
 /**
  * Orthonormal axes (D, R) that the rows of x (N, D) span: eigenvectors of xᵀx; or, for fewer rows than columns, of xxᵀ, as
- * the weights are combinations of rows.
+ * the weights are combinations of rows. Three pieces of work, which can take a second each. The caller disposes them.
  */
-function principalAxes(x: Tensor): Tensor {
+async function principalAxes(x: Tensor, signal: AbortSignal | undefined): Promise<Tensor> {
   const [rows = 0, columns = 0] = x.shape;
-  if (rows >= columns) return linalgEigh(double(x.transpose(0, 1).matmul(x)))[1].to({ dtype: "f32", device: x.device });
-  const wide = double(x);
-  const [values, vectors] = linalgEigh(wide.matmul(wide.transpose(0, 1)));
-  const least = 1e-12 * Math.max(...values.toArray());
-  const rank = Math.max(1, values.toArray().filter((value) => value > least).length);
-  const lengths = values.clamp(1e-30).sqrt(); // singular values of x
-  const axes = wide
-    .transpose(0, 1)
-    .matmul(vectors)
-    .div(lengths)
-    .narrow(1, rows - rank, rank); // eigenvalues ascend
-  return axes.to({ dtype: "f32", device: x.device });
+  const like = { dtype: "f32", device: x.device } as const;
+  const wide = rows < columns;
+  const product = scope(() =>
+    noGrad(() => {
+      if (!wide) return keep(double(x.transpose(0, 1).matmul(x)));
+      const all = double(x);
+      return keep(all.matmul(all.transpose(0, 1)));
+    }),
+  );
+  try {
+    await pause(signal, MEASURING);
+    const [values, vectors] = scope(() => noGrad(() => linalgEigh(product).map(keep))) as [Tensor, Tensor];
+    try {
+      await pause(signal, MEASURING);
+      if (!wide) return scope(() => keep(vectors.to(like)));
+      const least = 1e-12 * Math.max(...values.toArray());
+      const rank = Math.max(1, values.toArray().filter((value) => value > least).length);
+      return scope(() =>
+        noGrad(() => {
+          const lengths = values.clamp(1e-30).sqrt(); // singular values of x
+          const axes = double(x).transpose(0, 1).matmul(vectors).div(lengths);
+          return keep(axes.narrow(1, rows - rank, rank).to(like)); // eigenvalues ascend
+        }),
+      );
+    } finally {
+      dispose(values, vectors);
+    }
+  } finally {
+    dispose(product);
+  }
 }
 
 const double = (x: Tensor) => x.to({ dtype: "f64", device: "cpu" });
@@ -95,38 +123,44 @@ interface State {
 /** Iterations after which the preconditioner is computed anew for the rows that then have a loss. */
 const REFRESH = 10;
 
-/** Preconditioned conjugate gradients (Polak & Ribière), for each problem until it has converged. */
-function descend(problems: Problems, { tolerance, maxIterations }: HingeOptions): Tensor {
+/** Preconditioned conjugate gradients (Polak & Ribière), for each problem until it has converged. The caller disposes the result. */
+async function descend(problems: Problems, { tolerance, maxIterations, signal }: HingeOptions): Promise<Tensor> {
   const count = problems.signs.size(0);
-  let state = start(problems);
+  let state = noGrad(() => start(problems));
   let running = Array.from({ length: count }, (_, i) => i);
   const finished: { problems: number[]; w: Tensor }[] = [];
-  for (let iteration = 1; running.length; iteration++) {
-    const converged = scope(() => {
-      step(problems, state, iteration % REFRESH === 0);
-      const { gradient, diagonal, w } = state;
-      const error = gradient.pow(2).div(diagonal).sum(1); // (P)
-      const size = w.pow(2).mul(diagonal).sum(1);
-      return size
-        .mul(tolerance ** 2)
-        .ge(error)
-        .toArray();
-    });
-    const last = iteration >= maxIterations;
-    const done = running.flatMap((_, at) => (last || converged[at] ? [at] : []));
-    if (done.length < Math.ceil(running.length / 4)) continue;
-    const rest = running.flatMap((_, at) => (last || converged[at] ? [] : [at]));
-    const before = state;
-    finished.push({ problems: done.map((at) => running[at] as number), w: scope(() => rowsOf(before.w, done)) });
-    state = scope(() => mapState(before, (one) => rowsOf(one, rest)));
-    dispose(...Object.values(before));
-    running = rest.map((at) => running[at] as number);
+  try {
+    for (let iteration = 1; running.length; iteration++) {
+      await pause(signal, MEASURING);
+      const converged = scope(() =>
+        noGrad(() => {
+          step(problems, state, iteration % REFRESH === 0);
+          const { gradient, diagonal, w } = state;
+          const error = gradient.pow(2).div(diagonal).sum(1); // (P)
+          const size = w.pow(2).mul(diagonal).sum(1);
+          return size
+            .mul(tolerance ** 2)
+            .ge(error)
+            .toArray();
+        }),
+      );
+      const last = iteration >= maxIterations;
+      const done = running.flatMap((_, at) => (last || converged[at] ? [at] : []));
+      if (done.length < Math.ceil(running.length / 4)) continue;
+      const rest = running.flatMap((_, at) => (last || converged[at] ? [] : [at]));
+      const before = state;
+      finished.push({ problems: done.map((at) => running[at] as number), w: scope(() => pickRows(before.w, done)) });
+      state = scope(() => mapState(before, (one) => pickRows(one, rest)));
+      dispose(...Object.values(before));
+      running = rest.map((at) => running[at] as number);
+    }
+    const order = finished.flatMap((part) => part.problems);
+    const place = new Array<number>(count);
+    for (const [at, problem] of order.entries()) place[problem] = at;
+    return scope(() => keep(pickRows(cat(finished.map(({ w }) => w)), place)));
+  } finally {
+    dispose(...Object.values(state), ...finished.map(({ w }) => w));
   }
-  dispose(...Object.values(state));
-  const order = finished.flatMap((part) => part.problems);
-  const place = new Array<number>(count);
-  for (const [at, problem] of order.entries()) place[problem] = at;
-  return rowsOf(cat(finished.map(({ w }) => w)), place);
 }
 
 /** All weights zero: every row has a slack of 1. */
@@ -146,7 +180,7 @@ function start({ z, squares, signs, costs }: Problems): State {
 const diagonalOf = (squares: Tensor, costs: Tensor, slack: Tensor) =>
   costs.mul(positive(slack)).matmul(squares).mul(2).add(1); // (P, R)
 
-const rowsOf = (x: Tensor, rows: readonly number[]) => x.indexSelect(0, integers(rows, x.device));
+const pickRows = (x: Tensor, rows: readonly number[]) => x.indexSelect(0, integers(rows, x.device));
 
 function mapState(
   { signs, costs, w, slack, gradient, direction, diagonal }: State,
@@ -168,10 +202,10 @@ function step({ z, squares }: Problems, state: State, refresh: boolean): void {
   const next = w.sub(found.pull.mul(signs).matmul(z).mul(2)); // (P, R)
   if (refresh) diagonal.copy_(diagonalOf(squares, costs, slack));
   const downhill = next.div(diagonal);
-  const before = dot(gradient, gradient.div(diagonal));
-  const beta = refresh ? 0 : dot(next.sub(gradient), downhill).div(before.clamp(1e-38)).clamp(0); // (P, 1)
+  const before = rowDots(gradient, gradient.div(diagonal));
+  const beta = refresh ? 0 : rowDots(next.sub(gradient), downhill).div(before.clamp(1e-38)).clamp(0); // (P, 1)
   const conjugate = direction.mul(beta).sub(downhill);
-  direction.copy_(where(dot(conjugate, next).lt(0), conjugate, downhill.neg())); // rounding can turn it uphill
+  direction.copy_(where(rowDots(conjugate, next).lt(0), conjugate, downhill.neg())); // rounding can turn it uphill
   gradient.copy_(next);
 }
 
@@ -189,29 +223,27 @@ const TRIALS = 12;
 
 /** The minimum along the directions, by Newton's method in a bracket: near enough where the slope is a tenth of the first. */
 function lineSearch({ costs, w, slack: before, gradient, direction }: State, fall: Tensor): Found {
-  const [flat, curved] = [dot(w, direction), dot(direction, direction)];
+  const [flat, curved] = [rowDots(w, direction), rowDots(direction, direction)];
   const steep = costs.mul(fall).mul(fall); // (P, N)
   let t = zerosLike(flat);
   let [low, high] = [t, t.add(Number.POSITIVE_INFINITY)];
   let slack = before;
-  let slope = dot(gradient, direction);
+  let slope = rowDots(gradient, direction);
   const enough = slope.abs().mul(0.1);
   for (let trial = 1; ; trial++) {
-    const newton = t.sub(slope.div(dot(steep, positive(slack)).mul(2).add(curved).clamp(1e-30)));
+    const newton = t.sub(slope.div(rowDots(steep, positive(slack)).mul(2).add(curved).clamp(1e-30)));
     const inside = newton.lt(high).mul(low.lt(newton)); // if not: bisect, or double
     const next = where(inside, newton, where(high.lt(1e30), low.add(high).div(2), low.mul(2)));
     t = trial === 1 ? newton : where(enough.ge(slope.abs()), t, next);
     slack = addcmul(before, fall, t, -1);
     const pull = slack.relu().mul(costs);
-    slope = t.mul(curved).add(flat).sub(dot(fall, pull).mul(2));
+    slope = t.mul(curved).add(flat).sub(rowDots(fall, pull).mul(2));
     if (trial === TRIALS || enough.ge(slope.abs()).toArray().every(Boolean)) return { t, slack, pull };
     low = where(slope.lt(0), t, low);
     high = where(slope.lt(0), high, t);
   }
 }
 
-/** Of each row: (P, n) and (P, n) to (P, 1). */
-const dot = (a: Tensor, b: Tensor) => a.mul(b).sum(1, true);
 const onesLike = tensorOperator("aten::ones_like") as (x: Tensor) => Tensor;
 const positive = (x: Tensor) => gt(x, 0); // bool
 const gt = tensorOperator("aten::gt.Scalar") as (x: Tensor, y: number) => Tensor;

@@ -4,9 +4,9 @@
  * https://arxiv.org/abs/1905.01235, and its code: LinearSVC(C, class_weight={1: 2, -1: 1}), the cost C of each class chosen by
  * three-fold cross-validated average precision. No cost is chosen on test images, as that code's low-shot script does.
  */
-import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { z } from "zod";
-import { InterruptedError, SelfsightError } from "../errors.ts";
+import { SelfsightError } from "../errors.ts";
+import { pause } from "../interrupt.ts";
 import { mAP } from "../metric.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { allFinite } from "../torch/nn/finite.ts";
@@ -14,9 +14,9 @@ import { cat, integers, ones } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { FOLDS, fitOneVsRest, type OneVsRest } from "./one-vs-rest.ts";
-import { defineProtocol, mean, type Training } from "./protocol.ts";
+import { defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 import { averagePrecision, ranksOf } from "./ranking.ts";
-import { squaredHinge } from "./squared-hinge.ts";
+import { type HingeSolver, squaredHinge } from "./squared-hinge.ts";
 
 /** An image's class; or all its classes, for a protocol that is this one with another `truth`. */
 export type ClassTruth = number | readonly number[];
@@ -35,8 +35,8 @@ export interface RankedImage {
 const DECADES = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100];
 const HALVES = Array.from({ length: 16 }, (_, i) => 0.5 ** (i + 4));
 const COSTS = [...DECADES, ...HALVES].sort((a, b) => a - b);
-/** Problems × rows in memory at the same time, about 50 bytes each. */
-const AT_ONCE = 2 ** 23;
+/** Problems × rows in memory at the same time, about 50 bytes each: an iteration on them takes a fraction of a second. */
+const AT_ONCE = 2 ** 22;
 
 export const svm = defineProtocol({
   title: "Linear SVM for each class",
@@ -57,17 +57,17 @@ export const svm = defineProtocol({
   async fit({ features, truths, rows, classes, signal }: Training<ClassTruth>, { costs, maxIterations }) {
     const all = features as Tensor;
     const x = scope(() => keep(inputsOf(all.indexSelect(0, integers(rows, all.device))))); // (N, D + 1)
-    const solver = squaredHinge(x);
     const fits: OneVsRest[] = [];
+    let solver: HingeSolver | undefined;
     try {
+      solver = await squaredHinge(x, signal);
       const atOnce = Math.max(1, Math.floor(AT_ONCE / (rows.length * costs.length * FOLDS))); // classes
       for (let from = 0; from < classes; from += atOnce) {
-        await eventLoopTurn();
-        if (signal?.aborted) throw new InterruptedError("Interrupted while measuring.");
+        await pause(signal, MEASURING);
         const some = Array.from({ length: Math.min(atOnce, classes - from) }, (_, i) =>
           Uint8Array.from(rows, (row) => Number(isOf(truths[row] as ClassTruth, from + i))),
         );
-        fits.push(scope(() => fitOneVsRest({ x, solver, members: some, costs, maxIterations })));
+        fits.push(await fitOneVsRest({ x, solver, members: some, costs, maxIterations, signal }));
       }
       const weights = scope(() => keep(cat(fits.map((one) => one.weights)))); // (C, D + 1)
       return {
@@ -77,7 +77,7 @@ export const svm = defineProtocol({
       };
     } finally {
       dispose(x, ...fits.map(({ weights }) => weights));
-      solver.dispose();
+      solver?.dispose();
     }
   },
   score: (ranks: Uint32Array, truth: ClassTruth): RankedImage => ({ ranks, truth }),

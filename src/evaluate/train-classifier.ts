@@ -1,6 +1,6 @@
 /** Trains a classifier for a number of steps on some labelled images, and keeps the weights that were best on others. */
-import { setImmediate as eventLoopTurn } from "node:timers/promises";
-import { InterruptedError, SelfsightError } from "../errors.ts";
+import { SelfsightError } from "../errors.ts";
+import { pause, refuseAborted } from "../interrupt.ts";
 import { type RandomGenerator, randomAt } from "../random.ts";
 import { noGrad } from "../torch/autograd.ts";
 import { allFinite } from "../torch/nn/finite.ts";
@@ -12,7 +12,7 @@ import { manualSeed } from "../torch/random.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { batchIndices } from "../train/batches.ts";
-import { accuracy, type Training } from "./protocol.ts";
+import { accuracy, MEASURING, type Training } from "./protocol.ts";
 
 /** Modules, and how they give logits for images that are named by their rows. */
 export interface Classifier<Input> {
@@ -83,7 +83,7 @@ export async function trainClassifier<Input>(
   let worse = 0;
   try {
     for (let step = 0; step < steps && worse < patience; step++) {
-      refuseAborted(signal);
+      refuseAborted(signal, MEASURING);
       const rows = Array.from(indicesAt(step), (i) => fit[i % fit.length] as number);
       trainStep(classifier, await classifier.load(rows), rows, { recipe, context, step });
       const due = (step + 1) % checkEvery === 0 || step + 1 === steps;
@@ -95,7 +95,7 @@ export async function trainClassifier<Input>(
           [best, weights, worse] = [now, scope(() => noGrad(() => tensors.map((one) => keep(one.clone())))), 0];
         }
       }
-      await eventLoopTurn(); // signals are only received here
+      await pause(signal, MEASURING);
     }
     noGrad(() => weights.forEach((one, i) => void tensors[i]?.copy_(one)));
     return best ?? { accuracy: Number.NaN, loss: Number.NaN };
@@ -173,14 +173,13 @@ async function logitsOf<Input>(
   const parts: Tensor[] = [];
   try {
     for (let start = 0; start < rows.length; start += BATCH) {
-      refuseAborted(signal);
+      await pause(signal, MEASURING);
       const input = await classifier.load(rows.slice(start, start + BATCH));
       const logits = scope(() => noGrad(() => keep(classifier.logits(input).to("f32"))));
       parts.push(logits);
       if (!allFinite(logits)) {
         throw new SelfsightError("The classifier's answers are not finite. Give a lower learning rate.");
       }
-      await eventLoopTurn();
     }
     return cat(parts);
   } finally {
@@ -189,7 +188,3 @@ async function logitsOf<Input>(
 }
 
 const labelsOf = (rows: readonly number[], truths: ArrayLike<number>) => rows.map((row) => truths[row] as number);
-
-function refuseAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new InterruptedError("Interrupted while a classifier was trained.");
-}

@@ -30,14 +30,14 @@ export function blocksOf(rows: readonly ResultRow[], differences: readonly Diffe
 }
 
 function blockOf(rows: ResultRow[], differences: readonly Difference[]): Block {
-  const [{ protocol, labelsPerClass, n, draws }] = rows as [ResultRow];
+  const [{ protocol, labelsPerClass, labelPercent, n, draws }] = rows as [ResultRow];
   const encoders = [...new Set(rows.map((row) => row.encoder))];
   const own = differences.filter((one) => one.protocol === protocol && one.labelsPerClass === labelsPerClass);
   const best = new Map(encoders.map((encoder) => [encoder, chosenLayer(encoder, own) ?? bestLayer(encoder, rows)]));
   return {
     protocol,
     labelsPerClass,
-    title: `${protocol} · ${labelCount(labelsPerClass)} · ${count(n, "test image")}, ${count(draws, "draw")}`,
+    title: `${protocol} · ${labelCount(labelsPerClass, labelPercent)} · ${count(n, "test image")}, ${count(draws, "draw")}`,
     encoders,
     layers: [...new Set(rows.map((row) => row.layer))],
     rows,

@@ -5,8 +5,11 @@ export function count(number: number, one: string, several = `${one}s`): string 
   return `${number.toLocaleString("en-US")} ${number === 1 ? one : several}`;
 }
 
-export function labelCount(labelsPerClass: number | "all"): string {
-  return labelsPerClass === "all" ? "all labels" : `${count(labelsPerClass, "label")} per class`;
+/** "all labels", "25 labels per class", "10 % of the labels (25 per class)". */
+export function labelCount(labelsPerClass: number | "all", percent?: number): string {
+  if (labelsPerClass === "all") return "all labels";
+  if (percent === undefined) return `${count(labelsPerClass, "label")} per class`;
+  return `${percent} % of the labels (${labelsPerClass.toLocaleString("en-US")} per class)`;
 }
 
 /** 12,000 to "12k", 1.38629 to "1.39", -0.05 to "−0.05". */

@@ -22,7 +22,7 @@ ${groups.join("\n")}
 
 function differenceLine(one: Difference, reach: number): string {
   const sure = one.low > 0 ? "up" : one.high < 0 ? "down" : "";
-  return `<tr><td>${escapeHtml(one.protocol)}, ${labelCount(one.labelsPerClass)}</td><td class="wide note">${escapeHtml(one.layer)} − ${escapeHtml(one.baselineLayer)}</td>
+  return `<tr><td>${escapeHtml(one.protocol)}, ${labelCount(one.labelsPerClass, one.labelPercent)}</td><td class="wide note">${escapeHtml(one.layer)} − ${escapeHtml(one.baselineLayer)}</td>
 <td class="number ${sure}">${signedValue(one.metric, one.difference)}</td><td class="interval">${interval(one)}</td><td class="bar">${differenceBar(one, reach)}</td></tr>`;
 }
 

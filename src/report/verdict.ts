@@ -34,12 +34,12 @@ export function doubts({ p, comparisons, baseline, baselineValue, chance, valueL
 
 /** A paired difference in words: whether it helped, by how much, what was compared and with how many labels. */
 export function verdict(difference: Difference): string {
-  const { value, baselineValue, protocol, labelsPerClass, low, high, n, draws, metric } = difference;
+  const { value, baselineValue, protocol, labelsPerClass, labelPercent, low, high, n, draws, metric } = difference;
   const circumstances = [
     `${showValue(metric, value)} against ${showValue(metric, baselineValue)}`,
     `95 % interval of the difference ${signedValue(metric, low)} to ${showDifference(metric, high)}`,
     protocol,
-    labelCount(labelsPerClass),
+    labelCount(labelsPerClass, labelPercent),
     count(n, "test image"),
     count(draws, "draw of labels", "draws of labels"),
     ...seenImages(difference),

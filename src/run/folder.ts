@@ -62,12 +62,16 @@ export const lockOf = (folder: string): string => join(folder, "lock");
 const NAME_LENGTH = 50;
 
 /** Run folder by default: runs/<images>-<task>-<model>; never a hidden folder. */
-export function defaultRunFolder({ images, task, model }: { images: string; task: string; model: string }): string {
+export const defaultRunFolder = ({ images, task, model }: { images: string; task: string; model: string }): string =>
+  join("runs", `${nameForFolder(images)}-${task}-${model}`);
+
+/** The images' name as the part of a folder's name: every file system takes it. */
+export function nameForFolder(images: string): string {
   const name = basename(resolve(images))
     .normalize("NFC")
     .replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "_")
     .replace(/^\.+/, "");
-  return join("runs", `${[...name].slice(0, NAME_LENGTH).join("") || "images"}-${task}-${model}`);
+  return [...name].slice(0, NAME_LENGTH).join("") || "images";
 }
 
 /**

@@ -7,7 +7,7 @@
  */
 import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { SelfsightError, UsageError } from "../errors.ts";
+import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { createEncoder, type EncoderSpec, modelEntry } from "../models/index.ts";
 import type { Encoder, Stem } from "../models/model.ts";
 import { noGrad } from "../torch/autograd.ts";
@@ -78,14 +78,17 @@ export function specOf(file: string, given: EncoderSpec): { model: string; width
   source.close();
   const candidates = (stem === undefined ? stems : [stem]).map((stem) => {
     const encoder = createEncoder({ model, stem, width: 1 });
-    const state = encoder.state();
-    const pairs = [...match(file, source.entries.keys(), state).found].map(([ours, theirs]) => ({
-      plain: state.get(ours)?.shape ?? [],
-      theirs: source.entries.get(theirs)?.shape ?? [],
-    }));
-    encoder.dispose();
-    const unlike = pairs.filter(({ plain, theirs }) => String(plain.slice(2)) !== String(theirs.slice(2))).length;
-    return { stem, unlike, width: widthOf(pairs) };
+    try {
+      const state = encoder.state();
+      const pairs = [...match(file, source.entries.keys(), state).found].map(([ours, theirs]) => ({
+        plain: state.get(ours)?.shape ?? [],
+        theirs: source.entries.get(theirs)?.shape ?? [],
+      }));
+      const unlike = pairs.filter(({ plain, theirs }) => String(plain.slice(2)) !== String(theirs.slice(2))).length;
+      return { stem, unlike, width: widthOf(pairs) };
+    } finally {
+      encoder.dispose();
+    }
   });
   const nearest = candidates.reduce((best, one) => (one.unlike < best.unlike ? one : best));
   return { model, width: width ?? nearest.width, stem: nearest.stem };
@@ -178,10 +181,10 @@ function openWeights(file: string): SafetensorsFile {
   return openSafetensors(file);
 }
 
-/** Whether a file is a zip archive, as torch.save writes. */
+/** Whether a file is a zip archive, as torch.save writes. @throws SelfsightError for a file that cannot be opened */
 function isZip(file: string): boolean {
   const start = Buffer.alloc(4);
-  const descriptor = openSync(file, "r");
+  const descriptor = onDisk(`${file} cannot be read`, () => openSync(file, "r"));
   try {
     return readSync(descriptor, start) === 4 && start.toString("latin1") === "PK\x03\x04";
   } catch {

@@ -1,6 +1,7 @@
 /** The options of `pretrain`, declared once: types, flags, help and the saved configuration derive from this. */
 import { z } from "zod";
 import type { TaskDefaults } from "../tasks/task.ts";
+import { computeOptions } from "../torch/compute.ts";
 import { aboutImages } from "./images.ts";
 
 export const pretrainOptions = z.strictObject({
@@ -56,9 +57,7 @@ export const pretrainOptions = z.strictObject({
   schedule: z.enum(["cosine", "step"]).optional().describe("cosine to zero, or ×0.2 at 30, 60 and 80 % (RotNet)"),
   warmup: z.number().min(0).max(0.5).optional().describe("fraction of the training in which the rate rises from zero"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("same seed, same numbers, on the same machine"),
-  device: z.string().default("auto").describe("auto (the first GPU, or the CPU), cpu, cuda, cuda:1, mps"),
-  precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
-  threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+  ...computeOptions,
   deterministic: z
     .boolean()
     .default(false)

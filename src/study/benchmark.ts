@@ -7,6 +7,7 @@ import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
 import { compare } from "../evaluate/compare.ts";
 import { byClass, type LabelCount } from "../evaluate/draws.ts";
 import { chooseVariants } from "../evaluate/evaluate.ts";
+import { labelAmounts } from "../evaluate/label-amounts.ts";
 import type { Variant } from "../evaluate/measure.ts";
 import { evaluateOptions } from "../evaluate/options.ts";
 import type { Difference, ResultRow } from "../evaluate/result.ts";
@@ -96,6 +97,8 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
 interface Found {
   /** Numbers of labels a class, in order. */
   counts: readonly LabelCount[];
+  /** The percentage that a number stands for, where it was given as a share. */
+  percents: ReadonlyMap<LabelCount, number>;
   /** Labelled training images of each class. */
   sizes: readonly number[];
   labelled: number;
@@ -113,7 +116,7 @@ async function report(
   progress: ReturnType<typeof overallProgress>,
 ): Promise<BenchmarkResult> {
   const { probe, images, labels, group, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
-  const { counts, labelled, tested, sizes } = found;
+  const { counts, percents, labelled, tested, sizes } = found;
   const evaluation = parseOptions(evaluateOptions, {
     ...{ runs: trainings.map(({ folder }) => folder), images, labels, group, trainSplit, testSplit, seed, draws },
     ...{ device, precision, threads, weights: config.weights, weightsSize: config.weightsSize },
@@ -122,7 +125,7 @@ async function report(
   const session = await openSession(evaluation, progress.hooks);
   try {
     const variants = frozenVariants(config);
-    const all = await measureAll({ config, variants, counts, sizes, left }, session, progress);
+    const all = await measureAll({ config, variants, counts, percents, sizes, left }, session, progress);
     const { measured, representations } = all;
     progress.begin("writing the report");
     const { classes, seen, notes } = session;
@@ -138,7 +141,10 @@ async function report(
       lines: linesOf({ tasks, measured, representations, headline, seed }),
     };
     writeJson(benchmarkFiles(out).report, result);
-    const pictures = await gallery({ session, measured, best: tasks[0] as TaskResult, headline });
+    const pictures = await gallery({
+      ...{ session, measured, best: tasks[0] as TaskResult, headline },
+      signal: progress.hooks.signal,
+    });
     return { ...result, folder: out, trainings, gallery: pictures };
   } finally {
     await session.close();
@@ -186,9 +192,10 @@ async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   const decoding = ((performance.now() - read) * set.length) / Math.max(1, sample.length);
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
   const sizes = byClass(labels).map(({ length }) => length);
+  const { counts, percents } = labelAmounts(config.labelsPerClass ?? labelCounts(sizes), labels);
   return {
-    counts: inOrder(config.labelsPerClass ?? labelCounts(sizes)),
-    ...{ sizes, labelled: train.length, tested: test.length, collection: identityOf(collection) },
+    counts: inOrder(counts),
+    ...{ percents, sizes, labelled: train.length, tested: test.length, collection: identityOf(collection) },
     preparing: (read - began + decoding) / 1000,
   };
 }

@@ -1,8 +1,9 @@
 /** The folder of a benchmark: the same command goes on where it was, another command is refused. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { writeJson } from "../files.ts";
+import { nameForFolder } from "../run/folder.ts";
 import { makeFolder } from "../setup/folders.ts";
 import { isSign, takeLock } from "../setup/lock.ts";
 import type { BenchmarkConfig } from "./options.ts";
@@ -19,8 +20,7 @@ export const benchmarkFiles = (folder: string) => ({
   page: join(folder, "report.html"),
 });
 
-export const defaultFolder = (images: string): string =>
-  join("runs", `benchmark-${basename(resolve(images)).replace(/[^\p{L}\p{N}_.-]+/gu, "_")}`);
+export const defaultFolder = (images: string): string => join("runs", `benchmark-${nameForFolder(images)}`);
 
 /** Settings that may differ when it goes on: what was computed is still right. */
 const MAY_CHANGE = ["out", "device", "threads", "scratchDraws", "labelsPerClass", "weights", "weightsSize"];

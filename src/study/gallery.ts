@@ -27,11 +27,13 @@ export async function gallery({
   measured,
   best,
   headline,
+  signal,
 }: {
   session: Session;
   measured: readonly Measured[];
   best: TaskResult;
   headline: LabelCount;
+  signal?: AbortSignal | undefined;
 }): Promise<Gallery> {
   const { id, baselineId, protocol } = best.untrained;
   const [ours, theirs] = [id, baselineId].map((own) => bestAt({ measured }, own, protocol, headline)) as [
@@ -63,7 +65,9 @@ export async function gallery({
   return {
     fixed: await sheet(most(1), theirs),
     broken: await sheet(most(-1), ours),
-    neighbours: await neighbourSheet(shown.folder as string, test.set).catch(onlyUsage),
+    neighbours: await neighbourSheet(shown.folder as string, test.set, { compute: session.compute, signal }).catch(
+      onlyUsage,
+    ),
     confusion: confusionOf(ours, test.labels, session.classes.length),
   };
 }

@@ -31,6 +31,8 @@ export interface Wanted {
   variants: readonly Variant[];
   /** Numbers of labels a class, in order. */
   counts: readonly LabelCount[];
+  /** The percentage that a number stands for, where it was given as a share. */
+  percents: ReadonlyMap<LabelCount, number>;
   /** Labelled training images of each class. */
   sizes: readonly number[];
   /** Undefined if time does not matter. */
@@ -50,11 +52,11 @@ export async function measureAll(
   session: Session,
   progress: ReturnType<typeof overallProgress>,
 ): Promise<AllMeasured> {
-  const { config, variants, counts } = wanted;
+  const { config, variants, counts, percents } = wanted;
   const { draws, seed, out } = config;
   const headline = headlineCount(counts);
   const decisions = decisionsIn(benchmarkFiles(out).plan);
-  const shared = { draws, seed, cache: benchmarkFiles(out).measured };
+  const shared = { draws, seed, percents, cache: benchmarkFiles(out).measured };
   const measured: Measured[] = [];
   const notes: string[] = [];
   const work = async (one: Representation, plan: Plan) => {

@@ -1,7 +1,8 @@
 /** The options of `benchmark`. */
 import { z } from "zod";
-import { evaluateOptions } from "../evaluate/options.ts";
+import { evaluateOptions, labelsPerClass, learningAndTesting } from "../evaluate/options.ts";
 import { aboutImages } from "../run/images.ts";
+import { computeOptions } from "../torch/compute.ts";
 
 export const benchmarkOptions = z.strictObject({
   images: z
@@ -36,21 +37,17 @@ export const benchmarkOptions = z.strictObject({
   width: z.number().positive().max(64).optional().describe("multiplies every layer's channels"),
   imageSize: z.int().min(4).max(1024).default(64).describe("side of the networks' input, in pixels"),
   batchSize: z.int().positive().optional().describe("images a step, in place of the tasks' own"),
-  trainSplit: z.string().optional().describe("part to learn from, joined by +"),
-  testSplit: z.string().optional().describe("part to test on, joined by +; default as evaluate's"),
-  labelsPerClass: z
-    .array(z.union([z.int().min(1), z.literal("all")]))
-    .min(1)
+  ...learningAndTesting,
+  labelsPerClass: labelsPerClass
     .optional()
     .describe(
-      "numbers of training labels a class; default: 1, 2, 4, … as far as there are so many, and all, as far as --budget allows",
+      `${labelsPerClass.description}; default: 1, 2, 4, … as far as there are so many, and all, as far as --budget allows`,
     ),
   probe: z.string().default("linear").describe("protocol of the verdicts, on frozen features"),
   protocol: z
     .array(z.string())
     .default(["knn"])
     .describe("protocols that are measured beside it, each in its first variant"),
-  draws: z.int().positive().max(100).default(5).describe("draws of training labels, for each number but all"),
   scratchDraws: z
     .int()
     .min(0)
@@ -60,9 +57,7 @@ export const benchmarkOptions = z.strictObject({
   scratchSteps: z.int().positive().optional().describe("least number of steps of these trainings; default: 200"),
   scratchProtocol: z.string().default("finetune").describe("protocol of these trainings"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the first training, the draws and the intervals"),
-  device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
-  precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
-  threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+  ...computeOptions,
   out: z.string().min(1).optional().describe("folder of the benchmark; default: runs/benchmark-<images>"),
 });
 

@@ -1,5 +1,5 @@
 /** What a benchmark says of each task: was it better than the same network untrained, and how many labels did it save? */
-import type { Measured } from "../evaluate/compare.ts";
+import { isBetterLayer, type Measured } from "../evaluate/compare.ts";
 import type { LabelCount } from "../evaluate/draws.ts";
 import { type CurvePoint, type LabelSavings, labelSavings } from "../evaluate/label-savings.ts";
 import type { Representation } from "../evaluate/representations.ts";
@@ -83,9 +83,7 @@ export function bestAt(
   const own = measured.filter(
     ({ row }) => row.id === id && row.protocol === protocol && row.labelsPerClass === labelsPerClass,
   );
-  return own.reduce((best, one) =>
-    Number.isNaN(one.heldOut) || improvement(one.row.metric, one.heldOut, best.heldOut) > 0 ? one : best,
-  );
+  return own.reduce((best, one) => (isBetterLayer(one, best) ? one : best));
 }
 
 /** Undefined if nothing was trained from scratch. */

@@ -1,9 +1,17 @@
 /** Chooses the device and the precision. */
 import { availableParallelism } from "node:os";
+import { z } from "zod";
 import { UsageError, unknownName } from "../errors.ts";
 import { processorBf16 } from "../setup/processor.ts";
 import { defaultDevice, devices, threads } from "./device.ts";
 import type { Device } from "./tensor.ts";
+
+/** The options of {@link chooseCompute}. For all commands that compute. */
+export const computeOptions = {
+  device: z.string().default("auto").describe("auto (the first GPU, or the CPU), cpu, cuda, cuda:1, mps"),
+  precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
+  threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+};
 
 export interface Compute {
   device: Device;

@@ -162,6 +162,8 @@ export const normalize = (x: Tensor, dim = 1, epsilon = 1e-12) => x.div(normOp(x
 /** Mean cross-entropy of logits (N, C) with class indices (N). Computed in f32 even when autocast gave bf16 logits. */
 export const crossEntropy = (logits: Tensor, target: Tensor, { labelSmoothing = 0 } = {}) =>
   crossEntropyOp(logits.dtype === "f64" ? logits : logits.to("f32"), target, null, 1, -100, labelSmoothing);
+/** Dot products of rows: (B, P) and (B, P) to (B, 1). */
+export const rowDots = (a: Tensor, b: Tensor): Tensor => scope(() => a.mul(b).sum(1, true));
 export const mseLoss = tensorOperator("aten::mse_loss") as (x: Tensor, target: Tensor) => Tensor;
 
 // Resampling

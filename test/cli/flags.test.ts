@@ -41,10 +41,10 @@ describe("a complaint names the flag as it was typed", () => {
 
   test("for lists and objects too", () => {
     expect(typed(["--labels-per-class", "0"], evaluateOptions)).toBe(
-      "--labels-per-class: expected whole numbers from 1, or all; got 0",
+      "--labels-per-class: expected whole numbers from 1, or all, or shares from above 0% to 100%; got 0",
     );
     expect(typed(["--labels-per-class", "5,,25"], evaluateOptions)).toBe(
-      '--labels-per-class: expected whole numbers from 1, or all; got 5, "", 25',
+      '--labels-per-class: expected whole numbers from 1, or all, or shares from above 0% to 100%; got 5, "", 25',
     );
     expect(typed(["--protocol-options", "{"], evaluateOptions)).toBe(
       '--protocol-options: expected a JSON object; got "{"',
@@ -88,8 +88,8 @@ describe("typed values are read as they are meant", () => {
   });
 
   test("a list given twice becomes one list", () => {
-    const words = ["--labels-per-class", "5,all", "--labels-per-class", "25"];
-    expect(typed(words, evaluateOptions)).toMatchObject({ labelsPerClass: [5, "all", 25] });
+    const words = ["--labels-per-class", "5,all", "--labels-per-class", "25,1%"];
+    expect(typed(words, evaluateOptions)).toMatchObject({ labelsPerClass: [5, "all", 25, "1%"] });
   });
 
   test("key=value: numbers, JSON and text", () => {

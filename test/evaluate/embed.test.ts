@@ -206,6 +206,26 @@ describe("NumPy", () => {
     expect(table[rows - 1]).toEqual({ row: "59", path: "test/red/0007.png", label: "red", split: "test" });
   });
 
+  test("labels from a table, and groups of sub-folders in a column of their own", async () => {
+    const labels = join(folder, "labels.csv");
+    writeFileSync(labels, "path,label\ntrain/red/0000.png,apple\n");
+    const out = join(folder, "labelled.npy");
+    const { files } = await embed({ ...shared, out, labels, group: "folder" });
+    const table = parseCsv(readFileSync(files[1] as string, "utf8"));
+    expect(Object.keys(table[0] as object)).toEqual(["row", "path", "label", "split", "group"]);
+    const apple = table.find(({ label }) => label === "apple");
+    expect(apple?.["path"]).toBe("train/red/0000.png");
+    const alike = table.filter(({ group }) => group === apple?.["group"]);
+    expect(alike.length).toBeGreaterThan(1);
+    expect(alike.every(({ path }) => path?.includes("red"))).toBe(true);
+
+    const parquet = join(folder, "labelled.parquet");
+    await embed({ ...shared, out: parquet, labels, group: "folder", neighbours: 0 });
+    expect((await readRows(parquet)).map((row) => (row as Row & { group: string }).group)).toEqual(
+      table.map(({ group }) => group),
+    );
+  });
+
   test("names with quotes and line breaks are quoted; without classes the label is empty", async () => {
     const odd = join(folder, "odd");
     const { files } = await embed({ ...shared, images: await oddNames(odd), out: join(folder, "odd.npy") });

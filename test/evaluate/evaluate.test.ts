@@ -121,8 +121,9 @@ test.each([
 
 test("one label a class is measured at the last layer: none is held out to choose another by", async () => {
   const { rows, differences } = await evaluate({
-    ...{ runs: [run], images, protocol: ["linear"], labelsPerClass: [1], draws: 2, name: "one" },
+    ...{ runs: [run], images, protocol: ["linear"], labelsPerClass: ["1%"], draws: 2, name: "one" },
   });
+  for (const row of [...rows, ...differences]) expect(row).toMatchObject({ labelsPerClass: 1, labelPercent: 1 });
   const last = rows.filter(({ kind }) => kind === "pre-trained").at(-1)?.layer;
   expect(last).toBe("output");
   expect(differences.map(({ layer }) => layer)).toEqual(differences.map(() => last));

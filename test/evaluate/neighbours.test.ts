@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { selectSplits } from "../../src/data/images.ts";
 import { openImages } from "../../src/data/open.ts";
 import { neighbourSheet } from "../../src/evaluate/neighbours.ts";
+import { threads } from "../../src/torch/device.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
@@ -33,7 +34,10 @@ test("each row shows an image and similar ones, without copies of the same file"
   const run = join(folder, "run");
   await pretrain({ ...smallRun, images, split: "all", epochs: 1, out: run });
   const set = selectSplits(await openImages(images), "all");
-  const sheet = await neighbourSheet(run, set, { rows: 3, count: 3 });
+  threads(1);
+  const compute = { device: "cpu", precision: "f32" } as const;
+  const sheet = await neighbourSheet(run, set, { rows: 3, count: 3, compute });
+  expect(threads(), "the caller's threads").toBe(1);
   const rows = await coloursOf(sheet, 3, 4);
   const strongest = (colour: number[]) => colour.indexOf(Math.max(...colour));
   const alike = rows.map(

@@ -5,7 +5,7 @@ import { squaredHinge } from "../../src/evaluate/squared-hinge.ts";
 import { type ClassTruth, svm } from "../../src/evaluate/svm.ts";
 import { fromTypedArray, ones, randn, tensor } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
-import { scope } from "../../src/torch/scope.ts";
+import { dispose, scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
 
@@ -14,49 +14,50 @@ expectNoLeak();
 const options = svm.options.parse({});
 const precise = { tolerance: 1e-5, maxIterations: 500 };
 
-function solve(x: Tensor, signs: Tensor, costs: Tensor): Tensor {
-  const solver = squaredHinge(x);
-  try {
-    return solver.solve(signs, costs, precise);
-  } finally {
-    solver.dispose();
-  }
+/** The weights of all problems, problem by problem. @param make inputs, signs and costs */
+async function solve(make: () => [x: Tensor, signs: Tensor, costs: Tensor]): Promise<number[]> {
+  const [x, signs, costs] = scope(make);
+  const solver = await squaredHinge(x);
+  const weights = await solver.solve(signs, costs, precise);
+  const values = weights.toArray();
+  solver.dispose();
+  dispose(x, signs, costs, weights);
+  return values;
 }
 
 describe("squared hinge loss", () => {
-  test("of one input: w²/2 + c (1 − w)² is least at 2c / (1 + 2c), for every cost and both signs", () => {
+  test("of one input: w²/2 + c (1 − w)² is least at 2c / (1 + 2c), for every cost and both signs", async () => {
     const costs = [1e-7, 0.01, 0.5, 3, 100];
     const signs = [1, -1, 1, -1, 1];
-    const weights = scope(() =>
-      solve(tensor([[1]]), tensor(signs.map((one) => [one])), tensor(costs.map((one) => [one]))).toArray(),
-    );
+    const column = (values: readonly number[]) => tensor(values.map((one) => [one]));
+    const weights = await solve(() => [tensor([[1]]), column(signs), column(costs)]);
     for (const [i, cost] of costs.entries()) {
       expect(weights[i]).toBeCloseTo(((signs[i] as number) * 2 * cost) / (1 + 2 * cost), 5);
     }
   });
 
-  test("without any cost the weights are zero", () => {
-    expect(scope(() => solve(tensor([[1, 2]]), ones([1, 1]), tensor([[0]])).toArray())).toEqual([0, 0]);
+  test("without any cost the weights are zero", async () => {
+    expect(await solve(() => [tensor([[1, 2]]), ones([1, 1]), tensor([[0]])])).toEqual([0, 0]);
   });
 
-  test("rows of cost 0 do not count, and problems do not see each other", () => {
-    scope(() => {
+  test("rows of cost 0 do not count, and problems do not see each other", async () => {
+    const inputs = (rows: number) => {
       manualSeed(1);
-      const x = randn([40, 6]);
-      const signs = tensor(Array.from({ length: 40 }, (_, i) => (i % 3 ? -1 : 1))).unsqueeze(0);
-      const half = tensor(Array.from({ length: 40 }, (_, i) => (i < 20 ? 2 : 0))).unsqueeze(0);
-      const alone = solve(x.narrow(0, 0, 20), signs.narrow(1, 0, 20), half.narrow(1, 0, 20)).toArray();
-      const both = fromTypedArray(Float32Array.from([...half.toArray(), ...ones([40]).toArray()]), [2, 40]);
-      const together = solve(x, signs.expand(2, 40), both).select(0, 0).toArray();
-      for (const [i, value] of alone.entries()) expect(together[i]).toBeCloseTo(value, 4);
-    });
+      return randn([40, 6]).narrow(0, 0, rows).clone();
+    };
+    const signs = (rows: number) => tensor([Array.from({ length: rows }, (_, i) => (i % 3 ? -1 : 1))]);
+    const half = Array.from({ length: 40 }, (_, i) => (i < 20 ? 2 : 0));
+    const alone = await solve(() => [inputs(20), signs(20), tensor([half.slice(0, 20)])]);
+    const all = fromTypedArray(Float32Array.from([...half, ...half.map(() => 1)]), [2, 40]);
+    const together = await solve(() => [inputs(40), signs(40).expand(2, 40).clone(), all]);
+    for (const [i, value] of alone.entries()) expect(together[i]).toBeCloseTo(value, 4);
   });
 
   test.each([
     ["more rows than columns", 60, 5],
     ["more columns than rows", 8, 30],
     ["rows that repeat", 60, 5],
-  ])("the gradient vanishes at the weights: %s", (name, rows, columns) => {
+  ])("the gradient vanishes at the weights: %s", async (name, rows, columns) => {
     manualSeed(2);
     const x = scope(() => {
       const some = randn([rows, columns]);
@@ -71,10 +72,11 @@ describe("squared hinge loss", () => {
     });
     const sign = (i: number) => (i % 4 ? -1 : 1);
     for (const cost of [0.01, 1, 30]) {
-      const w = scope(() => {
-        const signs = tensor([Array.from({ length: rows }, (_, i) => sign(i))]);
-        return solve(fromTypedArray(x, [rows, columns]), signs, ones([1, rows]).mul(cost)).toArray();
-      });
+      const w = await solve(() => [
+        fromTypedArray(x, [rows, columns]),
+        tensor([Array.from({ length: rows }, (_, i) => sign(i))]),
+        ones([1, rows]).mul(cost),
+      ]);
       const gradient = [...w];
       for (let i = 0; i < rows; i++) {
         const row = Array.from({ length: columns }, (_, j) => Number(x[i * columns + j]));
@@ -166,23 +168,22 @@ describe("a draw of labels", () => {
   });
 });
 
-test("a class with one label gets the cost 1, one with two labels two folds", () => {
-  scope(() => {
-    manualSeed(3);
-    const x = randn([9, 4]);
-    const solver = squaredHinge(x);
-    const members = [[0], [1, 2], [3, 4, 5, 6, 7, 8]].map((rows) =>
-      Uint8Array.from({ length: 9 }, (_, row) => Number(rows.includes(row))),
-    );
-    const { choices, weights } = fitOneVsRest({ x, solver, members, costs: [0.01, 10], maxIterations: 100 });
-    solver.dispose();
-    expect(weights.shape).toEqual([3, 4]);
-    expect(choices[0]).toEqual({ cost: 1, precision: undefined });
-    for (const { cost, precision } of choices.slice(1)) {
-      expect([0.01, 10]).toContain(cost);
-      expect(precision).toBeGreaterThan(0);
-    }
-  });
+test("a class with one label gets the cost 1, one with two labels two folds", async () => {
+  manualSeed(3);
+  const x = randn([9, 4]);
+  const solver = await squaredHinge(x);
+  const members = [[0], [1, 2], [3, 4, 5, 6, 7, 8]].map((rows) =>
+    Uint8Array.from({ length: 9 }, (_, row) => Number(rows.includes(row))),
+  );
+  const { choices, weights } = await fitOneVsRest({ x, solver, members, costs: [0.01, 10], maxIterations: 100 });
+  expect(weights.shape).toEqual([3, 4]);
+  expect(choices[0]).toEqual({ cost: 1, precision: undefined });
+  for (const { cost, precision } of choices.slice(1)) {
+    expect([0.01, 10]).toContain(cost);
+    expect(precision).toBeGreaterThan(0);
+  }
+  solver.dispose();
+  dispose(x, weights);
 });
 
 test("classes without a test image do not count, and resampled images count as often as they come", () => {
@@ -193,9 +194,18 @@ test("classes without a test image do not count, and resampled images count as o
   expect(svm.reduce([])).toBeNaN();
 });
 
-test("an interruption ends the fit", async () => {
+test("an interruption ends the fit, also in the middle of it", async () => {
+  const stop = new AbortController();
   const features = tensor([EAST, NORTH]);
-  const on = { features, truths: [0, 1], rows: [0, 1], classes: 2, ...onCpu, signal: AbortSignal.abort() };
-  await expect(svm.fit(on, options)).rejects.toThrow(InterruptedError);
+  const on = { features, truths: [0, 1], rows: [0, 1], classes: 2, ...onCpu };
+  await expect(svm.fit({ ...on, signal: AbortSignal.abort() }, options)).rejects.toThrow(InterruptedError);
   features.dispose();
+
+  manualSeed(4);
+  const many = { ...on, features: randn([60, 40]), rows: Array.from({ length: 60 }, (_, i) => i) };
+  const endless = { costs: [1000], maxIterations: 1_000_000 };
+  const fit = svm.fit({ ...many, truths: many.rows.map((i) => i % 2), signal: stop.signal }, endless);
+  setImmediate(() => setImmediate(() => stop.abort()));
+  await expect(fit).rejects.toThrow(InterruptedError);
+  many.features.dispose();
 });

@@ -1,12 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { fromTypedArray, linear, mseLoss } from "../../src/torch/ops.ts";
+import { cat, fromTypedArray, integers, linear, mseLoss, oneHot, ones, tensor, zeros } from "../../src/torch/ops.ts";
 import { AdamW } from "../../src/torch/optim/adamw.ts";
+import { minimiseBatch } from "../../src/torch/optim/batch-lbfgs.ts";
 import { decayGroups } from "../../src/torch/optim/groups.ts";
-import { LBFGS } from "../../src/torch/optim/lbfgs.ts";
 import type { Optimizer, ParameterGroup } from "../../src/torch/optim/optimizer.ts";
-import { constant, cosine, type Schedule, steps, warmUp } from "../../src/torch/optim/schedule.ts";
 import { SGD } from "../../src/torch/optim/sgd.ts";
-import { scope } from "../../src/torch/scope.ts";
+import { dispose, scope } from "../../src/torch/scope.ts";
 import { call, type DType, type Tensor } from "../../src/torch/tensor.ts";
 import { goldenDoubles, goldenParameter } from "../fixtures/golden/formula.ts";
 import { expectNoLeak } from "../live.ts";
@@ -19,9 +18,6 @@ interface Run {
   betas?: [number, number];
   eps?: number;
   weightDecay?: number;
-  max_iter?: number;
-  max_eval?: number;
-  history_size?: number;
   losses: number[];
 }
 
@@ -70,94 +66,32 @@ describe("ten steps match PyTorch's", () => {
   test("adamw", () => {
     run("adamw", (groups, { betas = [0, 0], eps = 0 }) => new AdamW(groups, { betas, epsilon: eps }));
   });
-
-  const options = ({ lr, max_iter = 0, max_eval = 0, history_size = 0 }: Run) => ({
-    learningRate: lr,
-    maxIterations: max_iter,
-    maxEvaluations: max_eval,
-    history: history_size,
-  });
-
-  test("lbfgs", () => {
-    const golden = runs["lbfgs"] as Run;
-    scope(() => {
-      const { named, loss } = network("f64");
-      const optimizer = new LBFGS(
-        named.map(([, parameter]) => parameter),
-        options(golden),
-      );
-      const closure = () => {
-        const value = loss();
-        value.backward();
-        return value;
-      };
-      for (const expected of golden.losses) expect(optimizer.step(closure)).toBeCloseTo(expected, 7);
-      optimizer.dispose();
-      for (const [key, parameter] of named)
-        expect(difference(parameter, pick(stored, `lbfgs.${key}`)), key).toBeLessThan(1e-6);
-    });
-  });
-
-  test("lbfgs on Rosenbrock's function, point by point", () => {
-    const golden = runs["lbfgs-rosenbrock"] as Run;
-    const points = new Float64Array(pick(stored, "lbfgs-rosenbrock.points").bytes.buffer);
-    scope(() => {
-      const point = fromTypedArray(Float64Array.of(-1.2, 1)).requiresGrad_();
-      const optimizer = new LBFGS([point], options(golden));
-      const closure = () => {
-        const [a, b] = [point.select(0, 0), point.select(0, 1)];
-        const value = a
-          .neg()
-          .add(1)
-          .pow(2)
-          .add(b.sub(a.pow(2)).pow(2).mul(100));
-        value.backward();
-        return value;
-      };
-      golden.losses.forEach((expected, i) => {
-        expect(optimizer.step(closure)).toBeCloseTo(expected, 6);
-        expect(Math.abs((point.toArray()[0] as number) - (points[2 * i] as number))).toBeLessThan(1e-6);
-        expect(Math.abs((point.toArray()[1] as number) - (points[2 * i + 1] as number))).toBeLessThan(1e-6);
-      });
-      optimizer.dispose();
-    });
-  });
 });
 
-interface Rates {
-  baseRate: number;
-  rates: number[];
-  steps?: number;
-  milestones?: number[];
-  factor?: number;
-  every?: number;
-  warmUp?: number;
-}
-
-describe("learning rates match PyTorch's schedulers", () => {
-  const golden = goldenJson<Record<string, Rates>>("schedules");
-  const follow = (name: string, make: (rates: Rates) => Schedule) =>
-    test(name, () => {
-      const expected = golden[name] as Rates;
-      const schedule = make(expected);
-      expected.rates.forEach((rate, step) => {
-        expect(expected.baseRate * schedule(step / expected.rates.length)).toBeCloseTo(rate, 12);
-      });
-    });
-
-  follow("cosine", () => cosine);
-  follow("multi-step", ({ milestones = [], factor = 0 }) =>
-    steps(
-      milestones.map((at) => at / 20),
-      factor,
-    ),
+test("L-BFGS finds the minima that PyTorch's does, of several problems at once", async () => {
+  const { penalties } = goldenJson<{ lbfgs: { penalties: number[] } }>("optimizers").lbfgs;
+  const x = fromTypedArray(goldenDoubles("x", [16, 4]), [16, 4]);
+  const inputs = scope(() => cat([x, ones([16, 1]).to("f64")], 1)); // (16, 5), the last for the bias
+  const target = scope(() => oneHot(fromTypedArray(goldenDoubles("y", [16, 3]), [16, 3]).argmax(1), 3).to("f64"));
+  const penalised = tensor([1, 1, 1, 1, 0], { dtype: "f64" });
+  const strengths = tensor(penalties, { dtype: "f64" });
+  const start = scope(() => zeros([3, 15]).to("f64"));
+  const points = await minimiseBatch(
+    (points, problems) => {
+      const weights = points.reshape(problems.length, 3, 5);
+      const pull = weights.mul(penalised).mul(strengths.indexSelect(0, integers(problems)).reshape(-1, 1, 1));
+      const logProbabilities = inputs.matmul(weights.transpose(1, 2)).logSoftmax(2); // (b, 16, 3)
+      const error = logProbabilities.exp().sub(target).div(16);
+      const entropy = logProbabilities.mul(target).sum([1, 2]).div(-16);
+      return {
+        loss: entropy.add(weights.mul(pull).sum([1, 2]).div(2)),
+        gradient: error.transpose(1, 2).matmul(inputs).add(pull).flatten(1),
+      };
+    },
+    start,
+    { maxIterations: 1000, gradientTolerance: 1e-8, changeTolerance: 1e-15 },
   );
-  follow("step", ({ every = 0, factor = 0 }) =>
-    steps(
-      [1, 2, 3].map((times) => (times * every) / 20),
-      factor,
-    ),
-  );
-  follow("warm-up-then-cosine", ({ warmUp: part = 0 }) => warmUp(part / 20, cosine, 1 / part));
-  test("constant", () => expect([0, 0.5, 1].map(constant)).toEqual([1, 1, 1]));
+  const golden = pick(stored, "lbfgs.points");
+  expect(scope(() => difference(points.reshape(3, 3, 5), golden))).toBeLessThan(1e-5);
+  dispose(x, inputs, target, penalised, strengths, start, points);
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { fitOneVsRest } from "../../src/evaluate/one-vs-rest.ts";
 import { squaredHinge } from "../../src/evaluate/squared-hinge.ts";
 import { svm } from "../../src/evaluate/svm.ts";
-import { cat, fromTypedArray, normalize, ones } from "../../src/torch/ops.ts";
+import { cat, fromTypedArray, normalize, ones, tensor } from "../../src/torch/ops.ts";
 import { dispose, scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
 import { goldenValues } from "../fixtures/golden/formula.ts";
@@ -44,56 +44,45 @@ function relative(got: ArrayLike<number>, expected: readonly number[]): number {
 }
 
 describe.each(cases)("$name", (golden) => {
-  test("each cost's decision values", () => {
-    scope(() => {
-      const { features, labels } = part(golden, "train", golden.train);
-      const inputs = withOnes(features);
-      const tested = withOnes(part(golden, "test", golden.test).features);
-      const solver = squaredHinge(inputs);
-      for (const [label, { decisions }] of golden.byClass.entries()) {
-        const member = Float32Array.from(labels, (one) => Number(one === label));
-        const signs = member.map((one) => 2 * one - 1);
-        const all = costs.map((cost) =>
-          fromTypedArray(
-            member.map((one) => cost * (1 + one)),
-            [1, golden.train],
-          ),
-        );
-        const shape = [costs.length, golden.train];
-        const weights = solver.solve(
-          fromTypedArray(signs, [1, golden.train]).expand(...(shape as [number, number])),
-          cat(all),
-          {
-            tolerance: 1e-5,
-            maxIterations: 500,
-          },
-        );
-        for (const [i, expected] of decisions.entries()) {
-          expect(relative(tested.matmul(weights.select(0, i)).toArray(), expected), `cost ${costs[i]}`).toBeLessThan(
-            1e-3,
-          );
-        }
+  test("each cost's decision values", async () => {
+    const [inputs, tested] = scope(() => [
+      withOnes(part(golden, "train", golden.train).features),
+      withOnes(part(golden, "test", golden.test).features),
+    ]) as [Tensor, Tensor];
+    const solver = await squaredHinge(inputs);
+    for (const [label, { decisions }] of golden.byClass.entries()) {
+      const member = Array.from({ length: golden.train }, (_, i) => Number(i % golden.classes === label));
+      const signs = tensor(costs.map(() => member.map((one) => 2 * one - 1)));
+      const weighted = tensor(costs.map((cost) => member.map((one) => cost * (1 + one))));
+      const weights = await solver.solve(signs, weighted, { tolerance: 1e-5, maxIterations: 500 });
+      for (const [i, expected] of decisions.entries()) {
+        const got = scope(() => tested.matmul(weights.select(0, i)).toArray());
+        expect(relative(got, expected), `cost ${costs[i]}`).toBeLessThan(1e-3);
       }
-      solver.dispose();
-    });
+      dispose(signs, weighted, weights);
+    }
+    solver.dispose();
+    dispose(inputs, tested);
   });
 
-  test("costs by cross-validation, and decision values at these", () => {
-    scope(() => {
-      const { features, labels } = part(golden, "train", golden.train);
-      const x = withOnes(features);
-      const solver = squaredHinge(x);
-      const members = golden.byClass.map((_, label) => Uint8Array.from(labels, (one) => Number(one === label)));
-      const { choices, weights } = fitOneVsRest({ x, solver, members, costs, maxIterations: 500 });
-      solver.dispose();
-      const tested = withOnes(part(golden, "test", golden.test).features);
-      for (const [label, { cost, crossValidated, decisions }] of golden.byClass.entries()) {
-        expect(choices[label]?.cost).toBe(cost);
-        expect(choices[label]?.precision).toBeCloseTo(Math.max(...crossValidated), 4);
-        const expected = decisions[costs.indexOf(cost)] as number[];
-        expect(relative(tested.matmul(weights.select(0, label)).toArray(), expected)).toBeLessThan(1e-3);
-      }
-    });
+  test("costs by cross-validation, and decision values at these", async () => {
+    const [x, tested] = scope(() => [
+      withOnes(part(golden, "train", golden.train).features),
+      withOnes(part(golden, "test", golden.test).features),
+    ]) as [Tensor, Tensor];
+    const { labels, features } = part(golden, "train", golden.train);
+    const solver = await squaredHinge(x);
+    const members = golden.byClass.map((_, label) => Uint8Array.from(labels, (one) => Number(one === label)));
+    const { choices, weights } = await fitOneVsRest({ x, solver, members, costs, maxIterations: 500 });
+    for (const [label, { cost, crossValidated, decisions }] of golden.byClass.entries()) {
+      expect(choices[label]?.cost).toBe(cost);
+      expect(choices[label]?.precision).toBeCloseTo(Math.max(...crossValidated), 4);
+      const expected = decisions[costs.indexOf(cost)] as number[];
+      const got = scope(() => tested.matmul(weights.select(0, label)).toArray());
+      expect(relative(got, expected)).toBeLessThan(1e-3);
+    }
+    solver.dispose();
+    dispose(x, tested, weights, features);
   });
 
   test("the protocol's mAP, and each class's average precision", async () => {

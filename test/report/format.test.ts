@@ -16,9 +16,10 @@ it("formats numbers for readers", () => {
     "1,234 draws",
     "2 boxes",
   ]);
-  expect([labelCount(1), labelCount(25), labelCount("all")]).toEqual([
+  expect([labelCount(1), labelCount(25), labelCount("all"), labelCount(25, 10)]).toEqual([
     "1 label per class",
     "25 labels per class",
     "all labels",
+    "10 % of the labels (25 per class)",
   ]);
 });

@@ -165,6 +165,13 @@ describe("are refused", () => {
     expect(memory().tensors).toBe(before);
   });
 
+  test("twice, also when the width and stem are looked up", () => {
+    const file = written("twice again", (state) => state.set("module.conv1.weight", zeros([8, 3, 3, 3])));
+    const before = memory().tensors;
+    expect(() => specOf(file, { model: "resnet18" })).toThrow(/conv1.weight twice/);
+    expect(memory().tensors).toBe(before);
+  });
+
   test("of another architecture", () => {
     const message =
       /does not fit resnet50: it lacks 165 of 318 tensors .*have another shape.*Name the model, width and stem/;

@@ -3,10 +3,11 @@
  * step and its own end. Nocedal & Wright, Numerical Optimization, 2006, algorithm 7.4, with a backtracking line search
  * (algorithm 3.1), which is enough where the loss is strictly convex. There is no autograd: the objective gives the gradient.
  */
+import { pause } from "../../interrupt.ts";
 import { noGrad } from "../autograd.ts";
 import { operator } from "../dispatch.ts";
-import { integers, tensor, where } from "../ops.ts";
-import { dispose, scope } from "../scope.ts";
+import { integers, rowDots, tensor, where } from "../ops.ts";
+import { dispose, keep, scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 
 export interface BatchValue {
@@ -16,6 +17,9 @@ export interface BatchValue {
   gradient: Tensor;
 }
 
+/** The loss and gradient at `points` (b, P) of the problems that are named, a subset of all in ascending order. */
+export type BatchObjective = (points: Tensor, problems: readonly number[]) => BatchValue;
+
 export interface BatchOptions {
   maxIterations: number;
   /** A problem ends when no element of its gradient exceeds this in absolute value. */
@@ -24,6 +28,8 @@ export interface BatchOptions {
   changeTolerance: number;
   /** Number of past moves to estimate the curvature from. */
   history?: number;
+  /** Looked at before each term of each evaluation. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A past move (B, P), the change of the gradient along it (B, P), and 1 / (their dot products) (B, 1). */
@@ -33,78 +39,126 @@ interface Pair {
   weight: Tensor;
 }
 
-/** The problems that go on: their numbers, where they stand, and what they remember. */
-interface State {
-  problems: readonly number[];
-  /** (B, P). */
+/** A point (B, P) with the loss of each problem there and the gradient (B, P). */
+interface Place {
   point: Tensor;
   loss: readonly number[];
   gradient: Tensor;
+}
+
+/** The problems that go on: their numbers, where they stand, and what they remember. */
+interface State extends Place {
+  problems: readonly number[];
   pairs: readonly Pair[];
 }
 
 const SUFFICIENT_DECREASE = 1e-4;
 const MOST_HALVINGS = 20;
+const HISTORY = 10;
 
 /**
- * Minimises B problems of P numbers each.
- * @param objective the loss and gradient at `points` (b, P) of the problems that are named, a subset of all in ascending order
- * @param start (B, P)
- * @returns (B, P): the best points found
+ * Tensors of the size of the points (B, P) that exist at the same time, at most: two for each past move; result, start, point and
+ * gradient; direction, trial and its gradient; a term's gradient, a product or two, and the next move.
  */
-export function minimiseBatch(
-  objective: (points: Tensor, problems: readonly number[]) => BatchValue,
+export const copiesHeld = (history = HISTORY): number => 2 * history + 12;
+
+/**
+ * Minimises B problems of P numbers each. The event loop turns between evaluations.
+ * @param objective one, or several terms whose sum is minimised: then the event loop turns between these too
+ * @param start (B, P)
+ * @returns (B, P): the best points found. The caller disposes them
+ * @throws InterruptedError when the signal aborts
+ */
+export async function minimiseBatch(
+  objective: BatchObjective | readonly BatchObjective[],
   start: Tensor,
-  { maxIterations, gradientTolerance, changeTolerance, history = 10 }: BatchOptions,
-): Tensor {
-  return scope(() =>
-    noGrad(() => {
-      const result = start.clone();
-      const all = Array.from({ length: start.size(0) }, (_, i) => i);
-      const first = objective(start, all);
-      const begin: State = {
-        problems: all,
-        point: start,
-        gradient: first.gradient,
-        pairs: [],
-        loss: first.loss.toArray(),
-      };
-      let state = goOn(begin, isUphill(begin, gradientTolerance));
-      for (let i = 0; i < maxIterations && state.problems.length; i++) {
-        const before = state;
-        state = scope(() => {
-          const next = iterate(objective, before, history);
-          copyRows(result, 0, integers(before.problems, start.device), next.point);
-          const gained = next.loss.map((loss, b) => (before.loss[b] as number) - loss > changeTolerance * loss);
-          return goOn(
-            next,
-            isUphill(next, gradientTolerance).map((is, b) => is && (gained[b] as boolean)),
-          );
-        });
-        const used = new Set(tensorsOf(state));
-        dispose(...tensorsOf(before).filter((one) => one !== start && !used.has(one)));
+  { maxIterations, gradientTolerance, changeTolerance, history = HISTORY, signal }: BatchOptions,
+): Promise<Tensor> {
+  const evaluate = evaluation(typeof objective === "function" ? [objective] : objective, signal);
+  const result = kept(() => start.clone());
+  let state: State | undefined;
+  try {
+    const problems = Array.from({ length: start.size(0) }, (_, problem) => problem);
+    state = {
+      ...(await evaluate(
+        kept(() => start.clone()),
+        problems,
+      )),
+      problems,
+      pairs: [],
+    };
+    state = goOn(state, isUphill(state, gradientTolerance));
+    for (let i = 0; i < maxIterations && state.problems.length; i++) {
+      const before: State = state;
+      const next = await descend(evaluate, before);
+      state = moved(before, next, history);
+      scope(() => noGrad(() => copyRows(result, 0, integers(before.problems, start.device), next.point)));
+      const gained = next.loss.map((loss, b) => (before.loss[b] as number) - loss > changeTolerance * loss);
+      state = goOn(
+        state,
+        isUphill(state, gradientTolerance).map((is, b) => is && (gained[b] as boolean)),
+      );
+    }
+    return result;
+  } catch (error) {
+    dispose(result);
+    throw error;
+  } finally {
+    if (state) dispose(...tensorsOf(state));
+  }
+}
+
+/** What a step computes with: nothing but its result outlives it. */
+const kept = (body: () => Tensor): Tensor => scope(() => keep(noGrad(body)));
+
+type Evaluate = (point: Tensor, problems: readonly number[]) => Promise<Place>;
+
+/** Sums the terms at a point, which belongs to the result. */
+function evaluation(terms: readonly BatchObjective[], signal: AbortSignal | undefined): Evaluate {
+  return async (point, problems) => {
+    const loss = problems.map(() => 0);
+    let gradient: Tensor | undefined;
+    try {
+      for (const term of terms) {
+        await pause(signal, "a minimum was looked for");
+        scope(() =>
+          noGrad(() => {
+            const value = term(point, problems);
+            for (const [b, own] of value.loss.toArray().entries()) loss[b] = (loss[b] as number) + own;
+            if (gradient) gradient.add_(value.gradient);
+            else gradient = keep(value.gradient.clone());
+          }),
+        );
       }
-      return result;
-    }),
-  );
+      return { point, loss, gradient: gradient as Tensor };
+    } catch (error) {
+      dispose(point, ...(gradient ? [gradient] : []));
+      throw error;
+    }
+  };
 }
 
 /** Whether the gradient of each problem is still large. */
 function isUphill({ gradient, problems }: State, tolerance: number): boolean[] {
   if (!problems.length) return [];
-  return gradient
-    .abs()
-    .amax(1)
-    .toArray()
-    .map((largest) => largest > tolerance);
+  return scope(() =>
+    gradient
+      .abs()
+      .amax(1)
+      .toArray()
+      .map((largest) => largest > tolerance),
+  );
 }
 
 /** The problems that are marked, alone. */
 function goOn(state: State, marked: readonly boolean[]): State {
   if (marked.every(Boolean)) return state;
   const rows = marked.flatMap((is, b) => (is ? [b] : []));
-  const index = integers(rows, state.point.device);
-  const pick = (x: Tensor) => x.indexSelect(0, index);
+  const pick = (x: Tensor) => {
+    const picked = kept(() => x.indexSelect(0, integers(rows, x.device)));
+    dispose(x);
+    return picked;
+  };
   return {
     problems: rows.map((b) => state.problems[b] as number),
     loss: rows.map((b) => state.loss[b] as number),
@@ -117,39 +171,35 @@ function goOn(state: State, marked: readonly boolean[]): State {
 }
 
 /** One line search for every problem. */
-function iterate(objective: Parameters<typeof minimiseBatch>[0], state: State, history: number): State {
+async function descend(evaluate: Evaluate, state: State): Promise<Place> {
   const { problems, point, gradient, pairs, loss } = state;
-  const direction = descent(gradient, pairs);
-  const slope = inner(gradient, direction).flatten().toArray();
-  // Before there is any curvature to go by, a step of length at most 1.
-  const length = pairs.length ? undefined : gradient.abs().sum(1).toArray();
-  const steps = problems.map((_, b) => (length ? Math.min(1, 1 / (length[b] as number)) : 1));
-  let trial = step(objective, state, direction, steps);
-  const tooHigh = (values: readonly number[]) =>
-    values.flatMap((value, b) =>
-      value <= (loss[b] as number) + SUFFICIENT_DECREASE * (steps[b] as number) * (slope[b] as number) ? [] : [b],
-    );
-  let high = tooHigh(trial.loss);
-  for (let halving = 0; high.length && halving < MOST_HALVINGS; halving++) {
-    for (const b of high) steps[b] = (steps[b] as number) / 2;
-    trial = step(objective, state, direction, steps);
-    high = tooHigh(trial.loss);
+  const direction = kept(() => descent(gradient, pairs));
+  try {
+    const slope = scope(() => noGrad(() => rowDots(gradient, direction).flatten().toArray()));
+    // Before there is any curvature to go by, a step of length at most 1.
+    const length = pairs.length ? undefined : scope(() => gradient.abs().sum(1).toArray());
+    const steps = problems.map((_, b) => (length ? Math.min(1, 1 / (length[b] as number)) : 1));
+    const tooHigh = (values: readonly number[]) =>
+      values.flatMap((value, b) =>
+        value <= (loss[b] as number) + SUFFICIENT_DECREASE * (steps[b] as number) * (slope[b] as number) ? [] : [b],
+      );
+    const attempt = (before?: Place) => {
+      if (before) dispose(before.point, before.gradient);
+      const there = kept(() => point.add(direction.mul(tensor(steps, { device: point.device }).unsqueeze(1))));
+      return evaluate(there, problems);
+    };
+    let trial = await attempt();
+    let high = tooHigh(trial.loss);
+    for (let halving = 0; high.length && halving < MOST_HALVINGS; halving++) {
+      for (const b of high) steps[b] = (steps[b] as number) / 2;
+      trial = await attempt(trial);
+      high = tooHigh(trial.loss);
+    }
+    for (const b of high) steps[b] = 0; // no step helps: rounding is all that is left
+    return high.length ? await attempt(trial) : trial;
+  } finally {
+    dispose(direction);
   }
-  for (const b of high) steps[b] = 0; // no step helps: rounding is all that is left
-  if (high.length) trial = step(objective, state, direction, steps);
-  return { problems, ...trial, pairs: remember(pairs, trial.point.sub(point), trial.gradient.sub(gradient), history) };
-}
-
-/** The state at `point + steps · direction`. */
-function step(
-  objective: Parameters<typeof minimiseBatch>[0],
-  { point, problems }: State,
-  direction: Tensor,
-  steps: readonly number[],
-): Pick<State, "point" | "gradient" | "loss"> {
-  const there = point.add(direction.mul(tensor(steps, { device: point.device }).unsqueeze(1)));
-  const { loss, gradient } = objective(there, problems);
-  return { point: there, gradient, loss: loss.toArray() };
 }
 
 /** Minus the estimated inverse Hessian times the gradient (B, P), by the two-loop recursion. */
@@ -157,37 +207,46 @@ function descent(gradient: Tensor, pairs: readonly Pair[]): Tensor {
   const result = gradient.neg();
   const shares: Tensor[] = [];
   for (const { move, change, weight } of pairs.toReversed()) {
-    const share = inner(move, result).mul(weight);
+    const share = rowDots(move, result).mul(weight);
     shares.unshift(share);
-    result.add_(change.mul(share), { alpha: -1 });
+    scope(() => void result.add_(change.mul(share), { alpha: -1 }));
   }
   const last = pairs.at(-1);
   if (last) result.mul_(scaleOf(last));
   for (const [i, { move, change, weight }] of pairs.entries()) {
-    result.add_(move.mul((shares[i] as Tensor).sub(inner(change, result).mul(weight))));
+    scope(() => void result.add_(move.mul((shares[i] as Tensor).sub(rowDots(change, result).mul(weight)))));
   }
   return result;
 }
 
 /** (move · change) / (change · change): 1 for a problem without curvature. */
 function scaleOf({ change, weight }: Pair): Tensor {
-  const product = weight.mul(inner(change, change));
+  const product = weight.mul(rowDots(change, change));
   return where(product.lt(1e-30), product.mul(0).add(1), product.clamp(1e-30).pow(-1));
 }
 
-/** Adds a move; one along which a problem has no positive curvature gets the weight 0, so that it tells nothing. */
-function remember(pairs: readonly Pair[], move: Tensor, change: Tensor, history: number): Pair[] {
-  const product = inner(move, change);
-  const useful = product.clamp(1e-30).pow(-1);
-  const weight = where(product.lt(1e-20), product.mul(0), useful);
-  return [...pairs.slice(pairs.length >= history ? 1 : 0), { move, change, weight }];
+/** The state at the next place, which remembers the move there. What is no longer needed is freed. */
+function moved(before: State, next: Place, history: number): State {
+  const { problems, point, gradient, pairs } = before;
+  const dropped = pairs.slice(0, Math.max(0, pairs.length + 1 - history));
+  const pair = pairOf(
+    kept(() => next.point.sub(point)),
+    kept(() => next.gradient.sub(gradient)),
+  );
+  dispose(point, gradient, ...dropped.flatMap(tensorsOfPair));
+  return { ...next, problems, pairs: [...pairs.slice(dropped.length), pair] };
 }
 
-/** Dot products of rows: (B, P) and (B, P) to (B, 1). */
-const inner = (a: Tensor, b: Tensor) => a.mul(b).sum(1, true);
-
-function tensorsOf({ point, gradient, pairs }: State): Tensor[] {
-  return [point, gradient, ...pairs.flatMap(({ move, change, weight }) => [move, change, weight])];
+/** A move along which a problem has no positive curvature gets the weight 0, so that it tells nothing. */
+function pairOf(move: Tensor, change: Tensor): Pair {
+  const weight = kept(() => {
+    const product = rowDots(move, change);
+    return where(product.lt(1e-20), product.mul(0), product.clamp(1e-30).pow(-1));
+  });
+  return { move, change, weight };
 }
+
+const tensorsOfPair = ({ move, change, weight }: Pair) => [move, change, weight];
+const tensorsOf = ({ point, gradient, pairs }: State): Tensor[] => [point, gradient, ...pairs.flatMap(tensorsOfPair)];
 
 const copyRows = operator("aten::index_copy_");

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { InterruptedError } from "../../../src/errors.ts";
 import { integers, tensor, zeros } from "../../../src/torch/ops.ts";
 import { type BatchValue, minimiseBatch } from "../../../src/torch/optim/batch-lbfgs.ts";
-import { scope } from "../../../src/torch/scope.ts";
+import { dispose, scope } from "../../../src/torch/scope.ts";
 import type { Tensor } from "../../../src/torch/tensor.ts";
 import { expectNoLeak } from "../../live.ts";
 
@@ -20,55 +21,81 @@ function bowls(targets: Tensor, steepness: Tensor, counts: number[]) {
   };
 }
 
-test("each problem reaches its own lowest point, and ends by itself", () => {
-  scope(() => {
-    const targets = tensor([
-      [1, 2, 3],
-      [4, 5, 6],
-      [0, 0, 0],
-    ]);
-    const steepness = tensor([
-      [1, 30, 900],
-      [1, 1, 1],
-      [5, 5, 5],
-    ]);
-    const counts: number[] = [];
-    const found = minimiseBatch(bowls(targets, steepness, counts), zeros([3, 3]), options);
-    for (const [i, value] of found.toArray().entries()) expect(value).toBeCloseTo(targets.toArray()[i] as number, 3);
-    expect(counts[2]).toBe(1); // it began at its lowest point
-    expect(counts[1]).toBeLessThan(counts[0] as number);
-  });
+test("each problem reaches its own lowest point, and ends by itself", async () => {
+  const targets = tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+    [0, 0, 0],
+  ]);
+  const steepness = tensor([
+    [1, 30, 900],
+    [1, 1, 1],
+    [5, 5, 5],
+  ]);
+  const counts: number[] = [];
+  const start = zeros([3, 3]);
+  const found = await minimiseBatch(bowls(targets, steepness, counts), start, options);
+  for (const [i, value] of found.toArray().entries()) expect(value).toBeCloseTo(targets.toArray()[i] as number, 3);
+  expect(counts[2]).toBe(1); // it began at its lowest point
+  expect(counts[1]).toBeLessThan(counts[0] as number);
+  dispose(targets, steepness, start, found);
 });
 
-test("a problem's answer does not depend on the others in its batch", () => {
-  scope(() => {
-    const targets = tensor([
-      [1, -2],
-      [30, 5],
-    ]);
-    const steepness = tensor([
-      [1, 40],
-      [3, 0.5],
-    ]);
-    const both = minimiseBatch(bowls(targets, steepness, []), zeros([2, 2]), options);
-    const alone = minimiseBatch(bowls(targets, steepness, []), zeros([1, 2]), options);
-    expect(both.select(0, 0).toArray()).toEqual(alone.select(0, 0).toArray());
-  });
+test("a problem's answer does not depend on the others in its batch", async () => {
+  const targets = tensor([
+    [1, -2],
+    [30, 5],
+  ]);
+  const steepness = tensor([
+    [1, 40],
+    [3, 0.5],
+  ]);
+  const [two, one] = [zeros([2, 2]), zeros([1, 2])];
+  const both = await minimiseBatch(bowls(targets, steepness, []), two, options);
+  const alone = await minimiseBatch(bowls(targets, steepness, []), one, options);
+  expect(scope(() => both.select(0, 0).toArray())).toEqual(scope(() => alone.select(0, 0).toArray()));
+  dispose(targets, steepness, two, one, both, alone);
 });
 
-test("the loss never rises, where a full step would overshoot", () => {
-  scope(() => {
-    const losses: number[] = [];
-    const found = minimiseBatch(
-      (x) => {
-        const loss = x.pow(4).sum(1).add(x.exp().sum(1));
-        losses.push(loss.item());
-        return { loss, gradient: x.pow(3).mul(4).add(x.exp()) };
-      },
-      tensor([[9]]),
-      options,
-    );
-    expect(found.item()).toBeCloseTo(-0.5282, 3); // where 4 x³ + eˣ = 0
-    expect(losses.at(-1)).toBeLessThan(losses[0] as number);
-  });
+test("the loss never rises, where a full step would overshoot", async () => {
+  const losses: number[] = [];
+  const start = tensor([[9]]);
+  const objective = (x: Tensor): BatchValue => {
+    const loss = x.pow(4).sum(1).add(x.exp().sum(1));
+    losses.push(loss.item());
+    return { loss, gradient: x.pow(3).mul(4).add(x.exp()) };
+  };
+  const found = await minimiseBatch(objective, start, options);
+  expect(found.item()).toBeCloseTo(-0.5282, 3); // where 4 x³ + eˣ = 0
+  expect(losses.at(-1)).toBeLessThan(losses[0] as number);
+  dispose(start, found);
+});
+
+test("several terms are summed, and an abort between two of them frees everything", async () => {
+  const power =
+    (exponent: number) =>
+    (x: Tensor): BatchValue => ({
+      loss: x.sub(1).pow(exponent).sum(1),
+      gradient: x
+        .sub(1)
+        .pow(exponent - 1)
+        .mul(exponent),
+    });
+  const pull = (x: Tensor): BatchValue => ({ loss: x.mul(-2).sum(1), gradient: x.mul(0).sub(2) });
+  const start = tensor([[5, -3]], { dtype: "f64" });
+  const found = await minimiseBatch([power(2), pull], start, options);
+  for (const value of found.toArray()) expect(value).toBeCloseTo(2, 5); // where 2 (x − 1) = 2
+  found.dispose();
+
+  const stop = new AbortController();
+  let calls = 0;
+  const counted = (x: Tensor) => {
+    if (++calls === 3) setImmediate(() => stop.abort());
+    return power(4)(x);
+  };
+  await expect(minimiseBatch([counted, power(2)], start, { ...options, signal: stop.signal })).rejects.toThrow(
+    InterruptedError,
+  );
+  expect(calls).toBeLessThan(6);
+  start.dispose();
 });

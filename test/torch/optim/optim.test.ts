@@ -3,12 +3,11 @@ import { SelfsightError, UsageError } from "../../../src/errors.ts";
 import { randn, tensor } from "../../../src/torch/ops.ts";
 import { AdamW } from "../../../src/torch/optim/adamw.ts";
 import { decayGroups } from "../../../src/torch/optim/groups.ts";
-import { LBFGS } from "../../../src/torch/optim/lbfgs.ts";
 import type { Optimizer, ParameterGroup } from "../../../src/torch/optim/optimizer.ts";
 import { cosine, steps, warmUp } from "../../../src/torch/optim/schedule.ts";
 import { SGD } from "../../../src/torch/optim/sgd.ts";
 import { manualSeed } from "../../../src/torch/random.ts";
-import { keep, memory, scope } from "../../../src/torch/scope.ts";
+import { memory, scope } from "../../../src/torch/scope.ts";
 import type { Tensor } from "../../../src/torch/tensor.ts";
 import { expectNoLeak } from "../../live.ts";
 
@@ -198,7 +197,6 @@ test("options out of range are rejected", () => {
   expect(() => new SGD([], { momentum: -1 })).toThrow(UsageError);
   expect(() => new AdamW([], { betas: [0.9, 1] })).toThrow(/betas/);
   expect(() => new AdamW([], { epsilon: -1 })).toThrow(/epsilon/);
-  expect(() => new LBFGS([], { history: -1 })).toThrow(/history/);
   expect(() => steps([0.5, 0.2], 0.1)).toThrow(UsageError);
   expect(() => steps([1.5], 0.1)).toThrow(UsageError);
   expect(() => warmUp(1, cosine)).toThrow(UsageError);
@@ -231,54 +229,3 @@ test("norms and biases do not decay", () =>
       { parameters: [bn, scale], weightDecay: 0 },
     ]);
   }));
-
-describe("L-BFGS", () => {
-  const closure = (loss: () => Tensor) => () => {
-    const value = loss();
-    value.backward();
-    return value;
-  };
-
-  test("finds the minimum of a badly scaled quadratic, and leaves no tensors behind", () => {
-    const x = keep(tensor([3, -4, 5], { dtype: "f64" })).requiresGrad_();
-    const scales = keep(tensor([1, 100, 1e4], { dtype: "f64" }));
-    const before = memory().tensors;
-    const optimizer = new LBFGS([x], { maxIterations: 100, history: 3 });
-    const start = optimizer.step(closure(() => x.pow(2).mul(scales).sum()));
-    expect(start).toBe(9 + 1600 + 250_000);
-    for (const value of x.toArray()) expect(Math.abs(value)).toBeLessThan(1e-6);
-    optimizer.dispose();
-    expect(memory().tensors).toBe(before);
-    x.dispose();
-    scales.dispose();
-  });
-
-  test("backs out of steps whose loss is not finite", () =>
-    scope(() => {
-      // -log is undefined below zero, where the first steps lead.
-      const x = tensor([0.001], { dtype: "f64" }).requiresGrad_();
-      const optimizer = new LBFGS([x], { maxIterations: 200, maxEvaluations: 1000, learningRate: 1000 });
-      optimizer.step(closure(() => x.sub(x.log()).sum()));
-      expect(x.item()).toBeCloseTo(1, 5);
-      optimizer.dispose();
-    }));
-
-  test("refuses to start with a loss that is not finite", () =>
-    scope(() => {
-      const x = tensor([Number.NaN]).requiresGrad_();
-      expect(() => new LBFGS([x]).step(closure(() => x.sum()))).toThrow(/the loss is NaN/);
-    }));
-
-  test("a closure that throws leaves no tensor behind", () => {
-    const x = keep(tensor([1])).requiresGrad_();
-    const optimizer = new LBFGS([x]);
-    const before = memory().tensors;
-    const failing = () => {
-      x.pow(2);
-      throw new Error("stop");
-    };
-    expect(() => optimizer.step(failing)).toThrow("stop");
-    expect(memory().tensors).toBe(before);
-    x.dispose();
-  });
-});

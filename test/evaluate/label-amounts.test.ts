@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { labelAmounts, SHARE } from "../../src/evaluate/label-amounts.ts";
+
+/** Labels of classes of these sizes; −1 is no label. */
+const labelled = (sizes: readonly number[]) => [...sizes.flatMap((size, label) => new Array(size).fill(label)), -1, -1];
+
+test("shares of all labels become the same number for each class, rounded up", () => {
+  const { counts, percents } = labelAmounts(["1%", "10 %", "all"], labelled([130, 130, 130]));
+  expect(counts).toEqual([2, 13, "all"]); // 1.3 and 13 of 130
+  expect([...percents]).toEqual([
+    [2, 1],
+    [13, 10],
+  ]);
+  expect(labelAmounts(["10%"], labelled([90, 10])).counts).toEqual([5]); // 10 labels, 5 of each class
+});
+
+test("a share gives one label a class at least, and each number is measured once", () => {
+  const labels = labelled([20, 0, 20]); // the class in the middle has none
+  expect(labelAmounts(["0.5%"], labels).counts).toEqual([1]);
+  expect(labelAmounts([2, "10%", "100%", "all"], labels).counts).toEqual([2, "all"]);
+  expect(labelAmounts([5, 25], labels)).toEqual({ counts: [5, 25], percents: new Map() });
+});
+
+test("shares are above 0 % and up to 100 %", () => {
+  for (const text of ["1%", "10 %", "0.1%", "12.5%", "100%"]) expect(text).toMatch(SHARE);
+  for (const text of ["0%", "0.0%", "101%", "100.5%", "-1%", "%", "1", "1%%"]) expect(text).not.toMatch(SHARE);
+});

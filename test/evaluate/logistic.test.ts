@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import { InterruptedError } from "../../src/errors.ts";
+import { linear } from "../../src/evaluate/linear.ts";
+import {
+  batchesOf,
+  disposeModel,
+  type Fit,
+  fitLogistic,
+  type Labelled,
+  numbersHeld,
+} from "../../src/evaluate/logistic.ts";
+import { randn } from "../../src/torch/ops.ts";
+import { manualSeed } from "../../src/torch/random.ts";
+import { dispose } from "../../src/torch/scope.ts";
+import type { Tensor } from "../../src/torch/tensor.ts";
+import { expectNoLeak } from "../live.ts";
+
+expectNoLeak();
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+/** As large as a part may be: nothing is computed with it. */
+const sized = (rows: number, width: number): Labelled => ({
+  features: { size: () => width } as unknown as Tensor,
+  rows: { length: rows } as readonly number[],
+  labels: [],
+});
+
+test("what a batch holds: each part's features twice at most, the weights' history, and one term's logits", () => {
+  const part = sized(1000, 99);
+  // 1000 × 100 ready and again before, 1000 × 10 one-hot; 32 copies of 10 × 100 weights; 6 of 1000 × 10 logits
+  expect(numbersHeld([{ part, penalty: 1 }], 10)).toBe(200_000 + 10_000 + 32_000 + 60_000);
+  const same = { part, penalty: 2 };
+  expect(numbersHeld([{ part, penalty: 1 }, same], 10)).toBe(200_000 + 10_000 + 64_000 + 120_000);
+  // The second part is ready too, but only one at a time is standardised.
+  const other = { part: sized(500, 99), penalty: 1 };
+  expect(numbersHeld([{ part, penalty: 1 }, other], 10)).toBe(250_000 + 15_000 + 64_000 + 120_000);
+  // Logits are computed 2²² at a time.
+  expect(numbersHeld([{ part: sized(1e6, 99), penalty: 1 }], 10)).toBe(200_000_000 + 10_000_000 + 32_000 + 6 * 2 ** 22);
+});
+
+test("batches hold what the limit allows beside their first fit", () => {
+  const fits = (parts: readonly Labelled[]): Fit[] =>
+    parts.flatMap((part) => [1, 0.1, 0.01].map((penalty) => ({ part, penalty })));
+  const lengths = (batches: readonly Fit[][]) => batches.map(({ length }) => length);
+  const small = [sized(100, 63), sized(100, 63)];
+  expect(lengths(batchesOf(fits(small), 5))).toEqual([6]);
+  // Two sets of 60,000 × 1,024 are fitted one after the other; strengths of the penalty share one.
+  expect(lengths(batchesOf(fits([sized(60_000, 1024), sized(60_000, 1024)]), 10))).toEqual([3, 3]);
+  expect(lengths(batchesOf(fits(small), 5, 0))).toEqual([1, 1, 1, 1, 1, 1]);
+  expect(batchesOf(fits(small), 5, 0).flat()).toEqual(fits(small));
+});
+
+test("fits whose rows are cut into terms find what they find uncut", async () => {
+  manualSeed(1);
+  const features = randn([90, 6]);
+  const labels = upTo(90).map((row) => row % 3);
+  const parts = [upTo(90), upTo(50)].map((rows) => ({ features, rows, labels }));
+  const fits = parts.flatMap((part) => [1, 0.01].map((penalty) => ({ part, penalty })));
+  const options = { classes: 3, maxIterations: 50 };
+  const uncut = await fitLogistic(fits, options);
+  const cut = await fitLogistic(fits, { ...options, logitsAtOnce: 100 }); // 16 rows of two fits
+  for (const [i, { weight, bias }] of uncut.entries()) {
+    const expected = [...weight.toArray(), ...bias.toArray()];
+    const got = [...(cut[i]?.weight.toArray() ?? []), ...(cut[i]?.bias.toArray() ?? [])];
+    for (const [k, value] of expected.entries()) expect(got[k]).toBeCloseTo(value, 3);
+  }
+  for (const model of [...uncut, ...cut]) disposeModel(model);
+  features.dispose();
+});
+
+test("an interruption ends a fit between two evaluations, and frees what it held", async () => {
+  manualSeed(2);
+  const features = randn([400, 20]);
+  const on = { features, truths: upTo(400).map((i) => i % 4), rows: upTo(400), classes: 4, seed: 0 };
+  const stop = new AbortController();
+  const fit = linear.fit(
+    { ...on, compute: { device: "cpu", precision: "f32" }, signal: stop.signal },
+    { penalties: [1e-4], maxIterations: 1_000_000 },
+  );
+  setImmediate(() => stop.abort());
+  await expect(fit).rejects.toThrow(InterruptedError);
+  dispose(features);
+});
