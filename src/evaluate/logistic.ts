@@ -31,6 +31,11 @@ export interface Fit {
 export interface FitOptions {
   classes: number;
   maxIterations: number;
+  /**
+   * A fit ends when no element of its gradient exceeds this; default: 1e-4, scikit-learn's. Or when an iteration lowers its loss
+   * by less than a hundredth of this.
+   */
+  tolerance?: number;
   signal?: AbortSignal | undefined;
   /** Logits that are computed at once; default: 2²². The models do not depend on it, up to rounding. */
   logitsAtOnce?: number;
@@ -106,7 +111,7 @@ interface Ready {
 
 async function fitBatch(
   fits: readonly Fit[],
-  { classes, maxIterations, signal, logitsAtOnce = LOGITS }: FitOptions,
+  { classes, maxIterations, tolerance = 1e-4, signal, logitsAtOnce = LOGITS }: FitOptions,
 ): Promise<LinearModel[]> {
   const parts = [...new Set(fits.map(({ part }) => part))];
   const ready: Ready[] = [];
@@ -117,8 +122,7 @@ async function fitBatch(
     const width = x.size(1);
     const batch: Batch = { ready, fits, partOf: fits.map(({ part }) => parts.indexOf(part)), classes, width };
     const start = scope(() => keep(zeros([fits.length, classes * width], { device: x.device })));
-    // Tolerances: scikit-learn's, of the mean loss.
-    const tolerances = { gradientTolerance: 1e-4, changeTolerance: 1e-6 };
+    const tolerances = { gradientTolerance: tolerance, changeTolerance: tolerance / 100 };
     points = await minimiseBatch([...crossEntropies(batch, logitsAtOnce), penaltyOf(batch)], start, {
       ...{ maxIterations, ...tolerances, signal },
     }).finally(() => dispose(start));
