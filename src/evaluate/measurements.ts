@@ -15,7 +15,7 @@ import { type Part, partOf } from "./parts.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
 import type { Session } from "./session.ts";
-import { intervalOf } from "./uncertainty.ts";
+import { intervalOf, valuesOf } from "./uncertainty.ts";
 
 export interface Plan {
   readonly variants: readonly Variant[];
@@ -66,7 +66,7 @@ export async function measureRepresentation(
         for (const layer of cell.constant) constant.add(layer);
         measured.push(
           ...Object.entries(cell.layers).map(([layer, result]) =>
-            rowOf(representation, variant, { layer, labelsPerClass, seed }, result),
+            rowOf(representation, variant, { layer, labelsPerClass }, result),
           ),
         );
       }
@@ -133,13 +133,14 @@ function constantNote(label: string, layers: ReadonlySet<string>): string {
 function rowOf(
   { id, label, kind }: Representation,
   { name, protocol }: Variant,
-  { layer, labelsPerClass, seed }: { layer: string; labelsPerClass: LabelCount; seed: number },
+  { layer, labelsPerClass }: { layer: string; labelsPerClass: LabelCount },
   result: Measurement,
 ): Measured {
   const { metric, reduce } = protocol;
   const size = { n: result.scores[0]?.length ?? 0, draws: result.scores.length };
   const row = { id, encoder: label, kind, protocol: name, layer, labelsPerClass, metric };
-  return { row: { ...row, ...intervalOf(result.scores, reduce, { seed }), ...size }, protocol, ...result };
+  const values = valuesOf(result.scores, reduce);
+  return { row: { ...row, ...intervalOf(result.scores, values, reduce), ...size }, protocol, values, ...result };
 }
 
 function truthsOf({ truth }: Protocol, { set, store, labels }: Part): ArrayLike<unknown> {

@@ -5,6 +5,12 @@ export function count(number: number, one: string, several = `${one}s`): string 
   return `${number.toLocaleString("en-US")} ${number === 1 ? one : several}`;
 }
 
+/** "5 draws of labels", or "3 trainings, 5 draws of labels each". */
+export function drawCount({ trainings, draws }: { trainings: number; draws: number }): string {
+  const each = count(draws, "draw of labels", "draws of labels");
+  return trainings > 1 ? `${count(trainings, "training")}, ${each} each` : each;
+}
+
 export function labelCount(labelsPerClass: number | "all"): string {
   return labelsPerClass === "all" ? "all labels" : `${count(labelsPerClass, "label")} per class`;
 }

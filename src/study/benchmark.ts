@@ -127,7 +127,7 @@ async function measureAll(
     progress.begin("writing the report");
     const { classes, seen, notes } = session;
     const all = [...representations, ...scratch];
-    const differences = compare(measured, all, { seed, classes: classes.length, seen });
+    const differences = compare(measured, all, { classes: classes.length, seen });
     const tasks = taskResults({
       trainings,
       measured,
