@@ -50,7 +50,7 @@ const MOST_HALVINGS = 20;
  * Minimises B problems of P numbers each.
  * @param objective the loss and gradient at `points` (b, P) of the problems that are named, a subset of all in ascending order
  * @param start (B, P)
- * @returns (B, P): the best points found
+ * @returns (B, P): the point where each problem ended, its lowest: no iteration raises the loss
  */
 export function minimiseBatch(
   objective: (points: Tensor, problems: readonly number[]) => BatchValue,
