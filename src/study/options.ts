@@ -43,7 +43,7 @@ export const benchmarkOptions = z.strictObject({
     .default(3)
     .describe("of these, so many are trained from scratch too; 0 for none"),
   scratchSteps: z.int().positive().default(200).describe("least number of steps of these trainings"),
-  seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the first training, the draws and the intervals"),
+  seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the first training and the draws of labels"),
   device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
   precision: z.enum(["auto", "f32", "bf16"]).default("auto").describe("bf16 autocast where the hardware has it"),
   threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
