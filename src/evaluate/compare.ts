@@ -3,9 +3,9 @@ import { improvement } from "../metric.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
 import type { Difference, ResultRow } from "./result.ts";
-import { holm, meanInterval, signFlipTest, subtract } from "./statistics.ts";
-import { intervalOf, valuesOf } from "./uncertainty.ts";
-import type { Rows } from "./variance.ts";
+import { holm, pValue, studentInterval, subtract } from "./statistics.ts";
+import { intervalOf } from "./uncertainty.ts";
+import { estimateMean, type Rows } from "./variance.ts";
 
 /** A row, and the data it was computed from. */
 export interface Measured {
@@ -13,6 +13,8 @@ export interface Measured {
   protocol: Protocol;
   /** Draws × test images. */
   scores: unknown[][];
+  /** For each draw, numbers whose mean is the metric (`valuesOf`). */
+  values: Rows;
   /** Draws × test images, where predictions are classes. */
   predictions?: number[][];
   /** The metric on held-out training images. */
@@ -25,7 +27,6 @@ export const isBetterLayer = ({ row, heldOut }: Measured, before: Measured): boo
 
 /** Values shared by all comparisons of an evaluation. */
 export interface Common {
-  seed: number;
   /** Number of classes: it determines the score of guessing. */
   classes: number;
   /** Number of test images that each run has seen, by its id. */
@@ -34,7 +35,8 @@ export interface Common {
 
 /**
  * For each protocol and number of labels: each encoder's layer that was best on held-out labels, against each baseline's. Then
- * all runs of one recipe against all their baselines: whether the recipe helps, not just one training of it.
+ * all runs of one recipe against all their baselines: whether the recipe helps, not just one training of it. Every p-value is
+ * that of its comparison alone: {@link correctFamilies} corrects those that a reader reads together.
  */
 export function compare(
   measured: readonly Measured[],
@@ -52,7 +54,7 @@ export function compare(
   const alike = recipes.map((recipe) => trained.filter((one) => one.recipe === recipe));
   const groups = [...trained.map((one) => [one]), ...alike.filter(({ length }) => length > 1)];
   const conditions = new Map(measured.map(({ row }) => [keyOf(row, ""), row]));
-  const differences = groups.flatMap((group) =>
+  return groups.flatMap((group) =>
     [...conditions.values()].flatMap((condition) => {
       const found = (ids: readonly string[]) => ids.flatMap((id) => best.get(keyOf(condition, id)) ?? []);
       const ours = found(group.map(({ id }) => id));
@@ -64,41 +66,53 @@ export function compare(
       });
     }),
   );
-  const adjusted = holm(differences.map(({ p }) => p));
-  return differences.map((one, i) => ({ ...one, p: adjusted[i] as number, comparisons: differences.length }));
+}
+
+/**
+ * Corrects the p-values of comparisons that are read together. A family is those with the same kind of baseline: they answer one
+ * question, such as "is training better than none?". With any number of them, a family in which nothing helps says that
+ * something did in at most one case in twenty.
+ */
+export function correctFamilies<One extends Pick<Difference, "p" | "comparisons" | "baselineKind">>(
+  differences: readonly One[],
+): One[] {
+  const result = [...differences];
+  for (const kind of new Set(differences.map(({ baselineKind }) => baselineKind))) {
+    const family = differences.flatMap(({ baselineKind }, i) => (baselineKind === kind ? [i] : []));
+    const adjusted = holm(family.map((i) => (differences[i] as One).p));
+    for (const [k, i] of family.entries())
+      result[i] = { ...(differences[i] as One), p: adjusted[k] as number, comparisons: family.length };
+  }
+  return result;
 }
 
 /** Compares trainings with the same number of baselines, pair by pair. */
 function differenceOf(
   ours: readonly Measured[],
   theirs: readonly Measured[],
-  { seed, classes, seen }: Common,
-): Omit<Difference, "comparisons" | "baselineRole"> {
+  { classes, seen }: Common,
+): Omit<Difference, "baselineRole"> {
   const { protocol, row } = ours[0] as Measured;
-  const { id, metric, labelsPerClass, labelPercent, n } = row;
+  const { id, metric, labelsPerClass, labelPercent, n, draws } = row;
   const baseline = (theirs[0] as Measured).row;
   const [a, b] = [together(ours), together(theirs)];
-  const options = { seed, trainings: ours.length };
-  const { reduce } = protocol;
+  const trainings = ours.length;
   // Subtract so that an interval above zero is a gain, whether higher or lower values are better.
-  const [better, worse] = (metric.better === "higher" ? [a, b] : [b, a]).map(({ scores }) =>
-    valuesOf(scores, reduce, seed),
-  ) as [Rows, Rows];
-  const differences = subtract(better, worse);
-  const { value, low, high } = meanInterval(differences, options);
+  const differences = metric.better === "higher" ? subtract(a.values, b.values) : subtract(b.values, a.values);
   const difference = improvement(metric, a.value, b.value);
-  const shift = difference - value; // 0 but for rounding and a jackknife's correction of the bias
+  // The mean itself differs from it only by rounding and a jackknife's correction of the bias.
+  const estimate = { ...estimateMean(differences, trainings), mean: difference };
+  const { low, high } = studentInterval(estimate);
   return {
     ...{ id, encoder: a.label, layer: a.layer, value: a.value },
     ...{ baselineId: baseline.id, baseline: b.label, baselineLayer: b.layer, baselineValue: b.value },
     baselineKind: baseline.kind,
     protocol: row.protocol,
-    ...{ metric, labelsPerClass, n, difference, low: low + shift, high: high + shift },
+    ...{ metric, labelsPerClass, n, trainings, draws, difference, low, high },
     ...(labelPercent !== undefined && { labelPercent }),
-    valueLow: intervalOf(a.scores, reduce, options).low,
-    p: signFlipTest(differences, { seed }),
+    ...{ p: pValue(differences, estimate), comparisons: 1, shares: estimate.shares },
+    valueLow: intervalOf(a.scores, a.values, protocol.reduce, { trainings }).low,
     chance: protocol.guess(classes),
-    draws: a.scores.length,
     seen: mostSeen(ours.map((one) => seen.get(one.row.id))),
   };
 }
@@ -115,6 +129,7 @@ function together(several: readonly Measured[]) {
     layer: [...new Set(several.map(({ row }) => row.layer))].join(", "),
     value: several.reduce((sum, { row }) => sum + row.value, 0) / several.length,
     scores: several.flatMap(({ scores }) => scores),
+    values: several.flatMap(({ values }) => values),
   };
 }
 

@@ -6,7 +6,7 @@ import { writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import type { Hooks } from "../run/events.ts";
 import { runFiles } from "../run/folder.ts";
-import { compare, type Measured } from "./compare.ts";
+import { compare, correctFamilies, type Measured } from "./compare.ts";
 import { protocolEntry } from "./index.ts";
 import { labelAmounts } from "./label-amounts.ts";
 import { type Variant, variantsOf } from "./measure.ts";
@@ -18,7 +18,10 @@ import { openSession } from "./session.ts";
 
 export interface Evaluation {
   rows: ResultRow[];
-  /** Each trained encoder at its best layer against each baseline at its own; layers are chosen on held-out training labels. */
+  /**
+   * Each trained encoder at its best layer against each baseline at its own; layers are chosen on held-out training labels. The
+   * p-values allow for all comparisons with the same kind of baseline.
+   */
   differences: Difference[];
   classes: readonly string[];
   /** What a reader should know: what was left out, could not be read, or cannot be measured. One sentence each. */
@@ -57,7 +60,7 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
     await session.close();
   }
   const rows = measured.map(({ row }) => row);
-  const differences = compare(measured, representations, { seed, classes: classes.length, seen });
+  const differences = correctFamilies(compare(measured, representations, { classes: classes.length, seen }));
   const file = claimResultFile(wanted);
   writeJson(file, { images: config.images, options: config, classes, notes, rows, differences });
   return { rows, differences, classes, notes, file };

@@ -1,7 +1,7 @@
 /**
  * How many labels did pre-training save? The number of labels that a baseline, such as training from scratch, needs to be as
  * good, read off its curve between the numbers that were measured. Its 95 % interval holds every number of labels at which the
- * paired difference of the two has an interval around zero (Fieller's method, JRSS B 1954): no ratio is resampled.
+ * paired difference of the two has an interval around zero (Fieller's method, JRSS B 1954), which needs no distribution of a ratio.
  */
 import { meanInterval, subtract } from "./statistics.ts";
 import type { Rows } from "./variance.ts";
@@ -21,8 +21,8 @@ export interface LabelSavings {
   readonly high: number;
   /** The end of the baseline's curve was reached: the true value may lie beyond it. */
   readonly open: { readonly labels: boolean; readonly low: boolean; readonly high: boolean };
-  /** Already its smallest measured number of labels is as good: the true value may lie below it. */
-  readonly below: boolean;
+  /** The beginning of the curve was reached, its smallest measured number of labels: the true value may lie below it. */
+  readonly below: { readonly labels: boolean; readonly low: boolean };
 }
 
 /** Numbers of labels tried between two that were measured, evenly on a logarithmic axis. */
@@ -52,7 +52,7 @@ export function labelSavings(ours: CurvePoint, baseline: readonly CurvePoint[], 
     labels: at(reached),
     low: Math.min(at(low), at(reached)),
     high: Math.max(high < 0 ? at(0) : at(high), at(reached)),
-    below: reached === 0,
+    below: { labels: reached === 0, low: low === 0 || reached === 0 },
     open: { labels: reached < 0, low: low < 0, high: high === last || reached < 0 },
   };
 }

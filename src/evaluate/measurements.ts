@@ -16,7 +16,7 @@ import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
 import type { ResultRow } from "./result.ts";
 import type { Session } from "./session.ts";
-import { intervalOf } from "./uncertainty.ts";
+import { intervalOf, valuesOf } from "./uncertainty.ts";
 
 export interface Plan {
   readonly variants: readonly Variant[];
@@ -80,7 +80,7 @@ export async function measureRepresentation(
         for (const layer of cell.constant) constant.add(layer);
         measured.push(
           ...Object.entries(cell.layers).map(([layer, result]) =>
-            rowOf(representation, variant, { layer, ...amountOf(labelsPerClass), seed }, result),
+            rowOf(representation, variant, { layer, ...amountOf(labelsPerClass) }, result),
           ),
         );
       }
@@ -149,13 +149,14 @@ function constantNote(label: string, layers: ReadonlySet<string>): string {
 function rowOf(
   { id, label, kind }: Representation,
   { name, protocol }: Variant,
-  { seed, ...at }: Pick<ResultRow, "layer" | "labelsPerClass" | "labelPercent"> & { seed: number },
+  at: Pick<ResultRow, "layer" | "labelsPerClass" | "labelPercent">,
   result: Measurement,
 ): Measured {
   const { metric, reduce } = protocol;
   const size = { n: result.scores[0]?.length ?? 0, draws: result.scores.length };
   const row = { id, encoder: label, kind, protocol: name, ...at, metric };
-  return { row: { ...row, ...intervalOf(result.scores, reduce, { seed }), ...size }, protocol, ...result };
+  const values = valuesOf(result.scores, reduce);
+  return { row: { ...row, ...intervalOf(result.scores, values, reduce), ...size }, protocol, values, ...result };
 }
 
 function truthsOf({ truth }: Protocol, { set, store, labels }: Part): ArrayLike<unknown> {

@@ -69,7 +69,7 @@ export interface Protocol<
   fitDraws?(draws: readonly Training<Truth>[], options: z.infer<Options>): Promise<readonly Fitted<Prediction>[]>;
   /** The score of one test image's prediction. */
   score(prediction: Prediction, truth: Truth): Score;
-  /** The metric over some images' scores: the bootstrap calls it again on resampled images. */
+  /** The metric over some images' scores. If it is not their `mean`, a jackknife calls it again on all but some images. */
   reduce(scores: ArrayLike<Score>): number;
   /** The score of guessing, given only the number of classes. */
   guess(classes: number): number;

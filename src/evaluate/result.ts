@@ -1,6 +1,7 @@
 /** The contents of `evals/<name>/result.json`. */
 import type { Metric } from "../metric.ts";
 import type { Kind } from "./representations.ts";
+import type { Shares } from "./variance.ts";
 
 /** One measurement: an encoder, a layer, a protocol, a number of labels. */
 export interface ResultRow {
@@ -53,16 +54,22 @@ export interface Difference {
   /** 95 % interval. */
   low: number;
   high: number;
-  /** Probability of such a difference by chance alone, corrected for all comparisons of this evaluation (Holm). */
+  /** Probability of such a difference by chance alone, corrected for the family of comparisons that it belongs to (Holm). */
   p: number;
-  /** Number of those comparisons. */
+  /** Number of comparisons in the family; 1 where it was not corrected. */
   comparisons: number;
   /** The score of guessing. */
   chance: number;
   /** Lower end of the encoder's own 95 % interval. */
   valueLow: number;
+  /** Number of test images. */
   n: number;
+  /** Number of runs that are compared together. */
+  trainings: number;
+  /** Number of draws of training labels, for each training. */
   draws: number;
+  /** How much of the interval's width is owed to so few trainings, draws and images. */
+  shares: Shares;
   /** Number of test images that pre-training has seen, without their labels; null if unknown. */
   seen: number | null;
 }

@@ -14,14 +14,14 @@ const GROUPS = 100;
 /**
  * For each draw, numbers whose mean is the metric: the scores themselves if the metric is their mean. Else the pseudo-values of
  * a jackknife over groups of images (Efron & Stein, Annals of Statistics 1981): G · all − (G − 1) · all but one group, for G
- * groups cut at random, the same for every draw and representation.
+ * groups cut at random, the same for every draw, representation and seed.
  */
-export function valuesOf(scores: Scores, reduce: Reduce, seed: number): Rows {
+export function valuesOf(scores: Scores, reduce: Reduce): Rows {
   if (isMean(reduce)) return scores as readonly (readonly number[])[];
   const images = scores[0]?.length ?? 0;
   const order = shuffle(
     Array.from({ length: images }, (_, i) => i),
-    randomAt(seed, images, GROUPS),
+    randomAt(0, images, GROUPS),
   );
   const count = Math.min(GROUPS, images);
   const groupOf = new Int32Array(images);
@@ -35,13 +35,8 @@ export function valuesOf(scores: Scores, reduce: Reduce, seed: number): Rows {
   });
 }
 
-/** The metric over all draws, with its interval. */
-export function intervalOf(
-  scores: Scores,
-  reduce: Reduce,
-  options: IntervalOptions & { seed?: number } = {},
-): Interval {
-  const values = valuesOf(scores, reduce, options.seed ?? 0);
+/** The metric over all draws, with its interval. @param values of {@link valuesOf} */
+export function intervalOf(scores: Scores, values: Rows, reduce: Reduce, options: IntervalOptions = {}): Interval {
   if (isMean(reduce)) return (isFraction(values) ? fractionInterval : meanInterval)(values, options);
   // The pseudo-values' mean corrects the metric's bias: the interval is put around the metric itself.
   const { value: corrected, low, high } = meanInterval(values, options);

@@ -17,6 +17,17 @@ export interface MeanEstimate {
   variance: number;
   /** Degrees of freedom of the variance, at least 1; infinite if nothing varies. */
   freedom: number;
+  shares: Shares;
+}
+
+/**
+ * The fraction of a mean's variance that would vanish with ever more trainings, draws or images: that factor's own mean square,
+ * which holds its interactions too, so that the three may add up to more than 1. 0 for a factor of which there is only one.
+ */
+export interface Shares {
+  trainings: number;
+  draws: number;
+  images: number;
 }
 
 /**
@@ -37,7 +48,14 @@ export function estimateMean(rows: Rows, trainings = 1): MeanEstimate {
   const least = Math.max(0, ...terms.filter(({ factors }) => factors === 1).map(({ share }) => share));
   const variance = Math.max(unbiased, least);
   const spread = terms.reduce((total, { share, freedom }) => total + share ** 2 / freedom, 0);
-  return { mean, variance, freedom: spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY };
+  const [s, d, i] = squares.map(({ sum, freedom }) => {
+    const own = freedom > 0 ? sum / freedom / (rows.length * images) : 0;
+    return variance > 0 ? own / variance : 0;
+  }) as [number, number, number];
+  return {
+    ...{ mean, variance, shares: { trainings: s, draws: d, images: i } },
+    freedom: spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY,
+  };
 }
 
 interface Shape {
@@ -53,7 +71,7 @@ interface SumOfSquares {
   factors: number;
 }
 
-/** The sums of squares of the seven effects and interactions of trainings (s), draws (d) and images (i). */
+/** The sums of squares of trainings (s), draws (d) and images (i), in this order, and then of their four interactions. */
 function sumsOfSquares(rows: Rows, { trainings, draws, images }: Shape): { squares: SumOfSquares[]; mean: number } {
   const byTraining = new Float64Array(trainings);
   const byDraw = new Float64Array(draws);

@@ -1,6 +1,8 @@
 /** The report of a benchmark: the verdict first, then what it rests on. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { correctFamilies } from "../evaluate/compare.ts";
+import type { Difference } from "../evaluate/result.ts";
 import { replaceFile } from "../files.ts";
 import { showDifference, showValue, signedValue } from "../metric.ts";
 import type { Environment } from "../run/environment.ts";
@@ -15,7 +17,8 @@ import { intervalChart } from "./charts/interval.ts";
 import { labelEfficiencyChart } from "./charts/labels.ts";
 import { layerChart } from "./charts/layers.ts";
 import { escapeHtml } from "./escape.ts";
-import { count, labelCount } from "./format.ts";
+import { whatWouldTell } from "./evidence.ts";
+import { count, drawCount, labelCount } from "./format.ts";
 import { pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { curve } from "./run.ts";
@@ -68,27 +71,24 @@ export function benchmarkVerdict({ tasks, headline }: Pick<BenchmarkResult, "tas
   const opening = {
     helped: `It helped: ${showDifference(metric, difference)} (${range}).`,
     "did not help": `It did not help: ${showDifference(metric, difference)} (${range}).`,
-    "cannot tell": `Cannot tell yet whether it helped: ${showDifference(metric, difference)} (${range}). ${whatWouldTell(best)}`,
+    "cannot tell": `Cannot tell yet whether it helped: ${showDifference(metric, difference)} (${range}). ${stillOpen(best.untrained)}`,
   }[outcome(best.untrained)];
   const saved = best.savings && headline !== "all" ? [`${savingsSentence(best.savings, headline)}.`] : [];
   return [opening, numbers, ...saved];
 }
 
-/** How much more evidence would settle it, if the difference is what it seems to be. */
-function whatWouldTell({ untrained }: TaskResult): string {
-  const { difference, low, high, n } = untrained;
-  if (low > 0) return `But ${doubts(untrained).join("; and ")}.`;
-  const factor = ((high - low) / 2 / Math.abs(difference)) ** 2;
-  if (!(factor < 100))
-    return "The two are so close that it would take a hundred times the evidence to tell them apart.";
-  const times = factor < 1.5 ? "half as much again" : `about ${Math.ceil(factor)} times as much`;
-  return `If the difference is real, ${times} would show it: more test images (there are ${n.toLocaleString("en-US")}), and more draws or seeds.`;
+/** Why it cannot be told, and what would settle it. */
+function stillOpen(difference: Difference): string {
+  const [first = "", ...rest] = [...(difference.low > 0 ? doubts(difference) : []), whatWouldTell(difference)].join(
+    "; ",
+  );
+  return `${first.toUpperCase()}${rest.join("")}.`;
 }
 
 function verdictCard(result: BenchmarkResult): string {
   const [first = "", ...others] = benchmarkVerdict(result);
   const [best] = result.tasks as [TaskResult];
-  const how = `${labelCount(result.headline)}, ${count(best.untrained.n, "test image")}, ${count(best.untrained.draws, "draw of labels", "draws of labels")}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
+  const how = `${labelCount(result.headline)}, ${count(best.untrained.n, "test image")}, ${drawCount(best.untrained)}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
   const small = [...others, how].map(escapeHtml).join(" ");
   return `<p class="verdict ${outcome(best.untrained).replaceAll(" ", "-")}">${escapeHtml(first)}<small>${small}</small></p>`;
 }
@@ -129,19 +129,22 @@ function comparisons({ tasks, differences }: BenchmarkResult): string {
   const rows = tasks.flatMap(({ untrained, title }) =>
     differences
       .filter(
-        ({ id, protocol, labelsPerClass, draws }) =>
+        ({ id, protocol, labelsPerClass, trainings }) =>
           id === untrained.id &&
           protocol === untrained.protocol &&
           labelsPerClass === untrained.labelsPerClass &&
-          draws === untrained.draws,
+          trainings === untrained.trainings,
       )
       .map((one) => ({
         ...one,
         name: `${title} − ${one.baselineRole}`,
-        significant: one.p < 0.05 && (one.low > 0 || one.high < 0),
       })),
   );
-  return intervalChart({ rows, metric: best.untrained.metric });
+  const sure = correctFamilies(rows).map((one) => ({
+    ...one,
+    significant: one.p < 0.05 && (one.low > 0 || one.high < 0),
+  }));
+  return intervalChart({ rows: sure, metric: best.untrained.metric });
 }
 
 function layers({ tasks, lines }: BenchmarkResult): string {
@@ -218,6 +221,8 @@ const howToRead = ({ rows, options }: BenchmarkResult) =>
       ? "From scratch means that the same network, untrained, is trained on the labelled images alone. Where its line reaches a pre-trained network's, it has needed that many labels to be as good."
       : "",
     `In the plot of labels, bands are 95 % intervals, hollow dots are what was not pre-trained, and “all” at the right end is not to scale.${options.seeds > 1 ? ` Lines are means over ${options.seeds} trainings, and their bands allow for these.` : ""}`,
+    "In the plot of labels, bands are 95 % intervals, hollow dots are what was not pre-trained, and “all” at the right end is not to scale.",
+    "A verdict allows for the number of tasks: with several, one of them may look like a gain by luck (Holm's correction).",
     "Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told.",
   ]
     .filter(Boolean)

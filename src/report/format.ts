@@ -5,6 +5,12 @@ export function count(number: number, one: string, several = `${one}s`): string 
   return `${number.toLocaleString("en-US")} ${number === 1 ? one : several}`;
 }
 
+/** "5 draws of labels", or "3 trainings, 5 draws of labels each". */
+export function drawCount({ trainings, draws }: { trainings: number; draws: number }): string {
+  const each = count(draws, "draw of labels", "draws of labels");
+  return trainings > 1 ? `${count(trainings, "training")}, ${each} each` : each;
+}
+
 /** "all labels", "25 labels per class", "10 % of the labels (25 per class)". */
 export function labelCount(labelsPerClass: number | "all", percent?: number): string {
   if (labelsPerClass === "all") return "all labels";

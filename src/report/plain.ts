@@ -1,6 +1,7 @@
 /** Explains a result to someone who sees such numbers for the first time. */
 import type { Difference } from "../evaluate/result.ts";
 import { showDifference, showValue, signedValue } from "../metric.ts";
+import { whatWouldTell } from "./evidence.ts";
 import { doubts, outcome } from "./verdict.ts";
 
 export interface PlainResult {
@@ -37,8 +38,8 @@ function conclusion(difference: Difference): string {
       return `Pre-training did not help here: ${showDifference(metric, difference.difference)}; ${range}.`;
     case "cannot tell": {
       const gain = `Whether pre-training helped cannot be told yet: ${showDifference(metric, difference.difference)}`;
-      if (low > 0) return `${gain}; ${range}, but ${doubts(difference).join("; and ")}. More test images would tell.`;
-      return `${gain}, but ${range}. More minutes, or more test images, would tell.`;
+      if (low > 0) return `${gain}; ${range}, but ${[...doubts(difference), whatWouldTell(difference)].join("; ")}.`;
+      return `${gain}, but ${range}. More minutes may bring more; ${whatWouldTell(difference)}.`;
     }
   }
 }

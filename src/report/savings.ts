@@ -1,15 +1,20 @@
 /** Label savings in words. */
 import type { LabelSavings } from "../evaluate/label-savings.ts";
 
-/** "as good as 21 labels a class from scratch (95 % interval 14 to 33)". @param labels that the pre-trained network had, per class */
+/**
+ * "From scratch, the same network needs 21 labels a class to do what it does with 8 (95 % interval 14 to 33)". Where the curve from
+ * scratch begins or ends before the answer: "at most 1", "more than 64".
+ * @param own labels that the pre-trained network had, per class
+ */
 export function savingsSentence({ labels, low, high, open, below }: LabelSavings, own: number): string {
   const number = (value: number) => (value < 10 ? Number(value.toFixed(1)) : Math.round(value)).toLocaleString("en-US");
-  const [from, to] = [
-    open.low ? `more than ${number(low)}` : number(low),
-    open.high ? `more than ${number(high)}` : number(high),
-  ];
-  const interval = open.low ? `95 % interval: ${from}` : `95 % interval ${from} to ${to}`;
-  const needs = open.labels ? `more than ${number(labels)}` : `${below ? "at most " : ""}${number(labels)}`;
+  const needs = `${open.labels ? "more than " : below.labels ? "at most " : ""}${number(labels)}`;
+  const to = `${open.high ? "more than " : ""}${number(high)}`;
+  const interval = open.low
+    ? `95 % interval: more than ${number(low)}`
+    : below.low && !open.high
+      ? `95 % interval: at most ${number(high)}`
+      : `95 % interval ${below.low ? "at most " : ""}${number(low)} to ${to}`;
   return `From scratch, the same network needs ${needs} labels a class to do what it does with ${number(own)} (${interval})`;
 }
 

@@ -1,7 +1,8 @@
 /** Did it help? One sentence with numbers, which can also say no, or not clear yet. */
 import type { Difference } from "../evaluate/result.ts";
 import { improvement, showDifference, showValue, signedValue } from "../metric.ts";
-import { count, labelCount } from "./format.ts";
+import { whatWouldTell } from "./evidence.ts";
+import { count, drawCount, labelCount } from "./format.ts";
 
 export type Outcome = "helped" | "did not help" | "cannot tell";
 
@@ -9,8 +10,8 @@ export type Outcome = "helped" | "did not help" | "cannot tell";
 const SIGNIFICANT = 0.05;
 
 /**
- * Helped: the whole interval is above zero, chance is an unlikely explanation even among all comparisons that were made,
- * and the encoder is not just better than a baseline that does worse than guessing. Did not help: the interval excludes
+ * Helped: the whole interval is above zero, chance is an unlikely explanation even among all comparisons of the family, and
+ * the encoder is not just better than a baseline that does worse than guessing. Did not help: the interval excludes
  * any worthwhile gain.
  */
 export function outcome(difference: Difference): Outcome {
@@ -34,14 +35,14 @@ export function doubts({ p, comparisons, baseline, baselineValue, chance, valueL
 
 /** A paired difference in words: whether it helped, by how much, what was compared and with how many labels. */
 export function verdict(difference: Difference): string {
-  const { value, baselineValue, protocol, labelsPerClass, labelPercent, low, high, n, draws, metric } = difference;
+  const { value, baselineValue, protocol, labelsPerClass, labelPercent, low, high, n, metric } = difference;
   const circumstances = [
     `${showValue(metric, value)} against ${showValue(metric, baselineValue)}`,
     `95 % interval of the difference ${signedValue(metric, low)} to ${showDifference(metric, high)}`,
     protocol,
     labelCount(labelsPerClass, labelPercent),
     count(n, "test image"),
-    count(draws, "draw of labels", "draws of labels"),
+    drawCount(difference),
     ...seenImages(difference),
   ];
   return `${opening(difference)} (${circumstances.join("; ")}).`;
@@ -63,7 +64,7 @@ function opening(difference: Difference): string {
     case "cannot tell": {
       const where = `${encoder} is ${by} ${difference.difference < 0 ? below : above} ${baseline}`;
       const why = low > 0 ? doubts(difference).join("; and ") : "which chance alone could give";
-      return `Cannot tell yet: ${where}${low > 0 ? ", but " : ", "}${why}; more test images${low > 0 ? "" : " or draws of labels"} would narrow it`;
+      return `Cannot tell yet: ${where}${low > 0 ? ", but " : ", "}${why}; ${whatWouldTell(difference)}`;
     }
     case "did not help":
       return high < 0

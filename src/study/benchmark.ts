@@ -130,7 +130,7 @@ async function report(
     progress.begin("writing the report");
     const { classes, seen, notes } = session;
     const headline = headlineCount(counts);
-    const differences = compare(measured, representations, { seed, classes: classes.length, seen });
+    const differences = compare(measured, representations, { classes: classes.length, seen });
     const allLabels = labelled / classes.length;
     const tasks = taskResults({
       ...{ trainings, measured, differences, representations, probe, headline, counts, allLabels },
@@ -138,7 +138,7 @@ async function report(
     const result: Benchmark = {
       ...{ images, options: config, classes, labelled, tested, headline, tasks },
       ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...all.notes, ...notes] },
-      lines: linesOf({ tasks, measured, representations, headline, seed }),
+      lines: linesOf({ tasks, measured, representations, headline }),
     };
     writeJson(benchmarkFiles(out).report, result);
     const pictures = await gallery({

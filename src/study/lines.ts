@@ -20,11 +20,10 @@ interface Shown {
   measured: readonly Measured[];
   representations: readonly Representation[];
   headline: LabelCount;
-  seed: number;
 }
 
 /** Every task, what the best one is compared with untrained and from scratch, and what needs no training, in this order. */
-export function linesOf({ tasks, measured, representations, headline, seed }: Shown): Line[] {
+export function linesOf({ tasks, measured, representations, headline }: Shown): Line[] {
   const [best] = tasks as [TaskResult];
   const { protocol } = best.untrained;
   const own = representations.filter(({ id }) => best.ids.includes(id));
@@ -35,10 +34,9 @@ export function linesOf({ tasks, measured, representations, headline, seed }: Sh
     const pooled = (some: readonly Measured[]) =>
       intervalOf(
         some.flatMap(({ scores }) => scores),
+        some.flatMap(({ values }) => values),
         (some[0] as Measured).protocol.reduce,
-        {
-          ...{ seed, trainings: some.length },
-        },
+        { trainings: some.length },
       );
     const counts = [...new Set(rows.map(({ row }) => row.labelsPerClass))];
     const atHeadline = rows.filter(({ row }) => row.labelsPerClass === headline);

@@ -1,10 +1,9 @@
 /** What a benchmark says of each task: was it better than the same network untrained, and how many labels did it save? */
-import { isBetterLayer, type Measured } from "../evaluate/compare.ts";
+import { correctFamilies, isBetterLayer, type Measured } from "../evaluate/compare.ts";
 import type { LabelCount } from "../evaluate/draws.ts";
 import { type CurvePoint, type LabelSavings, labelSavings } from "../evaluate/label-savings.ts";
 import type { Representation } from "../evaluate/representations.ts";
 import type { Difference } from "../evaluate/result.ts";
-import { valuesOf } from "../evaluate/uncertainty.ts";
 import { improvement } from "../metric.ts";
 import { taskEntry } from "../tasks/index.ts";
 import type { Training } from "./train-all.ts";
@@ -16,7 +15,7 @@ export interface TaskResult {
   usesLabels: boolean;
   /** Ids of its encoders, one for each seed. */
   ids: string[];
-  /** The probe at the verdict's number of labels, against the same network untrained; over all seeds. */
+  /** The probe at the verdict's number of labels, against the same network untrained; over all seeds. Its p-value allows for all tasks. */
   untrained: Difference;
   /** Labels per class that training from scratch needs to be as good. */
   savings?: LabelSavings | undefined;
@@ -67,7 +66,9 @@ export function taskResults(results: Results): TaskResult[] {
       heldOut: Number.isNaN(heldOut) ? null : heldOut,
     };
   });
-  return found.sort(
+  const verdicts = correctFamilies(found.map(({ untrained }) => untrained));
+  const corrected = found.map((one, i): TaskResult => ({ ...one, untrained: verdicts[i] as Difference }));
+  return corrected.sort(
     (a, b) =>
       Number(a.usesLabels) - Number(b.usesLabels) || improvement(a.untrained.metric, b.heldOut ?? 0, a.heldOut ?? 0),
   );
@@ -98,8 +99,7 @@ function savingsOf(results: Results, own: readonly Representation[]): LabelSavin
   const values = (ids: readonly string[], protocol: string | undefined, labels: LabelCount) =>
     ids.flatMap((id) => {
       const name = protocol ?? (measured.find(({ row }) => row.id === id)?.row.protocol as string);
-      const { scores, protocol: entry } = bestAt(results, id, name, labels);
-      return valuesOf(scores.slice(0, draws), entry.reduce, 0);
+      return bestAt(results, id, name, labels).values.slice(0, draws);
     });
   const ids = scratch.map((one) => (one as Representation).id);
   const metricOf = (id: string | undefined, name?: string) =>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compare, type Measured } from "../../src/evaluate/compare.ts";
+import { compare, correctFamilies, type Measured } from "../../src/evaluate/compare.ts";
 import { linear } from "../../src/evaluate/linear.ts";
 import type { Protocol } from "../../src/evaluate/protocol.ts";
 import type { Kind, Representation } from "../../src/evaluate/representations.ts";
@@ -16,12 +16,12 @@ function measured(encoder: string, layer: string, right: number, heldOut = right
   return {
     row: { ...row, ...bounds, metric: accuracy },
     protocol: linear as unknown as Protocol,
-    scores: [scores, scores, scores],
+    ...{ scores: [scores, scores, scores], values: [scores, scores, scores] },
     heldOut,
   };
 }
 
-const common = { seed: 0, classes: 10, seen: new Map([["a", 7]]) };
+const common = { classes: 10, seen: new Map([["a", 7]]) };
 
 const subject = (id: string, recipe?: string): Representation[] => [
   {
@@ -74,7 +74,13 @@ test("runs of one recipe are also compared together, each with its own baseline;
   expect(differences.map(({ encoder }) => encoder)).toEqual(["the a", "the b", "the other", "the a and 1 more"]);
   expect(differences.map(({ seen }) => seen)).toEqual([7, null, null, null]);
   const together = differences[3];
-  expect(together).toMatchObject({ baseline: "the untrained a and 1 more", layer: "late", draws: 6, n: IMAGES });
+  expect(together).toMatchObject({
+    baseline: "the untrained a and 1 more",
+    layer: "late",
+    trainings: 2,
+    draws: 3,
+    n: IMAGES,
+  });
   expect(together?.value).toBeCloseTo(0.55);
   expect(together?.difference).toBeCloseTo(0.15);
 });
@@ -89,6 +95,22 @@ test("differences between trainings widen their common interval, however many dr
   };
   const [steady, lucky] = [pair(50, 50), pair(42, 58)];
   expect(lucky?.difference).toBeCloseTo(steady?.difference ?? Number.NaN);
-  expect(lucky?.low).toBeLessThan(0.03); // a resample of only the worse training: +2 points
+  expect(lucky?.low).toBeLessThan(0.03); // the worse training alone: +2 points
   expect(steady?.low).toBeGreaterThan(0.06);
+  // The p-value has the same variance as the interval. The images alone would make both certain.
+  expect(steady?.p).toBeLessThan(1e-6);
+  expect(lucky?.p).toBeGreaterThan(0.05);
+  expect(lucky?.shares.trainings).toBeGreaterThan(0.9);
+});
+
+test("p-values are corrected among the comparisons with one kind of baseline, not among all", () => {
+  const one = (p: number, baselineKind: Kind) => ({ p, baselineKind, comparisons: 1 });
+  const several = [one(0.01, "untrained"), one(0.02, "pixels"), one(0.04, "untrained"), one(0.5, "untrained")];
+  expect(correctFamilies(several)).toEqual([
+    { p: 0.03, baselineKind: "untrained", comparisons: 3 },
+    { p: 0.02, baselineKind: "pixels", comparisons: 1 },
+    { p: 0.08, baselineKind: "untrained", comparisons: 3 },
+    { p: 0.5, baselineKind: "untrained", comparisons: 3 },
+  ]);
+  expect(correctFamilies([])).toEqual([]);
 });

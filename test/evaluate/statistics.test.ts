@@ -66,6 +66,29 @@ describe("the variance of a mean", () => {
   });
 });
 
+describe("the shares of a variance", () => {
+  /** Luck of each row, which is shared by its images: trainings × draws. */
+  const shares = (luck: number[][], images: number) =>
+    estimateMean(
+      luck.flatMap((draws, s) =>
+        draws.map((own, d) => Float64Array.from({ length: images }, (_, i) => own + 0.1 * (((i * 7 + d + s) % 5) - 2))),
+      ),
+      luck.length,
+    ).shares;
+
+  it("belong to what varies, and to nothing of which there is only one", () => {
+    const byDraw = shares([[0, 0.2, 0.4]], 500);
+    expect(byDraw.draws).toBeGreaterThan(0.9);
+    expect(byDraw.images).toBeLessThan(0.1);
+    expect(byDraw.trainings).toBe(0);
+    const byTraining = shares([[0], [0.2], [0.4]], 500);
+    expect(byTraining.trainings).toBeGreaterThan(0.9);
+    expect(byTraining.draws).toBe(0);
+    expect(shares([[0]], 50)).toEqual({ trainings: 0, draws: 0, images: 1 });
+    expect(estimateMean([[1, 1]]).shares).toEqual({ trainings: 0, draws: 0, images: 0 });
+  });
+});
+
 describe("the interval of a mean", () => {
   it.each([
     ["several draws", { images: 150, draws: 5, ease: 0.5 }],
@@ -165,20 +188,22 @@ describe("a metric that is not a mean", () => {
   const rms = (scores: ArrayLike<number>) =>
     Math.sqrt(Array.from(scores).reduce((sum, one) => sum + one ** 2, 0) / scores.length);
 
+  const interval = (scores: number[][]) => intervalOf(scores, valuesOf(scores, rms), rms);
+
   it("has the interval of its jackknife, which covers the truth", () => {
     const random = xoroshiro128plus(7);
     const errors = () => [Array.from({ length: 200 }, () => 2 * uniformFloat64(random))];
-    const covered = coverage(() => intervalOf(errors(), rms), Math.sqrt(4 / 3));
+    const covered = coverage(() => interval(errors()), Math.sqrt(4 / 3));
     expect(covered).toBeGreaterThan(0.9);
     expect(covered).toBeLessThan(0.985);
   });
 
   it("has pseudo-values whose mean is the metric, up to its bias", () => {
     const scores = [Array.from({ length: 250 }, (_, i) => (i * 17) % 11)];
-    const [values] = valuesOf(scores, rms, 0);
+    const [values] = valuesOf(scores, rms);
     expect(values?.length).toBe(100);
     expect(meanInterval([values as ArrayLike<number>]).value).toBeCloseTo(rms(scores[0] as number[]), 2);
-    expect(intervalOf(scores, rms).value).toBe(rms(scores[0] as number[]));
+    expect(interval(scores).value).toBe(rms(scores[0] as number[]));
   });
 });
 
@@ -193,6 +218,7 @@ describe("label savings", () => {
     expect(saved.low).toBeLessThan(saved.labels);
     expect(saved.high).toBeGreaterThan(saved.labels);
     expect(saved.open).toEqual({ labels: false, low: false, high: false });
+    expect(saved.below).toEqual({ labels: false, low: false });
   });
 
   it("say where the curve ends before the answer", () => {
@@ -200,8 +226,12 @@ describe("label savings", () => {
     expect(beyond).toMatchObject({ labels: 8, low: 8, high: 8, open: { labels: true, low: true, high: true } });
     const below = labelSavings({ labels: 4, values: right(100) }, scratch);
     expect(below.labels).toBe(1);
-    expect(below.below).toBe(true);
+    expect(below.below).toEqual({ labels: true, low: true });
     expect(below.high).toBeLessThan(2);
+    // As good as the baseline with its fewest labels, and so perhaps as good as with fewer.
+    const atTheEnd = labelSavings({ labels: 1, values: right(302) }, scratch);
+    expect(atTheEnd.labels).toBeGreaterThan(1);
+    expect(atTheEnd.below).toEqual({ labels: false, low: true });
   });
 
   it("let one draw of all labels stand for every draw", () => {

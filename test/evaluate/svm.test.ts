@@ -186,7 +186,7 @@ test("a class with one label gets the cost 1, one with two labels two folds", as
   dispose(x, weights);
 });
 
-test("classes without a test image do not count, and resampled images count as often as they come", () => {
+test("classes without a test image do not count, and an image counts as often as it comes", () => {
   const image = (rank: number, truth: number) => svm.score(Uint32Array.from([rank, 5 - rank, 0]), truth);
   expect(svm.reduce([image(5, 0), image(4, 0), image(3, 0)])).toBe(1);
   const twice = [image(5, 1), image(5, 1), image(3, 0)]; // class 0 comes last for itself, class 1 for itself

@@ -2,12 +2,13 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { compare, type Measured } from "../../src/evaluate/compare.ts";
+import { compare, correctFamilies, type Measured } from "../../src/evaluate/compare.ts";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
 import { linear } from "../../src/evaluate/linear.ts";
 import { mean, type Protocol } from "../../src/evaluate/protocol.ts";
 import type { Kind, Representation } from "../../src/evaluate/representations.ts";
-import { holm, signFlipTest, subtract } from "../../src/evaluate/statistics.ts";
+import { holm, meanInterval, pValue, signFlipTest } from "../../src/evaluate/statistics.ts";
+import { estimateMean, type Rows } from "../../src/evaluate/variance.ts";
 import { accuracy } from "../../src/metric.ts";
 import { randomAt, uniform } from "../../src/random.ts";
 import { outcome } from "../../src/report/verdict.ts";
@@ -187,54 +188,78 @@ test("supervised uses only the labelled images, and other tasks get no labels", 
   expect(told).toEqual(["Left out: 8 images without a label. This task learns from labels."]);
 });
 
-/** Answers to a test set by coin flips: draws × images. */
-const guesses = (seed: number, images_: number, rate: number) => {
-  const random = randomAt(seed);
-  return [Uint8Array.from({ length: images_ }, () => (uniform(random, 0, 1) < rate ? 1 : 0))];
-};
+interface Noise {
+  images: number;
+  draws: number;
+  trainings: number;
+  /** Rates of right answers differ by up to this much between draws, and as much between trainings. */
+  luck: number;
+}
+const PROTOCOLS = ["knn-20", "knn-200", "linear", "svm", "retrieval", "recall@1"];
 
-test("on noise, at most one evaluation in twenty says that something helped: 18 test images, six comparisons", () => {
-  let lucky = 0;
-  const evaluations = 150;
-  for (let seed = 0; seed < evaluations; seed++) {
-    const measured = ["knn-20", "knn-200", "linear"].flatMap((protocol, i) =>
-      ["run", "untrained", "pixels"].map((encoder, j): Measured => {
-        const scores = guesses(1000 * seed + 10 * i + j, 18, 0.5).map((draw) => Array.from(draw));
-        const value = mean(scores[0] as number[]);
-        const kind: Kind = encoder === "run" ? "pre-trained" : (encoder as Kind);
-        const shared = { id: encoder, encoder, kind, protocol, layer: "l", labelsPerClass: "all" as const };
-        const row = { ...shared, metric: accuracy, value, low: 0, high: 1, n: 18, draws: 1 };
-        return { row, protocol: linear as unknown as Protocol, scores, heldOut: 0 };
-      }),
-    );
-    const features = async () => ({});
-    const subject = (name: string, kind: Kind, baselines: string[] = []): Representation => ({
-      id: name,
-      label: name,
-      role: name,
-      kind,
-      imageSize: 32,
-      baselines,
-      features,
-    });
-    const subjects = [
-      subject("run", "pre-trained", ["untrained", "pixels"]),
-      subject("untrained", "untrained"),
-      subject("pixels", "pixels"),
-    ];
-    const differences = compare(measured, subjects, { seed, classes: 2, seen: new Map() });
-    if (differences.some((one) => outcome(one) === "helped")) lucky++;
-  }
-  expect(lucky).toBeLessThanOrEqual(0.05 * evaluations);
+/** What an evaluation says of training where every answer, trained or not, is right with a chance of a half: of ten classes, so that none is worse than guessing. */
+function verdictsOnNoise({ images: n, draws, trainings, luck }: Noise, seed: number): string[] {
+  const random = randomAt(seed);
+  const subject = (id: string, kind: Kind, baselines: string[] = []): Representation => ({
+    ...{ id, label: id, role: id, kind, imageSize: 32, baselines, recipe: "one" },
+    features: async () => ({}),
+  });
+  const subjects = Array.from({ length: trainings }, (_, s) => [
+    subject(`run ${s}`, "pre-trained", [`untrained ${s}`]),
+    subject(`untrained ${s}`, "untrained"),
+  ]).flat();
+  const measured = PROTOCOLS.flatMap((protocol) =>
+    subjects.map(({ id, kind }): Measured => {
+      const training = uniform(random, -luck, luck);
+      const scores = Array.from({ length: draws }, () => {
+        const rate = 0.5 + (trainings > 1 ? training : 0) + (draws > 1 ? uniform(random, -luck, luck) : 0);
+        return Array.from({ length: n }, () => (uniform(random, 0, 1) < rate ? 1 : 0));
+      });
+      const shared = { id, encoder: id, kind, protocol, layer: "l", labelsPerClass: 5 };
+      const row = { ...shared, metric: accuracy, value: mean(scores.flat()), low: 0, high: 1, n, draws };
+      return { row, protocol: linear as unknown as Protocol, scores, values: scores, heldOut: 0 };
+    }),
+  );
+  const differences = compare(measured, subjects, { classes: 10, seen: new Map() });
+  return correctFamilies(differences.filter((one) => one.trainings === trainings)).map(outcome);
+}
+
+test.each<[string, Noise]>([
+  ["18 test images", { images: 18, draws: 1, trainings: 1, luck: 0 }],
+  ["lucky draws of labels", { images: 100, draws: 5, trainings: 1, luck: 0.1 }],
+  ["lucky draws and trainings", { images: 100, draws: 2, trainings: 4, luck: 0.2 }],
+])("on noise, at most one evaluation in twenty says that something helped: %s, six protocols", (_, noise) => {
+  const evaluations = 200;
+  const verdicts = Array.from({ length: evaluations }, (_, seed) => verdictsOnNoise(noise, seed));
+  expect(verdicts.every(({ length }) => length === PROTOCOLS.length)).toBe(true);
+  expect(verdicts.filter((some) => some.includes("helped")).length).toBeLessThanOrEqual(0.05 * evaluations);
 });
 
-test("a difference that no flip reaches stays significant among hundreds of comparisons", () => {
-  const [a, b] = [[new Uint8Array(200).fill(1)], [new Uint8Array(200)]];
-  const p = signFlipTest(subtract(a, b));
-  expect(p).toBeGreaterThan(0);
-  expect(Math.max(...holm(Array.from({ length: 300 }, () => p)))).toBeLessThan(0.001);
-  const few = [new Uint8Array(8).fill(1)];
-  expect(signFlipTest(few)).toBeCloseTo(2 ** -7, 2); // two of the 256 assignments
+const pOf = (differences: Rows, trainings = 1) => pValue(differences, estimateMean(differences, trainings));
+
+test("a p-value is that of the interval: it is 0.05 where the interval ends at zero", () => {
+  const random = randomAt(3);
+  const rows = Array.from({ length: 6 }, (_, row) => {
+    const luck = uniform(random, -0.2, 0.2) + (row < 3 ? 0.05 : -0.05);
+    return Float64Array.from({ length: 40 }, () => luck + uniform(random, -1, 1));
+  });
+  for (const trainings of [1, 2]) {
+    const { low, value } = meanInterval(rows, { trainings });
+    const atTheEdge = rows.map((row) => row.map((one) => one - low));
+    expect(pOf(atTheEdge, trainings)).toBeCloseTo(0.05, 6);
+    const around = rows.map((row) => row.map((one) => one - value));
+    expect(pOf(around, trainings)).toBeCloseTo(1, 6);
+  }
+});
+
+test("a difference on every image stays significant among hundreds of comparisons, one on few images does not", () => {
+  const right = (ones: number, images_: number) => [
+    Float64Array.from({ length: images_ }, (_, i) => (i < ones ? 1 : 0)),
+  ];
+  expect(Math.max(...holm(Array.from({ length: 300 }, () => pOf(right(200, 200)))))).toBeLessThan(0.001);
+  expect(pOf(right(8, 8))).toBe(2 ** -7); // two of the 256 assignments of signs, though nothing varies
+  expect(pOf(right(4, 1000))).toBe(2 ** -3); // Student's t alone says 0.046
+  expect(pOf(right(0, 10))).toBe(1);
 });
 
 test("copies of a test image count once, and a class with an empty name is a class", async () => {
@@ -252,9 +277,10 @@ test("copies of a test image count once, and a class with an empty name is a cla
 });
 
 test("the randomization test agrees with an exact count, and Holm's correction with the textbook", () => {
-  const [a, b] = [[Uint8Array.of(1, 1, 1, 1, 1)], [Uint8Array.of(0, 0, 0, 0, 0)]];
-  expect(signFlipTest(subtract(a, b), { flips: 20_000 })).toBeCloseTo(2 / 32, 2); // all signs equal, in either direction
-  expect(signFlipTest(subtract(a, a))).toBe(1);
+  expect(signFlipTest([1, 1, 1, 1, 1])).toBe(2 / 32); // all signs equal, in either direction
+  expect(signFlipTest([1, 1, 1, -1])).toBe((2 + 8) / 16); // none or one against the others
+  expect(signFlipTest([3, -1])).toBe(1);
+  expect(signFlipTest([])).toBe(1);
   expect(holm([0.01, 0.04, 0.03, 0.005])).toEqual([0.03, 0.06, 0.06, 0.02]);
   expect(holm([])).toEqual([]);
 });

@@ -43,7 +43,9 @@ export function difference(changes: Partial<Difference> = {}): Difference {
     chance: 0.1,
     valueLow: 0.37,
     n: 700,
+    trainings: 1,
     draws: 5,
+    shares: { trainings: 0, draws: 0.2, images: 0.8 },
     seen: 0,
     ...changes,
   };

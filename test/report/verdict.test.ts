@@ -21,6 +21,10 @@ it("says that it helped, by how much, and what was compared with how many labels
   );
 });
 
+it("counts the trainings that are compared together, and the draws of each", () => {
+  expect(verdict(difference({ trainings: 3 }))).toMatch(/700 test images; 3 trainings, 5 draws of labels each\)\.$/);
+});
+
 it("says when it did harm", () => {
   const text = verdict(
     difference({ value: 0.17, difference: -0.08, low: -0.1, high: -0.06, labelsPerClass: "all", draws: 1 }),
@@ -39,7 +43,7 @@ it("says when the gain is not worthwhile", () => {
 
 it("says when it cannot tell, in both directions", () => {
   expect(verdict(difference({ difference: 0.02, low: -0.02, high: 0.06 }))).toMatch(
-    /^Cannot tell yet: demo is 2\.0 points of accuracy above demo, untrained.*more test images or draws/,
+    /^Cannot tell yet: demo is 2\.0 points of accuracy above demo, untrained, which chance alone could give; if that is the true difference, about .* would tell \(40/,
   );
   expect(verdict(difference({ difference: -0.02, low: -0.06, high: 0.02 }))).toMatch(/^Cannot tell yet: .* below /);
 });

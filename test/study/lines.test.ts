@@ -17,7 +17,13 @@ const scoresOf = (right: number) =>
 const measured = (id: string, kind: Kind, layer: string, labels: number | "all", right: number): Measured => {
   const size = { value: 0, low: 0, high: 0, n: IMAGES, draws: 2 };
   const row = { id, encoder: id, kind, protocol: "linear", layer, labelsPerClass: labels, metric: accuracy, ...size };
-  return { row, protocol: linear as unknown as Protocol, scores: scoresOf(right), heldOut: right };
+  return {
+    row,
+    protocol: linear as unknown as Protocol,
+    scores: scoresOf(right),
+    values: scoresOf(right),
+    heldOut: right,
+  };
 };
 const representation = (id: string, kind: Kind, role: string, baselines: string[] = []): Representation => ({
   ...{ id, kind, role, baselines, label: id, imageSize: 32 },
@@ -42,7 +48,7 @@ test("a line is the mean over trainings, each at its best layer, and its band al
     measured("pixels", "pixels", "pixels", labels, 5),
   ]);
   const task = { title: "Rotation", ids: ["a", "b"], untrained: difference({ protocol: "linear" }) } as TaskResult;
-  const lines = linesOf({ tasks: [task], measured: all, representations, headline: 2, seed: 0 });
+  const lines = linesOf({ tasks: [task], measured: all, representations, headline: 2 });
   expect(lines.map(({ name, kind }) => [name, kind])).toEqual([
     ["Rotation", "pre-trained"],
     ["untrained", "untrained"],
@@ -52,7 +58,7 @@ test("a line is the mean over trainings, each at its best layer, and its band al
   expect(rotation?.labels.map(({ labels }) => labels)).toEqual([2, 4]);
   const scores = [...scoresOf(20), ...scoresOf(30)];
   const reduce = linear.reduce as Protocol["reduce"];
-  expect(rotation?.labels[0]).toEqual({ labels: 2, ...intervalOf(scores, reduce, { trainings: 2 }) });
+  expect(rotation?.labels[0]).toEqual({ labels: 2, ...intervalOf(scores, scores, reduce, { trainings: 2 }) });
   expect(rotation?.labels[0]?.value).toBeCloseTo(26 / IMAGES);
   expect(rotation?.layers.map(({ layer, value }) => [layer, value])).toEqual([
     ["early", 18.5 / IMAGES],

@@ -66,7 +66,7 @@ export const copiesHeld = (history = HISTORY): number => 2 * history + 12;
  * Minimises B problems of P numbers each. The event loop turns between evaluations.
  * @param objective one, or several terms whose sum is minimised: then the event loop turns between these too
  * @param start (B, P)
- * @returns (B, P): the best points found. The caller disposes them
+ * @returns (B, P): the point where each problem ended, its lowest: no iteration raises the loss. The caller disposes it
  * @throws InterruptedError when the signal aborts
  */
 export async function minimiseBatch(

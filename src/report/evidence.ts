@@ -1,0 +1,57 @@
+/** What evidence would turn "cannot tell" into a verdict, in words. */
+import type { Difference } from "../evaluate/result.ts";
+import { studentQuantile } from "../evaluate/statistics.ts";
+
+/** More than this many times as much of one kind is too much to ask for. */
+const MOST_TIMES = 10;
+
+/**
+ * "more test images would tell", after the kind of evidence that the interval's width is owed to most; with a number where one can
+ * be estimated: "if that is the true difference, about 2,100 test images instead of 700 would tell".
+ */
+export function whatWouldTell(difference: Difference): string {
+  const kinds = kindsOf(difference);
+  const [largest] = kinds as [Kind];
+  const needed = neededVariance(difference);
+  if (!(needed < 1)) return `more ${largest.name} would tell`;
+  // With k times as much of it, its share of the variance is divided by k.
+  const times = 1 / (1 - (1 - needed) / largest.share);
+  const given = "if that is the true difference,";
+  if (times > 0 && times <= MOST_TIMES)
+    return `${given} about ${roundUp(times * largest.number)} ${largest.name} instead of ${largest.number.toLocaleString("en-US")} would tell`;
+  if (needed < 0.01) return "the two are so close that it would take a hundred times the evidence to tell them apart";
+  return `${given} about ${Math.ceil(1 / needed)} times as many ${kinds.map(({ name }) => name).join(" and ")} would tell`;
+}
+
+interface Kind {
+  name: string;
+  number: number;
+  share: number;
+}
+
+/** The kinds of evidence of which more would narrow the interval, the largest share of its width first. */
+function kindsOf({ shares, n, draws, trainings }: Difference): Kind[] {
+  const images = { name: "test images", number: n, share: shares.images };
+  const others = [
+    { name: "draws of labels", number: draws, share: shares.draws },
+    { name: "trainings with other seeds", number: trainings, share: shares.trainings },
+  ];
+  const kinds = [images, ...others].filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+  return kinds.length ? kinds : [images];
+}
+
+/**
+ * The fraction of today's variance at which the interval would either exclude zero, allowing for the family's size, or exclude
+ * any worthwhile gain. 1 or more if it is small enough already.
+ */
+function neededVariance({ difference, low, high, metric, comparisons }: Difference): number {
+  const normal = (level: number) => studentQuantile((1 + level) / 2, Number.POSITIVE_INFINITY);
+  const gain = (difference * normal(0.95)) / normal(1 - 0.05 / comparisons); // Holm's first step
+  return (Math.max(gain, metric.worthwhile - difference) / ((high - low) / 2)) ** 2;
+}
+
+/** Up to two digits that count, as 2,100 for 2,043. */
+function roundUp(value: number): string {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(value)) - 1);
+  return (Math.ceil(value / unit) * unit).toLocaleString("en-US");
+}
