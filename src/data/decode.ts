@@ -132,7 +132,7 @@ const [MIRRORED_X, MIRRORED_Y] = [
 ];
 
 /** Start of the middle, with `rest` pixels around it, rounded as sharp does in the upright image. */
-const middle = (rest: number, mirrored: boolean) => (mirrored ? rest >> 1 : (rest + 1) >> 1);
+export const middle = (rest: number, mirrored = false) => (mirrored ? rest >> 1 : (rest + 1) >> 1);
 
 /** Whether there is no transparency, at most 8 bits per sample, and the size is what the header says. */
 async function isPlain(image: Transformer, { width, height }: Size): Promise<boolean> {
