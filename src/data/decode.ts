@@ -246,3 +246,11 @@ export async function imageSize(image: ImageData): Promise<Size> {
   const { width, height } = await sharp(image.encoded).metadata();
   return { width, height };
 }
+
+/** Width and height after the file's orientation, from the header alone. */
+export async function uprightSize(image: ImageData): Promise<Size> {
+  if ("pixels" in image) return { width: image.width, height: image.height };
+  const { size, fast } = imageHeader(bufferOf(image.encoded));
+  if (size && fast) return fast > 4 ? { width: size.height, height: size.width } : size;
+  return (await sharp(image.encoded).metadata()).autoOrient;
+}
