@@ -9,7 +9,8 @@ export function largestPart(
   width: number,
   height: number,
 ): { left: number; top: number; width: number; height: number } {
-  const open = Uint8Array.from({ length: width * height }, (_, i) => Number(holds(i)));
+  const open = new Uint8Array(width * height);
+  for (let i = 0; i < open.length; i++) open[i] = Number(holds(i));
   const stack = new Int32Array(width * height);
   let best = { left: 0, top: 0, width: 0, height: 0 };
   let most = 0;

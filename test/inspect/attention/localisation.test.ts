@@ -36,7 +36,12 @@ describe("localisation", () => {
     expect(one(at([3, 3, 1]), object).pointing).toBe(1); // any object counts
     expect(one(at([1, 0, 1]), object).pointing).toBe(0); // not its mirror image
     expect(one(at([0, 1, 0.5], [2, 2, 0.5]), object).pointing).toBe(0.5);
-    expect(one(at([0, 0, 1]), of(box(0, 0, 4, 4))).pointing).toBe(0); // the place is touched, its middle is not
+    // The middle of the place decides, not that the object touches it.
+    expect(
+      [box(12, 0, 4, 8), box(8, 0, 4, 8), box(8, 4, 8, 4), box(8, 0, 8, 4)].map(
+        (part) => one(at([0, 1, 1]), of(part)).pointing,
+      ),
+    ).toEqual([1, 0, 1, 0]);
   });
 
   it("counts the mass on the objects: all, none, and the area's part of a uniform map", () => {
