@@ -64,6 +64,7 @@ export function mapVerdict(difference: MapDifference): string {
   const outcome = mapOutcome(difference);
   if (outcome !== "cannot tell")
     return `${encoder} has ${by} ${outcome === "more" ? "more" : "less"} ${name} than ${baseline} ${about}.`;
+  if (low === 0 && high === 0) return `${encoder} and ${baseline} have the same ${name} on every image ${about}.`;
   const beyond = low > 0 || high < 0;
   const why = beyond
     ? `among ${count(comparisons, "comparison")}, luck alone often gives one like it (p = ${p.toFixed(2)})`

@@ -44,6 +44,13 @@ describe("what is said of maps", () => {
     );
   });
 
+  it("says so where no image makes a difference", () => {
+    const same = { measure: "corloc", value: 0, low: 0, high: 0, p: 1 } as const;
+    expect(mapVerdict(difference(same))).toMatch(
+      /^rotation and supervised have the same CorLoc on every image \(layer4;/,
+    );
+  });
+
   it("is no difference if luck often gives one like it among so many", () => {
     const doubtful = difference({ p: 0.3, comparisons: 40 });
     expect([mapOutcome(doubtful), mapOutcome(difference({}))]).toEqual(["cannot tell", "more"]);
