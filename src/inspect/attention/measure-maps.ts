@@ -58,7 +58,7 @@ export interface MeasuredMaps {
 
 /**
  * Measures maps batch by batch; none is kept. Localisation is measured if the set knows where its objects are.
- * @throws UsageError for two encoders of one label, and a layer that an encoder lacks; SelfsightError if objects are known but no image
+ * @throws UsageError for no encoder, two of one label, and a layer that an encoder lacks; SelfsightError if objects are known but no image
  *   has any, and as `openPixels` and `ImageSet.objects` do
  */
 export async function measureMaps(
@@ -68,6 +68,7 @@ export async function measureMaps(
   hooks: Hooks = {},
 ): Promise<MeasuredMaps> {
   const { layers, count = 500, batch = 64, turned = true, maskClass, device = "cpu" } = options;
+  if (!sources.length) throw new UsageError("There is no encoder whose maps could be measured: name one at least.");
   const labels = sources.map(({ label }) => label);
   const twice = labels.find((label, i) => labels.indexOf(label) < i);
   if (twice !== undefined) throw new UsageError(`Two encoders are called ${twice}: give each a label of its own.`);

@@ -117,6 +117,7 @@ describe("measuring maps", () => {
     const set = squares(3, (_, own) => [own]);
     await expect(measureMaps([eye], set, { layers: ["lat"] })).rejects.toThrow(/layer "lat".*late/);
     await expect(measureMaps([eye, { ...blind, label: "eye" }], set)).rejects.toThrow(UsageError);
+    await expect(measureMaps([], set)).rejects.toThrow(/no encoder .* name one at least/);
     const none = measureMaps(
       [eye],
       squares(3, () => []),
