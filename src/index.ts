@@ -12,6 +12,7 @@ export {
   splitByGroup,
   subset,
 } from "./data/images.ts";
+export type { Box, Objects } from "./data/objects.ts";
 export { openImages } from "./data/open.ts";
 export { decodeSizeFor, epochOrder, openPixels, type PixelStore } from "./data/pixels.ts";
 export { contactSheet, type SheetCell } from "./data/sheet.ts";
@@ -21,10 +22,17 @@ export { type Evaluation, evaluate } from "./evaluate/evaluate.ts";
 export { encoderFeatures, type LayerFeatures, pixelFeatures } from "./evaluate/features.ts";
 export { protocols, registerProtocol } from "./evaluate/index.ts";
 export { type CurvePoint, type LabelSavings, labelSavings } from "./evaluate/label-savings.ts";
+export { type MapDifference, type MapNumber, mapDifferences, mapNumbers } from "./evaluate/map-numbers.ts";
 export type { EvaluateOptions } from "./evaluate/options.ts";
 export { classification, defineProtocol, type Protocol } from "./evaluate/protocol.ts";
 export type { Difference, ResultRow } from "./evaluate/result.ts";
 export { fractionInterval, meanInterval, pairedInterval } from "./evaluate/statistics.ts";
+export {
+  type MapSource,
+  type MeasuredMaps,
+  type MeasureMapsOptions,
+  measureMaps,
+} from "./inspect/attention/measure-maps.ts";
 export { type PreviewOptions, type PreviewResult, preview } from "./inspect/preview.ts";
 export { accuracy, type Metric, mAP } from "./metric.ts";
 export {
@@ -38,6 +46,7 @@ export { createEncoder, type EncoderSpec, models, registerModel } from "./models
 export { ConvEncoder, type Encoded, Encoder, type Maps, type Stem, type TokenEncoder } from "./models/model.ts";
 export { randomAt, shuffle, uniform } from "./random.ts";
 export { type Report, writeReport } from "./report/html.ts";
+export { mapVerdict, massSentence } from "./report/map-sentences.ts";
 export { resultTable } from "./report/table.ts";
 export { verdict } from "./report/verdict.ts";
 export { loadState, saveState } from "./run/checkpoint.ts";

@@ -34,7 +34,7 @@ export function bestOf({ better }: Metric, values: readonly number[]): number {
 }
 
 /** An accuracy of 0.531 becomes "53.1 %"; 0.531 in metres becomes "0.531 m". */
-export function showValue({ unit }: Metric, value: number): string {
+export function showValue({ unit }: Pick<Metric, "unit">, value: number): string {
   return [plainValue({ unit }, value), unit].filter(Boolean).join(" ");
 }
 
@@ -49,7 +49,7 @@ export function showDifference(metric: Metric, difference: number): string {
 }
 
 /** Like {@link showDifference}, without the unit. */
-export function signedValue({ unit }: Metric, difference: number): string {
+export function signedValue({ unit }: Pick<Metric, "unit">, difference: number): string {
   const size = unit === "%" ? (Math.abs(difference) * 100).toFixed(1) : Math.abs(difference).toFixed(3);
   return `${Number(size) === 0 ? "" : difference < 0 ? "−" : "+"}${size}`;
 }

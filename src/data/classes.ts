@@ -113,9 +113,11 @@ function keys(levels: readonly Level[]): (name: string) => string {
 /** Removes folders of masks: they hold the targets of the images beside them, not images to learn from. */
 function withoutMasks(folder: Folder, masks: Folder[]): Folder {
   const kids = filled(folder);
-  const beside = kids.some(({ name }) => isContainer(name) || plainPart(name))
-    ? kids.filter(({ name }) => isMask(name))
-    : [];
+  const alone = folder.own > 0 && kids.every(({ name }) => isMask(name)); // 1.jpg and masks/1.png
+  const beside =
+    alone || kids.some(({ name }) => isContainer(name) || plainPart(name))
+      ? kids.filter(({ name }) => isMask(name))
+      : [];
   masks.push(...beside);
   const children = folder.children
     .filter((child) => !beside.includes(child))

@@ -6,6 +6,7 @@ import { makeFolder } from "../setup/folders.ts";
 import { withLock } from "../setup/lock.ts";
 import { cacheDir } from "../setup/paths.ts";
 import { openEmoji } from "./emoji.ts";
+import { openEmojiScenes } from "./emoji-scenes.ts";
 import { checkListing, fetchFile, filesUnder, type Say, unpack } from "./fetch.ts";
 import type { ImageCollection } from "./images.ts";
 import { openQuickdraw } from "./quickdraw.ts";
@@ -47,6 +48,12 @@ export const datasets = {
     licence: "those of Noto, Twemoji, OpenMoji and Fluent Emoji",
     source: "npm: @iconify-json/noto, twemoji, openmoji, fluent-emoji-flat; emoji.json",
     make: openEmoji,
+  },
+  "emoji-scenes": {
+    title: "Scenes of emoji: 5,500 pictures of 96×96 pixels, 15 kinds of things, with exact boxes and masks",
+    licence: "those of Noto, Twemoji, OpenMoji and Fluent Emoji",
+    source: "npm: as emoji; the scenes are composed here",
+    make: openEmojiScenes,
   },
   quickdraw: {
     title: "Quick, Draw!: 34,499 drawings of 345 things, 32×32 pixels; 25 of the things are classes",

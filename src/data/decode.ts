@@ -132,7 +132,7 @@ const [MIRRORED_X, MIRRORED_Y] = [
 ];
 
 /** Start of the middle, with `rest` pixels around it, rounded as sharp does in the upright image. */
-const middle = (rest: number, mirrored: boolean) => (mirrored ? rest >> 1 : (rest + 1) >> 1);
+export const middle = (rest: number, mirrored = false) => (mirrored ? rest >> 1 : (rest + 1) >> 1);
 
 /** Whether there is no transparency, at most 8 bits per sample, and the size is what the header says. */
 async function isPlain(image: Transformer, { width, height }: Size): Promise<boolean> {
@@ -245,4 +245,12 @@ export async function imageSize(image: ImageData): Promise<Size> {
   if (size && format !== "AVIF") return size;
   const { width, height } = await sharp(image.encoded).metadata();
   return { width, height };
+}
+
+/** Width and height after the file's orientation, from the header alone. */
+export async function uprightSize(image: ImageData): Promise<Size> {
+  if ("pixels" in image) return { width: image.width, height: image.height };
+  const { size, fast } = imageHeader(bufferOf(image.encoded));
+  if (size && fast) return fast > 4 ? { width: size.height, height: size.width } : size;
+  return (await sharp(image.encoded).metadata()).autoOrient;
 }

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, extname, join, resolve, sep } from "node:path";
 import { UsageError } from "../errors.ts";
+import { findAnnotations, readObjects } from "./annotations.ts";
 import { type Arrangement, arrange, type Place } from "./classes.ts";
 import { hash, type ImageCollection, type ImageSet } from "./images.ts";
 import type { LeftOut } from "./left-out.ts";
@@ -67,7 +68,7 @@ function count(counts: number[], at: number): number {
 }
 
 function partSet(
-  { root, images, digests }: Scan,
+  { root, images, digests, tree }: Scan,
   { places }: Arrangement,
   { part, rows, labels }: { part: string; rows: Uint32Array; labels: Labels },
 ): ImageSet {
@@ -80,6 +81,8 @@ function partSet(
   const used = new Set<number>();
   for (const row of rows) used.add(images.folderIndex(row));
   const contents = [...used].map((folder) => `${images.folders[folder]} ${digests[folder]}`);
+  const read = async (i: number) => ({ encoded: await readFile(diskPath(join(root, images.path(at(i))))) });
+  const annotations = findAnnotations(root, tree);
   return {
     name: part,
     length: rows.length,
@@ -87,7 +90,8 @@ function partSet(
     label: (i) => labels.of(at(i)),
     id: (i) => shown(images.path(at(i))),
     group: (i) => placeOf(i)?.group ?? i,
-    read: async (i) => ({ encoded: await readFile(diskPath(join(root, images.path(at(i))))) }),
+    read,
+    ...(annotations && { objects: async (i) => readObjects(annotations, images.path(at(i)), () => read(i)) }),
     fingerprint: hash([realPath(root), ...contents]),
   };
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { UsageError, unknownName } from "../errors.ts";
 import { randomAt, shuffle } from "../random.ts";
+import type { Objects } from "./objects.ts";
 
 /** An image as it is stored: a file's bytes, or pixels (height × width × 3 bytes RGB). */
 export type ImageData = { encoded: Uint8Array } | { pixels: Uint8Array; width: number; height: number };
@@ -18,6 +19,8 @@ export interface ImageSet {
   /** Images of one group must stay on one side of a split. */
   group(i: number): string | number;
   read(i: number): Promise<ImageData>;
+  /** Where the objects are, for sets that say so; undefined for an image that they say nothing about. */
+  objects?(i: number): Promise<Objects | undefined>;
   /** Changes when the images' names, sizes or dates change. The key for caches. */
   readonly fingerprint: string;
 }
@@ -45,6 +48,7 @@ export function subset(set: ImageSet, indices: ArrayLike<number>, name = set.nam
     id: (i) => set.id(at(i)),
     group: (i) => set.group(at(i)),
     read: (i) => set.read(at(i)),
+    ...(set.objects && { objects: async (i) => set.objects?.(at(i)) }),
     fingerprint: hash([set.fingerprint, Array.from(indices).join()]),
   };
 }
@@ -92,6 +96,7 @@ export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => 
         return typeof group === "number" ? `${part}/${group}` : group; // numbers are unique only within their set
       }),
     read: (i) => ask(i, (set, at) => set.read(at)),
+    ...(sets.some((set) => set.objects) && { objects: async (i) => ask(i, (set, at) => set.objects?.(at)) }),
     fingerprint: hash(sets.map((set) => set.fingerprint)),
   };
 }

@@ -1,0 +1,107 @@
+/** Means over images of what is measured of maps, with 95 % intervals, and paired differences between encoders. */
+import type { LayerMeasures } from "../inspect/attention/measure-maps.ts";
+import type { Measure } from "../inspect/attention/measures.ts";
+import { mean } from "./protocol.ts";
+import { holm, type Interval, pValue, studentInterval, subtract } from "./statistics.ts";
+import { intervalOf } from "./uncertainty.ts";
+import { estimateMean } from "./variance.ts";
+
+/** The mean of one measure of one encoder's layer, over the images that have it. */
+export interface MapNumber extends Interval {
+  encoder: string;
+  layer: string;
+  measure: Measure;
+  /** Number of images. */
+  n: number;
+}
+
+/** How much larger one encoder's mean is than another's, on the same images. */
+export interface MapDifference extends Interval {
+  encoder: string;
+  baseline: string;
+  layer: string;
+  /** The baseline's, if it has no layer of that name: the last. */
+  baselineLayer: string;
+  measure: Measure;
+  /** Number of images that both have the measure of. */
+  n: number;
+  /** Probability of such a difference by chance alone, corrected for all comparisons (Holm). */
+  p: number;
+  comparisons: number;
+}
+
+/** An interval says nothing with fewer images. */
+const FEWEST = 2;
+
+/** Leaves out measures that fewer than two images have. */
+export function mapNumbers(layers: readonly LayerMeasures[]): MapNumber[] {
+  return layers.flatMap(({ label, layer, values }) =>
+    measuresOf(values).flatMap(([measure, column]): MapNumber[] => {
+      const known = Array.from(column).filter((value) => !Number.isNaN(value));
+      if (known.length < FEWEST) return [];
+      return [{ encoder: label, layer, measure, ...intervalOf([known], [known], mean), n: known.length }];
+    }),
+  );
+}
+
+/** What to compare: fewer comparisons leave each of them more certain. Default: all. */
+export interface MapComparisons {
+  layers?: readonly string[] | undefined;
+  measures?: readonly Measure[] | undefined;
+}
+
+/** Every encoder against each that comes after it, image by image; layer by layer where they share names, else their last layers. */
+export function mapDifferences(
+  layers: readonly LayerMeasures[],
+  { layers: chosen, measures }: MapComparisons = {},
+): MapDifference[] {
+  const labels = [...new Set(layers.map(({ label }) => label))];
+  const of = (label: string) => layers.filter((one) => one.label === label);
+  const pairs = labels.flatMap((label, i) => labels.slice(i + 1).flatMap((other) => layerPairs(of(label), of(other))));
+  const differences = pairs
+    .filter(([{ layer }]) => chosen?.includes(layer) ?? true)
+    .flatMap(([ours, theirs]) =>
+      measuresOf(ours.values)
+        .filter(([measure]) => measures?.includes(measure) ?? true)
+        .flatMap(([measure]) => difference(ours, theirs, measure) ?? []),
+    );
+  const adjusted = holm(differences.map(({ p }) => p));
+  return differences.map((one, i) => ({ ...one, p: adjusted[i] as number, comparisons: differences.length }));
+}
+
+function layerPairs(
+  ours: readonly LayerMeasures[],
+  theirs: readonly LayerMeasures[],
+): [LayerMeasures, LayerMeasures][] {
+  const shared = ours.flatMap((one): [LayerMeasures, LayerMeasures][] => {
+    const other = theirs.find(({ layer }) => layer === one.layer);
+    return other ? [[one, other]] : [];
+  });
+  const [last, otherLast] = [ours.at(-1), theirs.at(-1)];
+  return shared.length || !last || !otherLast ? shared : [[last, otherLast]];
+}
+
+function difference(
+  ours: LayerMeasures,
+  theirs: LayerMeasures,
+  measure: Measure,
+): Omit<MapDifference, "comparisons"> | undefined {
+  const [a, b] = [ours.values[measure], theirs.values[measure]];
+  if (!a || !b) return undefined;
+  const both = (_: number, i: number) => !Number.isNaN(a[i]) && !Number.isNaN(b[i]);
+  const [first, second] = [a.filter(both), b.filter(both)];
+  if (first.length < FEWEST) return undefined;
+  const differences = subtract([first], [second]);
+  const estimate = estimateMean(differences);
+  return {
+    encoder: ours.label,
+    baseline: theirs.label,
+    layer: ours.layer,
+    baselineLayer: theirs.layer,
+    measure,
+    ...{ ...studentInterval(estimate), p: pValue(differences, estimate) },
+    n: first.length,
+  };
+}
+
+const measuresOf = (values: LayerMeasures["values"]) => Object.entries(values) as [Measure, Float64Array][];

@@ -1,0 +1,73 @@
+/** What was measured of maps, in sentences. */
+import type { MapDifference, MapNumber } from "../evaluate/map-numbers.ts";
+import type { Measure } from "../inspect/attention/measures.ts";
+import { plainValue, showValue, signedValue } from "../metric.ts";
+import { count } from "./format.ts";
+
+/** How each measure is named and shown: "%" for a fraction. */
+export const measureNames: Readonly<Record<Measure, { readonly name: string; readonly unit: "%" | "" }>> = {
+  turn90: { name: "correlation with the turned-back map at 90°", unit: "" },
+  turn180: { name: "correlation with the turned-back map at 180°", unit: "" },
+  turn270: { name: "correlation with the turned-back map at 270°", unit: "" },
+  equivariance: { name: "correlation with the turned-back map", unit: "" },
+  pointing: { name: "hits in the pointing game", unit: "%" },
+  mass: { name: "mass on the objects", unit: "%" },
+  corloc: { name: "CorLoc", unit: "%" },
+  spread: { name: "effective area", unit: "%" },
+};
+
+/**
+ * How much of their mass the encoders' maps of one layer put on the objects, each with its interval.
+ * @param area part of the image that the objects cover, for each image; NaN for one without objects
+ * @returns undefined if that was not measured
+ */
+export function massSentence(
+  numbers: readonly MapNumber[],
+  layer: string,
+  area: ArrayLike<number>,
+): string | undefined {
+  const [first, ...others] = numbers.filter((one) => one.layer === layer && one.measure === "mass");
+  if (!first) return undefined;
+  const each = [`Maps of ${first.encoder} put ${shown(first)} of their mass on the objects`];
+  for (const other of others) each.push(`those of ${other.encoder} ${shown(other)}`);
+  const known = Array.from(area).filter((part) => !Number.isNaN(part));
+  const covered = known.reduce((sum, part) => sum + part, 0) / known.length;
+  return `${each.join(", ")} (${layer}; ${count(first.n, "image")}, of which the objects cover ${showValue({ unit: "%" }, covered)}).`;
+}
+
+/** 61.2 % [58.3, 64.1] */
+function shown({ measure, value, low, high }: MapNumber): string {
+  const { unit } = measureNames[measure];
+  return `${showValue({ unit }, value)} [${plainValue({ unit }, low)}, ${plainValue({ unit }, high)}]`;
+}
+
+/** The p-value must be below this, as for the verdicts on encoders. */
+const SIGNIFICANT = 0.05;
+
+export type MapOutcome = "more" | "less" | "cannot tell";
+
+/** Whether the whole interval is on one side of zero, and chance an unlikely explanation even among all comparisons. */
+export function mapOutcome({ low, high, p }: MapDifference): MapOutcome {
+  if (p >= SIGNIFICANT || (low <= 0 && high >= 0)) return "cannot tell";
+  return low > 0 ? "more" : "less";
+}
+
+/** A paired difference in words. */
+export function mapVerdict(difference: MapDifference): string {
+  const { encoder, baseline, layer, baselineLayer, measure, value, low, high, n, p, comparisons } = difference;
+  const { name, unit } = measureNames[measure];
+  const points = unit === "%" ? " points" : "";
+  const by = `${plainValue({ unit }, Math.abs(value))}${points}`;
+  const where = layer === baselineLayer ? layer : `${layer} and ${baselineLayer}`;
+  const interval = `95 % interval of the difference ${signedValue({ unit }, low)} to ${signedValue({ unit }, high)}${points}`;
+  const about = `(${[where, interval, count(n, "image")].join("; ")})`;
+  const outcome = mapOutcome(difference);
+  if (outcome !== "cannot tell")
+    return `${encoder} has ${by} ${outcome === "more" ? "more" : "less"} ${name} than ${baseline} ${about}.`;
+  if (low === 0 && high === 0) return `${encoder} and ${baseline} have the same ${name} on every image ${about}.`;
+  const beyond = low > 0 || high < 0;
+  const why = beyond
+    ? `among ${count(comparisons, "comparison")}, luck alone often gives one like it (p = ${p.toFixed(2)})`
+    : "chance alone could give the difference";
+  return `Cannot tell whether ${encoder} or ${baseline} has more ${name}: ${why} ${about}. More images would narrow it.`;
+}
