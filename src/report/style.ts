@@ -26,6 +26,9 @@ h2 { font-size: 1.15rem; margin: 2.75rem 0 .9rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.5rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
+.wide-charts { grid-template-columns: minmax(0, 1fr); } .card + .charts, p + .charts, .charts + .card { margin-top: 1rem; }
+.findings { margin: 1.2rem 0 0; padding-left: 1.2rem; } .findings li { margin: .35rem 0; text-wrap: pretty; }
+pre { overflow-x: auto; } details > .card { border: 0; padding-top: 0; } details > .settings { margin: 0; padding: 0 1rem .9rem; font-size: .85rem; }
 figure, .card { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; padding: .9rem 1rem; }
 figcaption { font-weight: 600; margin-bottom: .4rem; }
 figure svg { display: block; width: 100%; height: auto; }

@@ -16,6 +16,8 @@ export interface Measured {
 export interface Series<Point extends Measured> {
   name: string;
   kind: Kind;
+  /** Default: one of its own. */
+  colour?: string | undefined;
   points: readonly Point[];
 }
 
@@ -24,6 +26,8 @@ export interface SeriesChart<Point extends Measured> {
   metric: Metric;
   /** The score of guessing: a dashed line. Not finite: none. */
   chance: number;
+  /** Stands before the caption: "rotation". */
+  title?: string;
 }
 
 /** What is along the x axis. */
@@ -43,15 +47,20 @@ interface Across<Point> {
  * one point has its interval as a whisker.
  */
 export function seriesChart<Point extends Measured>(
-  { series, metric, chance }: SeriesChart<Point>,
+  { series, metric, chance, title }: SeriesChart<Point>,
   across: Across<Point>,
 ): string {
   const format = axisFormat(metric);
-  const coloured = series.map((one, i) => ({ ...one, colour: seriesColour(i), finite: one.points.filter(isKnown) }));
+  const coloured = series.map((one, i) => ({
+    ...one,
+    colour: one.colour ?? seriesColour(i),
+    finite: one.points.filter(isKnown),
+  }));
   const values = coloured.flatMap(({ finite }) => finite.flatMap(({ value, low, high }) => [value, low, high]));
+  const caption = [title, `${axisName(metric)} by ${across.name}`].filter(Boolean).join(": ");
   return figure({
-    caption: `${axisName(metric)} by ${across.name}`,
-    label: `${axisName(metric)} by ${across.name}: ${series.map(({ name }) => name).join(", ")}`,
+    caption,
+    label: `${caption}: ${series.map(({ name }) => name).join(", ")}`,
     legend: coloured,
     hasData: values.length > 0,
     draw: (plot) => ({
