@@ -53,7 +53,7 @@ function measured(analysis: Analysis): (string | undefined)[] {
     titled("Does the ranking change with the architecture?", orders(analysis)),
     ...numberSections(analysis),
     titled("Where in the network", layers(analysis)),
-    titled("Does the pretext score predict the features'?", pretext(analysis)),
+    titled("Does a better pretext score mean better features?", pretext(analysis)),
     titled("Where the differences come from", variance(analysis)),
     section("Every cell", cellTable(analysis)),
     section("How to read this", paragraph(howToRead)),

@@ -17,6 +17,8 @@ export interface Measure {
   images(cell: CellResult): ArrayLike<number>;
   /** Its own 95 % interval, which allows for images and draws. */
   interval(cell: CellResult): { low: number; high: number };
+  /** Its variance over draws of labels. Default: what its interval has beyond the images. */
+  draws?(cell: CellResult): number;
 }
 
 /** By how much an encoder is better than the same network untrained. */
@@ -38,12 +40,17 @@ export const performance: Measure = {
     ) ?? { low: value, high: value },
 };
 
-/** The same with a sign, so that a higher number is better. */
+/**
+ * The same to be compared with that of other networks: with a sign, so that a higher number is better, and without what other
+ * draws of labels would change for all networks. What they change for this one is half of what they change in its difference
+ * to the untrained network, as that is one of two.
+ */
 export const quality: Measure = {
   value: ({ difference }) => improvement(difference.metric, difference.value, 0),
   images: ({ difference, perImage }) =>
     Float64Array.from(perImage.trained, (score) => improvement(difference.metric, score, 0)),
-  interval: performance.interval, // only its width counts where several are compared
+  interval: performance.interval,
+  draws: (cell) => drawVariance(cell, gain) / 2,
 };
 
 /** The metric of the untrained network. */
@@ -108,7 +115,7 @@ export interface Estimate {
 export function estimate(cells: readonly CellResult[], measure: Measure, spread: Spread): Estimate {
   const images = meanRow(cells.map(measure.images));
   const value = mean(cells.map(measure.value));
-  const draws = mean(cells.map((cell) => drawVariance(cell, measure)));
+  const draws = mean(cells.map((cell) => measure.draws?.(cell) ?? drawVariance(cell, measure)));
   const trainings = spread.variance / cells.length;
   const parts = [
     { variance: trainings, freedom: spread.freedom },

@@ -33,7 +33,7 @@ export interface PretextLink {
     /** 95 % interval with other test images, labels and trainings; the pretext scores stay as they are. */
     low: number;
     high: number;
-    /** Probability of such a ρ by chance alone, corrected for the number of links that were tested (Holm). */
+    /** Probability of such a ρ by chance alone, corrected for the number of tasks, or of tasks and architectures (Holm). */
     p: number;
   };
 }
@@ -70,9 +70,15 @@ export function pretextLinks(cells: readonly CellResult[], grid: Grid, spread: S
     const interval = middle95(parts.map((sample) => spearmanRho(pretext, sample)));
     return { row, model, points, found: { rho, ...interval, p: rankTest(pretext, transfer) } };
   });
+  correct(links.filter(({ model }) => model === undefined));
+  correct(links.filter(({ model }) => model !== undefined));
+  return links;
+}
+
+/** Corrects the p-values for their number. */
+function correct(links: readonly PretextLink[]): void {
   const tested = links.flatMap(({ found }) => (found ? [found] : []));
   for (const [i, p] of holm(tested.map(({ p }) => p)).entries()) (tested[i] as { p: number }).p = p;
-  return links;
 }
 
 interface Candidate {

@@ -29,6 +29,8 @@ export interface Heatmap {
 }
 
 const WORDS = { good: "better", bad: "worse" };
+/** A task and one of its options fit. */
+const ROW_NAME = 26;
 const CELL = { width: 100, height: 46 };
 const HATCHED = "repeating-linear-gradient(135deg, var(--soft) 0 1px, transparent 1px 4px)";
 
@@ -62,7 +64,7 @@ export function heatmapChart(chart: Heatmap): string {
     hasData: placed.length > 0,
     draw: (plot) => {
       const text = { x: ({ column }: Cell) => column + 0.5, y: ({ row }: Cell) => row + 0.5, fill: "var(--ink)" };
-      return grid(plot, { rows, columns, axes: { rows: "", columns: "" }, cell: CELL }, [
+      return grid(plot, { rows, columns, axes: { rows: "", columns: "" }, cell: CELL, rowName: ROW_NAME }, [
         frames(
           rows.flatMap((_, row) => columns.map((_, column) => ({ row, column }))),
           "var(--rule)",

@@ -18,6 +18,8 @@ export interface Series<Point extends Measured> {
   kind: Kind;
   /** Default: one of its own. */
   colour?: string | undefined;
+  /** Stands beside another of the same colour: dashed, without a band and a place in the legend. */
+  beside?: boolean;
   points: readonly Point[];
 }
 
@@ -61,7 +63,7 @@ export function seriesChart<Point extends Measured>(
   return figure({
     caption,
     label: `${caption}: ${series.map(({ name }) => name).join(", ")}`,
-    legend: coloured,
+    legend: coloured.filter(({ beside }) => !beside),
     hasData: values.length > 0,
     draw: (plot) => ({
       height: 250 + across.marginBottom,
@@ -74,13 +76,21 @@ export function seriesChart<Point extends Measured>(
         valueAxis(plot, format),
         across.axis(plot),
         chanceLine(plot, chance, format),
-        coloured.map(({ points, finite, colour }) =>
-          finite.length === 1
-            ? plot.ruleX(finite, { x: across.at, y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5 })
-            : plot.areaY(points, { x: across.at, y1: "low", y2: "high", fill: colour, fillOpacity: 0.16 }),
+        coloured.map(({ points, finite, colour, beside }) =>
+          beside
+            ? null
+            : finite.length === 1
+              ? plot.ruleX(finite, { x: across.at, y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5 })
+              : plot.areaY(points, { x: across.at, y1: "low", y2: "high", fill: colour, fillOpacity: 0.16 }),
         ),
-        coloured.map(({ points, colour }) =>
-          plot.lineY(points, { x: across.at, y: "value", stroke: colour, strokeWidth: 2 }),
+        coloured.map(({ points, colour, beside }) =>
+          plot.lineY(points, {
+            x: across.at,
+            y: "value",
+            stroke: colour,
+            strokeWidth: beside ? 1.25 : 2,
+            ...(beside && { strokeDasharray: "2 3" }),
+          }),
         ),
         coloured.map(({ name, kind, finite, colour }) =>
           plot.dot(finite, {

@@ -2,10 +2,10 @@
 import { type Metric, plainValue, showValue, signedValue } from "../../metric.ts";
 import { duration } from "../../setup/terminal.ts";
 import type { Analysis } from "../../study/analysis.ts";
-import { intervalChart } from "../charts/interval.ts";
 import { escapeHtml } from "../escape.ts";
 import { count } from "../format.ts";
-import { charts, heading, note, number, table, text } from "./html.ts";
+import { differenceBar } from "../results.ts";
+import { heading, meansOver, note, number, table, text } from "./html.ts";
 import { metricOf } from "./sentences.ts";
 
 /** Undefined for one task: there is nothing to rank. */
@@ -13,6 +13,7 @@ export function rankingSection(analysis: Analysis): string | undefined {
   const { ranking, full } = analysis;
   const metric = metricOf(analysis) as Metric;
   if (ranking.length < 2) return undefined;
+  const reach = Math.max(...ranking.flatMap(({ low, high }) => [Math.abs(low), Math.abs(high)]), 1e-9);
   const lines = ranking.map((one) => [
     number(String(one.rank)),
     heading(one.name),
@@ -21,19 +22,18 @@ export function rankingSection(analysis: Analysis): string | undefined {
     number(signedValue(metric, one.difference)),
     text(`${signedValue(metric, one.low)} to ${signedValue(metric, one.high)}`, "interval"),
     text(one.rank === 1 ? "" : one.tied ? "not clearly behind" : "behind the first", "wide note"),
+    { html: differenceBar({ ...one, metric }, reach), kind: "bar" },
     number(duration((1000 * one.seconds) / one.cells.length)),
   ]);
   const columns = [
     ...["", "Task", number(metric.name), text("Untrained", "number wide"), number("Gain")],
-    ...[text("95 % interval", "interval"), text("", "wide"), number("Training")],
+    ...[text("95 % interval", "interval"), text("", "wide"), text("worse | better", "middle"), number("Training")],
   ];
-  const chart = intervalChart({ rows: ranking, metric });
   return [
     table(columns, lines),
-    charts([chart]),
     note(
       full.columns.length > 1 && `Means over ${full.columns.join(", ")}.`,
-      full.settings.length > 1 && `And over ${full.settings.join("; ")}.`,
+      meansOver(full.settings),
       full.leftOut,
       "Training: the time of one.",
       "The ranking is by test images, so that the first owes some of its lead to luck: the intervals say how much that may be.",

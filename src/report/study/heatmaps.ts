@@ -5,7 +5,7 @@ import { significant } from "../../study/estimates.ts";
 import { usesLabels } from "../../study/grid.ts";
 import { axisName } from "../charts/axes.ts";
 import { heatmapChart } from "../charts/heatmap.ts";
-import { charts, note, wideCharts } from "./html.ts";
+import { charts, meansOver, note, wideCharts } from "./html.ts";
 import { metricOf } from "./sentences.ts";
 
 /** With more settings than this, their mean is shown. */
@@ -39,7 +39,7 @@ export function heatmaps(analysis: Analysis): string {
     note(
       "Below each value: its 95 % interval.",
       "Hatched: the difference to the untrained network is no more than chance could give, corrected for the number of cells.",
-      !few && `Means over ${settings.length} settings: ${settings.join("; ")}.`,
+      !few && meansOver(settings),
       repeated
         ? "Means over seeds; the intervals allow for other test images, other draws of labels and other trainings."
         : "Every combination was trained once: the intervals allow for other test images and other draws of labels, but not for the luck of training.",

@@ -40,4 +40,13 @@ export function note(...sentences: (string | false | undefined)[]): string {
   return shown.length ? `<p class="note">${escapeHtml(shown.join(" "))}</p>` : "";
 }
 
+/** With more settings than this, they are only counted. */
+const FEW = 4;
+
+/** What numbers are means of; "" for one setting. */
+export function meansOver(settings: readonly string[]): string {
+  if (settings.length < 2) return "";
+  return settings.length > FEW ? `Means over ${settings.length} settings.` : `Means over ${settings.join("; ")}.`;
+}
+
 export const paragraph = (sentence: string): string => (sentence ? `<p>${escapeHtml(sentence)}</p>` : "");

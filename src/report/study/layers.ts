@@ -4,6 +4,7 @@ import type { ResultRow } from "../../evaluate/result.ts";
 import { bestOf, improvement, type Metric, showDifference } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis.ts";
 import type { CellResult } from "../../study/cell.ts";
+import { withoutLabels } from "../../study/grid.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
 import { charts, note, paragraph } from "./html.ts";
@@ -40,7 +41,7 @@ export function layers(analysis: Analysis): string | undefined {
         },
       ];
   const axis = {
-    ...{ name: "depth (% of the network)", ticks: [0, 0.25, 0.5, 0.75, 1] },
+    ...{ name: "depth (%)", ticks: [0, 0.25, 0.5, 0.75, 1] },
     text: (value: number) => String(Math.round(100 * value)),
     say: (point: LayerPoint) => point.layers,
   };
@@ -62,8 +63,11 @@ export function layers(analysis: Analysis): string | undefined {
 function decaySentence(analysis: Analysis): string {
   const { grid, study } = analysis;
   const metric = metricOf(analysis) as Metric;
-  const losses = grid.columns.map((column) => {
-    const own = study.cells.filter(({ factors }) => factors.model === column);
+  const unlabelled = withoutLabels(study.cells);
+  const cells = unlabelled.length ? unlabelled : study.cells;
+  const columns = grid.columns.filter((column) => cells.some(({ factors }) => factors.model === column));
+  const losses = columns.map((column) => {
+    const own = cells.filter(({ factors }) => factors.model === column);
     const each = own.map((cell) => {
       const values = layersOf(cell, "pre-trained").map(({ value }) => value);
       return improvement(metric, bestOf(metric, values), values.at(-1) as number);

@@ -10,7 +10,7 @@ import { seriesColour } from "../colours.ts";
 import { short } from "../format.ts";
 import { section } from "../page.ts";
 import { charts, note, paragraph } from "./html.ts";
-import { metricOf } from "./sentences.ts";
+import { listed, metricOf } from "./sentences.ts";
 
 export interface Factor {
   heading: string;
@@ -32,7 +32,7 @@ export function numberSections(analysis: Analysis): string[] {
   return factorsOf(analysis).map((factor) => section(factor.heading, content(analysis, factor)));
 }
 
-function factorsOf({ study: { cells }, grid }: Analysis): Factor[] {
+function factorsOf({ study: { cells }, grid, full }: Analysis): Factor[] {
   const plain = (value: number) => value.toLocaleString("en-US");
   const settings: Factor[] = [
     {
@@ -52,9 +52,18 @@ function factorsOf({ study: { cells }, grid }: Analysis): Factor[] {
     },
   ];
   const varying = settings.filter(({ own }) => grid.varying.some((name) => own.includes(name)));
+  // Tasks that were trained on every network, so that networks differ in nothing else.
+  const inRows = full.rows.flatMap((row) => full.columns.flatMap((column) => grid.at(row, column)));
   const sizes = new Set(cells.map(({ parameters }) => parameters));
   const size: Factor = {
-    ...{ heading: "Size of the network", name: "parameters", own: ["width", "stem"], cells, text: short, alone: false },
+    ...{
+      heading: "Size of the network",
+      name: "parameters",
+      own: ["width", "stem"],
+      cells: inRows,
+      text: short,
+      alone: false,
+    },
     at: ({ parameters }) => parameters,
     words: (value) => `${value === "all" ? value : short(value)} parameters`,
   };
@@ -84,7 +93,7 @@ function content(analysis: Analysis, factor: Factor): string {
   const metric = metricOf(analysis) as Metric;
   const chance = analysis.study.cells[0]?.difference.chance as number;
   const rowOf = (cell: CellResult) => rowWithout(cell, factor);
-  const rows = groupBy(factor.cells, rowOf);
+  const rows = factor.alone ? groupBy(factor.cells, rowOf) : new Map([["", factor.cells]]);
   const models = [...new Set(factor.cells.map(({ factors }) => factors.model))];
   const axis = {
     name: factor.name,
@@ -104,7 +113,7 @@ function content(analysis: Analysis, factor: Factor): string {
             const cells = own.filter(({ factors }) => factors.model === model);
             return [
               line(model, cells, seriesColour(i), "performance"),
-              line(`${model}, untrained`, cells, seriesColour(i), "start"),
+              { ...line(`${model}, untrained`, cells, seriesColour(i), "start"), beside: true },
             ];
           }),
         }))
@@ -125,13 +134,16 @@ function content(analysis: Analysis, factor: Factor): string {
             series: series.filter(({ points }) => points.length),
             metric,
             chance,
-            ...(title !== undefined && { title }),
+            ...(title && { title }),
           },
           axis,
         ),
       ),
     ),
-    note("Bands are 95 % intervals. Hollow dots: the same networks untrained."),
+    note(
+      factor.alone ? "" : `Means over the tasks ${listed(analysis.full.rows)}.`,
+      "Bands are 95 % intervals. Hollow dots: the same networks untrained.",
+    ),
   ].join("\n");
 }
 

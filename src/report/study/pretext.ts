@@ -12,8 +12,10 @@ export function pretext(analysis: Analysis): string | undefined {
   const metric = metricOf(analysis) as Metric;
   const shown = links.filter(({ points }) => points.length > 1);
   if (!shown.length) return undefined;
-  const drawn = shown
-    .filter(({ model, points }) => model === undefined && points.length >= LEAST_POINTS)
+  const over = shown.filter(({ model }) => model === undefined);
+  const within = shown.filter(({ model }) => model !== undefined);
+  const drawn = over
+    .filter(({ points }) => points.length >= LEAST_POINTS)
     .map(({ row, points }) => {
       const own = study.cells.find((cell) => grid.rowOf(cell) === row)?.pretext.metric as Metric;
       return scatterChart({
@@ -27,17 +29,23 @@ export function pretext(analysis: Analysis): string | undefined {
   return [
     paragraph(pretextSentence(links)),
     charts(drawn),
-    table(
-      ["Task", "Over", number("Points"), number("Spearman's ρ"), text("95 % interval", "interval"), number("p")],
-      shown.map(line),
-    ),
+    tableOf(over),
+    within.length > 0 && `<details><summary>Within each architecture</summary>${tableOf(within)}</details>`,
     note(
       "ρ is 1 if the network that is better at the pretext task always has the better features, −1 if it always has the worse. Scores of different tasks, or of one task with other options, are not of one scale, so that each is looked at alone: over all its networks, seeds averaged, and within each architecture over everything that varies there.",
-      "The interval is what other test images, labels and trainings would give with these networks; p is how often chance alone gives as much to so many networks, corrected for the number of lines.",
+      "The interval is what other test images, labels and trainings would give with these networks; p is how often chance alone gives as much to so many networks, corrected for the number of lines of the table.",
       `With fewer than ${LEAST_POINTS} points there is no number: even a perfect order of three is often chance.`,
     ),
-  ].join("\n");
+  ]
+    .filter((part) => part !== false)
+    .join("\n");
 }
+
+const tableOf = (links: readonly PretextLink[]) =>
+  table(
+    ["Task", "Over", number("Points"), number("Spearman's ρ"), text("95 % interval", "interval"), number("p")],
+    links.map(line),
+  );
 
 function line({ row, model, points, found }: PretextLink) {
   const cells = found

@@ -2,6 +2,7 @@
 import { type Metric, showDifference, showValue, signedValue } from "../../metric.ts";
 import { type Analysis, bestPlace, type Place } from "../../study/analysis.ts";
 import type { Components } from "../../study/components.ts";
+import { usesLabels } from "../../study/grid.ts";
 import { LEAST_POINTS, type PretextLink } from "../../study/pretext.ts";
 import type { RankedTask } from "../../study/ranking.ts";
 import { count } from "../format.ts";
@@ -43,8 +44,9 @@ function rankingSentence({ ranking, full }: Analysis, metric: Metric): string {
   return `${capital(best.name)} gains most over the same network untrained: ${numbers}${over}, ${lead}.`;
 }
 
-function helpedSentence({ places, study }: Analysis): string {
+function helpedSentence({ places: all, study }: Analysis): string {
   const failures = study.failed.length ? ` ${count(study.failed.length, "training")} failed.` : "";
+  const places = all.filter(({ cells }) => !usesLabels(cells[0]?.factors.task as string));
   if (places.length < 2) return failures.trim();
   const helped = places.filter(({ gain, significant }) => significant && gain.value > 0).length;
   const harmed = places.filter(({ gain, significant }) => significant && gain.value < 0).length;
@@ -52,8 +54,8 @@ function helpedSentence({ places, study }: Analysis): string {
   const parts = [harmed && `in ${harmed} it was worse`, rest && `in ${rest} the two cannot be told apart`].filter(
     Boolean,
   );
-  const all = helped === places.length ? "every one" : String(helped);
-  return `Training was better than the untrained network in ${all} of ${count(places.length, "combination")}${parts.length ? `; ${parts.join(", ")}` : ""}.${failures}`;
+  const which = helped === places.length ? "every one" : String(helped);
+  return `Pre-training was better than the untrained network in ${which} of ${count(places.length, "combination")}${parts.length ? `; ${parts.join(", ")}` : ""}.${failures}`;
 }
 
 function bestSentence(analysis: Analysis): string {
@@ -129,11 +131,11 @@ export function pretextSentence(links: readonly PretextLink[]): string {
   const clear = (sign: number) =>
     tested.filter(({ found }) => found && found.p < 0.05 && Math.sign(found.rho) === sign);
   const named = (some: readonly PretextLink[]) =>
-    listed(some.map(({ row, found }) => `${row} (Spearman's ρ ${decimal(found?.rho as number)})`));
+    listed(some.map(({ row, found }) => `${row} (ρ ${decimal(found?.rho as number)})`));
   const [good, bad] = [clear(1), clear(-1)];
   const rest = tested.filter((one) => !good.includes(one) && !bad.includes(one));
   const parts = [
-    good.length && `Networks that solve the pretext task better have better features: ${named(good)}.`,
+    good.length && `Networks that solve the pretext task better have better features (Spearman's ρ): ${named(good)}.`,
     bad.length && `Networks that solve it better have worse features: ${named(bad)}.`,
     rest.length &&
       `A better pretext score is no sure sign of better features${good.length || bad.length ? "" : " here"}: ${named(rest)}; chance alone could give that.`,
@@ -171,7 +173,7 @@ export function varianceSentence({ components, full }: Analysis, metric: Metric)
   const parts = componentParts(components).toSorted((a, b) => b.share - a.share);
   const [first, ...others] = parts as [(typeof parts)[number]];
   if (!(first.share > 0)) return "";
-  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const percent = (share: number) => `${Math.round(100 * share)}\u00a0%`;
   const where = `the differences in ${metric.name} between ${count(full.rows.length, "task")} and ${count(full.columns.length, "architecture")}`;
   const rest = others.map(({ name, share }) => `${percent(share)} from ${name}`);
   return `Of ${where}, ${percent(first.share)} of the variance comes from ${first.name}, ${listed(rest)}.`;
@@ -181,7 +183,7 @@ export function varianceSentence({ components, full }: Analysis, metric: Metric)
 const size = (metric: Metric, value: number) => showDifference(metric, Math.abs(value)).replace("+", "");
 
 /** 0.8333 to "0.83", −0.5 to "−0.50". */
-export const decimal = (value: number): string => value.toFixed(2).replace("-", "−");
+export const decimal = (value: number): string => (Math.abs(value) < 0.005 ? 0 : value).toFixed(2).replace("-", "−");
 
 function range(values: readonly number[]): string {
   const [least, most] = [Math.min(...values), Math.max(...values)];

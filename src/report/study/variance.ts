@@ -2,7 +2,7 @@
 import { type Metric, showDifference } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis.ts";
 import { escapeHtml } from "../escape.ts";
-import { table } from "./html.ts";
+import { meansOver, table } from "./html.ts";
 import { componentParts, metricOf, varianceSentence } from "./sentences.ts";
 
 export function variance(analysis: Analysis): string | undefined {
@@ -18,7 +18,7 @@ export function variance(analysis: Analysis): string | undefined {
   const rough = full.rows.length < 10 || full.columns.length < 10;
   const notes = [
     "The middle column is a standard deviation: how far two that differ in nothing else usually lie from their mean.",
-    full.settings.length > 1 && `Means over ${full.settings.join("; ")}.`,
+    meansOver(full.settings),
     rough && "From so few tasks and architectures these are rough: others could give other shares.",
     Number.isNaN(components.repetitions) &&
       "No training was repeated with another seed, so what luck does is part of how well the two suit each other.",
