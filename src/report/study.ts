@@ -30,6 +30,9 @@ export async function writeStudyPages(folder: string, study: StudyResult): Promi
   return [files.page, files.table];
 }
 
+/** What it found in sentences, the most important first. */
+export const studySentences = (study: StudyResult): string[] => studyVerdict(analyse(study));
+
 export function studyHtml(study: StudyResult): string {
   const analysis = analyse(study);
   const { images, name } = study.config;
@@ -49,14 +52,14 @@ export function studyHtml(study: StudyResult): string {
 function measured(analysis: Analysis): (string | undefined)[] {
   return [
     titled("Which task", rankingSection(analysis)),
-    section("Tasks and architectures", heatmaps(analysis)),
+    titled(analysis.grid.columns.length > 1 ? "Tasks and architectures" : "Tasks and settings", heatmaps(analysis)),
     titled("Does the ranking change with the architecture?", orders(analysis)),
     ...numberSections(analysis),
     titled("Where in the network", layers(analysis)),
     titled("Does a better pretext score mean better features?", pretext(analysis)),
     titled("Where the differences come from", variance(analysis)),
     section("Every cell", cellTable(analysis)),
-    section("How to read this", paragraph(howToRead)),
+    section("How to read this", paragraph(howToRead(analysis))),
   ];
 }
 
@@ -89,7 +92,11 @@ function repetition({ command, config }: StudyResult): string {
 <p class="note">The numbers: study.json, and study.csv with one line for each cell.</p>`;
 }
 
-const howToRead = [
-  "Each network was trained without labels, then frozen; a simple classifier learns from its features with the number of labels given. What training was worth is the difference to the same network untrained, each at the layer that did best on training labels held out for choosing.",
-  "Where an interval holds zero, chance alone could have given the difference. All networks are compared on the same test images, so that images that are hard for all of them do not widen the intervals of differences.",
-].join(" ");
+const howToRead = ({ repeated }: Analysis) =>
+  [
+    "Each network was trained without labels, then frozen; a simple classifier learns from its features with the number of labels given. What training was worth is the difference to the same network untrained, each at the layer that did best on training labels held out for choosing.",
+    "Where an interval holds zero, chance alone could have given the difference. All networks are compared on the same test images, so that images that are hard for all of them do not widen the intervals of differences.",
+    repeated
+      ? "Trainings were repeated with other seeds: values are means over them, and intervals allow for other test images, other draws of labels and other trainings. How much trainings differ is taken from all repetitions together."
+      : "Everything was trained once: intervals allow for other test images and other draws of labels, but not for the luck of training. More seeds would show it.",
+  ].join(" ");

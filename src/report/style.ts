@@ -45,7 +45,7 @@ th { text-align: left; font-weight: 500; color: var(--soft); }
 th, td { padding: .28rem .9rem .28rem 0; vertical-align: middle; }
 tbody tr.first > * { border-top: 1px solid var(--rule); padding-top: .5rem; }
 tbody tr.last > * { padding-bottom: .5rem; }
-.number { text-align: right; white-space: nowrap; } .interval { color: var(--soft); white-space: nowrap; } .middle { text-align: center; padding-right: 0; }
+th.name { white-space: nowrap; } .number { text-align: right; white-space: nowrap; } .interval { color: var(--soft); white-space: nowrap; } .middle { text-align: center; padding-right: 0; }
 tr.group th { color: var(--ink); font-weight: 600; padding-top: .8rem; }
 tr.best td { font-weight: 700; } tr.best td.interval { font-weight: 400; color: var(--soft); }
 td.bar { width: 40%; min-width: 6rem; padding-right: 0; }
@@ -64,7 +64,7 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
   th, td { padding-right: .6rem; }
   .chart { padding: .7rem .6rem; } .plot { font-size: 14.5px; } .plot .small { font-size: 12px; } .scroll .plot { font-size: 13px; }
   .samples { overflow-x: auto; } .samples img { max-width: none; width: 40rem; }
-  .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
+  th.name { white-space: normal; overflow-wrap: anywhere; } .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
 }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #ccc; }

@@ -7,7 +7,7 @@ export const settingNames = ["width", "stem", "imageSize", "trainImages"] as con
 export type SettingName = (typeof settingNames)[number];
 
 export interface Grid {
-  /** Tasks, with those of their options that vary: "jigsaw, permutations 10". */
+  /** Tasks, with those of their options that vary: "jigsaw (permutations 10)". */
   rows: string[];
   /** Architectures. */
   columns: string[];
@@ -25,7 +25,7 @@ export function gridOf(cells: readonly CellResult[]): Grid {
   const options = varyingOptions(cells);
   const rowOf = ({ factors }: Cell) => {
     const own = (options.get(factors.task) ?? []).map((name) => `${name} ${factors.options[name] ?? "as it is"}`);
-    return [factors.task, ...own].join(", ");
+    return rowName(factors.task, own);
   };
   // A factor that follows from the task and the architecture is a part of these.
   const groups = groupBy(cells, (cell) => JSON.stringify([rowOf(cell), cell.factors.model]));
@@ -50,6 +50,10 @@ export function gridOf(cells: readonly CellResult[]): Grid {
       ),
   };
 }
+
+/** "jigsaw (permutations 10)". */
+export const rowName = (task: string, options: readonly string[]): string =>
+  options.length ? `${task} (${options.join(", ")})` : task;
 
 /** For each task, the options that its cells differ in. */
 function varyingOptions(cells: readonly CellResult[]): Map<string, string[]> {

@@ -49,7 +49,9 @@ export function pretextLinks(cells: readonly CellResult[], grid: Grid, spread: S
         groups: own.filter((cell) => cell.factors.model === model).map((cell) => [cell]),
       }))
       .filter(({ groups }) => groups.length >= LEAST_POINTS);
-    return [{ row, groups: [...networks.values()] }, ...(grid.columns.length > 1 ? within : [])];
+    return grid.columns.length > 1
+      ? [{ row, groups: [...networks.values()] }, ...within]
+      : [{ row, model: grid.columns[0] as string, groups: own.map((cell) => [cell]) }];
   });
   const estimates = candidates.map(({ groups }) => groups.map((group) => estimate(group, quality, spread)));
   const samples = resampled(estimates.flat());

@@ -124,9 +124,9 @@ describe("the grid", () => {
       byTask,
     );
     const { rows, columns, settings, varying, at } = gridOf(cells);
-    expect(rows).toEqual(["jigsaw, permutations 10", "jigsaw, permutations 100"]);
+    expect(rows).toEqual(["jigsaw (permutations 10)", "jigsaw (permutations 100)"]);
     expect([columns, settings, varying]).toEqual([["resnet18"], ["width 0.5", "width 1"], ["width"]]);
-    expect(at("jigsaw, permutations 10", "resnet18", "width 1").map(({ factors }) => factors.seed)).toEqual([0, 1]);
+    expect(at("jigsaw (permutations 10)", "resnet18", "width 1").map(({ factors }) => factors.seed)).toEqual([0, 1]);
   });
 
   it("takes a factor that follows from the architecture as a part of it", () => {

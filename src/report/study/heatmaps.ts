@@ -13,36 +13,39 @@ const FEW = 4;
 /** Of architectures in a chart that is half as wide as the page. */
 const NARROW = 3;
 
-export function heatmaps(analysis: Analysis): string {
-  const { grid, repeated } = analysis;
+/** Undefined for one architecture in one setting: the ranking has it all. */
+export function heatmaps(analysis: Analysis): string | undefined {
+  const { grid } = analysis;
   const metric = metricOf(analysis) as Metric;
   const { rows, columns, settings } = grid;
-  const few = settings.length <= FEW;
+  if (columns.length === 1 && settings.length === 1) return undefined;
+  const flat = columns.length === 1; // then settings stand across
+  const across = flat ? settings : columns;
+  const few = flat || settings.length <= FEW;
   const kinds = [
     { measure: "gain", caption: `Gain in ${axisName(metric)} over untrained`, differences: true },
     { measure: "performance", caption: capital(axisName(metric)), differences: false },
   ] as const;
-  const shown = few ? settings : [undefined];
+  const shown = few && !flat ? settings : [undefined];
   const drawn = kinds.flatMap(({ measure, caption, differences }) =>
     shown.map((setting) =>
       heatmapChart({
         caption: [caption, setting].filter(Boolean).join(", "),
-        ...{ rows, columns, metric, differences },
-        cells: cellsOf(analysis, setting, measure),
+        ...{ rows, columns: across, metric, differences },
+        cells: flat
+          ? settings.flatMap((own) => cellsOf(analysis, own, measure).map((cell) => ({ ...cell, column: own })))
+          : cellsOf(analysis, setting, measure),
       }),
     ),
   );
   const yardsticks = analysis.places.filter(({ cells }) => usesLabels(cells[0]?.factors.task as string));
   const labels = [...new Set(yardsticks.map(({ row }) => row))];
   return [
-    columns.length > NARROW ? wideCharts(drawn) : charts(drawn),
+    across.length > NARROW ? wideCharts(drawn) : charts(drawn),
     note(
       "Below each value: its 95 % interval.",
       "Hatched: the difference to the untrained network is no more than chance could give, corrected for the number of cells.",
       !few && meansOver(settings),
-      repeated
-        ? "Means over seeds; the intervals allow for other test images, other draws of labels and other trainings."
-        : "Every combination was trained once: the intervals allow for other test images and other draws of labels, but not for the luck of training.",
       labels.length > 0 &&
         `${labels.join(", ")}: learned from all training labels, a yardstick that takes no part in rankings.`,
     ),

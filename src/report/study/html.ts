@@ -25,7 +25,7 @@ export const text = (words: string, kind?: string): TableCell => ({
   ...(kind !== undefined && { kind }),
 });
 export const number = (words: string): TableCell => text(words, "number");
-export const heading = (words: string): TableCell => ({ html: escapeHtml(words), head: true });
+export const heading = (words: string): TableCell => ({ html: escapeHtml(words), head: true, kind: "name" });
 
 /** Charts side by side where there is room for them. */
 export const charts = (some: readonly string[]): string => `<div class="charts">${some.join("\n")}</div>`;

@@ -1,14 +1,14 @@
 /** Where in each architecture the features are best. */
 
 import type { ResultRow } from "../../evaluate/result.ts";
-import { bestOf, improvement, type Metric, showDifference } from "../../metric.ts";
+import { bestOf, improvement, type Metric, signedValue } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis.ts";
 import type { CellResult } from "../../study/cell.ts";
 import { withoutLabels } from "../../study/grid.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
 import { charts, note, paragraph } from "./html.ts";
-import { listed, metricOf } from "./sentences.ts";
+import { listed, metricOf, size } from "./sentences.ts";
 
 interface LayerPoint extends NumberPoint {
   at: number;
@@ -74,10 +74,12 @@ function decaySentence(analysis: Analysis): string {
     });
     return { column, loss: each.reduce((sum, one) => sum + one, 0) / each.length };
   });
-  const amount = (loss: number) => showDifference(metric, loss).replace("+", "");
+  const amount = (loss: number) => (signedValue(metric, loss).startsWith("+") ? size(metric, loss) : "nothing");
   if (losses.length === 1) {
     const [{ loss }] = losses as [(typeof losses)[number]];
-    return `The last layer is ${amount(loss)} of ${metric.name} below the best one on average.`;
+    return amount(loss) === "nothing"
+      ? "The last layer is the best one."
+      : `The last layer is ${amount(loss)} of ${metric.name} below the best one on average.`;
   }
   const sorted = losses.toSorted((a, b) => a.loss - b.loss);
   return `How far the last layer is below the best one, on average: ${listed(sorted.map(({ column, loss }) => `${amount(loss)} on ${column}`))}.`;

@@ -3,7 +3,7 @@ import { type Metric, showDifference, signedValue } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis.ts";
 import type { CellResult } from "../../study/cell.ts";
 import { contrast } from "../../study/estimates.ts";
-import { groupBy, settingNames, settingText } from "../../study/grid.ts";
+import { groupBy, rowName, settingNames, settingText } from "../../study/grid.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
 import { seriesColour } from "../colours.ts";
@@ -219,7 +219,10 @@ function rowWithout(cell: CellResult, { cells, own }: Factor): string {
   const varies = ([name]: [string, unknown]) =>
     new Set(same.map(({ factors }) => JSON.stringify(factors.options[name]))).size > 1;
   const options = optionsWithout(cell.factors.options, own).filter(varies);
-  return [cell.factors.task, ...options.map(([name, value]) => `${name} ${value}`)].join(", ");
+  return rowName(
+    cell.factors.task,
+    options.map(([name, value]) => `${name} ${value}`),
+  );
 }
 
 /** Whether numbers are better seen on a logarithmic axis. */

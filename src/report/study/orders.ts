@@ -14,17 +14,21 @@ export function orders(analysis: Analysis): string | undefined {
   const metric = metricOf(analysis) as Metric;
   if (!tasks || !networks) return undefined;
   const drawn = [
-    ...(tasks.items.length > 1 ? [matrix(tasks, "tasks")] : []),
-    ...(networks.items.length > 1 && networks.places.length > 2 ? [matrix(networks, "architectures")] : []),
+    ...(tasks.places.length > 2 ? [matrix(tasks, "tasks")] : []),
+    ...(networks.places.length > 2 ? [matrix(networks, "architectures")] : []),
   ];
   return [
-    paragraph(orderSentence(analysis, metric)),
+    paragraph(`${orderSentence(analysis, metric)} ${pairSentence(tasks)}`.trim()),
     ranks(tasks, "Task"),
     paragraph(networkSentence(analysis, metric)),
-    Math.max(tasks.places.length, networks.places.length) > 4 ? wideCharts(drawn) : charts(drawn),
+    drawn.length === 0
+      ? ""
+      : Math.max(tasks.places.length, networks.places.length) > 3
+        ? wideCharts(drawn)
+        : charts(drawn),
     note(
       "The table has each task's rank by its gain over the untrained network, 1 for the best.",
-      "Kendall's τ is 1 where two rankings are the same, −1 where one is the reverse of the other. Below it: the middle 95 % of 1,000 resamples of the test images, the same for all cells, each with other luck in drawing labels and in training as far as it is known.",
+      "Kendall's τ is 1 where two rankings are the same, −1 where one is the reverse of the other. The interval is the middle 95 % of 1,000 resamples of the test images, the same for all cells, each with other luck in drawing labels and in training as far as it is known.",
       "A ranking is said to change only if two tasks are significantly in one order here and in the other order there, corrected for all pairs: where tasks are equally good, τ alone would be low by chance.",
       meansOver(full.settings),
       full.leftOut,
@@ -39,6 +43,13 @@ function ranks({ items, places, ranks }: Orders, name: string): string {
     [name, ...places.map(number)],
     order.map((item) => [heading(items[item] as string), ...ranks.map((row) => number(String(row[item])))]),
   );
+}
+
+/** Of two places, for which a matrix would be too much. */
+function pairSentence({ places, agreements: [pair] }: Orders): string {
+  if (places.length > 2 || !pair || Number.isNaN(pair.tau)) return "";
+  const { tau, low, high } = pair;
+  return `Kendall's τ of the two rankings is ${decimal(tau)} (95 % interval ${decimal(low)} to ${decimal(high)}).`;
 }
 
 function matrix({ places, agreements }: Orders, ranked: string): string {

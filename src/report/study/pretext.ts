@@ -4,7 +4,7 @@ import type { Analysis } from "../../study/analysis.ts";
 import { LEAST_POINTS, type PretextLink } from "../../study/pretext.ts";
 import { scatterChart } from "../charts/scatter.ts";
 import { charts, heading, note, number, paragraph, table, text } from "./html.ts";
-import { decimal, metricOf, pretextSentence } from "./sentences.ts";
+import { decimal, mainLinks, metricOf, pretextSentence } from "./sentences.ts";
 
 /** Undefined if no task has two networks to compare. */
 export function pretext(analysis: Analysis): string | undefined {
@@ -12,8 +12,9 @@ export function pretext(analysis: Analysis): string | undefined {
   const metric = metricOf(analysis) as Metric;
   const shown = links.filter(({ points }) => points.length > 1);
   if (!shown.length) return undefined;
-  const over = shown.filter(({ model }) => model === undefined);
-  const within = shown.filter(({ model }) => model !== undefined);
+  if (!shown.some(({ found }) => found)) return paragraph(pretextSentence(links));
+  const over = mainLinks(shown);
+  const within = shown.filter((link) => !over.includes(link));
   const drawn = over
     .filter(({ points }) => points.length >= LEAST_POINTS)
     .map(({ row, points }) => {

@@ -33,11 +33,13 @@ export function gained(
 
 function rankingSentence({ ranking, full }: Analysis, metric: Metric): string {
   const [best, ...others] = ranking;
-  if (!best) return "";
+  if (!best) return "Nothing was trained without labels, so that there is nothing to rank.";
   const over = full.columns.length > 1 ? `, on average over ${count(full.columns.length, "architecture")}` : "";
   const numbers = gained(metric, best);
   if (!best.significant)
     return `No task is clearly better than no training${over}: ${best.name}, the first of ${count(ranking.length, "task")}, gains ${numbers}.`;
+  if (best.difference < 0)
+    return `Pre-training made it worse${over}: even ${best.name}, the best of ${count(ranking.length, "task")}, has ${numbers} over the same network untrained.`;
   if (!others.length) return `${capital(best.name)} helps: ${numbers} over the same network untrained${over}.`;
   const tied = others.filter((one) => one.tied).map(({ name }) => name);
   const lead = tied.length === 0 ? "more than any other task" : `but ${listed(tied)} cannot be told apart from it`;
@@ -54,7 +56,7 @@ function helpedSentence({ places: all, study }: Analysis): string {
   const parts = [harmed && `in ${harmed} it was worse`, rest && `in ${rest} the two cannot be told apart`].filter(
     Boolean,
   );
-  const which = helped === places.length ? "every one" : String(helped);
+  const which = helped === places.length ? "every one" : helped === 0 ? "none" : String(helped);
   return `Pre-training was better than the untrained network in ${which} of ${count(places.length, "combination")}${parts.length ? `; ${parts.join(", ")}` : ""}.${failures}`;
 }
 
@@ -118,20 +120,25 @@ export function networkSentence({ networks }: Analysis, metric: Metric): string 
   }
 }
 
-/** About the links over all networks, or within the only architecture. */
+/** The links over all networks, or within the only architecture. */
+export function mainLinks(links: readonly PretextLink[]): PretextLink[] {
+  const over = links.filter(({ model }) => model === undefined);
+  return over.length ? over : [...links];
+}
+
 export function pretextSentence(links: readonly PretextLink[]): string {
-  const tested = links.filter(({ model, found }) => model === undefined && found);
+  const tested = mainLinks(links).filter(({ found }) => found);
   if (!tested.length) {
     const most = Math.max(0, ...links.map(({ points }) => points.length));
-    if (most === 0) return "";
+    if (most < 2) return "";
     return most < LEAST_POINTS
-      ? `Whether the pretext score predicts the features' cannot be said: it takes at least ${LEAST_POINTS} networks of one task.`
-      : "Whether the pretext score predicts the features' cannot be said: the scores of each task are all the same.";
+      ? `Whether a better pretext score means better features cannot be said: it takes at least ${LEAST_POINTS} networks of one task, and there are ${most}.`
+      : "Whether a better pretext score means better features cannot be said: the scores of each task are all the same.";
   }
   const clear = (sign: number) =>
     tested.filter(({ found }) => found && found.p < 0.05 && Math.sign(found.rho) === sign);
   const named = (some: readonly PretextLink[]) =>
-    listed(some.map(({ row, found }) => `${row} (ρ ${decimal(found?.rho as number)})`));
+    listed(some.map(({ row, found }) => `${row} (ρ\u00a0${decimal(found?.rho as number)})`));
   const [good, bad] = [clear(1), clear(-1)];
   const rest = tested.filter((one) => !good.includes(one) && !bad.includes(one));
   const parts = [
@@ -179,8 +186,8 @@ export function varianceSentence({ components, full }: Analysis, metric: Metric)
   return `Of ${where}, ${percent(first.share)} of the variance comes from ${first.name}, ${listed(rest)}.`;
 }
 
-/** 3.2 points, without a sign. */
-const size = (metric: Metric, value: number) => showDifference(metric, Math.abs(value)).replace("+", "");
+/** "3.2 points", without a sign. */
+export const size = (metric: Metric, value: number) => showDifference(metric, Math.abs(value)).replace("+", "");
 
 /** 0.8333 to "0.83", −0.5 to "−0.50". */
 export const decimal = (value: number): string => (Math.abs(value) < 0.005 ? 0 : value).toFixed(2).replace("-", "−");

@@ -2,7 +2,7 @@
 import { type Metric, showDifference } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis.ts";
 import { escapeHtml } from "../escape.ts";
-import { meansOver, table } from "./html.ts";
+import { heading, meansOver, table } from "./html.ts";
 import { componentParts, metricOf, varianceSentence } from "./sentences.ts";
 
 export function variance(analysis: Analysis): string | undefined {
@@ -10,7 +10,7 @@ export function variance(analysis: Analysis): string | undefined {
   const metric = metricOf(analysis) as Metric;
   if (!components) return undefined;
   const lines = componentParts(components).map(({ name, variance, share }) => [
-    { html: escapeHtml(name), head: true },
+    heading(name),
     { html: showDifference(metric, Math.sqrt(variance)).replace("+", ""), kind: "number" },
     { html: `${Math.round(100 * share)} %`, kind: "number" },
     { html: bar(share), kind: "bar" },
