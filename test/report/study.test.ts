@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { parseCsv } from "../../src/data/csv.ts";
 import { rankingLines } from "../../src/report/study/ranking-table.ts";
 import { studyHtml, studySentences, writeStudyPages } from "../../src/report/study.ts";
-import type { Factors } from "../../src/study/cell.ts";
+import type { CellResult, Factors } from "../../src/study/cell.ts";
 import { ranking } from "../../src/study/ranking.ts";
 import type { StudyResult } from "../../src/study/result.ts";
 import { cell, type Effects, study } from "../study/synthetic.ts";
@@ -185,6 +185,16 @@ describe("the page", () => {
     );
   });
 
+  it("compares numbers in the settings that were trained with all of them", () => {
+    // With few images the widest failed: the mean over both would credit the width with what the images did.
+    const effects: Effects = {
+      gain: ({ width, trainImages }) => 0.1 * width + (trainImages === "all" ? 0.2 : -0.1),
+    };
+    const result = study({ task: ["rotation"], width: [0.5, 1], trainImages: [1000, "all"] }, effects);
+    result.cells = result.cells.filter(({ factors: { width, trainImages } }) => width === 0.5 || trainImages === "all");
+    expect(studyHtml(result)).toMatch(/From width 0\.5 to width 1, accuracy \D*: \+[2-8]\.\d points/);
+  });
+
   it("draws every line through its values, the largest data set at the right end", () => {
     const some = study({ task: ["rotation"], trainImages: [100, 1000, "all"] }, byTask);
     const page = studyHtml(some);
@@ -204,15 +214,17 @@ it("writes the page and a table of the cells", async () => {
   expect(readFileSync(page as string, "utf8")).toBe(studyHtml(result));
   const lines = parseCsv(readFileSync(table as string, "utf8"));
   expect(lines).toHaveLength(18);
-  const [first] = result.cells;
+  const [first] = result.cells as [CellResult];
   expect(lines[0]).toMatchObject({
-    name: first?.name,
+    name: first.name,
     task: "rotation",
     stem: "",
     best_layer: "block3",
     options: "{}",
   });
-  expect(Number(lines[0]?.["difference"])).toBe(first?.difference.difference);
+  const { value, baselineValue, difference, low, high, p } = first.difference;
+  const numbers = { value, untrained: baselineValue, difference, low, high, p, training_seconds: 60 };
+  for (const [name, number] of Object.entries(numbers)) expect(Number(lines[0]?.[name]), name).toBe(number);
 });
 
 it("lists the ranking for a terminal", () => {

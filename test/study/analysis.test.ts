@@ -142,6 +142,11 @@ describe("the grid", () => {
     const gap = cells.filter(({ name }) => name !== "jigsaw-vgg11-1-all-seed0");
     expect(fullGrid(gridOf(gap))).toMatchObject({ rows: tasks, settings: ["width 0.5"] });
     expect(fullGrid(gridOf(gap)).leftOut).toContain("width 1");
+    expect(
+      fullGrid(gridOf(gap))
+        .at("jigsaw", "resnet18")
+        .map(({ factors }) => factors.width),
+    ).toEqual([0.5]);
     const gaps = gap.filter(({ name }) => name !== "exemplar-vgg11-0.5-all-seed0");
     expect(fullGrid(gridOf(gaps))).toMatchObject({ rows: ["rotation", "jigsaw"], settings: ["width 0.5"] });
   });
