@@ -69,7 +69,8 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #ccc; }
   body { font-size: 12px; } main { max-width: none; padding: 0; } h2 { margin-top: 1.6rem; } td.bar { width: 30%; }
-  figure, tr, .verdict { break-inside: avoid; } h2, summary { break-after: avoid; }
+  .wide-charts { display: block; } .wide-charts figure { margin-bottom: .8rem; } .wide-charts .scroll > div { max-width: 36rem !important; }
+  figure, tr, .verdict, .findings li { break-inside: avoid; } h2, summary { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `;
