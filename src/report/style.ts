@@ -64,7 +64,7 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
   th, td { padding-right: .6rem; }
   .chart { padding: .7rem .6rem; } .plot { font-size: 14.5px; } .plot .small { font-size: 12px; } .scroll .plot { font-size: 13px; }
   .samples { overflow-x: auto; } .samples img { max-width: none; width: 40rem; }
-  th.name { white-space: normal; overflow-wrap: anywhere; } .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
+  th.name { white-space: normal; } .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
 }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #ccc; }
