@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { benchmarkVerdict, writeBenchmark } from "../report/benchmark.ts";
-import { wrap } from "../setup/terminal.ts";
+import { shellWord, wrap } from "../setup/terminal.ts";
 import { benchmark } from "../study/benchmark.ts";
 import { benchmarkFiles } from "../study/folder.ts";
 import { benchmarkOptions } from "../study/options.ts";
@@ -37,7 +37,6 @@ export function addBenchmark(program: Command): void {
 
 /** What to type to repeat it. */
 function commandOf(images: string, flags: object): string {
-  const quoted = (word: string) => (/^[\w./:=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
-  const words = Object.entries(flags).flatMap(([name, value]) => [`--${kebab(name)}`, quoted(String(value))]);
-  return ["selfsight benchmark", quoted(images), ...words].join(" ");
+  const words = Object.entries(flags).flatMap(([name, value]) => [`--${kebab(name)}`, shellWord(String(value))]);
+  return ["selfsight benchmark", shellWord(images), ...words].join(" ");
 }

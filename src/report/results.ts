@@ -65,7 +65,11 @@ function valueBar({ value, low, high, metric }: ResultRow, reach: number, colour
   return `<svg viewBox="0 0 100 16" preserveAspectRatio="none" role="img" aria-label="${showValue(metric, value)}"><rect width="${at(value)}" y="2" height="12" style="fill:${colour}"/>${whisker(at(low), at(high))}</svg>`;
 }
 
-function differenceBar({ difference, low, high, metric }: Difference, reach: number): string {
+/** A bar around zero with its interval, without text. @param reach the difference at either end */
+export function differenceBar(
+  { difference, low, high, metric }: Pick<Difference, "difference" | "low" | "high" | "metric">,
+  reach: number,
+): string {
   const at = (part: number) => (50 + (part / reach) * 49).toFixed(2);
   const [from, to] = [Math.min(0, difference), Math.max(0, difference)];
   const colour = low > 0 ? "var(--good)" : high < 0 ? "var(--bad)" : "var(--s1)";

@@ -26,6 +26,9 @@ h2 { font-size: 1.15rem; margin: 2.75rem 0 .9rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.5rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
+.wide-charts { grid-template-columns: minmax(0, 1fr); } .card + .charts, p + .charts, .charts + .card { margin-top: 1rem; }
+.findings { margin: 1.2rem 0 0; padding-left: 1.2rem; } .findings li { margin: .35rem 0; text-wrap: pretty; }
+pre { overflow-x: auto; } details > .card { border: 0; padding-top: 0; } details > .settings { margin: 0; padding: 0 1rem .9rem; font-size: .85rem; }
 figure, .card { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; padding: .9rem 1rem; }
 figcaption { font-weight: 600; margin-bottom: .4rem; }
 figure svg { display: block; width: 100%; height: auto; }
@@ -42,7 +45,7 @@ th { text-align: left; font-weight: 500; color: var(--soft); }
 th, td { padding: .28rem .9rem .28rem 0; vertical-align: middle; }
 tbody tr.first > * { border-top: 1px solid var(--rule); padding-top: .5rem; }
 tbody tr.last > * { padding-bottom: .5rem; }
-.number { text-align: right; white-space: nowrap; } .interval { color: var(--soft); white-space: nowrap; } .middle { text-align: center; padding-right: 0; }
+th.name { white-space: nowrap; } .number { text-align: right; white-space: nowrap; } .interval { color: var(--soft); white-space: nowrap; } .middle { text-align: center; padding-right: 0; }
 tr.group th { color: var(--ink); font-weight: 600; padding-top: .8rem; }
 tr.best td { font-weight: 700; } tr.best td.interval { font-weight: 400; color: var(--soft); }
 td.bar { width: 40%; min-width: 6rem; padding-right: 0; }
@@ -61,12 +64,13 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
   th, td { padding-right: .6rem; }
   .chart { padding: .7rem .6rem; } .plot { font-size: 14.5px; } .plot .small { font-size: 12px; } .scroll .plot { font-size: 13px; }
   .samples { overflow-x: auto; } .samples img { max-width: none; width: 40rem; }
-  .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
+  th.name { white-space: normal; } .interval, .wide { display: none; } td.bar { width: 26%; min-width: 3.5rem; }
 }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #ccc; }
   body { font-size: 12px; } main { max-width: none; padding: 0; } h2 { margin-top: 1.6rem; } td.bar { width: 30%; }
-  figure, tr, .verdict { break-inside: avoid; } h2, summary { break-after: avoid; }
+  .wide-charts { display: block; } .wide-charts figure { margin-bottom: .8rem; } .wide-charts .scroll > div { max-width: 36rem !important; }
+  figure, tr, .verdict, .findings li { break-inside: avoid; } h2, summary { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `;

@@ -1,4 +1,4 @@
-/** Text for terminals: its width in columns, cutting and wrapping it, and durations. */
+/** Text for terminals: its width in columns, cutting and wrapping it, words for a shell, and durations. */
 import stringWidth from "string-width";
 
 const graphemes = new Intl.Segmenter();
@@ -42,6 +42,11 @@ function takeFitting(text: string, columns: number): string {
     taken += segment;
   }
   return taken;
+}
+
+/** A word for a POSIX shell, in quotes where it needs them. */
+export function shellWord(word: string): string {
+  return /^[\w./:=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** 75,000 ms becomes "1 min 15 s". */

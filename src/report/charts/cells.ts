@@ -15,32 +15,38 @@ export interface Grid {
   columns: readonly string[];
   /** Names of the axes, "" for none. */
   axes: { rows: string; columns: string };
+  /** Most characters of a row's name. Default: {@link NAME}. */
+  rowName?: number;
   /** Height and width of a cell, in units of the chart. */
   cell: { height: number; width: number };
 }
 
-/** Most characters of a row's or column's name. */
+/** Most characters of a row's or column's name, unless the grid says otherwise. */
 const NAME = 13;
 
 /** At full strength, text in the page's colour is still readable on it, on light and on dark pages. */
 const STRONGEST = 0.8;
 const LEVELS = 20;
 
-export const leftMargin = (rows: readonly string[]) =>
-  16 + Math.max(...rows.map((name) => drawnWidth(cut(name, NAME))));
+export const leftMargin = (rows: readonly string[], longest = NAME) =>
+  16 + Math.max(...rows.map((name) => drawnWidth(cut(name, longest))));
 
 /** Plot's options for a table with its names at the left and below. */
-export function grid(plot: Plot, { rows, columns, axes, cell }: Grid, marks: Markish[]): ReturnType<Figure["draw"]> {
+export function grid(
+  plot: Plot,
+  { rows, columns, axes, cell, rowName = NAME }: Grid,
+  marks: Markish[],
+): ReturnType<Figure["draw"]> {
   const longest = Math.max(...columns.map((name) => drawnWidth(cut(name, NAME))));
   const upright = longest + 6 > cell.width;
   const margin = {
-    left: leftMargin(rows),
+    left: leftMargin(rows, rowName),
     top: axes.rows ? 26 : 8,
     bottom: (upright ? longest + 8 : 20) + (axes.columns ? 28 : 8),
   };
   const [width, height] = [cell.width * columns.length, cell.height * rows.length];
   const middle = (_: string, i: number) => i + 0.5;
-  const name = (names: readonly string[]) => (place: number) => cut(names[place - 0.5] ?? "", NAME);
+  const name = (names: readonly string[], most: number) => (place: number) => cut(names[place - 0.5] ?? "", most);
   const total = Math.max(WIDTH, margin.left + width + 4);
   return {
     width: total,
@@ -56,14 +62,14 @@ export function grid(plot: Plot, { rows, columns, axes, cell }: Grid, marks: Mar
       plot.axisX(columns.map(middle), {
         ...below,
         label: axes.columns || null,
-        tickFormat: name(columns),
+        tickFormat: name(columns, NAME),
         ...(upright && { tickRotate: -90, textAnchor: "end" }),
       }),
       plot.axisY(rows.map(middle), {
         tickSize: 0,
         label: axes.rows || null,
         labelArrow: "none",
-        tickFormat: name(rows),
+        tickFormat: name(rows, rowName),
       }),
     ],
   };

@@ -1,44 +1,26 @@
 /** Label efficiency: how good an encoder's features are with few labels, and with more. */
 import { labelCount } from "../format.ts";
-import { below } from "./axes.ts";
-import { drawnWidth, WIDTH } from "./plot.ts";
-import { type Measured, type SeriesChart, seriesChart } from "./series.ts";
+import { numberChart } from "./numbers.ts";
+import type { Measured, SeriesChart } from "./series.ts";
 
 export interface LabelPoint extends Measured {
   /** For each class. */
   labels: number | "all";
 }
 
-/** Where "all" is drawn: this many times the largest number of labels, whatever it stands for. */
-const ALL = 2.5;
-
 /** Each encoder's metric over the number of labels per class, on a logarithmic axis; "all" stands at its right end. */
 export function labelEfficiencyChart(chart: SeriesChart<LabelPoint>): string {
-  const labels = [...new Set(chart.series.flatMap(({ points }) => points.map((point) => point.labels)))];
-  const counts = labels.filter((one) => one !== "all").sort((a, b) => a - b);
-  const right = (counts.at(-1) ?? 1) * ALL;
-  const at = (one: number | "all") => (one === "all" ? right : one);
-  const places = [...counts, ...(counts.length < labels.length ? [right] : [])];
-  const domain: [number, number] = [(places[0] ?? 1) / 1.25, (places.at(-1) ?? 1) * 1.25];
-  const text = (place: number) => (place === right ? "all" : place.toLocaleString("en-US"));
-  return seriesChart(chart, {
-    name: "labels per class",
-    at: ({ labels }) => at(labels),
-    say: (point) => labelCount(point.labels),
-    marginBottom: 44,
-    scale: { type: "log", domain },
-    axis: (plot) => plot.axisX(readable(places, text, domain), { ...below, text, label: "labels per class" }),
-  });
-}
-
-/** The places whose texts do not touch, from the right. */
-function readable(places: readonly number[], text: (place: number) => string, [low, high]: [number, number]): number[] {
-  const unit = (WIDTH - 60) / Math.log(high / low);
-  const kept: number[] = [];
-  for (const place of places.toReversed()) {
-    const next = kept[0];
-    const room = next === undefined ? Number.POSITIVE_INFINITY : unit * Math.log(next / place);
-    if (next === undefined || room >= drawnWidth(text(place) + text(next)) / 2 + 6) kept.unshift(place);
-  }
-  return kept;
+  const series = chart.series.map((one) => ({
+    ...one,
+    points: one.points.map((point) => ({ ...point, at: point.labels })),
+  }));
+  return numberChart(
+    { ...chart, series },
+    {
+      name: "labels per class",
+      log: true,
+      text: (place) => place.toLocaleString("en-US"),
+      say: ({ labels }) => labelCount(labels),
+    },
+  );
 }

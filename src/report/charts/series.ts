@@ -16,6 +16,10 @@ export interface Measured {
 export interface Series<Point extends Measured> {
   name: string;
   kind: Kind;
+  /** Default: one of its own. */
+  colour?: string | undefined;
+  /** Stands beside another of the same colour: dashed, without a band and a place in the legend. */
+  beside?: boolean;
   points: readonly Point[];
 }
 
@@ -24,6 +28,8 @@ export interface SeriesChart<Point extends Measured> {
   metric: Metric;
   /** The score of guessing: a dashed line. Not finite: none. */
   chance: number;
+  /** Stands before the caption: "rotation". */
+  title?: string;
 }
 
 /** What is along the x axis. */
@@ -43,16 +49,21 @@ interface Across<Point> {
  * one point has its interval as a whisker.
  */
 export function seriesChart<Point extends Measured>(
-  { series, metric, chance }: SeriesChart<Point>,
+  { series, metric, chance, title }: SeriesChart<Point>,
   across: Across<Point>,
 ): string {
   const format = axisFormat(metric);
-  const coloured = series.map((one, i) => ({ ...one, colour: seriesColour(i), finite: one.points.filter(isKnown) }));
+  const coloured = series.map((one, i) => ({
+    ...one,
+    colour: one.colour ?? seriesColour(i),
+    finite: one.points.filter(isKnown),
+  }));
   const values = coloured.flatMap(({ finite }) => finite.flatMap(({ value, low, high }) => [value, low, high]));
+  const caption = [title, `${axisName(metric)} by ${across.name}`].filter(Boolean).join(": ");
   return figure({
-    caption: `${axisName(metric)} by ${across.name}`,
-    label: `${axisName(metric)} by ${across.name}: ${series.map(({ name }) => name).join(", ")}`,
-    legend: coloured,
+    caption,
+    label: `${caption}: ${series.map(({ name }) => name).join(", ")}`,
+    legend: coloured.filter(({ beside }) => !beside),
     hasData: values.length > 0,
     draw: (plot) => ({
       height: 250 + across.marginBottom,
@@ -65,13 +76,21 @@ export function seriesChart<Point extends Measured>(
         valueAxis(plot, format),
         across.axis(plot),
         chanceLine(plot, chance, format),
-        coloured.map(({ points, finite, colour }) =>
-          finite.length === 1
-            ? plot.ruleX(finite, { x: across.at, y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5 })
-            : plot.areaY(points, { x: across.at, y1: "low", y2: "high", fill: colour, fillOpacity: 0.16 }),
+        coloured.map(({ points, finite, colour, beside }) =>
+          beside
+            ? null
+            : finite.length === 1
+              ? plot.ruleX(finite, { x: across.at, y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5 })
+              : plot.areaY(points, { x: across.at, y1: "low", y2: "high", fill: colour, fillOpacity: 0.16 }),
         ),
-        coloured.map(({ points, colour }) =>
-          plot.lineY(points, { x: across.at, y: "value", stroke: colour, strokeWidth: 2 }),
+        coloured.map(({ points, colour, beside }) =>
+          plot.lineY(points, {
+            x: across.at,
+            y: "value",
+            stroke: colour,
+            strokeWidth: beside ? 1.25 : 2,
+            ...(beside && { strokeDasharray: "2 3" }),
+          }),
         ),
         coloured.map(({ name, kind, finite, colour }) =>
           plot.dot(finite, {

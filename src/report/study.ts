@@ -1,0 +1,102 @@
+/** The report of a study: what it found in sentences, then what they rest on. */
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { replaceFile } from "../files.ts";
+import { type Analysis, analyse } from "../study/analysis.ts";
+import type { StudyResult } from "../study/result.ts";
+import { escapeHtml } from "./escape.ts";
+import { count, labelCount } from "./format.ts";
+import { pageHtml, section } from "./page.ts";
+import { cellTable, cost, failures, rankingSection } from "./study/cells.ts";
+import { studyCsv } from "./study/csv.ts";
+import { heatmaps } from "./study/heatmaps.ts";
+import { paragraph } from "./study/html.ts";
+import { layers } from "./study/layers.ts";
+import { numberSections } from "./study/lines.ts";
+import { orders } from "./study/orders.ts";
+import { pretext } from "./study/pretext.ts";
+import { studyVerdict } from "./study/sentences.ts";
+import { variance } from "./study/variance.ts";
+
+/**
+ * Writes `study.html`, one self-contained page, and `study.csv`, one line for each cell.
+ * @returns their paths
+ * @throws SelfsightError for cells that were measured on different test images, and if a file cannot be written
+ */
+export async function writeStudyPages(folder: string, study: StudyResult): Promise<string[]> {
+  const files = { page: join(folder, "study.html"), table: join(folder, "study.csv") };
+  replaceFile(files.page, studyHtml(study));
+  replaceFile(files.table, studyCsv(study.cells));
+  return [files.page, files.table];
+}
+
+/** What it found in sentences, the most important first. */
+export const studySentences = (study: StudyResult): string[] => studyVerdict(analyse(study));
+
+export function studyHtml(study: StudyResult): string {
+  const analysis = analyse(study);
+  const { images, name } = study.config;
+  const sections = [
+    ...(study.cells.length ? measured(analysis) : []),
+    titled("What failed", failures(analysis)),
+    study.cells.length ? section("What it took", cost(analysis)) : undefined,
+    section("How to repeat it", repetition(study)),
+  ];
+  return pageHtml({
+    title: [name, images].filter(Boolean).join(": "),
+    opening: opening(analysis),
+    sections: sections.filter((one) => one !== undefined),
+  });
+}
+
+function measured(analysis: Analysis): (string | undefined)[] {
+  return [
+    titled("Which task", rankingSection(analysis)),
+    titled(analysis.grid.columns.length > 1 ? "Tasks and architectures" : "Tasks and settings", heatmaps(analysis)),
+    titled("Does the ranking change with the architecture?", orders(analysis)),
+    ...numberSections(analysis),
+    titled("Where in the network", layers(analysis)),
+    titled("Does a better pretext score mean better features?", pretext(analysis)),
+    titled("Where the differences come from", variance(analysis)),
+    section("Every cell", cellTable(analysis)),
+    section("How to read this", paragraph(howToRead(analysis))),
+  ];
+}
+
+const titled = (heading: string, content: string | undefined) =>
+  content === undefined ? undefined : section(heading, content);
+
+function opening(analysis: Analysis): string {
+  const [first = "", ...others] = studyVerdict(analysis);
+  const [best] = analysis.ranking;
+  const kind = best ? (best.significant && best.difference > 0 ? "helped" : "cannot-tell") : "";
+  const findings = others.map((sentence) => `<li>${escapeHtml(sentence)}</li>`);
+  return `<p class="verdict ${kind}">${escapeHtml(first)}${circumstances(analysis)}</p>
+${findings.length ? `<ul class="findings">${findings.join("\n")}</ul>` : ""}`;
+}
+
+function circumstances({ study: { cells }, repeated }: Analysis): string {
+  const [first] = cells;
+  if (!first) return "";
+  const { protocol, labelsPerClass, n, draws } = first.difference;
+  const words = [
+    ...[count(cells.length, "training"), protocol, labelCount(labelsPerClass), count(n, "test image")],
+    ...[count(draws, "draw of labels", "draws of labels"), repeated ? "several seeds" : "one seed"],
+  ];
+  return `<small>${escapeHtml(words.join("; "))}.</small>`;
+}
+
+function repetition({ command, config }: StudyResult): string {
+  const how = command === undefined ? "" : `<pre><code>${escapeHtml(command)}</code></pre>\n`;
+  return `${how}<details><summary>Its settings</summary><pre class="settings"><code>${escapeHtml(stringify(config))}</code></pre></details>
+<p class="note">The numbers: study.json, and study.csv with one line for each cell.</p>`;
+}
+
+const howToRead = ({ repeated }: Analysis) =>
+  [
+    "Each network was trained without labels, then frozen; a simple classifier learns from its features with the number of labels given. What training was worth is the difference to the same network untrained, each at the layer that did best on training labels held out for choosing.",
+    "Where an interval holds zero, chance alone could have given the difference. All networks are compared on the same test images, so that images that are hard for all of them do not widen the intervals of differences.",
+    repeated
+      ? "Trainings were repeated with other seeds: values are means over them, and intervals allow for other test images, other draws of labels and other trainings. How much trainings differ is taken from all repetitions together."
+      : "Everything was trained once: intervals allow for other test images and other draws of labels, but not for the luck of training. More seeds would show it.",
+  ].join(" ");

@@ -1,0 +1,237 @@
+/** How the metric changes with what is counted or measured: width, images, parameters, a task's options. */
+import { type Metric, showDifference, signedValue } from "../../metric.ts";
+import type { Analysis } from "../../study/analysis.ts";
+import type { CellResult } from "../../study/cell.ts";
+import { contrast } from "../../study/estimates.ts";
+import { groupBy, rowName, settingNames, settingText } from "../../study/grid.ts";
+import { type NumberPoint, numberChart } from "../charts/numbers.ts";
+import type { Series } from "../charts/series.ts";
+import { seriesColour } from "../colours.ts";
+import { short } from "../format.ts";
+import { section } from "../page.ts";
+import { charts, note, paragraph } from "./html.ts";
+import { listed, metricOf } from "./sentences.ts";
+
+export interface Factor {
+  heading: string;
+  /** Of the axis. */
+  name: string;
+  at(cell: CellResult): number | "all";
+  text(value: number): string;
+  /** "with width 2". */
+  words(value: number | "all"): string;
+  /** The settings that change with it. */
+  own: readonly string[];
+  cells: readonly CellResult[];
+  /** Whether its places can be had with the same architecture. */
+  alone: boolean;
+}
+
+/** One section for each number that varies while task and architecture stay the same. */
+export function numberSections(analysis: Analysis): string[] {
+  return factorsOf(analysis).map((factor) => section(factor.heading, content(analysis, factor)));
+}
+
+function factorsOf({ study: { cells }, grid, full }: Analysis): Factor[] {
+  const plain = (value: number) => value.toLocaleString("en-US");
+  const settings: Factor[] = [
+    {
+      ...{ heading: "Width", name: "width", own: ["width"], cells, text: plain, alone: true },
+      at: ({ factors }) => factors.width,
+      words: (value) => `width ${value}`,
+    },
+    {
+      ...{ heading: "Side of the input", name: "pixels", own: ["imageSize"], cells, text: plain, alone: true },
+      at: ({ factors }) => factors.imageSize,
+      words: (value) => `${value} pixels`,
+    },
+    {
+      ...{ heading: "Images to train on", name: "images", own: ["trainImages"], cells, text: short, alone: true },
+      at: ({ factors }) => factors.trainImages,
+      words: (value) => (value === "all" ? "all images" : `${plain(value)} images`),
+    },
+  ];
+  const varying = settings.filter(({ own }) => grid.varying.some((name) => own.includes(name)));
+  // Tasks that were trained on every network, so that networks differ in nothing else.
+  const inRows = full.rows.flatMap((row) => full.columns.flatMap((column) => grid.at(row, column)));
+  const sizes = new Set(cells.map(({ parameters }) => parameters));
+  const size: Factor = {
+    ...{
+      heading: "Size of the network",
+      name: "parameters",
+      own: ["width", "stem"],
+      cells: inRows,
+      text: short,
+      alone: false,
+    },
+    at: ({ parameters }) => parameters,
+    words: (value) => `${value === "all" ? value : short(value)} parameters`,
+  };
+  return [...varying, ...(sizes.size > 2 && grid.columns.length > 1 ? [size] : []), ...optionFactors(cells)];
+}
+
+/** The numeric options of tasks that vary: how difficult a task is. */
+function optionFactors(cells: readonly CellResult[]): Factor[] {
+  return [...groupBy(cells, ({ factors }) => factors.task)].flatMap(([task, own]) => {
+    const names = [...new Set(own.flatMap(({ factors }) => Object.keys(factors.options)))];
+    const numeric = names.filter((name) => {
+      const values = own.map(({ factors }) => factors.options[name]);
+      return values.every((value) => typeof value === "number") && new Set(values).size > 1;
+    });
+    return numeric.map(
+      (name): Factor => ({
+        ...{ heading: `Difficulty of ${task}: ${name}`, name, own: [name], cells: own, alone: true },
+        at: ({ factors }) => factors.options[name] as number,
+        text: (value) => value.toLocaleString("en-US"),
+        words: (value) => `${name} ${value}`,
+      }),
+    );
+  });
+}
+
+function content(analysis: Analysis, factor: Factor): string {
+  const metric = metricOf(analysis) as Metric;
+  const chance = analysis.study.cells[0]?.difference.chance as number;
+  const rowOf = (cell: CellResult) => rowWithout(cell, factor);
+  const rows = factor.alone ? groupBy(factor.cells, rowOf) : new Map([["", factor.cells]]);
+  const models = [...new Set(factor.cells.map(({ factors }) => factors.model))];
+  const axis = {
+    name: factor.name,
+    log: isWide(factor),
+    text: factor.text,
+    say: (point: NumberPoint) => factor.words(point.at),
+  };
+  const line = (name: string, cells: readonly CellResult[], colour: string, measure: "performance" | "start") => ({
+    ...{ name, colour, kind: measure === "start" ? ("untrained" as const) : ("pre-trained" as const) },
+    points: pointsOf(analysis, balanced(cells, factor), factor, measure),
+  });
+  const drawn: { title?: string; series: Series<NumberPoint>[] }[] =
+    models.length > 1
+      ? [...rows].map(([row, own]) => ({
+          title: row,
+          series: models.flatMap((model, i) => {
+            const cells = own.filter(({ factors }) => factors.model === model);
+            return [
+              line(model, cells, seriesColour(i), "performance"),
+              { ...line(`${model}, untrained`, cells, seriesColour(i), "start"), beside: true },
+            ];
+          }),
+        }))
+      : [
+          {
+            series: [
+              ...[...rows].map(([row, own], i) => line(row, own, seriesColour(i), "performance")),
+              line("untrained", factor.cells, seriesColour(rows.size), "start"),
+            ],
+          },
+        ];
+  return [
+    paragraph(factorSentence(analysis, factor)),
+    charts(
+      drawn.map(({ title, series }) =>
+        numberChart(
+          {
+            series: series.filter(({ points }) => points.length),
+            metric,
+            chance,
+            ...(title && { title }),
+          },
+          axis,
+        ),
+      ),
+    ),
+    note(
+      factor.alone ? "" : `Means over the tasks ${listed(analysis.full.rows)}.`,
+      "Bands are 95 % intervals. Hollow dots: the same networks untrained.",
+    ),
+  ].join("\n");
+}
+
+/** From the smallest to the largest number, as far as the same things were trained with both. */
+export function factorSentence(analysis: Analysis, factor: Factor): string {
+  if (!factor.alone) return ""; // other architectures differ in more than their size
+  const metric = metricOf(analysis) as Metric;
+  const cells = [...groupBy(factor.cells, (cell) => lineOf(cell, factor)).values()].flatMap((own) =>
+    balanced(own, factor),
+  );
+  const places = inOrder(cells.map(factor.at));
+  const [least, most] = [places[0], places.at(-1)];
+  if (least === undefined || most === undefined || least === most) return "";
+  const lines = groupBy(cells, (cell) => lineOf(cell, factor));
+  const both = [...lines.values()].filter((own) =>
+    [least, most].every((at) => own.some((cell) => factor.at(cell) === at)),
+  );
+  if (!both.length) return "";
+  const end = (at: number | "all") =>
+    analysis.estimate(
+      both.flat().filter((cell) => factor.at(cell) === at),
+      "quality",
+    );
+  const { value, low, high, p } = contrast(end(most), end(least));
+  const interval = `95 % interval ${signedValue(metric, low)} to ${signedValue(metric, high)}`;
+  const change = p < 0.05 ? (value > 0 ? "improves" : "becomes worse") : "does not clearly change";
+  const numbers = showDifference(metric, value);
+  return `From ${factor.words(least)} to ${factor.words(most)}, ${metric.name} ${change}: ${numbers} (${interval}).`;
+}
+
+function pointsOf(
+  { estimate }: Analysis,
+  cells: readonly CellResult[],
+  { at }: Factor,
+  measure: "performance" | "start",
+): NumberPoint[] {
+  return inOrder(cells.map(at)).map((place) => {
+    const { value, low, high } = estimate(
+      cells.filter((cell) => at(cell) === place),
+      measure,
+    );
+    return { at: place, value, low, high };
+  });
+}
+
+/** The cells of those other settings that were trained at every place; all cells if there is no such setting. */
+function balanced(cells: readonly CellResult[], factor: Factor): CellResult[] {
+  const places = new Set(cells.map(factor.at));
+  const others = groupBy(cells, (cell) => restOf(cell, factor));
+  const full = [...others.values()].filter((own) => new Set(own.map(factor.at)).size === places.size);
+  return full.length ? full.flat() : [...cells];
+}
+
+/** What a cell has beside this factor, its task, architecture and seed. */
+const restOf = ({ factors }: CellResult, { own }: Factor) =>
+  JSON.stringify([
+    settingText(
+      factors,
+      settingNames.filter((name) => !own.includes(name)),
+    ),
+    optionsWithout(factors.options, own),
+  ]);
+
+const lineOf = (cell: CellResult, factor: Factor) =>
+  JSON.stringify([cell.factors.task, cell.factors.model, optionsWithout(cell.factors.options, factor.own)]);
+
+const optionsWithout = (options: CellResult["factors"]["options"], own: readonly string[]) =>
+  Object.entries(options).filter(([name]) => !own.includes(name));
+
+/** The task, with those options that vary in these cells beside this factor. */
+function rowWithout(cell: CellResult, { cells, own }: Factor): string {
+  const same = cells.filter(({ factors }) => factors.task === cell.factors.task);
+  const varies = ([name]: [string, unknown]) =>
+    new Set(same.map(({ factors }) => JSON.stringify(factors.options[name]))).size > 1;
+  const options = optionsWithout(cell.factors.options, own).filter(varies);
+  return rowName(
+    cell.factors.task,
+    options.map(([name, value]) => `${name} ${value}`),
+  );
+}
+
+/** Whether numbers are better seen on a logarithmic axis. */
+function isWide({ cells, at }: Factor): boolean {
+  const places = cells.map(at);
+  const numbers = places.filter((place) => place !== "all");
+  const least = Math.min(...numbers);
+  return least > 0 && (places.includes("all") || Math.max(...numbers) >= 4 * least);
+}
+
+const inOrder = (places: readonly (number | "all")[]) =>
+  [...new Set(places)].sort((a, b) => (a === "all" ? 1 : b === "all" ? -1 : a - b));

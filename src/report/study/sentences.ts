@@ -1,0 +1,208 @@
+/** What a study found, in sentences. */
+import { type Metric, showDifference, showValue, signedValue } from "../../metric.ts";
+import { type Analysis, bestPlace, type Place } from "../../study/analysis.ts";
+import type { Components } from "../../study/components.ts";
+import { usesLabels } from "../../study/grid.ts";
+import { LEAST_POINTS, type PretextLink } from "../../study/pretext.ts";
+import type { RankedTask } from "../../study/ranking.ts";
+import { count } from "../format.ts";
+
+/** The first says which task gained most. */
+export function studyVerdict(analysis: Analysis): string[] {
+  const metric = metricOf(analysis);
+  if (!metric) return ["Nothing could be measured: every training failed."];
+  return [
+    rankingSentence(analysis, metric),
+    helpedSentence(analysis),
+    bestSentence(analysis),
+    orderSentence(analysis, metric),
+    pretextSentence(analysis.links),
+    varianceSentence(analysis, metric),
+  ].filter((sentence) => sentence !== "");
+}
+
+export const metricOf = ({ study }: Analysis): Metric | undefined => study.cells[0]?.difference.metric;
+
+/** "+15.2 points (95 % interval +13.0 to +17.4)". */
+export function gained(
+  metric: Metric,
+  { difference, low, high }: Pick<RankedTask, "difference" | "low" | "high">,
+): string {
+  return `${showDifference(metric, difference)} (95 % interval ${signedValue(metric, low)} to ${signedValue(metric, high)})`;
+}
+
+function rankingSentence({ ranking, full }: Analysis, metric: Metric): string {
+  const [best, ...others] = ranking;
+  if (!best) return "Nothing was trained without labels, so that there is nothing to rank.";
+  const over = full.columns.length > 1 ? `, on average over ${count(full.columns.length, "architecture")}` : "";
+  const numbers = gained(metric, best);
+  if (!best.significant)
+    return `No task is clearly better than no training${over}: ${best.name}, the first of ${count(ranking.length, "task")}, gains ${numbers}.`;
+  if (best.difference < 0)
+    return `Pre-training made it worse${over}: even ${best.name}, the best of ${count(ranking.length, "task")}, has ${numbers} over the same network untrained.`;
+  if (!others.length) return `${capital(best.name)} helps: ${numbers} over the same network untrained${over}.`;
+  const tied = others.filter((one) => one.tied).map(({ name }) => name);
+  const lead = tied.length === 0 ? "more than any other task" : `but ${listed(tied)} cannot be told apart from it`;
+  return `${capital(best.name)} gains most over the same network untrained: ${numbers}${over}, ${lead}.`;
+}
+
+function helpedSentence({ places: all, study }: Analysis): string {
+  const failures = study.failed.length ? ` ${count(study.failed.length, "training")} failed.` : "";
+  const places = all.filter(({ cells }) => !usesLabels(cells[0]?.factors.task as string));
+  if (places.length < 2) return failures.trim();
+  const helped = places.filter(({ gain, significant }) => significant && gain.value > 0).length;
+  const harmed = places.filter(({ gain, significant }) => significant && gain.value < 0).length;
+  const rest = places.length - helped - harmed;
+  const parts = [harmed && `in ${harmed} it was worse`, rest && `in ${rest} the two cannot be told apart`].filter(
+    Boolean,
+  );
+  const which = helped === places.length ? "every one" : helped === 0 ? "none" : String(helped);
+  return `Pre-training was better than the untrained network in ${which} of ${count(places.length, "combination")}${parts.length ? `; ${parts.join(", ")}` : ""}.${failures}`;
+}
+
+function bestSentence(analysis: Analysis): string {
+  const place = bestPlace(analysis);
+  if (!place || analysis.places.length < 2) return "";
+  const metric = metricOf(analysis) as Metric;
+  const [value, before] = [analysis.estimate(place.cells, "performance"), analysis.estimate(place.cells, "start")];
+  return `The best features are those of ${placeName(place, analysis)}: ${showValue(metric, value.value)}, against ${showValue(metric, before.value)} untrained.`;
+}
+
+/** "rotation on resnet18, width 0.5": only what differs. */
+export function placeName(
+  { row, column, setting }: Pick<Place, "row" | "column" | "setting">,
+  { grid }: Analysis,
+): string {
+  return [`${row}${grid.columns.length > 1 ? ` on ${column}` : ""}`, setting].filter(Boolean).join(", ");
+}
+
+/** Whether the ranking of tasks changes with the architecture; "" if there is nothing to compare. */
+export function orderSentence({ tasks }: Analysis, metric: Metric): string {
+  if (!tasks) return "";
+  const { outcome, items, places, ranks, agreements, swaps } = tasks;
+  const order = (at: number) => items.toSorted((a, b) => rankOf(a, at) - rankOf(b, at));
+  const rankOf = (item: string, at: number) => ranks[at]?.[items.indexOf(item)] as number;
+  const taus = agreements.map(({ tau }) => tau);
+  switch (outcome) {
+    case "same":
+      return `The ranking of tasks is the same on every architecture as far as can be told: ${order(0).join(", ")}.`;
+    case "changes": {
+      const { one, other, here, there, by, byThere } = swaps[0] as (typeof swaps)[number];
+      const rank = (item: string, place: string) => ordinal(rankOf(item, places.indexOf(place)));
+      return (
+        `The ranking of tasks changes with the architecture: ${one} is ${rank(one, here)} on ${here}, ${rank(one, there)} on ${there}. ` +
+        `On ${here} it is better than ${other} by ${size(metric, by)}, on ${there} it is worse by ${size(metric, byThere)}.`
+      );
+    }
+    case "cannot tell":
+      return (
+        `Whether the ranking of tasks changes with the architecture cannot be told: ` +
+        `the orders differ (Kendall's τ ${range(taus)}), but no two tasks clearly change places.`
+      );
+  }
+}
+
+/** Whether the architectures' ranking changes with the task. */
+export function networkSentence({ networks }: Analysis, metric: Metric): string {
+  if (!networks) return "";
+  const { outcome, items, ranks, swaps } = networks;
+  switch (outcome) {
+    case "same": {
+      const order = items.toSorted((a, b) => (ranks[0]?.[items.indexOf(a)] ?? 0) - (ranks[0]?.[items.indexOf(b)] ?? 0));
+      return `The architectures rank the same for every task as far as can be told: ${order.join(", ")}.`;
+    }
+    case "changes": {
+      const { one, other, here, there, by, byThere } = swaps[0] as (typeof swaps)[number];
+      return `Which architecture is better depends on the task: with ${here}, ${one} is better than ${other} by ${size(metric, by)}; with ${there}, ${other} is better by ${size(metric, byThere)}.`;
+    }
+    case "cannot tell":
+      return "Whether the ranking of architectures changes with the task cannot be told: the orders differ, but no two architectures clearly change places.";
+  }
+}
+
+/** The links over all networks, or within the only architecture. */
+export function mainLinks(links: readonly PretextLink[]): PretextLink[] {
+  const over = links.filter(({ model }) => model === undefined);
+  return over.length ? over : [...links];
+}
+
+export function pretextSentence(links: readonly PretextLink[]): string {
+  const tested = mainLinks(links).filter(({ found }) => found);
+  if (!tested.length) {
+    const most = Math.max(0, ...links.map(({ points }) => points.length));
+    if (most < 2) return "";
+    return most < LEAST_POINTS
+      ? `Whether a better pretext score means better features cannot be said: it takes at least ${LEAST_POINTS} networks of one task, and there are ${most}.`
+      : "Whether a better pretext score means better features cannot be said: the scores of each task are all the same.";
+  }
+  const clear = (sign: number) =>
+    tested.filter(({ found }) => found && found.p < 0.05 && Math.sign(found.rho) === sign);
+  const named = (some: readonly PretextLink[]) =>
+    listed(some.map(({ row, found }) => `${row} (ρ\u00a0${decimal(found?.rho as number)})`));
+  const [good, bad] = [clear(1), clear(-1)];
+  const rest = tested.filter((one) => !good.includes(one) && !bad.includes(one));
+  const parts = [
+    good.length && `Networks that solve the pretext task better have better features (Spearman's ρ): ${named(good)}.`,
+    bad.length && `Networks that solve it better have worse features: ${named(bad)}.`,
+    rest.length &&
+      `A better pretext score is no sure sign of better features${good.length || bad.length ? "" : " here"}: ${named(rest)}; chance alone could give that.`,
+  ];
+  return parts.filter(Boolean).join(" ");
+}
+
+interface Part {
+  name: string;
+  /** At least 0. */
+  variance: number;
+  /** Of all variance. */
+  share: number;
+}
+
+/** Estimates below zero count as zero. */
+export function componentParts({ rows, columns, interaction, repetitions }: Components): Part[] {
+  const once = Number.isNaN(repetitions);
+  const named: [string, number][] = [
+    ["the task", rows],
+    ["the architecture", columns],
+    [
+      once ? "how well the two suit each other and the luck of training" : "how well the two suit each other",
+      interaction,
+    ],
+    ...(once ? [] : [["the luck of training", repetitions] as [string, number]]),
+  ];
+  const parts = named.map(([name, variance]) => ({ name, variance: Math.max(0, variance) }));
+  const total = parts.reduce((sum, { variance }) => sum + variance, 0);
+  return parts.map((part) => ({ ...part, share: total > 0 ? part.variance / total : 0 }));
+}
+
+export function varianceSentence({ components, full }: Analysis, metric: Metric): string {
+  if (!components) return "";
+  const parts = componentParts(components).toSorted((a, b) => b.share - a.share);
+  const [first, ...others] = parts as [(typeof parts)[number]];
+  if (!(first.share > 0)) return "";
+  const percent = (share: number) => `${Math.round(100 * share)}\u00a0%`;
+  const where = `the differences in ${metric.name} between ${count(full.rows.length, "task")} and ${count(full.columns.length, "architecture")}`;
+  const rest = others.map(({ name, share }) => `${percent(share)} from ${name}`);
+  return `Of ${where}, ${percent(first.share)} of the variance comes from ${first.name}, ${listed(rest)}.`;
+}
+
+/** "3.2 points", without a sign. */
+export const size = (metric: Metric, value: number) => showDifference(metric, Math.abs(value)).replace("+", "");
+
+/** 0.8333 to "0.83", −0.5 to "−0.50". */
+export const decimal = (value: number): string => (Math.abs(value) < 0.005 ? 0 : value).toFixed(2).replace("-", "−");
+
+function range(values: readonly number[]): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return least === most ? decimal(least) : `${decimal(least)} to ${decimal(most)}`;
+}
+
+/** "a, b and c". */
+export function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+const ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
+const ordinal = (rank: number) => ORDINALS[rank - 1] ?? `number ${rank}`;
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,0 +1,78 @@
+/** Which task suits these images, from a study that tried several for a short time; and what to do next. */
+import { shellWord } from "../setup/terminal.ts";
+import type { CellResult } from "./cell.ts";
+import { contrast, estimate, gain, performance, significant, spreadOf, start } from "./estimates.ts";
+import { fullGrid, gridOf, withoutLabels } from "./grid.ts";
+import type { StudyResult } from "./result.ts";
+
+export interface RankedTask {
+  /** 1 for the largest gain. */
+  rank: number;
+  /** The task, with those of its options that vary. */
+  name: string;
+  task: string;
+  /** Means over all networks of the study that every task was trained on: the metric, and that of the networks untrained. */
+  value: number;
+  untrained: number;
+  /** The gain, with its 95 % interval. */
+  difference: number;
+  low: number;
+  high: number;
+  /** Whether the gain is more than chance could give, corrected for the number of tasks. */
+  significant: boolean;
+  /** Cannot be told apart from the first. */
+  tied: boolean;
+  /** Of training, all cells together. */
+  seconds: number;
+  cells: CellResult[];
+}
+
+/** The tasks that learn without labels, the largest gain over the untrained network first. */
+export function ranking(study: Pick<StudyResult, "cells">): RankedTask[] {
+  const cells = withoutLabels(study.cells);
+  const grid = gridOf(cells);
+  const full = fullGrid(grid);
+  const spreads = [gain, performance, start].map((measure) => spreadOf(cells, grid, measure));
+  const found = full.rows
+    .map((name) => {
+      const own = full.columns.flatMap((column) => full.at(name, column));
+      const [gained, value, before] = [gain, performance, start].map((measure, i) =>
+        estimate(own, measure, spreads[i] as (typeof spreads)[number]),
+      ) as [ReturnType<typeof estimate>, ReturnType<typeof estimate>, ReturnType<typeof estimate>];
+      return { name, own, gained, value: value.value, untrained: before.value };
+    })
+    .sort((a, b) => b.gained.value - a.gained.value);
+  const [first] = found;
+  const helps = significant(found.map(({ gained }) => gained.p));
+  const behind = significant(found.slice(1).map(({ gained }) => (first ? contrast(first.gained, gained).p : 1)));
+  return found.map(({ name, own, gained, value, untrained }, i) => ({
+    ...{ rank: i + 1, name, task: own[0]?.factors.task as string, value, untrained },
+    ...{ difference: gained.value, low: gained.low, high: gained.high, cells: own },
+    significant: helps[i] as boolean,
+    tied: i > 0 && !behind[i - 1],
+    seconds: own.reduce((sum, { seconds }) => sum + seconds.training, 0),
+  }));
+}
+
+/** A longer training takes this many times as long as that of the study, but not less than half an hour. */
+const LONGER = 10;
+const LEAST_MINUTES = 30;
+
+/** The command that trains the best task for longer, on the network that gained most from it. Undefined without a task to recommend. */
+export function nextCommand(study: Pick<StudyResult, "cells" | "config">): string | undefined {
+  const [best] = ranking(study);
+  if (!best) return undefined;
+  const { factors, seconds } = best.cells.reduce((most, one) => (gain.value(one) > gain.value(most) ? one : most));
+  const minutes = Math.max(LEAST_MINUTES, Math.ceil((LONGER * seconds.training) / 60));
+  const options = Object.entries(factors.options).map(
+    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  return [
+    ...["selfsight", "pretrain", study.config.images, ...options],
+    ...["--task", factors.task, "--model", factors.model, "--width", String(factors.width)],
+    ...(factors.stem === undefined ? [] : ["--stem", factors.stem]),
+    ...["--image-size", String(factors.imageSize), "--minutes", String(minutes)],
+  ]
+    .map(shellWord)
+    .join(" ");
+}

@@ -1,0 +1,234 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parseCsv } from "../../src/data/csv.ts";
+import { rankingLines } from "../../src/report/study/ranking-table.ts";
+import { studyHtml, studySentences, writeStudyPages } from "../../src/report/study.ts";
+import type { CellResult, Factors } from "../../src/study/cell.ts";
+import { ranking } from "../../src/study/ranking.ts";
+import type { StudyResult } from "../../src/study/result.ts";
+import { cell, type Effects, study } from "../study/synthetic.ts";
+import { attributes, pairs, parsed, texts } from "./marks.ts";
+
+const tasks = ["rotation", "jigsaw", "exemplar"];
+const models = ["resnet18", "vgg11", "alexnet"];
+const gains: Readonly<Record<string, number>> = { rotation: 0.2, jigsaw: 0.12, exemplar: 0, supervised: 0.3 };
+const byTask: Effects = { gain: ({ task }) => gains[task] as number };
+const swapped: Effects = {
+  gain: ({ task, model }) => (model === "vgg11" ? 0.2 - (gains[task] as number) : (gains[task] as number)),
+  untrained: () => 0.35,
+};
+
+const crossed = (effects: Effects) => study({ task: tasks, model: models, seed: [0, 1] }, effects);
+const headings = (html: string) => [...parsed(html).querySelectorAll("h2")].map((one) => one.textContent);
+const sentence = (result: StudyResult, start: RegExp) => studySentences(result).find((one) => start.test(one));
+
+describe("the sentences", () => {
+  it("begin with the task that gains most, and say what cannot be told apart from it", () => {
+    expect(studySentences(crossed(byTask))[0]).toMatch(
+      /^Rotation gains most over the same network untrained: \+(19|20|21|22)\.\d points \(95 % interval \+\S+ to \+\S+\), on average over 3 architectures, more than any other task\.$/,
+    );
+    const close = study({ task: tasks }, { gain: ({ task }) => (task === "exemplar" ? 0 : 0.15) }, 150);
+    expect(studySentences(close)[0]).toMatch(/, but (rotation|jigsaw) cannot be told apart from it\.$/);
+    expect(studySentences(study({ task: ["rotation"] }, byTask))[0]).toMatch(/^Rotation helps: \+/);
+    const harm = study({ task: tasks }, { gain: () => -0.2 });
+    expect(studySentences(harm)[0]).toMatch(/^Pre-training made it worse: even \w+, the best of 3 tasks, has −/);
+    expect(studySentences(harm)[1]).toMatch(/in none of 3 combinations; in 3 it was worse/);
+    const nothing = study({ task: tasks }, { gain: () => 0 }, 100);
+    expect(studySentences(nothing)[0]).toMatch(
+      /^(No task is clearly better than no training|Pre-training made it worse)/,
+    );
+    expect(studySentences({ ...nothing, cells: [] })).toEqual(["Nothing could be measured: every training failed."]);
+    const labels = study({ task: ["supervised"] }, byTask);
+    expect(studySentences(labels)[0]).toBe("Nothing was trained without labels, so that there is nothing to rank.");
+  });
+
+  it("say that the ranking is the same where it is", () => {
+    expect(sentence(crossed(byTask), /ranking of tasks/)).toBe(
+      "The ranking of tasks is the same on every architecture as far as can be told: rotation, jigsaw, exemplar.",
+    );
+  });
+
+  it("say which task changes places where an interaction was planted", () => {
+    expect(sentence(crossed(swapped), /ranking of tasks/)).toMatch(
+      /^The ranking of tasks changes with the architecture: rotation is first on (resnet18|alexnet), third on vgg11\. On \1 it is better than exemplar by (19|2\d)\.\d points, on vgg11 it is worse by (19|2\d)\.\d points\.$/,
+    );
+  });
+
+  it("do not take chance for a change", () => {
+    const equal = study({ task: tasks, model: models }, { gain: () => 0.1 }, 100);
+    expect(sentence(equal, /ranking of tasks/)).toMatch(
+      /^Whether the ranking of tasks changes with the architecture cannot be told: the orders differ \(Kendall's τ .*\), but no two tasks clearly change places\.$/,
+    );
+  });
+
+  it("say whether the pretext score means anything, and when that cannot be said", () => {
+    const widths = [0.25, 0.5, 1, 2, 4, 8];
+    const wider = (pretext: (factors: Factors) => number) =>
+      study({ task: ["rotation"], width: widths }, { gain: ({ width }) => 0.05 * Math.log2(4 * width), pretext });
+    expect(
+      sentence(
+        wider(({ width }) => 0.3 + width / 20),
+        /pretext/,
+      ),
+    ).toMatch(
+      /^Networks that solve the pretext task better have better features \(Spearman's ρ\): rotation \(ρ.(1\.00|0\.9\d)\)\.$/,
+    );
+    expect(
+      sentence(
+        wider(({ width }) => 0.9 - width / 20),
+        /solve it better/,
+      ),
+    ).toMatch(/have worse features: rotation \(ρ.−/);
+    expect(
+      sentence(
+        wider(({ width }) => (Math.log2(width) % 2 ? 0.5 : 0.4)),
+        /pretext/,
+      ),
+    ).toMatch(/is no sure sign of better features here/);
+    expect(sentence(crossed(byTask), /pretext/)).toMatch(
+      /cannot be said: it takes at least 4 networks of one task, and there are 3\.$/,
+    );
+  });
+
+  it("say where the variance comes from", () => {
+    expect(sentence(crossed(byTask), /variance/)).toMatch(
+      /^Of the differences in accuracy between 3 tasks and 3 architectures, 9\d.% of the variance comes from the task, /,
+    );
+    const ofModel: Effects = { gain: () => 0.1, untrained: ({ model }) => 0.3 + 0.1 * models.indexOf(model) };
+    expect(sentence(crossed(ofModel), /variance/)).toMatch(/ 9\d.% of the variance comes from the architecture, /);
+  });
+});
+
+describe("the page", () => {
+  const big = study(
+    { task: [...tasks, "supervised"], model: models, width: [0.5, 1, 2], trainImages: [1000, "all"] },
+    {
+      ...byTask,
+      decay: ({ model }) => (model === "vgg11" ? 0.1 : 0),
+    },
+  );
+  const html = studyHtml({
+    ...big,
+    failed: [{ name: "<jigsaw>", message: "not finite" }],
+    command: "selfsight study a.yaml",
+  });
+
+  it("has a section for each factor that varies, and none for the others", () => {
+    expect(headings(html)).toEqual([
+      "Which task",
+      "Tasks and architectures",
+      "Does the ranking change with the architecture?",
+      "Width",
+      "Images to train on",
+      "Size of the network",
+      "Where in the network",
+      "Does a better pretext score mean better features?",
+      "Where the differences come from",
+      "Every cell",
+      "How to read this",
+      "What failed",
+      "What it took",
+      "How to repeat it",
+    ]);
+    expect(headings(studyHtml(study({ task: ["rotation"] }, byTask)))).toEqual([
+      "Where in the network",
+      "Every cell",
+      "How to read this",
+      "What it took",
+      "How to repeat it",
+    ]);
+    const options = study({ task: ["jigsaw"], options: [{ permutations: 10 }, { permutations: 100 }] }, byTask);
+    expect(headings(studyHtml(options))).toContain("Difficulty of jigsaw: permutations");
+  });
+
+  it("holds no broken values and escapes what is not its own", () => {
+    for (const page of [html, studyHtml({ ...big, cells: [] }), studyHtml(study({ task: ["rotation"] }, byTask))]) {
+      expect(page).not.toMatch(/NaN|undefined|\[object|Infinity/);
+    }
+    expect(html).toContain("&#60;jigsaw&#62;");
+    expect(html).toContain("selfsight study a.yaml");
+    expect(html).not.toMatch(/<link|src="http/);
+  });
+
+  it("says how far late layers are below the best", () => {
+    expect(html).toMatch(
+      /below the best one, on average: nothing on resnet18, nothing on alexnet and 10\.0 points on vgg11\./,
+    );
+  });
+
+  it("leaves the supervised yardstick out of rankings", () => {
+    const [rank] = [...parsed(html).querySelectorAll("table")].map((table) => table.textContent);
+    expect(rank).toMatch(/1rotation.*2jigsaw.*3exemplar.*\*supervised/s);
+    expect(studySentences(big)[0]).toMatch(/^Rotation gains most/);
+  });
+
+  it("hatches the cells that chance explains", () => {
+    const two = studyHtml(study({ task: ["rotation", "exemplar"], model: ["resnet18", "vgg11"] }, byTask));
+    const gain = parsed(two).querySelector("figure.chart");
+    expect(gain?.textContent).toContain("not significant");
+    expect(gain?.querySelectorAll('path[stroke="currentColor"]')).toHaveLength(1);
+    const all = studyHtml(study({ task: ["rotation", "jigsaw"], model: ["resnet18", "vgg11"] }, byTask));
+    expect(parsed(all).querySelector("figure.chart")?.textContent).not.toContain("not significant");
+  });
+
+  it("says what a larger number gives, as far as the same was trained with both", () => {
+    const wider: Effects = {
+      gain: ({ width, model }) => 0.1 * Math.log2(2 * width) + (model === "vgg11" ? -0.3 : 0),
+      untrained: () => 0.5,
+    };
+    const result = study({ task: ["rotation", "jigsaw"], model: ["resnet18"], width: [0.5, 1, 2] }, wider);
+    result.cells.push(cell({ task: "rotation", model: "vgg11", width: 0.5 }, wider)); // has no partner
+    expect(studyHtml(result)).toMatch(
+      /From width 0\.5 to width 2, accuracy improves: \+(18|19|20|21)\.\d points \(95 % interval/,
+    );
+  });
+
+  it("compares numbers in the settings that were trained with all of them", () => {
+    // With few images the widest failed: the mean over both would credit the width with what the images did.
+    const effects: Effects = {
+      gain: ({ width, trainImages }) => 0.1 * width + (trainImages === "all" ? 0.2 : -0.1),
+    };
+    const result = study({ task: ["rotation"], width: [0.5, 1], trainImages: [1000, "all"] }, effects);
+    result.cells = result.cells.filter(({ factors: { width, trainImages } }) => width === 0.5 || trainImages === "all");
+    expect(studyHtml(result)).toMatch(/From width 0\.5 to width 1, accuracy \D*: \+[2-8]\.\d points/);
+  });
+
+  it("draws every line through its values, the largest data set at the right end", () => {
+    const some = study({ task: ["rotation"], trainImages: [100, 1000, "all"] }, byTask);
+    const page = studyHtml(some);
+    const figure = [...parsed(page).querySelectorAll("figure")].find((one) => one.textContent?.includes("by images"));
+    const drawn = figure?.outerHTML ?? "";
+    expect(texts(drawn, "x-axis tick label")).toEqual(["100", "1,000", "all"]);
+    const places = attributes(drawn, "line", "d").map((line) => pairs(line.replace(/[ML]/g, " ")).map(([x]) => x));
+    expect(places[0]).toHaveLength(3);
+    expect(places[0]?.toSorted((a, b) => a - b)).toEqual(places[0]);
+  });
+});
+
+it("writes the page and a table of the cells", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "study-"));
+  const result = crossed(byTask);
+  const [page, table] = await writeStudyPages(folder, result);
+  expect(readFileSync(page as string, "utf8")).toBe(studyHtml(result));
+  const lines = parseCsv(readFileSync(table as string, "utf8"));
+  expect(lines).toHaveLength(18);
+  const [first] = result.cells as [CellResult];
+  expect(lines[0]).toMatchObject({
+    name: first.name,
+    task: "rotation",
+    stem: "",
+    best_layer: "block3",
+    options: "{}",
+  });
+  const { value, baselineValue, difference, low, high, p } = first.difference;
+  const numbers = { value, untrained: baselineValue, difference, low, high, p, training_seconds: 60 };
+  for (const [name, number] of Object.entries(numbers)) expect(Number(lines[0]?.[name]), name).toBe(number);
+});
+
+it("lists the ranking for a terminal", () => {
+  const lines = rankingLines(ranking(study({ task: tasks }, byTask)));
+  expect(lines[0]).toMatch(/^ {2}1 {2}rotation {2}\+\S+ points \[\+\S+, \+\S+\] {2}\S+ %, untrained \S+ %$/);
+  expect(lines).toHaveLength(3);
+});
