@@ -36,7 +36,8 @@ export function benchmarkHtml(result: BenchmarkResult, command: string): string 
   const shown = { protocol: best.untrained.protocol, labelsPerClass: headline };
   const sections = [
     section("Which task", taskTable(result)),
-    section("How many labels it takes", `<div class="charts">${efficiency(result)}</div>`),
+    result.lines.some(({ labels }) => labels.length > 1) &&
+      section("How many labels it takes", `<div class="charts">${efficiency(result)}</div>`),
     section("Was it worth it?", `<div class="charts">${comparisons(result)}${layers(result)}</div>`),
     section("What was done", facts(result)),
     notes.length && section("Before the numbers", list(notes)),
@@ -94,6 +95,7 @@ function verdictCard(result: BenchmarkResult): string {
 }
 
 function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
+  const anySaved = headline !== "all" && tasks.some(({ savings, usesLabels }) => savings && !usesLabels);
   const lines = tasks.map((one) => {
     const { untrained, savings, title, task, usesLabels } = one;
     const { metric, low, high } = untrained;
@@ -103,10 +105,10 @@ function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
       .filter((training) => training.task === task)
       .reduce((sum, { folder }) => sum + (readMetrics(runFiles(folder).metrics).at(-1)?.["seconds"] ?? 0), 0);
     const saved = savings && !usesLabels && headline !== "all" ? savedPart(savings, headline) : "";
-    return `<tr><th>${escapeHtml(title)}${usesLabels ? " *" : ""}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td><td>${saved}</td><td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
+    return `<tr><th>${escapeHtml(title)}${usesLabels ? " *" : ""}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td>${anySaved ? `<td>${saved}</td>` : ""}<td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
   });
   const { metric } = (tasks[0] as TaskResult).untrained;
-  return `<div class="card"><div class="scroll"><table><thead><tr><th>Task</th><th>Verdict</th><th class="number">${metric.name}</th><th class="number">Points gained</th><th class="interval">95 % interval</th><th>Labels</th><th class="wide">Best layer</th><th class="number">Training</th></tr></thead><tbody>
+  return `<div class="card"><div class="scroll"><table><thead><tr><th>Task</th><th>Verdict</th><th class="number">${metric.name}</th><th class="number">Points gained</th><th class="interval">95 % interval</th>${anySaved ? "<th>Labels</th>" : ""}<th class="wide">Best layer</th><th class="number">Training</th></tr></thead><tbody>
 ${lines.join("\n")}
 </tbody></table></div></div>${tasks.some(({ usesLabels }) => usesLabels) ? `<p class="note">* learned from all training labels: a yardstick, whatever number of labels its probe is given.</p>` : ""}`;
 }

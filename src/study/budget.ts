@@ -18,10 +18,11 @@ export function timeLeft(minutes: number, spent: number, now: () => number = () 
 /**
  * Minutes of each training.
  * @param left minutes left of the budget
- * @param preparing minutes in which all images are decoded: each training does it, and measuring, which reads them all before
+ * @param preparing minutes in which all images are decoded: each training does it, and measuring takes three times that: it
+ *   reads them, decodes them, and decodes those for the report's pictures
  */
 export function minutesEach(left: number, { trainings, preparing }: { trainings: number; preparing: number }): number {
-  const free = left - (trainings + 2) * preparing;
+  const free = left - (trainings + 3) * preparing;
   return (TRAINING_PART * Math.max(free, LEAST_PART * left)) / trainings;
 }
 

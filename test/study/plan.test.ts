@@ -28,7 +28,7 @@ test("the time left counts what was used before", () => {
 
 test("trainings get two thirds of what reading and decoding leave, and never nothing", () => {
   expect(minutesEach(30, { trainings: 4, preparing: 0 })).toBeCloseTo(5);
-  expect(minutesEach(30, { trainings: 4, preparing: 3 })).toBeCloseTo(2);
+  expect(minutesEach(30, { trainings: 4, preparing: 3 })).toBeCloseTo(1.5);
   expect(minutesEach(30, { trainings: 4, preparing: 100 })).toBeCloseTo(1.25);
 });
 

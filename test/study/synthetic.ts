@@ -49,7 +49,8 @@ export function cell(given: Partial<Factors> & Pick<Factors, "task">, effects: E
     ...{ ...shared, encoder: name, baseline: `${name}, untrained`, id, baselineId, baselineKind: "untrained" },
     ...{ layer, baselineLayer, value, baselineValue, difference: value - baselineValue },
     ...{ low: value - baselineValue - half, high: value - baselineValue + half, p: 0.001, comparisons: 1 },
-    ...{ chance: 0.1, valueLow: value - 0.03, seen: 0 },
+    ...{ chance: 0.1, valueLow: value - 0.03, seen: 0, baselineRole: "untrained", trainings: 1 },
+    shares: { trainings: 0, draws: 0, images: 1 },
   };
   return {
     ...{ name, factors, difference, perImage },
