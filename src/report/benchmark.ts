@@ -223,7 +223,7 @@ function samples({ trainings, tasks }: BenchmarkResult): string {
   return tasks
     .map(({ task, title }) => {
       const file = join(runFiles(trainings.find((one) => one.task === task)?.folder as string).samples, "last.png");
-      const note = `${escapeHtml(title)}. Below each picture: the network's guess / the right answer. Green where they agree.`;
+      const note = `${escapeHtml(title)}. Below a picture: what it is, or the network's guess / the right answer. Green is right, red is wrong.`;
       return existsSync(file) ? pictureFigure(readFileSync(file), { alt: `What ${title} shows`, note }) : "";
     })
     .join("\n");
