@@ -2,8 +2,9 @@
 import type { Markish } from "@observablehq/plot";
 import type { Kind } from "../../evaluate/representations.ts";
 import { type Metric, showValue } from "../../metric.ts";
-import { seriesColour } from "../colours.ts";
+import { lineStyles } from "../colours.ts";
 import { axisFormat, axisName, chanceLine, span, valueAxis } from "./axes.ts";
+import { namesAtEnds, roomForNames } from "./names.ts";
 import { type Figure, figure, type Plot } from "./plot.ts";
 
 export interface Measured {
@@ -28,6 +29,8 @@ export interface SeriesChart<Point extends Measured> {
 
 /** What is along the x axis. */
 interface Across<Point> {
+  /** Of the whole chart, in its own units. */
+  width: number;
   /** "labels per class". */
   name: string;
   at(point: Point): number | string;
@@ -38,8 +41,17 @@ interface Across<Point> {
   axis(plot: Plot): Markish;
 }
 
+const [HEIGHT, MARGIN_LEFT] = [270, 44];
+/** Bands of more lines than this are fainter: they lie upon each other. */
+const FULL_BANDS = 4;
+
+/** Width that is left for the lines of a chart this wide. */
+export function widthOfPlot(width: number, series: readonly Pick<Series<Measured>, "name">[]): number {
+  return width - MARGIN_LEFT - roomForNames(series.map(({ name }) => name));
+}
+
 /**
- * One line for each encoder, with dots, hollow for baselines. Points that are not finite break the line; an encoder with
+ * One line for each encoder, named at its right end, with dots, hollow for baselines. Points that are not finite break the line; an encoder with
  * one point has its interval as a whisker.
  */
 export function seriesChart<Point extends Measured>(
@@ -47,16 +59,23 @@ export function seriesChart<Point extends Measured>(
   across: Across<Point>,
 ): string {
   const format = axisFormat(metric);
-  const coloured = series.map((one, i) => ({ ...one, colour: seriesColour(i), finite: one.points.filter(isKnown) }));
+  const styles = lineStyles(series.map(({ kind }) => kind));
+  const coloured = series.map((one, i) => ({
+    ...one,
+    ...(styles[i] as (typeof styles)[number]),
+    finite: one.points.filter(isKnown),
+  }));
+  const fillOpacity = 0.16 * Math.min(1, FULL_BANDS / series.length);
   const values = coloured.flatMap(({ finite }) => finite.flatMap(({ value, low, high }) => [value, low, high]));
   return figure({
     caption: `${axisName(metric)} by ${across.name}`,
     label: `${axisName(metric)} by ${across.name}: ${series.map(({ name }) => name).join(", ")}`,
-    legend: coloured,
     hasData: values.length > 0,
     draw: (plot) => ({
-      height: 250 + across.marginBottom,
-      marginLeft: 44,
+      width: across.width,
+      height: HEIGHT + across.marginBottom,
+      marginLeft: MARGIN_LEFT,
+      marginRight: roomForNames(series.map(({ name }) => name)),
       marginTop: 14,
       marginBottom: across.marginBottom,
       x: across.scale,
@@ -68,10 +87,13 @@ export function seriesChart<Point extends Measured>(
         coloured.map(({ points, finite, colour }) =>
           finite.length === 1
             ? plot.ruleX(finite, { x: across.at, y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5 })
-            : plot.areaY(points, { x: across.at, y1: "low", y2: "high", fill: colour, fillOpacity: 0.16 }),
+            : plot.areaY(points, { x: across.at, y1: "low", y2: "high", fill: colour, fillOpacity }),
         ),
-        coloured.map(({ points, colour }) =>
-          plot.lineY(points, { x: across.at, y: "value", stroke: colour, strokeWidth: 2 }),
+        coloured.map(({ points, colour, dash }) =>
+          plot.lineY(points, {
+            ...{ x: across.at, y: "value", stroke: colour, strokeWidth: 2 },
+            ...(dash && { strokeDasharray: dash }),
+          }),
         ),
         coloured.map(({ name, kind, finite, colour }) =>
           plot.dot(finite, {
@@ -82,6 +104,12 @@ export function seriesChart<Point extends Measured>(
             strokeWidth: 2,
             fill: kind === "pre-trained" ? colour : "var(--card)",
             title: (point: Point) => `${name}, ${across.say(point)}: ${shown(metric, point)}`,
+          }),
+        ),
+        namesAtEnds(
+          coloured.map(({ finite, ...line }) => {
+            const last = finite.at(-1);
+            return { ...line, end: last && { x: across.at(last), y: last.value } };
           }),
         ),
       ],
