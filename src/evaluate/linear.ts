@@ -60,7 +60,7 @@ function fitDraws(draws: readonly Training<number>[], { penalties, maxIterations
 }
 
 /** The strength with the lowest loss on held-out rows. Without any, as with one label a class, the one in the middle. */
-function choosePenalty(penalties: readonly number[], models: readonly LinearModel[], choose: Labelled) {
+export function choosePenalty(penalties: readonly number[], models: readonly LinearModel[], choose: Labelled) {
   const middle = penalties[Math.floor((penalties.length - 1) / 2)] as number;
   if (!choose.labels.length) return { penalty: middle, heldOut: Number.NaN };
   const scores = models.map((model) => score(model, choose));
@@ -85,7 +85,8 @@ function fitted(model: LinearModel, heldOut: number): Fitted<number> {
   };
 }
 
-function take({ features, labels }: Labelled, rows: readonly number[]): Labelled {
+/** Some rows, in this order. */
+export function take({ features, labels }: Labelled, rows: readonly number[]): Labelled {
   return {
     features: features.indexSelect(0, integers(rows, features.device)),
     labels: Int32Array.from(rows, (row) => labels[row] ?? -1),

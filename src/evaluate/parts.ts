@@ -62,11 +62,9 @@ export function partOf({ store, set, labels }: Part, positions: readonly number[
 
 /** A sentence about images that could not be read; none if all could. @param all "120 images" */
 export function unreadNote(skipped: PixelStore["skipped"], all: string): string[] {
-  const [first] = skipped;
-  if (!first) return [];
-  return [
-    `${skipped.length} of ${all} cannot be read: ${first.id} (${first.reason})${skipped.length > 1 ? ", …" : ""}.`,
-  ];
+  if (!skipped.length) return [];
+  const some = skipped.slice(0, 3).map(({ id, reason }) => `${id} (${reason})`);
+  return [`${skipped.length} of ${all} cannot be read: ${some.join(", ")}${skipped.length > 3 ? ", …" : ""}.`];
 }
 
 /** What could not be read, and which classes cannot be measured, as sentences. */

@@ -18,6 +18,7 @@ import { labelEfficiencyChart } from "./charts/labels.ts";
 import { layerChart } from "./charts/layers.ts";
 import { escapeHtml } from "./escape.ts";
 import { count, labelCount } from "./format.ts";
+import { healthPart } from "./health.ts";
 import { pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { curve } from "./run.ts";
@@ -30,7 +31,8 @@ export function writeBenchmark(file: string, result: BenchmarkResult, command: s
 }
 
 export function benchmarkHtml(result: BenchmarkResult, command: string): string {
-  const { images, tasks, rows, differences, notes, gallery, headline, classes } = result;
+  const { images, tasks, rows, differences, gallery, headline, classes, health, options } = result;
+  const notes = result.notes.filter((note) => !health.notes.includes(note));
   const [best] = tasks as [TaskResult];
   const shown = { protocol: best.untrained.protocol, labelsPerClass: headline };
   const sections = [
@@ -38,6 +40,7 @@ export function benchmarkHtml(result: BenchmarkResult, command: string): string 
     section("How many labels it takes", `<div class="charts">${efficiency(result)}</div>`),
     section("Was it worth it?", `<div class="charts">${comparisons(result)}${layers(result)}</div>`),
     section("What was done", facts(result)),
+    section("Data health", healthPart(health, options.imageSize, gallery.suspects)),
     notes.length && section("Before the numbers", list(notes)),
     picture(gallery.fixed, `Test images that ${best.title.toLowerCase()} put right`, fixedNote),
     picture(gallery.broken, "Test images that it got wrong instead", brokenNote),
@@ -113,8 +116,8 @@ ${lines.join("\n")}
 </tbody></table></div></div>${tasks.some(({ usesLabels }) => usesLabels) ? `<p class="note">* learned from all training labels: a yardstick, whatever number of labels its probe is given.</p>` : ""}`;
 }
 
-/** Tasks in the plot of labels: more lines could not be told apart. */
-const SHOWN = 3;
+/** Tasks in the plot of labels: as many as there are colours. */
+const SHOWN = 7;
 
 /** The rows of an encoder at the layer chosen for it, for each number of labels. */
 function efficiency({ tasks, rows, differences }: BenchmarkResult): string {
@@ -181,7 +184,7 @@ function layers({ tasks, rows, headline }: BenchmarkResult): string {
     return { name, kind: own[0]?.kind ?? "pre-trained", points: own };
   };
   const series = [...tasks.map((one) => line(one.ids[0] as string, one.title)), line(baselineId, "untrained")];
-  return layerChart({ series, metric, chance });
+  return layerChart({ series: series.filter(({ points }) => points.length), metric, chance });
 }
 
 function facts({ images, labelled, tested, classes, trainings, options }: BenchmarkResult): string {

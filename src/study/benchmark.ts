@@ -18,6 +18,7 @@ import { openGiven } from "../run/images.ts";
 import { taskEntry } from "../tasks/index.ts";
 import { benchmarkFiles, claimFolder, defaultFolder } from "./folder.ts";
 import { type Gallery, gallery } from "./gallery.ts";
+import { type DataHealth, dataHealth } from "./health.ts";
 import { headlineCount, inOrder, labelCounts } from "./label-counts.ts";
 import { type BenchmarkConfig, type BenchmarkOptions, benchmarkOptions } from "./options.ts";
 import { overallProgress } from "./progress.ts";
@@ -38,6 +39,7 @@ export interface Benchmark {
   rows: ResultRow[];
   differences: Difference[];
   notes: readonly string[];
+  health: DataHealth;
 }
 
 export interface BenchmarkResult extends Benchmark {
@@ -138,13 +140,16 @@ async function measureAll(
       counts,
       allLabels: labelled / classes.length,
     });
+    const best = tasks[0] as TaskResult;
+    const file = benchmarkFiles(out).suspects;
+    const { health, suspects } = await dataHealth({ session, measured, best, headline, seed, file });
     const result: Benchmark = {
       ...{ images, options: config, classes, labelled, tested, headline, tasks },
-      ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...notes] },
+      ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...notes], health },
     };
     writeJson(benchmarkFiles(out).report, result);
-    const pictures = await gallery({ session, measured, best: tasks[0] as TaskResult, headline });
-    return { ...result, folder: out, trainings, gallery: pictures };
+    const pictures = await gallery({ session, measured, best, headline });
+    return { ...result, folder: out, trainings, gallery: { ...pictures, suspects } };
   } finally {
     await session.close();
   }

@@ -15,6 +15,8 @@ export const benchmarkFiles = (folder: string) => ({
   measured: join(folder, "measured"),
   report: join(folder, "report.json"),
   page: join(folder, "report.html"),
+  /** Training images whose label looks wrong. */
+  suspects: join(folder, "label-suspects.csv"),
 });
 
 export const defaultFolder = (images: string): string =>
