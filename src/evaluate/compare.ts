@@ -91,7 +91,7 @@ function differenceOf(
     ...{ metric, labelsPerClass, n, difference, low: low + shift, high: high + shift },
     valueLow: intervalOf(a.scores, reduce, options).low,
     p: signFlipTest(differences, { seed }),
-    chance: protocol.guess(classes),
+    chance: protocol.guess(classes, a.scores[0]),
     draws: a.scores.length,
     seen: mostSeen(ours.map((one) => seen.get(one.row.id))),
   };

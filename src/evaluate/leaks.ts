@@ -3,7 +3,7 @@
  * their names and folders.
  */
 import { digestsOf, type ReadHooks } from "../data/digest.ts";
-import { type ImageSet, subset } from "../data/images.ts";
+import { allLabels, type ImageSet, subset } from "../data/images.ts";
 import { plural, some } from "../data/names.ts";
 import { UsageError } from "../errors.ts";
 import type { LearnedImage } from "../run/learned.ts";
@@ -83,16 +83,21 @@ export async function fairParts(
 
 /** A sentence about training images of the same content with different labels; none if there are none. */
 function contradictions(train: ImageSet, rows: Int32Array, digests: readonly string[]): string[] {
+  const labels = (row: number) =>
+    allLabels(train, row)
+      .map((label) => train.classes?.[label] ?? "?")
+      .sort()
+      .join(", ");
   const first = new Map<string, number>();
   const pairs: [number, number][] = [];
   for (const row of rows) {
     const digest = digests[row] as string;
     const before = first.get(digest);
     if (before === undefined && digest !== "") first.set(digest, row);
-    else if (before !== undefined && train.label(before) !== train.label(row)) pairs.push([before, row]);
+    else if (before !== undefined && labels(before) !== labels(row)) pairs.push([before, row]);
   }
   if (!pairs.length) return [];
-  const name = (row: number) => `${train.id(row)} (${train.classes?.[train.label(row)] ?? "?"})`;
+  const name = (row: number) => `${train.id(row)} (${labels(row)})`;
   const shown = pairs.slice(0, 3).map(([a, b]) => `${name(a)} and ${name(b)}`);
   return [
     `${plural(pairs.length, "training image")} ${pairs.length === 1 ? "has a copy" : "have copies"} with another label: ` +

@@ -1,5 +1,5 @@
 /** The images of an evaluation, decoded once for each size that an encoder needs. */
-import type { ImageSet } from "../data/images.ts";
+import { allLabels, type ImageSet } from "../data/images.ts";
 import { openPixels, type PixelStore } from "../data/pixels.ts";
 import type { Hooks } from "../run/events.ts";
 import { byClass } from "./draws.ts";
@@ -75,11 +75,13 @@ export function partNotes({ train, test }: DecodedParts, classes: readonly strin
       ["test", test],
     ] as const
   ).flatMap(([name, { store }]) => unreadNote(store.skipped, `${store.length + store.skipped.length} ${name} images`));
-  const [learned, tested] = [byClass(train.labels), byClass(test.labels)];
+  const [learned, tested] = [train, test].map(({ set, store }) =>
+    byClass(Array.from(store.source, (i) => allLabels(set, i)).flat()),
+  );
   const sizes = classes.map((name, label) => ({
     name,
-    train: learned[label]?.length ?? 0,
-    test: tested[label]?.length ?? 0,
+    train: learned?.[label]?.length ?? 0,
+    test: tested?.[label]?.length ?? 0,
   }));
   return [
     ...unread,

@@ -1,5 +1,6 @@
 /** `benchmark`: which pretext task suits these images, did it help, and how many labels did it save? */
 
+import { refuseSeveral } from "../data/images.ts";
 import { labelledParts } from "../data/splits.ts";
 import { SelfsightError, UsageError } from "../errors.ts";
 import { compare, type Measured } from "../evaluate/compare.ts";
@@ -205,6 +206,7 @@ async function countLabels(config: BenchmarkConfig, hooks: Hooks): Promise<Omit<
   const collection = await openGiven(config, hooks);
   const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
   const { train, test } = await labelledParts(collection, config, reading);
+  for (const set of [train, test]) refuseSeveral(set, "benchmark");
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
   const sizes = byClass(labels).map(({ length }) => length);
   return { counts: inOrder(config.labelsPerClass ?? labelCounts(sizes)), labelled: train.length, tested: test.length };

@@ -53,11 +53,12 @@ test("each task is compared with the same network untrained, from scratch, pixel
 
 test("the report says it in sentences, and holds no broken values", () => {
   const html = benchmarkHtml(result, "selfsight benchmark <pictures>");
+  const said = html.replace(/base64,[^"]*/g, ""); // pictures hold any three letters
   const [first, numbers, saved] = benchmarkVerdict(result);
   expect(first).toMatch(/^(It helped|It did not help|Cannot tell yet)/);
   expect(numbers).toMatch(/^Pre-trained by \w+.*: [\d.]+ %\. The same network untrained: [\d.]+ %\.$/);
   expect(saved).toMatch(/^From scratch, the same network needs .* labels a class to do what it does with 2/);
-  for (const broken of ["NaN", "undefined", "[object", "Infinity"]) expect(html).not.toContain(broken);
+  for (const broken of ["NaN", "undefined", "[object", "Infinity"]) expect(said).not.toContain(broken);
   expect(html).toContain("selfsight benchmark &#60;pictures&#62;");
   expect(html.match(/<h2>/g)?.length).toBeGreaterThan(10);
 });
