@@ -49,11 +49,16 @@ export function sizesSentence(
     .join(" ");
 }
 
+/** A probe that agrees with fewer labels than this is mostly wrong where it disagrees. */
+const TRUSTED = 0.6;
+
 export function labelsSentence({ checked, accuracy, estimated, suspects }: DataHealth["labels"]): string {
   if (!checked) return "Not checked: that needs two classes with five training images at least.";
   const percent = (part: number) => `${Number((100 * part).toPrecision(2))} %`;
   const asked = `A probe was asked about ${count(checked, "training image")} that it had not learned from, and agreed with ${percent(accuracy)} of the labels.`;
   if (!suspects) return `${asked} Of no other is it confident that the label is wrong.`;
+  const listed = `label-suspects.csv lists ${count(suspects, "suspect")}, the most suspicious first.`;
+  if (accuracy < TRUSTED) return `${asked} It is wrong too often itself to say how many labels are. ${listed}`;
   const most = `about ${count(Math.round(estimated), "label")} (${percent(estimated / checked)}) may be wrong by confident learning (Northcutt et al. 2021)`;
-  return `${asked} At most ${most}, the probe's own mistakes included. label-suspects.csv lists ${count(suspects, "suspect")}, the most suspicious first.`;
+  return `${asked} At most ${most}, the probe's own mistakes included. ${listed}`;
 }

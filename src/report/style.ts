@@ -34,6 +34,7 @@ figure svg { display: block; width: 100%; height: auto; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: 0 0 .3rem; font-size: .85rem; color: var(--soft); }
 .chart .scroll { padding: 0; } .chart .scroll .plot { max-width: none; }
 .samples img { display: block; max-width: 100%; height: auto; margin: 0 auto; border-radius: .3rem; background: #fff; }
+pre { overflow-x: auto; }
 details { background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; margin: .75rem 0; }
 summary { cursor: pointer; padding: .7rem 1rem; font-weight: 600; }
 .scroll { overflow-x: auto; padding: 0 1rem .8rem; } .card .scroll { padding: 0; }
