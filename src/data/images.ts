@@ -12,8 +12,10 @@ export interface ImageSet {
   readonly length: number;
   /** Class names, if the images are labelled. */
   readonly classes?: readonly string[];
-  /** 0 to classes - 1, or -1 for an image without a label. */
+  /** 0 to classes - 1, or -1 for an image without a label. Of several labels, the first. */
   label(i: number): number;
+  /** All labels of an image; only a set in which some image has several has this. */
+  labelsOf?(i: number): readonly number[];
   /** Name to show, unique in the collection: the path inside its folder, or file#row. */
   id(i: number): string;
   /** Images of one group must stay on one side of a split. */
@@ -33,6 +35,25 @@ export interface ImageCollection {
   readonly notes?: readonly string[];
 }
 
+/** All labels of an image, one or several; none for an image without a label. */
+export function allLabels(set: ImageSet, i: number): readonly number[] {
+  if (set.labelsOf) return set.labelsOf(i);
+  const label = set.label(i);
+  return label < 0 ? [] : [label];
+}
+
+/** @throws UsageError for a set in which some image has several labels. @param who needs one label for each: begins the sentence */
+export function refuseSeveral(set: ImageSet, who: string): void {
+  if (!set.labelsOf) return;
+  const at = Array.from({ length: set.length }, (_, i) => i).find((i) => allLabels(set, i).length > 1);
+  if (at === undefined) return;
+  const names = allLabels(set, at).map((label) => set.classes?.[label] ?? label);
+  throw new UsageError(
+    `${who} needs one label for each image, and ${set.id(at)} has several: ${names.join(", ")}. Measure such images by ` +
+      "evaluate --protocol svm --labels-per-class all; if each has only one, keep one line for each image in the table of labels.",
+  );
+}
+
 /** Some images of a set, in the order of `indices`. */
 export function subset(set: ImageSet, indices: ArrayLike<number>, name = set.name): ImageSet {
   const at = (i: number) => {
@@ -45,6 +66,7 @@ export function subset(set: ImageSet, indices: ArrayLike<number>, name = set.nam
     length: indices.length,
     ...(set.classes && { classes: set.classes }),
     label: (i) => set.label(at(i)),
+    ...(set.labelsOf && { labelsOf: (i: number) => allLabels(set, at(i)) }),
     id: (i) => set.id(at(i)),
     group: (i) => set.group(at(i)),
     read: (i) => set.read(at(i)),
@@ -89,6 +111,7 @@ export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => 
     length,
     ...(same && classes && { classes }),
     label: (i) => ask(i, (set, at) => (same ? set.label(at) : -1)),
+    ...(same && sets.some((set) => set.labelsOf) && { labelsOf: (i: number) => ask(i, allLabels) }),
     id: (i) => ask(i, (set, at) => set.id(at)),
     group: (i) =>
       ask(i, (set, at, part) => {

@@ -24,7 +24,8 @@ const MOST_PARTS = 12;
 /**
  * The same images with the labels of a table, which replace those they had: images that it does not name have none. With a
  * column of splits, these are the parts; an image without a split keeps its part, or is for training.
- * @throws UsageError for a file that is no such table, names no image, or gives an image two labels, splits or groups
+ * An image may have several labels: one line for each, or all in one cell, with | or ; between them.
+ * @throws UsageError for a file that is no such table, names no image, or gives an image two splits or groups
  */
 export function withLabels(collection: ImageCollection, { file, root, group }: LabelFile): ImageCollection {
   const all = concatenate(Object.values(collection.splits), collection.name);
@@ -34,27 +35,57 @@ export function withLabels(collection: ImageCollection, { file, root, group }: L
   const matches = matchPaths(table.paths, ids, places);
   const ofImage = (values: readonly string[] | undefined, what: string) =>
     perImage(values, matches.at, { ids, what, table: table.name });
-  const given = ofImage(table.labels, "labels");
+  const given = labelsOfImages(table.labels, matches.at, all.length);
   const [splits, groups] = [ofImage(table.splits, "splits"), ofImage(table.groups, `values of ${group}`)];
-  const { classes, labels } = classesOf(given, table);
+  const { classes, labels } = classesOf(given.flat(), table);
+  const several = given.some(({ length }) => length > 1);
+  let place = 0;
+  const numbers = given.map((own) => own.map(() => labels[place++] as number).filter((label) => label >= 0));
   const known: ImageSet = {
     ...all,
-    label: (i) => labels[i] ?? -1,
+    label: (i) => numbers[i]?.[0] ?? -1,
+    ...(several && { labelsOf: (i: number) => numbers[i] ?? [] }),
     group: (i) => (groups[i] ? `${group} ${groups[i]}` : all.group(i)),
   };
   const before = partsBefore(collection);
   const parts = table.splits
-    ? newParts(splits, before, labels, table.name)
+    ? newParts(splits, before, (i) => known.label(i) >= 0, table.name)
     : { of: before.map((part) => part ?? "all"), notes: [] };
-  const withLabel = labels.reduce((sum, label) => sum + Number(label >= 0), 0);
+  const withLabel = numbers.filter(({ length }) => length).length;
+  const withSeveral = numbers.filter(({ length }) => length > 1).length;
   const notes = [
     ...(collection.notes ?? []),
     ...table.notes,
     ...matches.notes,
-    `${table.name} gives ${withLabel.toLocaleString("en")} of ${plural(all.length, "image")} a label.`,
+    `${table.name} gives ${withLabel.toLocaleString("en")} of ${plural(all.length, "image")} a label${several ? `, ${withSeveral.toLocaleString("en")} of them several` : ""}.`,
     ...parts.notes,
   ];
   return { name: collection.name, splits: regrouped(known, parts.of, classes), notes };
+}
+
+/** The different labels of each image, in the table's order. */
+function labelsOfImages(values: readonly string[], at: Int32Array, images: number): string[][] {
+  const separator = SEPARATORS.find((one) => separates(one, values));
+  const found = Array.from({ length: images }, () => new Set<string>());
+  for (const [row, value] of values.entries())
+    for (const label of separator === undefined ? [value] : value.split(separator))
+      if (label.trim()) found[at[row] as number]?.add(label.trim());
+  return found.map((own) => [...own]);
+}
+
+const SEPARATORS = ["|", ";"];
+
+/** Whether cells hold several labels. If no part of such a cell occurs in another, they are names: "T-shirt|top". */
+function separates(separator: string, values: readonly string[]): boolean {
+  const cells = new Set(values);
+  const seen = new Set<string>();
+  for (const cell of cells) {
+    for (const part of new Set(cell.split(separator).map((one) => one.trim()))) {
+      if (part && seen.has(part)) return true;
+      seen.add(part);
+    }
+  }
+  return false;
 }
 
 /** One value for each image, "" for none. @throws UsageError if lines differ */
@@ -99,7 +130,7 @@ function partsBefore({ splits }: ImageCollection): (string | undefined)[] {
 function newParts(
   splits: readonly string[],
   before: readonly (string | undefined)[],
-  labels: Int32Array,
+  hasLabel: (i: number) => boolean,
   table: string,
 ): { of: string[]; notes: string[] } {
   const values = new Set(splits.filter(Boolean));
@@ -108,10 +139,8 @@ function newParts(
       `The column of splits in ${table} has ${values.size} different values (${some(values)}): expected train, validation, test.`,
     );
   const names = new Map([...values].map((value) => [value, partOf(value)]));
-  const of = splits.map(
-    (value, i) => names.get(value) ?? before[i] ?? ((labels[i] as number) >= 0 ? "train" : "unlabelled"),
-  );
-  const open = splits.filter((value, i) => !value && before[i] === undefined && (labels[i] as number) >= 0).length;
+  const of = splits.map((value, i) => names.get(value) ?? before[i] ?? (hasLabel(i) ? "train" : "unlabelled"));
+  const open = splits.filter((value, i) => !value && before[i] === undefined && hasLabel(i)).length;
   const notes = open ? [`${plural(open, "labelled image")} without a split in ${table}: for training.`] : [];
   return { of, notes };
 }

@@ -112,7 +112,7 @@ function differenceOf(
     ...(labelPercent !== undefined && { labelPercent }),
     ...{ p: pValue(differences, estimate), comparisons: 1, shares: estimate.shares },
     valueLow: intervalOf(a.scores, a.values, protocol.reduce, { trainings }).low,
-    chance: protocol.guess(classes),
+    chance: protocol.guess(classes, a.scores[0]),
     seen: mostSeen(ours.map((one) => seen.get(one.row.id))),
   };
 }

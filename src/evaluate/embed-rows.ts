@@ -1,11 +1,11 @@
 /** Which image a row of features belongs to. */
-import type { ImageSet } from "../data/images.ts";
+import { allLabels, type ImageSet } from "../data/images.ts";
 
 /** What is written about an image beside its features. */
 export interface ImageRow {
   /** Inside the images' folder, or file#row. */
   path: string;
-  /** The name of its class. */
+  /** The name of its class, or of several with | between them. */
   label: string | null;
   split: string;
   /** What it belongs together with. */
@@ -50,6 +50,9 @@ export class ImageRows {
     if (!part) throw new RangeError(`row ${row} of ${this.length}`);
     const { set, split } = part;
     const i = part.source[row - part.start] as number;
-    return { path: set.id(i), label: set.classes?.[set.label(i)] ?? null, split, group: String(set.group(i)) };
+    const label = allLabels(set, i)
+      .map((label) => set.classes?.[label])
+      .join("|");
+    return { path: set.id(i), label: label || null, split, group: String(set.group(i)) };
   }
 }

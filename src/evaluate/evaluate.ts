@@ -1,12 +1,14 @@
 /** `evaluate`: how good are the features of one or several runs, and are they better than without training? */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { refuseSeveral } from "../data/images.ts";
 import { UsageError, unknownName } from "../errors.ts";
 import { writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import type { Hooks } from "../run/events.ts";
 import { runFiles } from "../run/folder.ts";
 import { compare, correctFamilies, type Measured } from "./compare.ts";
+import type { LabelCount } from "./draws.ts";
 import { protocolEntry } from "./index.ts";
 import { labelAmounts } from "./label-amounts.ts";
 import { type Variant, variantsOf } from "./measure.ts";
@@ -14,7 +16,7 @@ import { measureRepresentation } from "./measurements.ts";
 import { type EvaluateConfig, type EvaluateOptions, evaluateOptions } from "./options.ts";
 import { claimResultFile } from "./place.ts";
 import type { Difference, ResultRow } from "./result.ts";
-import { openSession } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
 
 export interface Evaluation {
   rows: ResultRow[];
@@ -44,6 +46,7 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   const { representations, classes, seen, notes, train } = session;
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
   const { counts: labelsPerClass, percents } = labelAmounts(config.labelsPerClass, labels);
+  refuseSeveralLabels(session, variants, labelsPerClass);
   const measured: Measured[] = [];
   try {
     for (const representation of representations) {
@@ -77,6 +80,18 @@ export function chooseVariants({
     const entry = protocolEntry(name);
     return variantsOf(name, entry, parseOptions(entry.options, protocolOptions[name] ?? {}, `option of ${name}`));
   });
+}
+
+/** @throws UsageError for images with several labels, if a protocol or number of labels is not for them */
+function refuseSeveralLabels(
+  { train, test }: Pick<Session, "train" | "test">,
+  variants: readonly Variant[],
+  counts: readonly LabelCount[],
+): void {
+  const single = variants.find(({ protocol }) => !protocol.severalLabels);
+  const few = counts.find((one) => one !== "all"); // draws of labels take each image for one of its first class
+  const who = single ? `The protocol ${single.name}` : few === undefined ? undefined : `--labels-per-class ${few}`;
+  if (who !== undefined) for (const set of [train, test]) refuseSeveral(set, who);
 }
 
 /** An unused path for the results. @throws UsageError if the requested name is in use */

@@ -3,7 +3,8 @@
  * their names and folders.
  */
 import { digestsOf, type ReadHooks } from "../data/digest.ts";
-import { type ImageSet, rowsOf, subset } from "../data/images.ts";
+import { allLabels, type ImageSet, rowsOf, subset } from "../data/images.ts";
+import { plural, some } from "../data/names.ts";
 import { UsageError } from "../errors.ts";
 import type { LearnedImage } from "../run/learned.ts";
 
@@ -65,6 +66,7 @@ export async function fairParts(
   }
   if (!fit.length)
     throw new UsageError(`${train.name} holds only copies of the test images: nothing is left to learn from.`);
+  notes.push(...contradictions(train, fit, trainDigests));
   if (kept.length < fresh.length)
     notes.push(
       `${fresh.length - kept.length} test images are copies of other test images: each image is tested on once.`,
@@ -76,7 +78,31 @@ export async function fairParts(
       learned && Array.from(kept).filter((i) => learned.has(testDigests[i] as string)).length,
     ]),
   );
-  return { train: some(train, fit), test: some(test, kept), seen, notes };
+  return { train: ofRows(train, fit), test: ofRows(test, kept), seen, notes };
+}
+
+/** A sentence about training images of the same content with different labels; none if there are none. */
+function contradictions(train: ImageSet, rows: Int32Array, digests: readonly string[]): string[] {
+  const labels = (row: number) =>
+    allLabels(train, row)
+      .map((label) => train.classes?.[label] ?? "?")
+      .sort()
+      .join(", ");
+  const first = new Map<string, number>();
+  const pairs: [number, number][] = [];
+  for (const row of rows) {
+    const digest = digests[row] as string;
+    const before = first.get(digest);
+    if (before === undefined && digest !== "") first.set(digest, row);
+    else if (before !== undefined && labels(before) !== labels(row)) pairs.push([before, row]);
+  }
+  if (!pairs.length) return [];
+  const name = (row: number) => `${train.id(row)} (${labels(row)})`;
+  const shown = pairs.slice(0, 3).map(([a, b]) => `${name(a)} and ${name(b)}`);
+  return [
+    `${plural(pairs.length, "training image")} ${pairs.length === 1 ? "has a copy" : "have copies"} with another label: ` +
+      `${some(shown, pairs.length)}. One of the two is wrong, or each shows both.`,
+  ];
 }
 
 /** The first row of each content: a copy is no further evidence. Images that cannot be read are kept; decoding reports them. */
@@ -108,6 +134,6 @@ function seenWithLabels(runs: string, test: ImageSet, spoilt: Int32Array): Usage
   );
 }
 
-function some(set: ImageSet, rows: Int32Array): ImageSet {
+function ofRows(set: ImageSet, rows: Int32Array): ImageSet {
   return rows.length === set.length ? set : subset(set, rows);
 }

@@ -74,7 +74,7 @@ interface Choice {
 }
 
 /** The strength with the lowest loss on held-out rows. Without any, as with one label a class, the one in the middle. */
-function choosePenalty(penalties: readonly number[], models: readonly LinearModel[], choose: Labelled): Choice {
+export function choosePenalty(penalties: readonly number[], models: readonly LinearModel[], choose: Labelled): Choice {
   const middle = penalties[Math.floor((penalties.length - 1) / 2)] as number;
   if (!choose.rows.length) return { penalty: middle, heldOut: Number.NaN };
   const scores = models.map((model) => scope(() => score(model, choose)));

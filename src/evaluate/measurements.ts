@@ -1,7 +1,7 @@
 /** Measures one representation with several protocols, at every layer and number of labels. What was measured already is kept. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { hash, type ImageSet } from "../data/images.ts";
+import { allLabels, hash, type ImageSet } from "../data/images.ts";
 import { replaceFile } from "../files.ts";
 import { selfsightVersion } from "../run/environment.ts";
 import type { Hooks } from "../run/events.ts";
@@ -173,7 +173,10 @@ function keyOf(
   const what = { weights: weights ?? id, imageSize, compute, draws: labelsPerClass === "all" ? 1 : draws, seed };
   const how = { name: variant.name, options: variant.options, labelsPerClass };
   // A fingerprint says nothing of labels: a table of them may be corrected.
-  const about = (set: ImageSet) => [set.fingerprint, Array.from({ length: set.length }, (_, i) => set.label(i)).join()];
+  const about = (set: ImageSet) => [
+    set.fingerprint,
+    Array.from({ length: set.length }, (_, i) => allLabels(set, i).join("+")).join(),
+  ];
   return hash([selfsightVersion(), JSON.stringify({ ...what, ...how, classes }), ...about(train), ...about(test)]);
 }
 

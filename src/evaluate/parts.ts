@@ -1,5 +1,5 @@
 /** The images of an evaluation, decoded once for each size that an encoder needs. */
-import type { ImageSet } from "../data/images.ts";
+import { allLabels, type ImageSet } from "../data/images.ts";
 import { openPixels, type PixelStore } from "../data/pixels.ts";
 import type { Hooks } from "../run/events.ts";
 import { byClass } from "./draws.ts";
@@ -62,11 +62,9 @@ export function partOf({ store, set, labels }: Part, positions: readonly number[
 
 /** A sentence about images that could not be read; none if all could. @param all "120 images" */
 export function unreadNote(skipped: PixelStore["skipped"], all: string): string[] {
-  const [first] = skipped;
-  if (!first) return [];
-  return [
-    `${skipped.length} of ${all} cannot be read: ${first.id} (${first.reason})${skipped.length > 1 ? ", …" : ""}.`,
-  ];
+  if (!skipped.length) return [];
+  const some = skipped.slice(0, 3).map(({ id, reason }) => `${id} (${reason})`);
+  return [`${skipped.length} of ${all} cannot be read: ${some.join(", ")}${skipped.length > 3 ? ", …" : ""}.`];
 }
 
 /** What could not be read, and which classes cannot be measured, as sentences. */
@@ -77,11 +75,13 @@ export function partNotes({ train, test }: DecodedParts, classes: readonly strin
       ["test", test],
     ] as const
   ).flatMap(([name, { store }]) => unreadNote(store.skipped, `${store.length + store.skipped.length} ${name} images`));
-  const [learned, tested] = [byClass(train.labels), byClass(test.labels)];
+  const [learned, tested] = [train, test].map(({ set, store }) =>
+    byClass(Array.from(store.source, (i) => allLabels(set, i)).flat()),
+  );
   const sizes = classes.map((name, label) => ({
     name,
-    train: learned[label]?.length ?? 0,
-    test: tested[label]?.length ?? 0,
+    train: learned?.[label]?.length ?? 0,
+    test: tested?.[label]?.length ?? 0,
   }));
   return [
     ...unread,

@@ -62,6 +62,8 @@ export interface Protocol<
   readonly metric: Metric;
   /** Variants that are measured separately, by the names shown in results. By default one, named like the protocol. */
   readonly variants?: (options: z.infer<Options>) => Readonly<Record<string, z.infer<Options>>>;
+  /** Can measure images with several labels. By default not. */
+  readonly severalLabels?: boolean;
   /** The truth about an image of a set. By default its label. */
   readonly truth?: (set: ImageSet, i: number) => Truth;
   fit(on: Training<Truth>, options: z.infer<Options>): Promise<Fitted<Prediction>>;
@@ -71,8 +73,8 @@ export interface Protocol<
   score(prediction: Prediction, truth: Truth): Score;
   /** The metric over some images' scores. If it is not their `mean`, a jackknife calls it again on all but some images. */
   reduce(scores: ArrayLike<Score>): number;
-  /** The score of guessing, given only the number of classes. */
-  guess(classes: number): number;
+  /** The score of guessing, given the number of classes, and some images' scores for what these say of the truth. */
+  guess(classes: number, scores?: ArrayLike<Score>): number;
 }
 
 /** The identity function, for type inference. */

@@ -28,6 +28,8 @@ export interface Session {
   readonly compute: Compute;
   /** What a reader should know, one sentence each. Opening images adds to it. */
   readonly notes: string[];
+  /** Those of the notes that are about the images: what was left out, which are copies or nearly. */
+  readonly aboutImages: string[];
   /** The images decoded at the size that a representation takes; each size is decoded once. */
   partsFor(representation: Representation): Promise<DecodedParts>;
   close(): Promise<unknown>;
@@ -51,15 +53,20 @@ export async function openSession(config: EvaluateConfig, hooks: Hooks = {}): Pr
   const learners = representations.flatMap(({ learner }) => learner ?? []);
   const { train, test, seen, notes: left } = await fairParts(named, learners, config.seenLabels, reading);
   refuseSingles(train);
-  const notes = [...(collection.notes ?? []), ...said, ...left, ...representations.flatMap(({ note }) => note ?? [])];
+  const aboutImages = [...(collection.notes ?? []), ...said, ...left];
+  const notes = [...aboutImages, ...representations.flatMap(({ note }) => note ?? [])];
   const parts = decodedParts({ train, test }, hooks);
   let told = false;
   return {
-    ...{ representations, train, test, classes, seen, compute, notes },
+    ...{ representations, train, test, classes, seen, compute, notes, aboutImages },
     async partsFor({ imageSize }) {
       const opened = await parts.open(imageSize);
-      if (!told) notes.push(...partNotes(opened, classes), ...(cut ? [] : await nearNotes(opened)));
-      told = true;
+      if (!told) {
+        told = true;
+        const found = [...partNotes(opened, classes), ...(cut ? [] : await nearNotes(opened))];
+        notes.push(...found);
+        aboutImages.push(...found);
+      }
       return opened;
     },
     close: () => parts.close(),

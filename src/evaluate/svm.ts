@@ -18,7 +18,7 @@ import { defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 import { averagePrecision, ranksOf } from "./ranking.ts";
 import { type HingeSolver, squaredHinge } from "./squared-hinge.ts";
 
-/** An image's class; or all its classes, for a protocol that is this one with another `truth`. */
+/** An image's class; or all its classes, in a set in which some image has several. */
 export type ClassTruth = number | readonly number[];
 
 /**
@@ -42,6 +42,8 @@ export const svm = defineProtocol({
   title: "Linear SVM for each class",
   needs: "features",
   metric: mAP,
+  severalLabels: true,
+  truth: (set, i): ClassTruth => (set.labelsOf ? set.labelsOf(i) : set.label(i)),
   options: z.strictObject({
     costs: z
       .array(z.number().positive())
@@ -83,9 +85,19 @@ export const svm = defineProtocol({
   score: (ranks: Uint32Array, truth: ClassTruth): RankedImage => ({ ranks, truth }),
   /** Mean over the classes that some image has. */
   reduce: meanAveragePrecision,
-  /** A random ranking's precision is a class's share of the images, at any recall: with equal classes this. */
-  guess: (classes) => 1 / classes,
+  /** A random ranking's precision is a class's share of the images, at any recall. This is the mean of the shares. */
+  guess: (classes, images = []) => labelsAnImage(images) / classes,
 });
+
+/** Mean number of labels of an image; 1 if there are none to count. */
+function labelsAnImage(images: ArrayLike<RankedImage>): number {
+  let labels = 0;
+  for (let i = 0; i < images.length; i++) {
+    const { truth } = images[i] as RankedImage;
+    labels += typeof truth === "number" ? 1 : truth.length;
+  }
+  return images.length ? labels / images.length : 1;
+}
 
 /** The mean of the classes' interpolated average precisions; a class that no image has is left out. */
 function meanAveragePrecision(images: ArrayLike<RankedImage>): number {

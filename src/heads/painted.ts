@@ -1,17 +1,16 @@
 /** Previews for tasks that predict an image. */
-import { cat } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
-/** Images (B, 3, H, W) to cells (3, 2 · H, 2 · W): what was seen beside what was painted, and the truth below. */
-export function paintedCells(
-  seen: Tensor,
-  painted: Tensor,
-  truth: Tensor,
-): { image: Tensor; answer: string; guess: null }[] {
-  const sheets = cat([cat([seen, painted], 3), cat([truth, truth.mul(0)], 3)], 2);
+/** Images (B, 3, H, W) to cells with three panels: what was seen, what was painted, and the truth. */
+export function paintedCells(seen: Tensor, painted: Tensor, truth: Tensor) {
   return Array.from({ length: truth.size(0) }, (_, i) => ({
-    image: sheets.select(0, i),
-    answer: "seen, painted; true",
+    image: seen.select(0, i),
+    answer: "the image itself",
     guess: null,
+    panels: [
+      { image: seen.select(0, i), caption: "seen" },
+      { image: painted.select(0, i), caption: "painted" },
+      { image: truth.select(0, i), caption: "true" },
+    ],
   }));
 }

@@ -19,6 +19,7 @@ import { layerChart } from "./charts/layers.ts";
 import { escapeHtml } from "./escape.ts";
 import { whatWouldTell } from "./evidence.ts";
 import { count, drawCount, labelCount } from "./format.ts";
+import { healthPart } from "./health.ts";
 import { pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { curve } from "./run.ts";
@@ -31,7 +32,8 @@ export function writeBenchmark(file: string, result: BenchmarkResult, command: s
 }
 
 export function benchmarkHtml(result: BenchmarkResult, command: string): string {
-  const { images, tasks, rows, differences, notes, gallery, headline, classes } = result;
+  const { images, tasks, rows, differences, gallery, headline, classes, health, options } = result;
+  const notes = result.notes.filter((note) => !health.notes.includes(note));
   const [best] = tasks as [TaskResult];
   const shown = { protocol: best.untrained.protocol, labelsPerClass: headline };
   const sections = [
@@ -40,6 +42,7 @@ export function benchmarkHtml(result: BenchmarkResult, command: string): string 
       section("How many labels it takes", `<div class="charts">${efficiency(result)}</div>`),
     section("Was it worth it?", `<div class="charts">${comparisons(result)}${layers(result)}</div>`),
     section("What was done", facts(result)),
+    section("Data health", healthPart(health, options.imageSize, gallery.suspects)),
     notes.length && section("Before the numbers", list(notes)),
     picture(gallery.fixed, `Test images that ${best.title.toLowerCase()} put right`, fixedNote),
     picture(gallery.broken, "Test images that it got wrong instead", brokenNote),
@@ -113,8 +116,8 @@ ${lines.join("\n")}
 </tbody></table></div></div>${tasks.some(({ usesLabels }) => usesLabels) ? `<p class="note">* learned from all training labels: a yardstick, whatever number of labels its probe is given.</p>` : ""}`;
 }
 
-/** Tasks in the plot of labels: more lines could not be told apart. */
-const SHOWN = 3;
+/** Tasks in the plot of labels: as many as there are colours. */
+const SHOWN = 7;
 
 function efficiency({ tasks, lines }: BenchmarkResult): string {
   const [best] = tasks as [TaskResult];
@@ -199,7 +202,7 @@ function samples({ trainings, tasks }: BenchmarkResult): string {
   return tasks
     .map(({ task, title }) => {
       const file = join(runFiles(trainings.find((one) => one.task === task)?.folder as string).samples, "last.png");
-      const note = `${escapeHtml(title)}. Below each picture: the network's guess / the right answer. Green where they agree.`;
+      const note = `${escapeHtml(title)}. Below a picture: what it is, or the network's guess / the right answer. Green is right, red is wrong.`;
       return existsSync(file) ? pictureFigure(readFileSync(file), { alt: `What ${title} shows`, note }) : "";
     })
     .join("\n");

@@ -19,7 +19,7 @@ export const style = `
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1rem; font-weight: 600; color: var(--soft); margin: 0 0 1rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.15rem; margin: 2.75rem 0 .9rem; }
+h2 { font-size: 1.15rem; margin: 2.75rem 0 .9rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .7rem; }
 .verdict { font-size: clamp(1.3rem, 2.6vw + .6rem, 2rem); line-height: 1.3; font-weight: 650; letter-spacing: -.01em; margin: 0; padding-left: 1.1rem; border-left: .35rem solid var(--soft); text-wrap: pretty; overflow-wrap: anywhere; }
 .verdict small { display: block; margin-top: .7rem; font-size: .95rem; font-weight: 400; line-height: 1.5; letter-spacing: 0; color: var(--soft); }
 .verdict.helped { border-color: var(--good); } .verdict.did-not-help { border-color: var(--bad); } .verdict.cannot-tell { border-color: var(--open); }
@@ -37,6 +37,7 @@ figure svg { display: block; width: 100%; height: auto; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: 0 0 .3rem; font-size: .85rem; color: var(--soft); }
 .chart .scroll { padding: 0; } .chart .scroll .plot { max-width: none; }
 .samples img { display: block; max-width: 100%; height: auto; margin: 0 auto; border-radius: .3rem; background: #fff; }
+pre { overflow-x: auto; }
 details { background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; margin: .75rem 0; }
 summary { cursor: pointer; padding: .7rem 1rem; font-weight: 600; }
 .scroll { overflow-x: auto; padding: 0 1rem .8rem; } .card .scroll { padding: 0; }

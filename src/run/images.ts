@@ -10,7 +10,9 @@ export const aboutImages = {
     .string()
     .min(1)
     .optional()
-    .describe("table of labels: a CSV file with the columns path, label and perhaps split; other images have no label"),
+    .describe(
+      "table of labels: a CSV file with the columns path, label (or several: cat|dog) and perhaps split; other images have no label",
+    ),
   group: z
     .string()
     .min(1)

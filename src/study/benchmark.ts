@@ -1,6 +1,6 @@
 /** `benchmark`: which pretext task suits these images, did it help, and how many labels did it save? */
 
-import { hash, type ImageCollection, spreadOver } from "../data/images.ts";
+import { hash, type ImageCollection, refuseSeveral, spreadOver } from "../data/images.ts";
 import { openPixels } from "../data/pixels.ts";
 import { imagesToLearnFrom, labelledParts } from "../data/splits.ts";
 import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
@@ -20,6 +20,7 @@ import { taskEntry } from "../tasks/index.ts";
 import { minutesEach, minutesOf, type TimeLeft, timeLeft } from "./budget.ts";
 import { benchmarkFiles, claimFolder, defaultFolder } from "./folder.ts";
 import { type Gallery, gallery } from "./gallery.ts";
+import { type DataHealth, dataHealth } from "./health.ts";
 import { headlineCount, inOrder, labelCounts } from "./label-counts.ts";
 import { type Line, linesOf } from "./lines.ts";
 import { measureAll, wholeVariants } from "./measure-all.ts";
@@ -45,6 +46,7 @@ export interface Benchmark {
   /** For charts: each task over all its trainings, and what it is compared with. */
   lines: Line[];
   notes: readonly string[];
+  health: DataHealth;
 }
 
 export interface BenchmarkResult extends Benchmark {
@@ -135,17 +137,18 @@ async function report(
     const tasks = taskResults({
       ...{ trainings, measured, differences, representations, probe, headline, counts, allLabels },
     });
+    const best = tasks[0] as TaskResult;
+    const file = benchmarkFiles(out).suspects;
+    const { signal } = progress.hooks;
+    const { health, suspects } = await dataHealth({ session, measured, best, headline, seed, file, signal });
     const result: Benchmark = {
       ...{ images, options: config, classes, labelled, tested, headline, tasks },
-      ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...all.notes, ...notes] },
+      ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...all.notes, ...notes], health },
       lines: linesOf({ tasks, measured, representations, headline }),
     };
     writeJson(benchmarkFiles(out).report, result);
-    const pictures = await gallery({
-      ...{ session, measured, best: tasks[0] as TaskResult, headline },
-      signal: progress.hooks.signal,
-    });
-    return { ...result, folder: out, trainings, gallery: pictures };
+    const pictures = await gallery({ session, measured, best, headline, signal });
+    return { ...result, folder: out, trainings, gallery: { ...pictures, suspects } };
   } finally {
     await session.close();
   }
@@ -185,6 +188,7 @@ async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   const collection = await openGiven(config, hooks);
   const began = performance.now();
   const { train, test } = await labelledParts(collection, config, reading);
+  for (const set of [train, test]) refuseSeveral(set, "benchmark");
   const { set } = await imagesToLearnFrom(collection, { split: config.trainSplit, holdBack: false });
   const read = performance.now();
   const sample = await openPixels(spreadOver(set, SAMPLE), { size: config.imageSize, signal: hooks.signal });

@@ -18,6 +18,8 @@ export const benchmarkFiles = (folder: string) => ({
   plan: join(folder, "plan.json"),
   report: join(folder, "report.json"),
   page: join(folder, "report.html"),
+  /** Training images whose label looks wrong. */
+  suspects: join(folder, "label-suspects.csv"),
 });
 
 export const defaultFolder = (images: string): string => join("runs", `benchmark-${nameForFolder(images)}`);

@@ -14,6 +14,8 @@ export interface Gallery {
   broken?: Uint8Array | undefined;
   /** PNG: some test images, each with those nearest to it. */
   neighbours?: Uint8Array | undefined;
+  /** PNG: training images whose label looks wrong. */
+  suspects?: Uint8Array | undefined;
   /** Test images by true and predicted class, over all draws; undefined where predictions are not classes. */
   confusion?: number[][] | undefined;
 }

@@ -98,11 +98,12 @@ function triplets({ encoder, images: { sample } }: TaskContext, options: Options
       const count = batch.indices.length;
       const order = distances(shown).neg().topk(2, 1)[1].toArray(); // the nearest is the copy itself
       const name = (i = -1) => `image ${batch.indices[i % count] ?? "?"}`;
-      return Array.from({ length: count }, (_, i) => ({
-        image: cat([shown.select(0, i), shown.select(0, order[2 * i + 1] ?? i)], 2), // a copy, and the nearest other one
-        answer: name(i),
-        guess: name(order[2 * i + 1]),
-      }));
+      return Array.from({ length: count }, (_, i) => {
+        const nearest = order[2 * i + 1] ?? i;
+        const [answer, guess, image] = [name(i), name(nearest), shown.select(0, i)];
+        const found = { image: shown.select(0, nearest), caption: `nearest: ${guess}` };
+        return { image, answer, guess, panels: [{ image, caption: answer }, found] };
+      });
     },
   };
 }

@@ -12,6 +12,7 @@ import { cutPatches, normalisePatches, requirePatchSide, wholeSteps } from "../a
 import { distantPermutations, TILES } from "../augment/permutations.ts";
 import { UsageError } from "../errors.ts";
 import { mlp } from "../heads/mlp.ts";
+import { type Place, puzzlePanels } from "../heads/tiles.ts";
 import { accuracy } from "../metric.ts";
 import { type RandomGenerator, randomInt } from "../random.ts";
 import { Linear, ReLU } from "../torch/nn/layers.ts";
@@ -67,8 +68,8 @@ export const jigsaw = defineTask({
     const embed = new Sequential(new Linear(encoder.outDim, options.embedding), new ReLU());
     const head = mlp(TILES * options.embedding, options.hidden, count);
 
-    /** Images (B, 3, S, S) to tiles in their right order (B·9, 3, side, side), each at a random position in its cell. */
-    function tiles(images: Tensor, random: RandomGenerator): Tensor {
+    /** Images (B, 3, S, S) to tiles in their right order (B·9, 3, side, side), each at a random place in its cell. */
+    function tiles(images: Tensor, random: RandomGenerator): { pieces: Tensor; places: Place[] } {
       const projected = sometimes(projectColours, images, { probability: options.project }, random);
       const visible = sometimes(toGrey, projected, { probability: grey }, random);
       const spare = cell - side - channelShift;
@@ -76,8 +77,9 @@ export const jigsaw = defineTask({
         const [row, column] = [Math.floor((i % TILES) / 3), i % 3];
         return [row * cell + randomInt(random, 0, spare), column * cell + randomInt(random, 0, spare)];
       });
-      const pieces = cut(visible, places, random);
-      return (options.normalise ? normalisePatches(pieces) : pieces).contiguous("channels_last");
+      const found = cut(visible, places, random);
+      const pieces = (options.normalise ? normalisePatches(found) : found).contiguous("channels_last");
+      return { pieces, places };
     }
 
     function cut(images: Tensor, places: readonly [number, number][], random: RandomGenerator): Tensor {
@@ -115,18 +117,19 @@ export const jigsaw = defineTask({
       lossUnit: "nats",
       step([images], { random }) {
         const asked = draw(images.size(0) * orders, random);
-        const logits = answer(tiles(images, random), asked);
+        const logits = answer(tiles(images, random).pieces, asked);
         const target = fromTypedArray(BigInt64Array.from(asked, BigInt)).to(images.device);
         return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
       preview([images], { random }) {
         const asked = draw(images.size(0), random);
-        const pieces = tiles(images, random);
+        const { pieces, places } = tiles(images, random);
         const guesses = answer(pieces, asked).argmax(1).toArray();
         return asked.map((order, i) => {
-          const tile = (slot: number) => pieces.select(0, i * TILES + (permutations[order]?.[slot] ?? 0));
-          const row = (r: number) => cat([tile(3 * r), tile(3 * r + 1), tile(3 * r + 2)], 2);
-          return { image: cat([row(0), row(1), row(2)], 1), answer: `${order}`, guess: `${guesses[i]}` };
+          const [shown, guessed] = [order, guesses[i] as number].map((one) => permutations[one] as Uint8Array);
+          const own = { tiles: pieces.narrow(0, i * TILES, TILES), places: places.slice(i * TILES, (i + 1) * TILES) };
+          const panels = puzzlePanels(images.select(0, i), own, shown as Uint8Array, guessed as Uint8Array);
+          return { image: panels[1].image, answer: `${order}`, guess: `${guesses[i]}`, panels };
         });
       },
     };

@@ -18,14 +18,17 @@ import {
   requirePatchSide,
 } from "../augment/patches.ts";
 import { mlp } from "../heads/mlp.ts";
+import { mosaic, outline, pasted } from "../heads/tiles.ts";
 import { accuracy } from "../metric.ts";
 import { type RandomGenerator, uniform } from "../random.ts";
-import { arange, cat, crossEntropy, resize, zeros } from "../torch/ops.ts";
+import { arange, cat, crossEntropy, resize } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { defineTask } from "./task.ts";
 
 const NEIGHBOURS = ["↖", "↑", "↗", "←", "→", "↙", "↓", "↘"];
 const CENTRE = 4;
+/** Contrast of the image behind a guess in a preview. */
+const FAINT = 0.3;
 
 export const relativePatch = defineTask({
   title: "Relative patch location",
@@ -60,12 +63,12 @@ export const relativePatch = defineTask({
     const head = mlp(2 * encoder.outDim, hidden, NEIGHBOURS.length);
 
     /** Images (B, 3, S, S) to patches as the network sees them (B, 9, 3, side, side). */
-    function patches(images: Tensor, random: RandomGenerator): Tensor {
+    function patches(images: Tensor, random: RandomGenerator) {
       const visible = colour === "project" ? projectColours(images) : images;
       const places = Array.from({ length: images.size(0) }, () => gridPlaces(grid, size, random)).flat();
-      const cut = normalisePatches(cutPatches(visible, places, grid.side)); // (B·9, 3, side, side)
-      const coarse = sometimes((x) => pixelated(x, random), cut, { probability: pixelate }, random);
-      return (colour === "drop" ? dropColours(coarse, random) : coarse).contiguous("channels_last");
+      const plain = normalisePatches(cutPatches(visible, places, grid.side)); // (B·9, 3, side, side)
+      const coarse = sometimes((x) => pixelated(x, random), plain, { probability: pixelate }, random);
+      return { cut: (colour === "drop" ? dropColours(coarse, random) : coarse).contiguous("channels_last"), places };
     }
 
     /** Patches (B·9, …) to logits (B, 8, 8): for each neighbour, its logits over the 8 positions. */
@@ -82,22 +85,36 @@ export const relativePatch = defineTask({
       guess: { value: 1 / 8, loss: Math.log(8) },
       lossUnit: "nats",
       step([images], { random }) {
-        const logits = answer(patches(images, random)).flatten(0, 1); // (B·8, 8)
+        const logits = answer(patches(images, random).cut).flatten(0, 1); // (B·8, 8)
         const target = arange(8, { device: images.device }).expand(images.size(0), 8).reshape(-1);
         return { loss: crossEntropy(logits, target), metrics: { accuracy: logits.argmax(1).eq(target).mean() } };
       },
       preview([images], { random }) {
-        const cut = patches(images, random);
+        const { cut, places } = patches(images, random);
         const guesses = answer(cut).argmax(2); // (B, 8)
         const shown = cut.reshape(-1, 9, 3, grid.side, grid.side);
-        const between = zeros([3, grid.side, 2], { device: images.device });
+        const cellOf = (neighbour: number) => (neighbour < CENTRE ? neighbour : neighbour + 1);
         return Array.from({ length: images.size(0) }, (_, i) => {
           const which = i % 8;
-          const pair = shown.select(0, i);
-          const neighbour = pair.select(0, which < CENTRE ? which : which + 1);
-          const image = cat([pair.select(0, CENTRE), between, neighbour], 2);
           const guess = guesses.select(0, i).select(0, which).item();
-          return { image, answer: NEIGHBOURS[which] ?? "", guess: NEIGHBOURS[guess] ?? "" };
+          const pair = [CENTRE, cellOf(which)].map((cell) => shown.select(0, i).select(0, cell));
+          const at = (cells: readonly number[]) => cells.map((cell) => places[9 * i + cell] ?? ([0, 0] as const));
+          const [cutAt, putAt] = [at([CENTRE, cellOf(which)]), at([CENTRE, cellOf(guess)])];
+          const { image } = mosaic(pair, 2);
+          const marks = cutAt.map((place) => outline(place, grid.side));
+          const [centre, put] = putAt.map((place, k) => outline(place, grid.side, k ? guess === which : undefined));
+          return {
+            ...{ image, answer: NEIGHBOURS[which] ?? "", guess: NEIGHBOURS[guess] ?? "" },
+            panels: [
+              { image: images.select(0, i), caption: "centre, neighbour", outlines: marks },
+              { image, caption: "as shown" },
+              {
+                image: pasted(images.select(0, i).mul(FAINT), pair, putAt),
+                caption: `guess ${NEIGHBOURS[guess]}, is ${NEIGHBOURS[which]}`,
+                outlines: [centre, put].filter((one) => one !== undefined),
+              },
+            ],
+          };
         });
       },
     };

@@ -37,13 +37,35 @@ export interface Batch {
 /** Views that show next to nothing: a network that can answer from one of them has learned a shortcut. */
 export type Shortcut = "border" | "colour" | "blur";
 
-/** One picture of a preview: what the network saw, the right answer and its guess. */
+/** One image of a preview: what the network saw, the right answer and its guess. */
 export interface PreviewCell {
   /** (3, H, W), normalised like the network's input. */
   image: Tensor;
   answer: string;
   /** Null where the image itself is the answer. */
   guess: string | null;
+  /**
+   * Pictures to show side by side in place of `image` and its answer, where these alone say little: what was cut out of the whole
+   * image, say, what the network saw of it, and what follows from its guess. All cells of a task have as many.
+   */
+  panels?: readonly PreviewPanel[];
+}
+
+export interface PreviewPanel {
+  /** (3, H, W), normalised like the network's input. */
+  image: Tensor;
+  /** A few words, shown below it. */
+  caption: string;
+  outlines?: readonly Outline[];
+}
+
+/** A rectangle to draw on a picture, in its pixels. Green or red if `good` is given. */
+export interface Outline {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  good?: boolean;
 }
 
 export type Modules = Readonly<Record<string, Module>>;

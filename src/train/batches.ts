@@ -1,7 +1,7 @@
 /** From stored images to a task's input: bytes, then crops on the device with what is known about them. */
 import { randomResizedCrop, randomShift } from "../augment/geometry.ts";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
-import type { ImageSet } from "../data/images.ts";
+import { type ImageSet, refuseSeveral } from "../data/images.ts";
 import { type DecodedStore, epochOrder, type PixelStore } from "../data/pixels.ts";
 import { type RandomGenerator, randomAt } from "../random.ts";
 import type { LearnedImage } from "../run/learned.ts";
@@ -37,6 +37,7 @@ const SAMPLE = 256;
 /** @param usesLabels whether the task may see the labels */
 export function trainingImages(set: ImageSet, store: PixelStore, usesLabels: boolean): TrainingImages {
   if (!usesLabels || !set.classes) return { store, labels: null, classes: null };
+  refuseSeveral(set, "A task that learns from labels");
   return { store, labels: Int32Array.from(store.source, (i) => set.label(i)), classes: set.classes };
 }
 

@@ -164,6 +164,14 @@ describe.each(pairs)("%s on %s", (task, model) => {
         expect(image.size(0)).toBe(3);
         expect([answer.length > 0, guess !== ""]).toEqual([true, true]);
       }
+      expect(new Set(cells.map(({ panels }) => panels?.length)).size).toBe(1);
+      for (const { image, caption, outlines = [] } of cells.flatMap(({ panels = [] }) => panels)) {
+        expect([image.dim, image.size(0), caption.length > 0]).toEqual([3, 3, true]);
+        for (const { x, y, width, height } of outlines) {
+          expect(Math.min(x, y)).toBeGreaterThanOrEqual(0);
+          expect([x + width <= image.size(2), y + height <= image.size(1)]).toEqual([true, true]);
+        }
+      }
     });
     dispose();
   });

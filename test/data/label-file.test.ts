@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { allLabels, concatenate, type ImageSet, refuseSeveral, subset } from "../../src/data/images.ts";
 import { openImages } from "../../src/data/open.ts";
 import { imagesToLearnFrom, labelledParts } from "../../src/data/splits.ts";
 import { UsageError } from "../../src/errors.ts";
@@ -78,6 +79,31 @@ describe("a table of labels", () => {
     expect(summary(beside)).toEqual(expected);
   });
 
+  it.each([
+    ["on a line each", "1.png,cat\n2.png,dog\n./1.png,dog\n"],
+    ["in one cell, with |", "1.png,cat|dog\n2.png,dog\n"],
+    ["in one cell, with ; and spaces", "path,label\n1.png,cat; dog\n2.png,dog\n"],
+  ])("may give an image several labels: %s", async (_, table) => {
+    const { splits, notes } = await open(flat, table);
+    const all = splits["all"] as ImageSet;
+    expect(all.classes).toEqual(["cat", "dog"]);
+    expect([0, 1, 2].map((i) => allLabels(all, i))).toEqual([[0, 1], [1], []]);
+    expect([0, 1, 2].map((i) => all.label(i))).toEqual([0, 1, -1]);
+    expect(notes).toContain("labels.csv gives 2 of 3 images a label, 1 of them several.");
+    const turned = subset(all, [2, 1, 0]);
+    expect([0, 1, 2].map((i) => allLabels(turned, i))).toEqual([[], [1], [0, 1]]);
+    expect(allLabels(concatenate([turned, all]), 3)).toEqual([0, 1]);
+    expect(() => refuseSeveral(all, "The protocol linear")).toThrow(
+      /The protocol linear needs one label for each image, and 1.png has several: cat, dog. .*--protocol svm/,
+    );
+  });
+
+  it("takes a sign within a name for part of it", async () => {
+    const { splits } = await open(flat, "1.png,T-shirt|top\n2.png,trousers\n3.png,T-shirt|top\n");
+    expect(splits["all"]?.classes).toEqual(["T-shirt|top", "trousers"]);
+    expect(splits["all"]?.labelsOf).toBeUndefined();
+  });
+
   it("has numbers sorted as numbers, and -1 for no label", async () => {
     const { splits } = await open(flat, "1.png,10\n2.png,9\n3.png,-1\n");
     expect(splits["all"]?.classes).toEqual(["9", "10"]);
@@ -90,7 +116,6 @@ describe("a table of labels", () => {
       "path,label\nx/a.png,cat\n",
       /None of the 1 path in labels.csv .* "x\/a.png", the folder has "1.png"/,
     ],
-    ["gives an image two labels", "1.png,cat\n./1.png,dog\n", /gives 1.png two labels: cat and dog. Keep one line/],
     ["gives an image two splits", "1.png,cat,train\n1.png,cat,test\n", /gives 1.png two splits: train and test/],
     ["has no column of paths", "label,width\ncat,5\n", /no column of paths: it has label, width; expected one of path/],
     [

@@ -48,6 +48,30 @@ it("keeps the shape of pictures that are not square", async () => {
   expect(await pixelAt(png, 18, 10)).toEqual([255, 255, 255]);
 });
 
+it("draws outlines on the picture, in its pixels", async () => {
+  const outlines = [
+    { x: 0, y: 0, width: 5, height: 5, good: true },
+    { x: 5, y: 5, width: 5, height: 5 },
+  ];
+  const png = await contactSheet([cell({ outlines })], 1, 40);
+  const [green, white, inside, beside] = await Promise.all(
+    [9, 29, 18, 40].map((at) => pixelAt(png, at, at === 40 ? 18 : at)),
+  );
+  expect(green?.[1]).toBeGreaterThan(2 * (green?.[0] ?? 255));
+  expect(Math.min(...(white ?? [0]))).toBeGreaterThan(200);
+  expect([inside, beside]).toEqual([
+    [0, 0, 255],
+    [0, 0, 255],
+  ]);
+});
+
+it("leaves space between cells that do not belong together", async () => {
+  const four = Array.from({ length: 4 }, () => cell());
+  const { width } = await sharp(await contactSheet(four, 4, 20, 2)).metadata();
+  expect(width).toBe(4 * 32 + 4 + 16);
+  expect((await sharp(await contactSheet(four, 4, 20)).metadata()).width).toBe(4 * 32 + 4);
+});
+
 it("accepts captions with HTML characters", async () => {
   await expect(contactSheet([cell({ caption: `<b> & "90°"` })], 1, 20)).resolves.toBeInstanceOf(Buffer);
 });

@@ -5,6 +5,7 @@ import { beforeAll, expect, test } from "vitest";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
 import { preview } from "../../src/inspect/preview.ts";
 import { readLearned } from "../../src/run/learned.ts";
+import { benchmark } from "../../src/study/benchmark.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
@@ -45,6 +46,28 @@ test("pretrain, preview and evaluate take a table of labels", async () => {
   await expect(preview({ ...shown, images, labels, out, count: 2, task: "supervised" })).resolves.toMatchObject({
     file: out,
   });
+});
+
+test("images with several labels are measured by svm, and by nothing that takes one label for each", async () => {
+  const labels = tableOf("several.csv", 60, (i) => ["cat", "dog", "cat|dog"][i % 3] as string);
+  const run = join(root, "several");
+  await pretrain({ ...smallRun, images, labels, epochs: 0.2, out: run });
+  const measure = (options: object) => evaluate({ runs: [run], images, labels, labelsPerClass: ["all"], ...options });
+  const svm = { protocol: ["svm"], protocolOptions: { svm: { costs: [0.1] } } };
+  const { differences, notes } = await measure(svm);
+  expect(differences.length).toBeGreaterThan(0);
+  for (const { chance, value } of differences) {
+    expect(chance).toBeGreaterThan(0.55); // most images have one of two labels, a third has both
+    expect(chance).toBeLessThan(0.8);
+    expect(value).toBeGreaterThan(0.4);
+  }
+  expect(notes).toContain("several.csv gives 60 of 60 images a label, 20 of them several.");
+  const refused = /needs one label for each image, and .*\.png has several: cat, dog.*--protocol svm/;
+  await expect(measure({ protocol: ["linear"] })).rejects.toThrow(refused);
+  await expect(measure({ ...svm, labelsPerClass: [5] })).rejects.toThrow(/^--labels-per-class 5 needs one label/);
+  const supervised = { ...smallRun, images, labels, task: "supervised", epochs: 0.2, out: join(root, "supervised") };
+  await expect(pretrain(supervised)).rejects.toThrow(refused);
+  await expect(benchmark({ images, labels, epochs: 0.2, out: join(root, "benchmark") })).rejects.toThrow(refused);
 });
 
 test("evaluate says what a table of labels lacks", async () => {

@@ -14,6 +14,7 @@ import { dirname, join, relative } from "node:path";
 import fc from "fast-check";
 import sharp from "sharp";
 import { beforeAll, expect, test } from "vitest";
+import type { ImageSet } from "../../src/data/images.ts";
 import { openImages } from "../../src/data/open.ts";
 import { labelledParts } from "../../src/data/splits.ts";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
@@ -21,6 +22,7 @@ import { fairParts } from "../../src/evaluate/leaks.ts";
 import { randomAt, uniform } from "../../src/random.ts";
 import { readLearned } from "../../src/run/learned.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
+import { fakeSet } from "../data/fake-set.ts";
 import { scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 import { smallRun } from "../small-run.ts";
@@ -155,3 +157,17 @@ test("never tests on an image whose label was learned, and reports how many imag
   // The scenarios cover every outcome.
   expect(Math.min(refused, measured, seenSome)).toBeGreaterThan(2);
 }, 300_000);
+
+test("copies among the training images whose labels differ are told", async () => {
+  const classes = ["cat", "dog"];
+  const copies = (labels: number[]): ImageSet => ({
+    ...fakeSet("train", { labels, classes }),
+    read: async (i) => ({ encoded: Uint8Array.of(100 + (i % 3)) }), // images 0 and 3, 1 and 4, 2 and 5 are the same
+  });
+  const test = fakeSet("test", { labels: [0, 1], classes });
+  const { notes } = await fairParts({ train: copies([0, 1, 0, 1, 1, 0]), test }, [], "refuse");
+  expect(notes).toEqual([
+    "1 training image has a copy with another label: train#0 (cat) and train#3 (dog). One of the two is wrong, or each shows both.",
+  ]);
+  expect((await fairParts({ train: copies([0, 1, 0, 0, 1, 0]), test }, [], "refuse")).notes).toEqual([]);
+});

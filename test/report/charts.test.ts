@@ -153,7 +153,7 @@ describe("label efficiency", () => {
     const dots = groups(labels(), "dot");
     expect(dots.map((group) => group.children.length)).toEqual([4, 1]);
     expect(dots.map((group) => group.getAttribute("fill"))).toEqual(["var(--s0)", "var(--card)"]);
-    expect(dots.map((group) => group.getAttribute("stroke"))).toEqual(["var(--s0)", "var(--s1)"]);
+    expect(dots.map((group) => group.getAttribute("stroke"))).toEqual(["var(--s0)", "var(--soft)"]);
     expect(texts(labels(), "dot")[0]).toBe(`${EVIL}, 1 label per class: 20.0 % (10.0 % to 30.0 %)`);
   });
 

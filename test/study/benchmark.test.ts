@@ -22,6 +22,8 @@ let result: BenchmarkResult;
 
 beforeAll(async () => {
   await makePictures(join(images, "train"), { count: 12, classes });
+  const stray = await makePictures(join(folder, "stray"), { count: 1, classes: ["red"], seed: 9 });
+  cpSync(join(stray, "red", "0000.png"), join(images, "train", "green", "stray.png"));
   await makePictures(join(images, "test"), { count: 12, classes, seed: 1 });
   result = await benchmark({ ...small, scratchDraws: 1, out: join(folder, "first") });
 }, 120_000);
@@ -51,13 +53,28 @@ test("each task is compared with the same network untrained, from scratch, pixel
 
 test("the report says it in sentences, and holds no broken values", () => {
   const html = benchmarkHtml(result, "selfsight benchmark <pictures>");
+  const said = html.replace(/base64,[^"]*/g, ""); // pictures hold any three letters
   const [first, numbers, saved] = benchmarkVerdict(result);
   expect(first).toMatch(/^(It helped|It did not help|Cannot tell yet)/);
   expect(numbers).toMatch(/^Pre-trained by \w+.*: [\d.]+ %\. The same network untrained: [\d.]+ %\.$/);
   expect(saved).toMatch(/^From scratch, the same network needs .* labels a class to do what it does with 2/);
-  for (const broken of ["NaN", "undefined", "[object", "Infinity"]) expect(html).not.toContain(broken);
+  for (const broken of ["NaN", "undefined", "[object", "Infinity"]) expect(said).not.toContain(broken);
   expect(html).toContain("selfsight benchmark &#60;pictures&#62;");
   expect(html.match(/<h2>/g)?.length).toBeGreaterThan(10);
+});
+
+test("a training image with a wrong label is found, listed and shown", () => {
+  const { health, gallery, folder: out } = result;
+  expect(health.labels).toMatchObject({ checked: 25, suspects: 1 });
+  const [header, first, ...more] = readFileSync(benchmarkFiles(out).suspects, "utf8").trim().split("\n");
+  expect(header).toBe("path,label,suggested,probability_of_label,probability_of_suggested");
+  expect(first).toMatch(/stray\.png,green,red,0\.\d{4},[01]\.\d{4}$/);
+  expect(more).toEqual([]);
+  expect(gallery.suspects?.length).toBeGreaterThan(100);
+  expect(health.sizes).toMatchObject({ looked: 49, median: 24, smaller: 49, muchSmaller: 0, long: 0 });
+  const html = benchmarkHtml(result, "");
+  expect(html).toContain("Data health");
+  expect(html).toContain("Labels that look wrong");
 });
 
 test("the same command goes on where it was, and another one is refused", async () => {

@@ -8,6 +8,9 @@ export interface LabelPoint extends Measured {
   labels: number | "all";
 }
 
+/** It is wider than others: it has most lines, and their names beside them. */
+const WIDTH = 600;
+
 /** Each encoder's metric over the number of labels per class, on a logarithmic axis; "all" stands at its right end. */
 export function labelEfficiencyChart(chart: SeriesChart<LabelPoint>): string {
   const series = chart.series.map((one) => ({
@@ -17,6 +20,7 @@ export function labelEfficiencyChart(chart: SeriesChart<LabelPoint>): string {
   return numberChart(
     { ...chart, series },
     {
+      width: WIDTH,
       name: "labels per class",
       log: true,
       text: (place) => place.toLocaleString("en-US"),

@@ -1,13 +1,15 @@
 /** A metric over something that is counted or measured: labels, width, images, parameters. */
 import { below } from "./axes.ts";
 import { drawnWidth, WIDTH } from "./plot.ts";
-import { type Measured, type SeriesChart, seriesChart } from "./series.ts";
+import { type Measured, type SeriesChart, seriesChart, widthOfPlot } from "./series.ts";
 
 export interface NumberPoint extends Measured {
   at: number | "all";
 }
 
 export interface NumberAxis<Point> {
+  /** Of the whole chart, in its own units. */
+  width?: number;
   /** "labels per class". */
   name: string;
   /** Default: linear. */
@@ -33,9 +35,11 @@ export function numberChart<Point extends NumberPoint>(chart: SeriesChart<Point>
   const domain: [number, number] = axis.log ? [least / 1.25, most * 1.25] : [least - room, most + room];
   const text = (place: number) => (place === right ? "all" : axis.text(place));
   const along = (place: number) => (axis.log ? Math.log(place) : place);
-  const unit = (WIDTH - 60) / (along(domain[1]) - along(domain[0]));
+  const width = axis.width ?? WIDTH;
+  const unit = widthOfPlot(width, chart.series) / (along(domain[1]) - along(domain[0]));
   const fits = (a: number, b: number) => unit * (along(b) - along(a)) >= drawnWidth(text(a) + text(b)) / 2 + 6;
   return seriesChart(chart, {
+    width,
     name: axis.name,
     at: ({ at }) => (at === "all" ? right : at),
     say: axis.say,

@@ -2,8 +2,9 @@
 import type { Markish } from "@observablehq/plot";
 import type { Kind } from "../../evaluate/representations.ts";
 import { type Metric, showValue } from "../../metric.ts";
-import { seriesColour } from "../colours.ts";
+import { lineStyles } from "../colours.ts";
 import { axisFormat, axisName, chanceLine, span, valueAxis } from "./axes.ts";
+import { namesAtEnds, roomForNames } from "./names.ts";
 import { type Figure, figure, type Plot } from "./plot.ts";
 
 export interface Measured {
@@ -18,7 +19,7 @@ export interface Series<Point extends Measured> {
   kind: Kind;
   /** Default: one of its own. */
   colour?: string | undefined;
-  /** Stands beside another of the same colour: dashed, without a band and a place in the legend. */
+  /** Stands beside another of the same colour: dashed, without a band and a name. */
   beside?: boolean;
   points: readonly Point[];
 }
@@ -34,6 +35,8 @@ export interface SeriesChart<Point extends Measured> {
 
 /** What is along the x axis. */
 interface Across<Point> {
+  /** Of the whole chart, in its own units. */
+  width: number;
   /** "labels per class". */
   name: string;
   at(point: Point): number | string;
@@ -44,8 +47,21 @@ interface Across<Point> {
   axis(plot: Plot): Markish;
 }
 
+const [HEIGHT, MARGIN_LEFT] = [270, 44];
+/** Bands of more lines than this are fainter: they lie upon each other. */
+const FULL_BANDS = 4;
+const BESIDE = "2 3";
+
+/** Width that is left for the lines of a chart this wide. */
+export function widthOfPlot(width: number, series: readonly Named[]): number {
+  return width - MARGIN_LEFT - roomForNames(namesOf(series));
+}
+
+type Named = Pick<Series<Measured>, "name" | "beside">;
+const namesOf = (series: readonly Named[]) => series.filter(({ beside }) => !beside).map(({ name }) => name);
+
 /**
- * One line for each encoder, with dots, hollow for baselines. Points that are not finite break the line; an encoder with
+ * One line for each encoder, named at its right end, with dots, hollow for baselines. Points that are not finite break the line; an encoder with
  * one point has its interval as a whisker.
  */
 export function seriesChart<Point extends Measured>(
@@ -53,21 +69,26 @@ export function seriesChart<Point extends Measured>(
   across: Across<Point>,
 ): string {
   const format = axisFormat(metric);
+  const styles = lineStyles(series.map(({ kind }) => kind));
   const coloured = series.map((one, i) => ({
+    ...(styles[i] as (typeof styles)[number]),
+    ...(one.beside && { dash: BESIDE }),
     ...one,
-    colour: one.colour ?? seriesColour(i),
+    colour: one.colour ?? (styles[i] as (typeof styles)[number]).colour,
     finite: one.points.filter(isKnown),
   }));
+  const fillOpacity = 0.16 * Math.min(1, FULL_BANDS / series.length);
   const values = coloured.flatMap(({ finite }) => finite.flatMap(({ value, low, high }) => [value, low, high]));
   const caption = [title, `${axisName(metric)} by ${across.name}`].filter(Boolean).join(": ");
   return figure({
     caption,
     label: `${caption}: ${series.map(({ name }) => name).join(", ")}`,
-    legend: coloured.filter(({ beside }) => !beside),
     hasData: values.length > 0,
     draw: (plot) => ({
-      height: 250 + across.marginBottom,
-      marginLeft: 44,
+      width: across.width,
+      height: HEIGHT + across.marginBottom,
+      marginLeft: MARGIN_LEFT,
+      marginRight: roomForNames(namesOf(series)),
       marginTop: 14,
       marginBottom: across.marginBottom,
       x: across.scale,
@@ -76,20 +97,17 @@ export function seriesChart<Point extends Measured>(
         valueAxis(plot, format),
         across.axis(plot),
         chanceLine(plot, chance, format),
-        coloured.map(({ points, finite, colour, beside }) =>
-          beside
-            ? null
-            : finite.length === 1
+        coloured
+          .filter(({ beside }) => !beside)
+          .map(({ points, finite, colour }) =>
+            finite.length === 1
               ? plot.ruleX(finite, { x: across.at, y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5 })
-              : plot.areaY(points, { x: across.at, y1: "low", y2: "high", fill: colour, fillOpacity: 0.16 }),
-        ),
-        coloured.map(({ points, colour, beside }) =>
+              : plot.areaY(points, { x: across.at, y1: "low", y2: "high", fill: colour, fillOpacity }),
+          ),
+        coloured.map(({ points, colour, dash, beside }) =>
           plot.lineY(points, {
-            x: across.at,
-            y: "value",
-            stroke: colour,
-            strokeWidth: beside ? 1.25 : 2,
-            ...(beside && { strokeDasharray: "2 3" }),
+            ...{ x: across.at, y: "value", stroke: colour, strokeWidth: beside ? 1.25 : 2 },
+            ...(dash && { strokeDasharray: dash }),
           }),
         ),
         coloured.map(({ name, kind, finite, colour }) =>
@@ -102,6 +120,14 @@ export function seriesChart<Point extends Measured>(
             fill: kind === "pre-trained" ? colour : "var(--card)",
             title: (point: Point) => `${name}, ${across.say(point)}: ${shown(metric, point)}`,
           }),
+        ),
+        namesAtEnds(
+          coloured
+            .filter(({ beside }) => !beside)
+            .map(({ finite, ...line }) => {
+              const last = finite.at(-1);
+              return { ...line, end: last && { x: across.at(last), y: last.value } };
+            }),
         ),
       ],
     }),
