@@ -24,6 +24,7 @@ export type { EvaluateOptions } from "./evaluate/options.ts";
 export { classification, defineProtocol, type Protocol } from "./evaluate/protocol.ts";
 export type { Difference, ResultRow } from "./evaluate/result.ts";
 export { fractionInterval, meanInterval, pairedInterval } from "./evaluate/statistics.ts";
+export { type ActivationOptions, attentionMaps, upsample } from "./inspect/attention/activation.ts";
 export { type PreviewOptions, type PreviewResult, preview } from "./inspect/preview.ts";
 export { accuracy, type Metric, mAP } from "./metric.ts";
 export {
@@ -36,6 +37,7 @@ export {
 export { createEncoder, type EncoderSpec, models, registerModel } from "./models/index.ts";
 export { ConvEncoder, type Encoded, Encoder, type Maps, type Stem, type TokenEncoder } from "./models/model.ts";
 export { randomAt, shuffle, uniform } from "./random.ts";
+export { type AttentionPage, writeAttention } from "./report/attention.ts";
 export { type Report, writeReport } from "./report/html.ts";
 export { resultTable } from "./report/table.ts";
 export { verdict } from "./report/verdict.ts";
@@ -45,6 +47,8 @@ export { loadEncoder } from "./run/folder.ts";
 export { type PretrainOptions, pretrainOptions } from "./run/options.ts";
 export { doctor } from "./setup/doctor.ts";
 export { setup } from "./setup/setup.ts";
+export { type AttentionResult, attention } from "./study/attention.ts";
+export type { AttentionOptions } from "./study/attention-options.ts";
 export { registerTask, tasks } from "./tasks/index.ts";
 export { defineTask, type Task, type TaskInstance } from "./tasks/task.ts";
 export { autocast, grad, noGrad } from "./torch/autograd.ts";
