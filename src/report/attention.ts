@@ -72,7 +72,7 @@ async function frame(
     columns.map(({ pictures }) => pictures),
     size,
   );
-  const channels = 3;
+  const channels = 4;
   const bytes = await sharp(pixels, { raw: { width, height, channels } }).webp({ quality: 85 }).toBuffer();
   return `<img alt="${escapeHtml(alt)}" data-percent="${percent}" width="${width}" height="${height}" style="--columns:${columns.length}"${hidden ? " hidden" : ""} src="data:image/webp;base64,${bytes.toString("base64")}">`;
 }
@@ -108,7 +108,7 @@ const meanings: Readonly<Record<Kind, string>> = {
     "<b>Heads.</b> What the class token attends to in the last block, for all heads together and for each. The white line holds 60 % of it (as in DINO, Caron et al. 2021).",
   rollout: "<b>Rollout.</b> Attention multiplied through all blocks (Abnar &amp; Zuidema 2020).",
   components:
-    "<b>Components.</b> The first three principal components of the last map's places, over all images, as red, green and blue, where the first component says foreground (as in DINOv2, Oquab et al. 2024). Like colours mean like features; they cannot be compared between encoders.",
+    "<b>Components.</b> The first three principal components of a late map's places, over all images, as red, green and blue, where the first component says foreground (as in DINOv2, Oquab et al. 2024). Like colours mean like features; they cannot be compared between encoders.",
 };
 
 function explanations(groups: readonly AttentionGroup[]): string {
@@ -124,18 +124,18 @@ function explanations(groups: readonly AttentionGroup[]): string {
 const style = `
 main { max-width: 84rem; }
 .looks { padding: 0; overflow: hidden; --cell: ${96 + GAP}px; }
-.looks .side { display: flex; gap: 1.1rem; overflow-x: auto; padding: .9rem 1rem; }
+.looks .side { display: flex; gap: 1.1rem; overflow-x: auto; padding: .9rem 1rem .9rem 0; }
 .looks .side > div { flex: none; }
-.looks .own { position: sticky; left: 0; background: var(--card); z-index: 1; margin-left: -1rem; padding-left: 1rem; }
+.looks .own { position: sticky; left: 0; background: var(--card); z-index: 1; padding-left: 1rem; }
 .looks img { display: block; width: calc(var(--columns) * var(--cell)); height: auto; }
 .looks img[hidden] { display: none; }
 .looks .of { font-weight: 600; height: 1.7rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; border-bottom: 1px solid var(--rule); }
 .looks .frames { overflow: hidden; }
 .looks .columns { display: flex; font-size: .8rem; line-height: 1.25; margin: .35rem 0; }
-.looks .columns span { flex: none; width: var(--cell); padding-right: ${GAP}px; text-align: center; }
+.looks .columns span { flex: none; width: var(--cell); padding-right: ${GAP}px; text-align: center; white-space: nowrap; overflow: hidden; }
 .looks .columns small { display: block; color: var(--soft); font-size: .72rem; min-height: 1.25em; }
 .time { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem .8rem; } .time input { flex: 1 1 12rem; max-width: 30rem; accent-color: var(--s0); } .time output { min-width: 3.5em; font-variant-numeric: tabular-nums; }
 .names { columns: 18rem; margin: 0; padding: 0 1rem .8rem 2.6rem; font-size: .85rem; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { .looks { --cell: ${72 + GAP}px; } .looks .side { gap: .8rem; padding: .7rem .6rem; } .looks .own { margin-left: -.6rem; padding-left: .6rem; } .looks .columns { font-size: .72rem; } .looks .columns small { font-size: .65rem; } }
+@media (max-width: 40rem) { .looks { --cell: ${72 + GAP}px; } .looks .side { gap: .8rem; padding: .7rem .6rem .7rem 0; } .looks .own { padding-left: .6rem; } .looks .columns { font-size: .72rem; } .looks .columns small { font-size: .65rem; } }
 @media print { .looks .side { flex-wrap: wrap; } .looks .own { position: static; } .time { display: none; } }
 `;

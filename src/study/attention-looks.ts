@@ -18,7 +18,7 @@ export interface Look extends Pick<Representation, "id" | "label" | "kind" | "fo
 }
 
 /**
- * Trained encoders and weights from elsewhere in the order given, then the untrained ones.
+ * Trained encoders beside the untrained one that they began as, then weights from elsewhere.
  * @throws UsageError for unknown layers, pictures that no encoder or not this one can give, images that one cannot take, and runs that kept
  *   nothing where checkpoints are wanted
  */
@@ -48,10 +48,16 @@ function representations({ runs, weights = [], imageSize }: AttentionConfig): Wi
   for (const run of runs) found.push(...representationsOf(run, found));
   const size = imageSize ?? (found[0] as Representation).imageSize;
   for (const text of weights) found.push(weightsRepresentation(text, size, found, "--image-size"));
-  const isUntrained = ({ kind }: Representation) => kind === "untrained";
-  return [...found.filter((one) => !isUntrained(one)), ...found.filter(isUntrained)]
+  return inOrder(found)
     .filter((one): one is WithEncoder => one.encoder !== undefined)
     .map((one) => ({ ...one, imageSize: imageSize ?? one.imageSize }));
+}
+
+/** Runs of one beginning stand together, in the order given, and the untrained network that they share after them. */
+function inOrder(all: readonly Representation[]): Representation[] {
+  const untrained = all.filter(({ kind }) => kind === "untrained");
+  const families = untrained.map((one) => [...all.filter(({ baselines }) => baselines.includes(one.id)), one]);
+  return [...new Set([...families.flat(), ...all])];
 }
 
 /** Names of its layers, and what it can show. @throws UsageError for images that it cannot take */

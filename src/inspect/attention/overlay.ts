@@ -15,6 +15,8 @@ function rgb(hex: string): readonly [number, number, number] {
 const DIMMED = 0.55;
 /** Opacity of the colour of the least and of the largest value. */
 const [CLEAR, OPAQUE] = [0.35, 0.85];
+/** Opacity of an outline. */
+const LINE = 0.8;
 
 /**
  * A map over the dimmed image: its least value dark and clear, its largest bright and opaque.
@@ -48,9 +50,7 @@ export function coloursOver(image: Uint8Array, colours: Float32Array, opacity: F
 /** A line around the places of a mask (size × size), in white. */
 export function withOutline(picture: Uint8Array, mask: Uint8Array, size: number): Uint8Array {
   const line = outlineOf(mask, size);
-  const drawn = Uint8Array.from(picture);
-  for (const [i, on] of line.entries()) if (on) drawn.fill(255, 3 * i, 3 * i + 3);
-  return drawn;
+  return picture.map((value, i) => (line[Math.floor(i / 3)] ? Math.round(value + LINE * (255 - value)) : value));
 }
 
 function compose(image: Uint8Array, over: (i: number) => { colour: readonly number[]; opacity: number }): Uint8Array {

@@ -45,6 +45,8 @@ export interface PictureOptions {
 
 /** Layers shown by default. */
 const [ALL_UP_TO, SPREAD] = [6, 4];
+/** Fewest places across, for components that can be seen. */
+const FINE = 4;
 
 /** What the encoder can show: attention only if it gives the weights of a class token and patches. @param images (B, 3, H, W) that it can take */
 export function kindsOf(encoder: Encoder, images: Tensor): Kind[] {
@@ -91,7 +93,7 @@ function activation(encoder: Encoder, { shown, size, images }: Inputs, { layers,
     const maps = attentionMaps(encoder, images, { layers: own, powers });
     return Object.entries(maps).map(([layer, map]) => ({
       ...{ kind: "activation" as const, title: layer },
-      detail: `power ${powerOf(names.indexOf(layer), names.length, powers ?? POWERS)}`,
+      detail: `${map.size(1)}×${map.size(2)}, p = ${powerOf(names.indexOf(layer), names.length, powers ?? POWERS)}`,
       pictures: heat(shown, map, size),
     }));
   });
@@ -110,7 +112,7 @@ function heat(shown: readonly Uint8Array[], maps: Tensor, size: number, outlined
 function attended(encoder: Encoder, { shown, size, large }: Inputs, wanted: (kind: Kind) => boolean): Column[] {
   return scope(() => {
     const { heads, through, blocks } = classMaps(encoder, large);
-    const detail = `${Math.round(100 * MASS)} % within`;
+    const detail = `${heads.size(2)}×${heads.size(3)}, ${Math.round(100 * MASS)} %`;
     const column = (title: string, maps: Tensor): Column => ({
       ...{ kind: "heads", title, detail },
       pictures: heat(shown, maps, size, true),
@@ -157,18 +159,18 @@ function classMaps(encoder: Encoder, images: Tensor): { heads: Tensor; through: 
   return { heads: cat(each.map(({ heads }) => heads)), through: cat(each.map(({ through }) => through)), blocks };
 }
 
+/** Of the last map, or, where that has fewer than 4×4 places, of the last that has them. */
 function components(encoder: Encoder, { shown, size, images }: Inputs): Column {
   return scope(() => {
-    const [layer, map] = inEvaluation(encoder, () => Object.entries(encoder.encode(images).maps).at(-1)) as [
-      string,
-      Tensor,
-    ];
+    const maps = inEvaluation(encoder, () => Object.entries(encoder.encode(images).maps));
+    const isFine = ([, map]: [string, Tensor]) => Math.min(map.size(2), map.size(3)) >= FINE;
+    const [layer, map] = (maps.findLast(isFine) ?? maps.at(-1)) as [string, Tensor];
     const { colours, foreground } = principalColours(map);
     const opacity = upsample(foreground, size, size).data() as Float32Array;
     const shades = upsample(colours.reshape(-1, colours.size(2), colours.size(3)), size, size).data() as Float32Array;
     const places = size * size;
     return {
-      ...{ kind: "components" as const, title: "components", detail: `of ${layer}` },
+      ...{ kind: "components" as const, title: "components", detail: `${map.size(2)}×${map.size(3)}, ${layer}` },
       pictures: shown.map((image, i) =>
         coloursOver(
           image,

@@ -4,22 +4,22 @@ import { hasFont } from "../../data/sheet.ts";
 import { markSheet } from "../../data/sheet-mark.ts";
 import type { Column } from "./pictures.ts";
 
-/** White between pictures, in pixels. */
+/** Pixels between pictures. */
 export const GAP = 4;
 const [MARGIN, BETWEEN, HEADER] = [16, 20, 62];
 
-/** Pixels, RGB. */
+/** Pixels, RGBA. */
 export interface Canvas {
   pixels: Uint8Array;
   width: number;
   height: number;
 }
 
-/** Columns of square pictures, with a gap to the right of and below each. */
+/** Columns of square pictures, with a transparent gap to the right of and below each. */
 export function strip(columns: readonly (readonly Uint8Array[])[], size: number): Canvas {
   const pitch = size + GAP;
   const rows = columns[0]?.length ?? 0;
-  const canvas = blank(columns.length * pitch, rows * pitch);
+  const canvas = blank(columns.length * pitch, rows * pitch, 0);
   for (const [x, pictures] of columns.entries())
     for (const [y, picture] of pictures.entries()) paste(canvas, picture, size, x * pitch, y * pitch);
   return canvas;
@@ -46,7 +46,7 @@ export async function attentionSheet(
   const lefts = widths.map((_, i) => MARGIN + widths.slice(0, i).reduce((sum, width) => sum + width + BETWEEN, 0));
   const width = (lefts.at(-1) as number) + (widths.at(-1) as number) + MARGIN;
   const top = MARGIN + header;
-  const canvas = blank(width, top + images.length * pitch - GAP + MARGIN);
+  const canvas = blank(width, top + images.length * pitch - GAP + MARGIN, 255);
   const words: string[] = [];
   for (const [i, { label, columns }] of all.entries()) {
     const left = lefts[i] as number;
@@ -65,7 +65,7 @@ export async function attentionSheet(
       for (const [row, picture] of pictures.entries()) paste(canvas, picture, size, x, top + row * pitch);
     }
   }
-  const raw = { width, height: canvas.height, channels: 3 as const };
+  const raw = { width, height: canvas.height, channels: 4 as const };
   const drawing = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${canvas.height}" font-family="sans-serif">${words.join("")}</svg>`;
   const layers = header ? [{ input: Buffer.from(drawing) }] : [];
   return markSheet(await sharp(canvas.pixels, { raw }).composite(layers).png({ compressionLevel: 9 }).toBuffer());
@@ -94,13 +94,20 @@ function text(words: string, { x, y, width, size, anchor, fill, weight = 400 }: 
   return `<text x="${x}" y="${y}" font-size="${fitting.toFixed(1)}" font-weight="${weight}" text-anchor="${anchor}" fill="${fill}">${escaped}</text>`;
 }
 
-const blank = (width: number, height: number): Canvas => ({
-  pixels: new Uint8Array(width * height * 3).fill(255),
+/** White, of this opacity. */
+const blank = (width: number, height: number, opacity: 0 | 255): Canvas => ({
+  pixels: new Uint8Array(width * height * 4).fill(255).map((value, i) => (i % 4 === 3 ? opacity : value)),
   ...{ width, height },
 });
 
 /** Copies a square picture into the canvas. */
 function paste({ pixels, width }: Canvas, picture: Uint8Array, size: number, left: number, top: number): void {
-  for (let y = 0; y < size; y++)
-    pixels.set(picture.subarray(y * size * 3, (y + 1) * size * 3), ((top + y) * width + left) * 3);
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const to = ((top + y) * width + left + x) * 4;
+      const from = (y * size + x) * 3;
+      pixels.set(picture.subarray(from, from + 3), to);
+      pixels[to + 3] = 255;
+    }
+  }
 }
