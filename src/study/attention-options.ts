@@ -27,7 +27,7 @@ export const attentionOptions = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      "activation of layers; attention of the last block's heads; rollout: attention through all blocks; components: principal ones as colours; default: all that a network has",
+      "activation (of layers), heads (of a transformer's last block), rollout (attention through all blocks), components (as colours); default: all that a network has",
     ),
   layers: z
     .array(z.string().min(1))

@@ -8,7 +8,7 @@ import {
   toMass,
   upsample,
 } from "../../../src/inspect/attention/activation.ts";
-import { createEncoder } from "../../../src/models/index.ts";
+import { createEncoder, families } from "../../../src/models/index.ts";
 import { randn, tensor, zeros } from "../../../src/torch/ops.ts";
 import { manualSeed } from "../../../src/torch/random.ts";
 import { scope } from "../../../src/torch/scope.ts";
@@ -53,12 +53,14 @@ test("upsamples bilinearly, the border repeated", () => {
   scope(() => expect(upsample(tensor([[[0, 1]]]), 1, 4).toArray()).toEqual([0, 0.25, 0.75, 1]));
 });
 
-test.each(["resnet10", "nin4", "revnet26", "vit-tiny-8"])("%s: a map of mass 1 for each layer and image", (model) => {
+const firsts = Object.values(families).map((family) => Object.keys(family)[0] as string);
+
+test.each(firsts)("%s: a map of mass 1 for each layer and image", (model) => {
   manualSeed(1);
-  const encoder = createEncoder({ model, width: 0.25 });
+  const encoder = createEncoder({ model, width: 0.125 });
   encoder.train();
   scope(() => {
-    const maps = attentionMaps(encoder, randn([2, 3, 32, 32]));
+    const maps = attentionMaps(encoder, randn([2, 3, 64, 64]));
     expect(Object.keys(maps)).toEqual(Object.keys(encoder.featureDims));
     for (const map of Object.values(maps)) {
       expect([map.dim, map.size(0), map.dtype]).toEqual([3, 2, "f32"]);
@@ -66,7 +68,7 @@ test.each(["resnet10", "nin4", "revnet26", "vit-tiny-8"])("%s: a map of mass 1 f
     }
     expect(encoder.training).toBe(true);
     const [first = ""] = Object.keys(maps);
-    expect(Object.keys(attentionMaps(encoder, randn([1, 3, 32, 32]), { layers: [first] }))).toEqual([first]);
+    expect(Object.keys(attentionMaps(encoder, randn([1, 3, 64, 64]), { layers: [first] }))).toEqual([first]);
   });
   encoder.dispose();
 });
