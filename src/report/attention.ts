@@ -56,7 +56,7 @@ async function pictures({ images, groups, size }: AttentionResult): Promise<stri
   return `<figure class="looks"><div class="side">${first}${others.join("\n")}</div></figure>`;
 }
 
-const heading = (label: string) => `<div class="of" title="${escapeHtml(label)}">${escapeHtml(label)}</div>`;
+const heading = (label: string) => `<div class="of"><b title="${escapeHtml(label)}">${escapeHtml(label)}</b></div>`;
 
 const columnNames = (columns: readonly Pick<Column, "title" | "detail">[]) =>
   `<div class="columns">${columns.map(({ title, detail }) => `<span>${escapeHtml(title)}<small>${escapeHtml(detail)}</small></span>`).join("")}</div>`;
@@ -103,7 +103,7 @@ show();
 
 const meanings: Readonly<Record<Kind, string>> = {
   activation:
-    "<b>Layers.</b> Bright where a layer is active: the activations' size to the given power, summed over channels (Zagoruyko &amp; Komodakis 2017). Early layers follow edges, late layers what the task needs.",
+    "<b>Layers.</b> Bright where a layer is active: the activations' size to the given power, summed over channels (Zagoruyko &amp; Komodakis 2017).",
   heads:
     "<b>Heads.</b> What the class token attends to in the last block, for all heads together and for each. The white line holds 60 % of it (as in DINO, Caron et al. 2021).",
   rollout: "<b>Rollout.</b> Attention multiplied through all blocks (Abnar &amp; Zuidema 2020).",
@@ -126,16 +126,17 @@ main { max-width: 84rem; }
 .looks { padding: 0; overflow: hidden; --cell: ${96 + GAP}px; }
 .looks .side { display: flex; gap: 1.1rem; overflow-x: auto; padding: .9rem 1rem .9rem 0; }
 .looks .side > div { flex: none; }
-.looks .own { position: sticky; left: 0; background: var(--card); z-index: 1; padding-left: 1rem; }
+.looks .own { position: sticky; left: 0; background: var(--card); z-index: 1; padding: 0 .5rem 0 1rem; margin-right: -.5rem; }
 .looks img { display: block; width: calc(var(--columns) * var(--cell)); height: auto; }
 .looks img[hidden] { display: none; }
-.looks .of { font-weight: 600; height: 1.7rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; border-bottom: 1px solid var(--rule); }
+.looks .of { height: 1.7rem; border-bottom: 1px solid var(--rule); }
+.looks .of b { display: inline-block; max-width: 100%; font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; position: sticky; left: calc(var(--cell) + 1.6rem); }
 .looks .frames { overflow: hidden; }
 .looks .columns { display: flex; font-size: .8rem; line-height: 1.25; margin: .35rem 0; }
 .looks .columns span { flex: none; width: var(--cell); padding-right: ${GAP}px; text-align: center; white-space: nowrap; overflow: hidden; }
 .looks .columns small { display: block; color: var(--soft); font-size: .72rem; min-height: 1.25em; }
 .time { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem .8rem; } .time input { flex: 1 1 12rem; max-width: 30rem; accent-color: var(--s0); } .time output { min-width: 3.5em; font-variant-numeric: tabular-nums; }
 .names { columns: 18rem; margin: 0; padding: 0 1rem .8rem 2.6rem; font-size: .85rem; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { .looks { --cell: ${72 + GAP}px; } .looks .side { gap: .8rem; padding: .7rem .6rem .7rem 0; } .looks .own { padding-left: .6rem; } .looks .columns { font-size: .72rem; } .looks .columns small { font-size: .65rem; } }
-@media print { .looks .side { flex-wrap: wrap; } .looks .own { position: static; } .time { display: none; } }
+@media (max-width: 40rem) { .looks { --cell: ${72 + GAP}px; } .looks .side { gap: .8rem; padding: .7rem .6rem .7rem 0; } .looks .own { padding-left: .6rem; } .looks .of b { left: calc(var(--cell) + 1.2rem); } .looks .columns { font-size: .72rem; } .looks .columns small { font-size: .65rem; } }
+@media print { .looks .side { flex-wrap: wrap; } .looks .own, .looks .of b { position: static; } .time { display: none; } }
 `;
