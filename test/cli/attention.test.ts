@@ -12,7 +12,7 @@ const images = join(folder, "pictures");
 const run = join(folder, "run");
 
 beforeAll(async () => {
-  await makePictures(images, { count: 4 });
+  await makePictures(images, { count: 8 });
   await pretrain({ ...smallRun, images, epochs: 1, out: run });
 });
 

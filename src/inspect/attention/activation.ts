@@ -42,15 +42,19 @@ export function attentionMaps(
       const wanted = known.filter((layer) => layers?.includes(layer) ?? true);
       return Object.fromEntries(
         wanted.map((layer) => {
-          const map = (maps[layer] as Tensor).to("f32");
-          if (!allFinite(map))
-            throw new SelfsightError(
-              `The encoder's layer ${layer} gives values that are not finite: its weights are damaged or too large. Train anew, or use other weights.`,
-            );
+          const map = requireFinite(layer, (maps[layer] as Tensor).to("f32"));
           return [layer, activationAttention(map, powerOf(known.indexOf(layer), known.length, powers))];
         }),
       );
     }),
+  );
+}
+
+/** The tensor itself. @throws SelfsightError if it holds NaN or infinity */
+export function requireFinite(layer: string, values: Tensor): Tensor {
+  if (allFinite(values)) return values;
+  throw new SelfsightError(
+    `The encoder's layer ${layer} gives values that are not finite: its weights are damaged or too large. Train anew, or use other weights.`,
   );
 }
 
@@ -67,7 +71,7 @@ export function activationAttention(map: Tensor, power: number): Tensor {
   return scope(() => {
     const size = map.abs();
     const largest = size.amax([1, 2, 3], true); // taken out, so that powers neither overflow nor vanish
-    const sums = size.div(largest.clamp(1e-38)).pow(power).sum(1); // (B, h, w)
+    const sums = size.div(largest.clamp(1e-30)).pow(power).sum(1); // (B, h, w)
     return toMass(sums);
   });
 }

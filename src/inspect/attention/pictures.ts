@@ -1,11 +1,9 @@
 /** The pictures of one encoder: what it can show of where it looks, by its own answer. */
-import { SelfsightError } from "../../errors.ts";
 import type { Encoder, Maps } from "../../models/model.ts";
-import { allFinite } from "../../torch/nn/finite.ts";
 import { cat } from "../../torch/ops.ts";
 import { scope } from "../../torch/scope.ts";
 import type { Tensor } from "../../torch/tensor.ts";
-import { attentionMaps, inEvaluation, POWERS, powerOf, upsample } from "./activation.ts";
+import { attentionMaps, inEvaluation, POWERS, powerOf, requireFinite, upsample } from "./activation.ts";
 import { MASS, massMask } from "./outline.ts";
 import { coloursOver, heatOver, withOutline } from "./overlay.ts";
 import { principalColours } from "./principal-components.ts";
@@ -54,11 +52,8 @@ export function kindsOf(encoder: Encoder, images: Tensor): Kind[] {
     scope(() => {
       const { maps, attention } = encoder.encode(images.narrow(0, 0, 1), { attention: true });
       const [height, width] = gridOf(maps);
-      const attends =
-        Object.values(attention ?? {})
-          .at(-1)
-          ?.shape.at(-1) ===
-        1 + height * width;
+      const last = Object.values(attention ?? {}).at(-1);
+      const attends = last?.size(3) === 1 + height * width;
       return kinds.filter((kind) => attends || (kind !== "heads" && kind !== "rollout"));
     }),
   );
@@ -144,15 +139,10 @@ function classMaps(encoder: Encoder, images: Tensor): { heads: Tensor; through: 
     inEvaluation(encoder, () =>
       scope(() => {
         const { maps, attention } = encoder.encode(images.narrow(0, i, 1), { attention: true });
-        const weights = Object.values(attention ?? {}).map((one) => one.to("f32"));
+        const weights = Object.entries(attention ?? {}).map(([block, one]) => requireFinite(block, one.to("f32")));
         blocks = weights.length;
-        const last = weights.at(-1) as Tensor;
-        if (!allFinite(last))
-          throw new SelfsightError(
-            "The encoder's attention weights are not finite: its weights are damaged. Train anew.",
-          );
         const grid = gridOf(maps);
-        return { heads: classAttention(last, grid), through: rollout(weights, grid) };
+        return { heads: classAttention(weights.at(-1) as Tensor, grid), through: rollout(weights, grid) };
       }),
     ),
   );
@@ -165,7 +155,7 @@ function components(encoder: Encoder, { shown, size, images }: Inputs): Column {
     const maps = inEvaluation(encoder, () => Object.entries(encoder.encode(images).maps));
     const isFine = ([, map]: [string, Tensor]) => Math.min(map.size(2), map.size(3)) >= FINE;
     const [layer, map] = (maps.findLast(isFine) ?? maps.at(-1)) as [string, Tensor];
-    const { colours, foreground } = principalColours(map);
+    const { colours, foreground } = principalColours(requireFinite(layer, map));
     const opacity = upsample(foreground, size, size).data() as Float32Array;
     const shades = upsample(colours.reshape(-1, colours.size(2), colours.size(3)), size, size).data() as Float32Array;
     const places = size * size;

@@ -9,6 +9,7 @@ import {
   upsample,
 } from "../../../src/inspect/attention/activation.ts";
 import { createEncoder, families } from "../../../src/models/index.ts";
+import { noGrad } from "../../../src/torch/autograd.ts";
 import { randn, tensor, zeros } from "../../../src/torch/ops.ts";
 import { manualSeed } from "../../../src/torch/random.ts";
 import { scope } from "../../../src/torch/scope.ts";
@@ -36,7 +37,7 @@ test("does not depend on the activations' scale, however large or small", () => 
   scope(() => {
     const map = tensor([[[[1, 2, 4]]]]);
     const expected = activationAttention(map, 4).toArray();
-    for (const factor of [1e-20, 1e20]) expectNear(activationAttention(map.mul(factor), 4), expected);
+    for (const factor of [1e-25, 1e20]) expectNear(activationAttention(map.mul(factor), 4), expected);
     expect(activationAttention(zeros([1, 3, 2, 2]), 2).toArray()).toEqual([0.25, 0.25, 0.25, 0.25]);
     expect(toMass(zeros([1, 1, 2])).toArray()).toEqual([0.5, 0.5]);
   });
@@ -83,6 +84,15 @@ test("unknown layers and images that are too small are refused", () => {
     expect(() => attentionMaps(encoder, randn([1, 3, 20, 16]))).toThrow(
       "The images are 20×16 pixels; this encoder needs sides of 16 at least, and multiples of 8.",
     );
+  });
+  encoder.dispose();
+});
+
+test("activations that are not finite are refused", () => {
+  const encoder = createEncoder({ model: "resnet10", width: 0.125 });
+  scope(() => {
+    noGrad(() => encoder.parameters().at(-1)?.fill_(Number.NaN));
+    expect(() => attentionMaps(encoder, randn([1, 3, 64, 64]))).toThrow(/layer4 gives values that are not finite/);
   });
   encoder.dispose();
 });
