@@ -10,7 +10,7 @@ import sys
 
 import torch
 
-from golden_parts import networks, operator_cases, optimizers, revnet, rotation, starts, tasks
+from golden_parts import attention, networks, operator_cases, optimizers, revnet, rotation, starts, tasks
 from golden_parts.operators import Family
 from golden_parts.store import FOLDER, Checker, Writer
 
@@ -32,7 +32,7 @@ def main():
     torch.set_num_threads(1)
     FOLDER.mkdir(parents=True, exist_ok=True)
     out = Checker(arguments.tolerance) if arguments.check else Writer()
-    parts = (networks, revnet, optimizers, starts, rotation, tasks)
+    parts = (networks, revnet, optimizers, starts, rotation, tasks, attention)
     for write in (write_operators, *(part.write for part in parts)):
         write(out)
     if arguments.check:

@@ -27,6 +27,7 @@ export type { EvaluateOptions } from "./evaluate/options.ts";
 export { classification, defineProtocol, type Protocol } from "./evaluate/protocol.ts";
 export type { Difference, ResultRow } from "./evaluate/result.ts";
 export { fractionInterval, meanInterval, pairedInterval } from "./evaluate/statistics.ts";
+export { type ActivationOptions, attentionMaps, upsample } from "./inspect/attention/activation.ts";
 export {
   type MapSource,
   type MeasuredMaps,
@@ -45,6 +46,7 @@ export {
 export { createEncoder, type EncoderSpec, models, registerModel } from "./models/index.ts";
 export { ConvEncoder, type Encoded, Encoder, type Maps, type Stem, type TokenEncoder } from "./models/model.ts";
 export { randomAt, shuffle, uniform } from "./random.ts";
+export { type AttentionPage, writeAttention } from "./report/attention.ts";
 export { type Report, writeReport } from "./report/html.ts";
 export { mapVerdict, massSentence } from "./report/map-sentences.ts";
 export { resultTable } from "./report/table.ts";
@@ -55,6 +57,8 @@ export { loadEncoder } from "./run/folder.ts";
 export { type PretrainOptions, pretrainOptions } from "./run/options.ts";
 export { doctor } from "./setup/doctor.ts";
 export { setup } from "./setup/setup.ts";
+export { type AttentionResult, attention } from "./study/attention.ts";
+export type { AttentionOptions } from "./study/attention-options.ts";
 export { type BenchmarkResult, benchmark } from "./study/benchmark.ts";
 export type { BenchmarkOptions } from "./study/options.ts";
 export { registerTask, tasks } from "./tasks/index.ts";

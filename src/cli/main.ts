@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { diskError, SelfsightError } from "../errors.ts";
 import { OptionsError } from "../options.ts";
 import { selfsightVersion } from "../run/environment.ts";
+import { addAttention } from "./attention.ts";
 import { addBenchmark } from "./benchmark.ts";
 import { addDemo } from "./demo.ts";
 import { addEmbed } from "./embed.ts";
@@ -25,7 +26,18 @@ const program = new Command("selfsight")
   .exitOverride()
   .showHelpAfterError("(selfsight <command> --help lists what there is)")
   .showSuggestionAfterError();
-const commands = [addSetup, addDemo, addPretrain, addPreview, addEvaluate, addBenchmark, addEmbed, addLists, addModels];
+const commands = [
+  addSetup,
+  addDemo,
+  addPretrain,
+  addPreview,
+  addEvaluate,
+  addBenchmark,
+  addEmbed,
+  addAttention,
+  addLists,
+  addModels,
+];
 for (const add of commands) add(program);
 
 try {

@@ -89,7 +89,7 @@ function drawOutlines({ width, height, outlines = [] }: SheetCell, side: number)
 }
 
 /** Without a font every letter is the same empty box. */
-async function hasFont(): Promise<boolean> {
+export async function hasFont(): Promise<boolean> {
   const [thin, wide] = await Promise.all(
     ["i", "W"].map((letter) => {
       const drawing = `<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24"><text y="18" font-family="sans-serif" font-size="16">${letter}</text></svg>`;

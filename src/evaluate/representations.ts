@@ -116,7 +116,7 @@ export function representationsOf(folder: string, others: readonly Representatio
 /**
  * Weights from elsewhere as an encoder.
  * @param text "MODEL=FILE", or "LABEL:MODEL=FILE"
- * @param imageSize side of its input images, in pixels
+ * @param imageSize side of its input images, in pixels, which `flag` sets
  * @throws UsageError for another text, an unknown model, a file that does not fit it or is among the `others`, or images that
  *   it cannot take; SelfsightError for a damaged file
  */
@@ -124,6 +124,7 @@ export function weightsRepresentation(
   text: string,
   imageSize: number,
   others: readonly Representation[],
+  flag = "--weights-size",
 ): Representation {
   const [, name, model, file] = /^(?:([^:=]+):)?([^:=]+)=(.+)$/s.exec(text) ?? [];
   if (model === undefined || file === undefined) {
@@ -136,7 +137,7 @@ export function weightsRepresentation(
     const made = createEncoder(spec);
     try {
       loadWeights(file, made, model);
-      requireImageSize(made, imageSize, model, "--weights-size");
+      requireImageSize(made, imageSize, model, flag);
       return made;
     } catch (error) {
       made.dispose();

@@ -17,7 +17,7 @@ export interface Encoded {
   readonly vector: Tensor;
   /** A transformer's tokens after its last block and norm (B, N, C), class token first. */
   readonly tokens?: Tensor;
-  /** Each block's attention weights (B, heads, N, N): rows sum to 1. Only if requested. */
+  /** Each block's attention weights (B, heads, N, N), class token first: rows sum to 1. Only if requested. */
   readonly attention?: Maps;
 }
 

@@ -1,7 +1,7 @@
 /** Parts of a vision transformer, with timm's names: attention, a two-layer perceptron, and a block of both. */
 import { GELU, LayerNorm, Linear } from "../torch/nn/layers.ts";
 import { type Cost, Module } from "../torch/nn/module.ts";
-import { attention, isAttentionFused } from "../torch/ops.ts";
+import { isAttentionFused, scaledDotProductAttention } from "../torch/ops.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
 export const norm = (width: number) => new LayerNorm(width, { epsilon: 1e-6 });
@@ -20,18 +20,23 @@ class Attention extends Module {
 
   /** (B, N, C) to (B, N, C) */
   override forward(x: Tensor): Tensor {
-    const [batch, tokens, width] = x.shape as [number, number, number];
-    const mixed = attention(...this.queryKeyValue(x)); // (B, heads, N, C / heads)
-    return this.proj.forward(mixed.transpose(1, 2).reshape(batch, tokens, width));
+    return this.project(scaledDotProductAttention(...this.queryKeyValue(x)));
   }
 
-  /** (B, N, C) to attention weights (B, heads, N, N): rows sum to 1. */
-  weights(x: Tensor): Tensor {
-    const [query, key] = this.queryKeyValue(x);
-    return query
+  /** What {@link forward} gives, and the attention weights (B, heads, N, N) that it comes from: rows sum to 1. */
+  withWeights(x: Tensor): [Tensor, weights: Tensor] {
+    const [query, key, value] = this.queryKeyValue(x);
+    const weights = query
       .matmul(key.transpose(2, 3))
       .div(Math.sqrt(query.size(3)))
       .softmax(3);
+    return [this.project(weights.matmul(value)), weights];
+  }
+
+  /** Each head's mixed values (B, heads, N, C / heads) to (B, N, C). */
+  private project(mixed: Tensor): Tensor {
+    const [batch, heads, tokens, width] = mixed.shape as [number, number, number, number];
+    return this.proj.forward(mixed.transpose(1, 2).reshape(batch, tokens, heads * width));
   }
 
   /** (B, N, C) to queries, keys and values, each (B, heads, N, C / heads). */
@@ -84,7 +89,17 @@ export class Block extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const mixed = x.add(this.attn.forward(this.norm1.forward(x)));
+    return this.rest(x, this.attn.forward(this.norm1.forward(x)));
+  }
+
+  /** What {@link forward} gives, and the attention weights (B, heads, N, N). */
+  withWeights(x: Tensor): [Tensor, weights: Tensor] {
+    const [mixed, weights] = this.attn.withWeights(this.norm1.forward(x));
+    return [this.rest(x, mixed), weights];
+  }
+
+  private rest(x: Tensor, attended: Tensor): Tensor {
+    const mixed = x.add(attended);
     return mixed.add(this.mlp.forward(this.norm2.forward(mixed)));
   }
 

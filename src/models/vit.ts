@@ -112,9 +112,9 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     const first = this.cls_token.add(this.pos_embed.narrow(1, 0, 1));
     let x = cat([first.expand(patches.size(0), -1, -1), patches], 1);
     return this.blocks.map((block, i) => {
-      const looks = attention ? block.attn.weights(block.norm1.forward(x)) : undefined;
-      x = block.forward(x);
-      return { tokens: i === DEPTH - 1 ? this.norm.forward(x) : x, attention: looks };
+      const [next, weights] = attention ? block.withWeights(x) : [block.forward(x), undefined];
+      x = next;
+      return { tokens: i === DEPTH - 1 ? this.norm.forward(x) : x, attention: weights };
     });
   }
 

@@ -1,4 +1,4 @@
-/** The frame of every report: one self-contained HTML page. Its only script is one line that unfolds everything for printing. */
+/** The frame of every report: one self-contained HTML page. Its script unfolds everything for printing; a page may add its own. */
 import { escapeHtml } from "./escape.ts";
 import { style } from "./style.ts";
 
@@ -8,16 +8,20 @@ export interface Page {
   opening: string;
   /** HTML. */
   sections: readonly string[];
+  /** CSS for this page alone. */
+  style?: string;
+  /** A script for this page alone. */
+  script?: string;
 }
 
-export function pageHtml({ title, opening, sections }: Page): string {
+export function pageHtml({ title, opening, sections, style: own = "", script = "" }: Page): string {
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
-<style>${style}</style>
+<style>${style}${own}</style>
 </head>
 <body>
 <main>
@@ -26,7 +30,7 @@ ${opening}
 ${sections.join("\n")}
 <footer>Written by Selfsight.</footer>
 </main>
-<script>addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));</script>
+<script>addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));${script}</script>
 </body>
 </html>
 `;

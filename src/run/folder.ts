@@ -23,6 +23,7 @@ export const runFiles = (folder: string) => ({
   config: join(folder, "config.yaml"),
   environment: join(folder, "env.json"),
   status: join(folder, "status.json"),
+  checkpoints: join(folder, "checkpoints"),
   checkpoint: join(folder, "checkpoints", "last.safetensors"),
   encoder: join(folder, "encoder.safetensors"),
   initial: join(folder, "initial.safetensors"),
@@ -154,7 +155,9 @@ export function claimRunFolder(folder: string, config: TrainingConfig): void {
 }
 
 /** Settings that may differ when a run is resumed: those that do not change what is computed, and how long to train. */
-const mayChange = new Set(["images", "out", "resume", "device", "threads", "saveMinutes", "epochs", "minutes"]);
+const mayChange = new Set([
+  ...["images", "out", "resume", "device", "threads", "saveMinutes", "keepCheckpoints", "epochs", "minutes"],
+]);
 
 /**
  * The options to resume with: those given, and for the others what the run started with.
@@ -256,12 +259,18 @@ export function finishedConfig(folder: string): PretrainConfig {
   );
 }
 
-/** The trained encoder of a run. The caller disposes it. @throws UsageError if the run has not saved one */
-export function loadEncoder(folder: string): { encoder: Encoder; config: PretrainConfig } {
+/**
+ * The trained encoder of a run, or one that it kept on the way. The caller disposes it.
+ * @throws UsageError if the run has not saved one
+ */
+export function loadEncoder(
+  folder: string,
+  file = runFiles(folder).encoder,
+): { encoder: Encoder; config: PretrainConfig } {
   const config = finishedConfig(folder);
   const encoder = createEncoder(config);
   try {
-    loadState(runFiles(folder).encoder, encoder.state());
+    loadState(file, encoder.state());
     requireFinite(encoder, `The encoder of ${folder} cannot be used`);
     return { encoder, config };
   } catch (error) {

@@ -65,6 +65,12 @@ export const pretrainOptions = z.strictObject({
   out: z.string().min(1).optional().describe("run folder; default: runs/<images>-<task>-<model>"),
   resume: z.boolean().default(false).describe("go on from the run folder's last checkpoint"),
   saveMinutes: z.number().min(0).default(2).describe("minutes between checkpoints"),
+  keepCheckpoints: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(0)
+    .describe("encoders to keep, spread over the run, in checkpoints/encoder-<percent>.safetensors"),
 });
 
 /** A caller's options: everything but `images` has a default. */

@@ -132,10 +132,10 @@ export const adaptiveMaxPool2d = (x: Tensor, size: Pair) => {
   native().release([indices]);
   return new Tensor(values);
 };
-/** Whether {@link attention} avoids storing an N×N matrix: since libtorch 2.0. */
+/** Whether {@link scaledDotProductAttention} avoids storing an N×N matrix: since libtorch 2.0. */
 export const isAttentionFused = () => hasOperator("aten::scaled_dot_product_attention");
 /** Attention, softmax(q kᵀ / √D) v: queries, keys and values (B, heads, N, D) to (B, heads, N, D). Vaswani et al. 2017 */
-export const attention = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
+export const scaledDotProductAttention = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
   isAttentionFused()
     ? attentionOp(q, k, v)
     : q

@@ -20,6 +20,7 @@ import {
   saveEncoder,
 } from "../run/folder.ts";
 import { openGiven } from "../run/images.ts";
+import { keepEncoders } from "../run/kept.ts";
 import { identityOf, readLearned, withEarlier, writeLearned } from "../run/learned.ts";
 import { openLog, type RunLog } from "../run/log.ts";
 import { type PretrainOptions, pretrainOptions, type TrainingConfig } from "../run/options.ts";
@@ -162,7 +163,7 @@ const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;
 
 /** Trains to the end. Logs every step; saves at the start, every few minutes, at the end and when the signal aborts. */
 async function trainAndSave({ run, log, save, status }: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
-  const { saveMinutes, deterministic, out } = run.config;
+  const { saveMinutes, keepCheckpoints, deterministic, out } = run.config;
   const before = setDeterministic(deterministic);
   const chooser = deterministic ? fixedWays : fastestConvolutions(runFiles(out).convolutions);
   let last: StepRecord | undefined;
@@ -170,9 +171,14 @@ async function trainAndSave({ run, log, save, status }: Session, { onEvent, sign
   try {
     status("training");
     save(run.start); // a run can be resumed however early it is killed
+    const keep = keepEncoders(out, {
+      ...{ count: keepCheckpoints, encoder: run.task.output ?? run.encoder, start: run.start },
+      progressAt: (at) => progressAt(at, budgetOf(run)),
+    });
     for await (const record of train({ ...run, chooser })) {
       last = record;
       log.step(record);
+      keep(record);
       onEvent?.({ type: "step", record });
       if (record.seconds - savedAt >= saveMinutes * 60 || record.progress >= 1 || signal?.aborted) {
         save(record);
