@@ -46,7 +46,7 @@ export {
 export { createEncoder, type EncoderSpec, models, registerModel } from "./models/index.ts";
 export { ConvEncoder, type Encoded, Encoder, type Maps, type Stem, type TokenEncoder } from "./models/model.ts";
 export { randomAt, shuffle, uniform } from "./random.ts";
-export { type AttentionPage, writeAttention } from "./report/attention.ts";
+export { writeAttention } from "./report/attention.ts";
 export { type Report, writeReport } from "./report/html.ts";
 export { mapVerdict, massSentence } from "./report/map-sentences.ts";
 export { resultTable } from "./report/table.ts";

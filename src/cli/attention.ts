@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { writeAttention } from "../report/attention.ts";
+import { attentionSummary } from "../report/attention-numbers.ts";
 import { attention } from "../study/attention.ts";
 import { attentionOptions } from "../study/attention-options.ts";
 import { addFlags } from "./flags.ts";
@@ -26,6 +27,8 @@ export function addAttention(program: Command): void {
       ).finally(() => working.end()),
     );
     await writeAttention(result);
+    const said = result.numbers && attentionSummary(result.numbers);
+    if (said) process.stdout.write(`${said}\n`);
     for (const note of result.notes) process.stderr.write(`${note}\n`);
     process.stdout.write(`${result.file}\n${result.page}\n`);
   });

@@ -4,35 +4,32 @@ import { replaceFile } from "../files.ts";
 import type { Column, Kind } from "../inspect/attention/pictures.ts";
 import { GAP, strip } from "../inspect/attention/sheet.ts";
 import type { AttentionFrame, AttentionGroup, AttentionResult } from "../study/attention.ts";
+import { attentionSummary, numbersPart } from "./attention-numbers.ts";
 import { escapeHtml } from "./escape.ts";
 import { count } from "./format.ts";
 import { pageHtml, section } from "./page.ts";
 
-export interface AttentionPage {
-  /** What the pictures show, in a sentence or two: stands above them. */
-  summary?: string | undefined;
-}
-
 /** Writes the page beside the picture, atomically. */
-export async function writeAttention(result: AttentionResult, page: AttentionPage = {}): Promise<void> {
-  replaceFile(result.page, await attentionHtml(result, page));
+export async function writeAttention(result: AttentionResult): Promise<void> {
+  replaceFile(result.page, await attentionHtml(result));
 }
 
-export async function attentionHtml(result: AttentionResult, { summary }: AttentionPage = {}): Promise<string> {
-  const { source, names, notes, groups } = result;
+export async function attentionHtml(result: AttentionResult): Promise<string> {
+  const { source, names, notes, groups, numbers } = result;
   const percents = [...new Set(groups.flatMap(({ frames }) => frames.map(({ percent }) => percent)))].sort(
     (a, b) => a - b,
   );
   const slides = groups.some(({ frames }) => frames.length > 1);
   const sections = [
     `<section>${slides ? slider(percents) : ""}${await pictures(result)}</section>`,
+    numbers && section("In numbers", numbersPart(numbers)),
     section("How to read this", explanations(groups)),
     notes.length &&
       section("Before you look", `<ul>${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("\n")}</ul>`),
     `<details><summary>The images</summary><ol class="names">${names.map((name) => `<li>${escapeHtml(name)}</li>`).join("")}</ol></details>`,
   ];
   const said =
-    summary ??
+    (numbers && attentionSummary(numbers)) ??
     `${count(names.length, "image")} of ${source}, and where ${count(groups.length, "encoder")} look at them.`;
   return pageHtml({
     title: `Where does it look? ${source}`,

@@ -26,17 +26,34 @@ export function massSentence(
   layer: string,
   area: ArrayLike<number>,
 ): string | undefined {
-  const [first, ...others] = numbers.filter((one) => one.layer === layer && one.measure === "mass");
-  if (!first) return undefined;
-  const each = [`Maps of ${first.encoder} put ${shown(first)} of their mass on the objects`];
-  for (const other of others) each.push(`those of ${other.encoder} ${shown(other)}`);
+  const own = numbers.filter((one) => one.layer === layer && one.measure === "mass");
   const known = Array.from(area).filter((part) => !Number.isNaN(part));
   const covered = known.reduce((sum, part) => sum + part, 0) / known.length;
-  return `${each.join(", ")} (${layer}; ${count(first.n, "image")}, of which the objects cover ${showValue({ unit: "%" }, covered)}).`;
+  const where = `${layer}; ${count(own[0]?.n ?? 0, "image")}, of which the objects cover ${showValue({ unit: "%" }, covered)}`;
+  return sentence(own, ["put", "of their mass on the objects"], where);
 }
 
-/** 61.2 % [58.3, 64.1] */
-function shown({ measure, value, low, high }: MapNumber): string {
+/** How far the encoders' maps of one layer spread over the image, each with its interval. */
+export function spreadSentence(numbers: readonly MapNumber[], layer: string): string | undefined {
+  const own = numbers.filter((one) => one.layer === layer && one.measure === "spread");
+  return sentence(own, ["spread over", "of the image"], `effective area; ${layer}; ${count(own[0]?.n ?? 0, "image")}`);
+}
+
+function sentence(
+  [first, ...others]: readonly MapNumber[],
+  [verb, what]: [string, string],
+  where: string,
+): string | undefined {
+  if (!first) return undefined;
+  const each = [
+    `Maps of ${first.encoder} ${verb} ${shownNumber(first)} ${what}`,
+    ...others.map((other) => `those of ${other.encoder} ${shownNumber(other)}`),
+  ];
+  return `${each.join(", ")} (${where}).`;
+}
+
+/** "61.2 % [58.3, 64.1]". */
+export function shownNumber({ measure, value, low, high }: MapNumber): string {
   const { unit } = measureNames[measure];
   return `${showValue({ unit }, value)} [${plainValue({ unit }, low)}, ${plainValue({ unit }, high)}]`;
 }

@@ -62,7 +62,7 @@ export async function showImages(
 }
 
 /** What evaluate tests on, where there are such parts; else all. */
-function usualParts({ splits }: ImageCollection): string {
+export function usualParts({ splits }: ImageCollection): string {
   const names = Object.keys(splits);
   const tests = names.filter((name) => TESTS.includes(name));
   return (tests.length ? tests : names).join("+");

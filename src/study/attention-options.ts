@@ -29,6 +29,12 @@ export const attentionOptions = z.strictObject({
     .describe(
       "activation (of layers), heads (of a transformer's last block), rollout (attention through all blocks), components (as colours); default: all that a network has",
     ),
+  measure: z
+    .int()
+    .min(0)
+    .default(500)
+    .describe("images to measure the maps of layers on, for the numbers beside the pictures; 0 for none"),
+  maskClass: z.int().min(1).max(255).optional().describe("the value of the objects in masks; default: all but 0"),
   layers: z
     .array(z.string().min(1))
     .min(1)

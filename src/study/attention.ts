@@ -13,6 +13,7 @@ import { openGiven } from "../run/images.ts";
 import { type Compute, chooseCompute } from "../torch/compute.ts";
 import { type ShownImages, showImages } from "./attention-images.ts";
 import { type Look, looksOf } from "./attention-looks.ts";
+import { type AttentionNumbers, attentionNumbers } from "./attention-numbers.ts";
 import { type AttentionConfig, type AttentionOptions, attentionOptions } from "./attention-options.ts";
 
 /** An encoder's pictures at one point of its training. */
@@ -43,6 +44,8 @@ export interface AttentionResult {
   /** Side of every picture, in pixels. */
   size: number;
   groups: readonly AttentionGroup[];
+  /** Undefined if none were wanted. */
+  numbers: AttentionNumbers | undefined;
   /** What a reader should know, one sentence each. */
   notes: readonly string[];
 }
@@ -66,13 +69,15 @@ export function attention(options: AttentionOptions, hooks: Hooks = {}): Promise
     const collection = await openGiven(config, hooks);
     const images = await showImages(collection, { split, count, size: SIZE, device: compute.device }, hooks);
     cleanup.push(() => images.dispose());
-    const groups = await drawAll(looks, { config, compute, images }, hooks);
+    const drawing = { config, compute, images };
+    const groups = await drawAll(looks, drawing, hooks);
     const last = groups.map(({ label, frames }) => ({ label, columns: frames.at(-1)?.columns ?? [] }));
+    const numbers = config.measure ? await attentionNumbers(looks, collection, drawing, hooks) : undefined;
     replaceFile(file, await attentionSheet(images.pixels, last, SIZE));
     return {
-      ...{ file, page, source, groups, size: SIZE },
+      ...{ file, page, source, groups, numbers, size: SIZE },
       ...{ names: images.names, images: images.pixels },
-      notes: [...(collection.notes ?? []), ...images.notes],
+      notes: [...(collection.notes ?? []), ...images.notes, ...(numbers?.notes ?? [])],
     };
   });
 }

@@ -1,5 +1,5 @@
 /** Where trained encoders look, side by side. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -17,7 +17,7 @@ const folder = scratch();
 const images = join(folder, "pictures");
 const [conv, vit] = [join(folder, "conv"), join(folder, "vit")];
 const out = join(folder, "attention.png");
-const given = { runs: [conv, vit], images, count: 3, threads: 1, out };
+const given = { runs: [conv, vit], images, count: 3, measure: 0, threads: 1, out };
 let result: AttentionResult;
 
 expectNoLeak();
@@ -94,9 +94,9 @@ describe("checkpoints", () => {
 
 describe("the page", () => {
   test("holds every picture, and nothing from elsewhere", async () => {
-    const html = await attentionHtml(result, { summary: "Looks <at> things." });
+    const html = await attentionHtml({ ...result, source: "<photos>" });
     expect(html.match(/<img /g)).toHaveLength(1 + 4);
-    expect(html).toContain("Looks &#60;at&#62; things.");
+    expect(html).toContain("3 images of &#60;photos&#62;");
     const text = html.replace(/base64,[^"]+/g, "");
     for (const broken of ["NaN", "undefined", "[object", "http://", "https://", 'type="range"'])
       expect(text).not.toContain(broken);
@@ -113,6 +113,45 @@ describe("the page", () => {
     expect(html).toContain('data-percents="0,50,100"');
     const hidden = [...html.matchAll(/data-percent="(\d+)"[^>]*? hidden/g)].map(([, percent]) => percent);
     expect(hidden).toEqual(["0", "50"]);
+  });
+});
+
+describe("numbers beside the pictures", () => {
+  const drawn = { ...given, runs: [conv], show: ["components" as const] };
+
+  test("say of every encoder and layer how far its maps spread and whether they turn with the image", async () => {
+    const { numbers } = await attention({ ...drawn, measure: 8 });
+    expect([numbers?.images, numbers?.layer, numbers?.withoutMap]).toEqual([8, "layer4", undefined]);
+    const measures = ["turn90", "turn180", "turn270", "equivariance", "spread"];
+    const expected = ["conv", "conv, untrained"].flatMap((encoder) =>
+      ["stem", "layer1", "layer2", "layer3", "layer4"].flatMap((layer) => measures.map((one) => [encoder, layer, one])),
+    );
+    const found = numbers?.numbers.map(({ encoder, layer, measure }) => [encoder, layer, measure]);
+    expect(found).toEqual(expected);
+    expect(numbers?.differences.map(({ measure, layer }) => [measure, layer])).toEqual([
+      ["equivariance", "layer4"],
+      ["spread", "layer4"],
+    ]);
+  });
+
+  test("tell how much of the maps is on the objects, where masks say where these are", async () => {
+    const masked = join(folder, "masked");
+    await makePictures(masked, { count: 6, size: 48 });
+    mkdirSync(join(masked, "masks"));
+    const left = Buffer.from(Array.from({ length: 48 * 48 }, (_, i) => (i % 48 < 24 ? 1 : 0)));
+    const raw = { width: 48, height: 48, channels: 1 as const };
+    for (const name of readdirSync(masked).filter((one) => one.endsWith(".png")))
+      await sharp(left, { raw })
+        .png()
+        .toFile(join(masked, "masks", name));
+    const result = await attention({ ...drawn, images: masked, measure: 6 });
+    const html = await attentionHtml(result);
+    expect(html).toMatch(/Maps of conv put \d+\.\d % \[.*of their mass on the objects, those of conv, untrained/);
+    expect(html).toContain("of which the objects cover 50.0 %");
+    for (const heading of ["hits in the pointing game", "effective area"]) expect(html).toContain(heading);
+    await expect(attention({ ...drawn, images: masked, measure: 6, maskClass: 9 })).rejects.toThrow(
+      "an object of value 9 in its mask",
+    );
   });
 });
 
