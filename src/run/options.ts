@@ -10,6 +10,11 @@ export const pretrainOptions = z.strictObject({
     .string()
     .optional()
     .describe("parts of the images to use, joined by +; default: all but what evaluate tests on"),
+  trainImages: z
+    .int()
+    .positive()
+    .optional()
+    .describe("learn from so many of the images, drawn by the seed: a smaller number's lie within a larger one's"),
   preset: z
     .enum(["auto", "quick", "paper"])
     .default("auto")

@@ -2,6 +2,7 @@
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { ImageSet } from "../data/images.ts";
 import { type DecodedStore, decodeSizeFor, openPixels } from "../data/pixels.ts";
+import type { LearnOptions } from "../data/splits.ts";
 import { UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import { type Encoder, requireImageSize } from "../models/model.ts";
@@ -38,6 +39,13 @@ export async function decodeImages(
   const store = await openPixels(set, { size, onProgress: counting(hooks, "decode"), signal: hooks.signal });
   return { ...trainingImages(set, store, usesLabels(task)), store };
 }
+
+/** Which of the images a run of this configuration learns from. */
+export const learnOptions = ({ split, task, trainImages, seed }: TrainingConfig): LearnOptions => ({
+  split,
+  labelled: usesLabels(task),
+  draw: trainImages === undefined ? undefined : { count: trainImages, seed },
+});
 
 export const usesLabels = (task: string): boolean => taskEntry(task).usesLabels ?? false;
 
