@@ -4,7 +4,7 @@ import { wrap } from "../setup/terminal.ts";
 import { benchmark } from "../study/benchmark.ts";
 import { benchmarkFiles } from "../study/folder.ts";
 import { benchmarkOptions } from "../study/options.ts";
-import { addFlags, kebab } from "./flags.ts";
+import { addFlags, kebab, quoted } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
 
@@ -37,7 +37,6 @@ export function addBenchmark(program: Command): void {
 
 /** What to type to repeat it. */
 function commandOf(images: string, flags: object): string {
-  const quoted = (word: string) => (/^[\w./:=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
   const words = Object.entries(flags).flatMap(([name, value]) => [`--${kebab(name)}`, quoted(String(value))]);
   return ["selfsight benchmark", quoted(images), ...words].join(" ");
 }

@@ -74,6 +74,10 @@ export function parsePairs(words: readonly string[]): Record<string, unknown> {
   );
 }
 
+/** A word as a shell reads it. */
+export const quoted = (word: string): string =>
+  /^[\w./:=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
 /** `batchSize` to `batch-size`. */
 export const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 

@@ -16,6 +16,7 @@ import { addPretrain } from "./pretrain.ts";
 import { addPreview } from "./preview.ts";
 import { addSetup } from "./setup.ts";
 import { outliveTerminal } from "./signals.ts";
+import { addStudy } from "./study.ts";
 
 outliveReaders();
 outliveTerminal();
@@ -25,7 +26,10 @@ const program = new Command("selfsight")
   .exitOverride()
   .showHelpAfterError("(selfsight <command> --help lists what there is)")
   .showSuggestionAfterError();
-const commands = [addSetup, addDemo, addPretrain, addPreview, addEvaluate, addBenchmark, addEmbed, addLists, addModels];
+const commands = [
+  ...[addSetup, addDemo, addPretrain, addPreview, addEvaluate, addBenchmark, addStudy, addEmbed],
+  ...[addLists, addModels],
+];
 for (const add of commands) add(program);
 
 try {

@@ -1,11 +1,12 @@
 /** The folder of a benchmark: the same command goes on where it was, another command is refused. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { writeJson } from "../files.ts";
 import { makeFolder } from "../setup/folders.ts";
 import { isSign, takeLock } from "../setup/lock.ts";
 import type { BenchmarkConfig } from "./options.ts";
+import { nameOf } from "./study-folder.ts";
 
 /** Paths inside the folder. */
 export const benchmarkFiles = (folder: string) => ({
@@ -17,8 +18,7 @@ export const benchmarkFiles = (folder: string) => ({
   page: join(folder, "report.html"),
 });
 
-export const defaultFolder = (images: string): string =>
-  join("runs", `benchmark-${basename(resolve(images)).replace(/[^\p{L}\p{N}_.-]+/gu, "_")}`);
+export const defaultFolder = (images: string): string => join("runs", `benchmark-${nameOf(images)}`);
 
 /** Settings that may differ when it goes on: they do not change what is computed. */
 const MAY_CHANGE = ["out", "device", "threads"];

@@ -137,7 +137,8 @@ function refuseNoImages(count: number): void {
     throw new UsageError("There are no images to learn from. Give others, or other parts of them with --split.");
 }
 
-function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
+/** @throws UsageError if there are too few images for one batch */
+export function refuseLargeBatch({ batchSize }: Pick<TrainingConfig, "batchSize">, images: number): void {
   if (stepsPerEpoch(images, batchSize) > 0) return;
   throw new UsageError(
     `A batch of ${batchSize} is more than the ${images} images there are. Use --batch-size ${images} or less.`,

@@ -1,0 +1,133 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { UsageError } from "../errors.ts";
+import { parseOptions } from "../options.ts";
+import { planTable, ranked, studyTable } from "../report/study-text.ts";
+import { verdict } from "../report/verdict.ts";
+import { wrap } from "../setup/terminal.ts";
+import type { CellResult } from "../study/cell.ts";
+import { dryRun, type StudyRun, study } from "../study/study.ts";
+import { type Failure, type Study, studyFiles } from "../study/study-folder.ts";
+import { studyOptions } from "../study/study-options.ts";
+import { readStudy } from "../study/yaml.ts";
+import { addFlags, kebab, quoted } from "./flags.ts";
+import { print } from "./output.ts";
+import { untilInterrupted } from "./signals.ts";
+import { workingLine } from "./working.ts";
+
+/** Options of the file that the command line may set in its place. */
+const changes = studyOptions.pick({
+  ...{ images: true, labels: true, group: true, out: true },
+  ...{ device: true, precision: true, threads: true },
+});
+const flags = z.strictObject({
+  dryRun: z.boolean().default(false).describe("list the cells, and how long each will take; train nothing"),
+  retry: z.boolean().default(false).describe("try again what has failed"),
+  yes: z.boolean().default(false).describe("go on with more than 10,000 cells"),
+  shard: z
+    .string()
+    .optional()
+    .describe("work only on part I of N, as 1/4; default: from SLURM_ARRAY_TASK_ID and _COUNT, if these are set"),
+});
+
+export function addStudy(program: Command): void {
+  const command = program
+    .command("study")
+    .description("train and measure a grid of tasks, architectures, widths, data sizes and seeds, described by a file")
+    .argument("<file>", "the study as YAML, or a recipe: architectures, widths, scaling, ten-minutes");
+  addFlags(addFlags(command, changes), flags).action(async (file: string, given: Record<string, unknown>) => {
+    const { dryRun: dry, shard, ...how } = parseOptions(flags, pick(given, flags));
+    const config = readStudy(file, pick(given, changes));
+    const run = { ...how, shard: shardOf(shard) };
+    await (dry ? showPlan(config, run) : runStudy(config, run));
+  });
+}
+
+type Config = ReturnType<typeof readStudy>;
+
+async function showPlan(config: Config, run: StudyRun): Promise<void> {
+  const working = workingLine();
+  const plan = await untilInterrupted(({ signal }) =>
+    dryRun(config, { signal, onEvent: working.tell }, run).finally(() => working.end()),
+  );
+  tellFailures("Left out", plan.leftOut);
+  print(planTable(plan));
+}
+
+async function runStudy(config: Config, run: StudyRun): Promise<void> {
+  const working = workingLine();
+  const {
+    folder,
+    study: result,
+    leftOut,
+  } = await untilInterrupted(({ signal, saveFirst }) =>
+    study(
+      config,
+      {
+        signal,
+        onEvent(event) {
+          working.tell(event);
+          if (event.type === "start") saveFirst();
+        },
+      },
+      run,
+    ).finally(() => working.end()),
+  );
+  tellFailures("Left out", leftOut);
+  if (!result) {
+    process.stderr.write(
+      "Done with this part. Other processes still work on the study; the last one writes its result.\n",
+    );
+    return;
+  }
+  await writePages(folder, result);
+  tellFailures("Failed", result.failed);
+  if (result.failed.length) {
+    process.stderr.write("The same command with --retry tries again what has failed.\n");
+    process.exitCode = 1;
+  }
+  const [best] = ranked(result.cells);
+  if (!best) return;
+  const columns = process.stdout.columns || Number.POSITIVE_INFINITY;
+  process.stdout.write(`${studyTable(result)}\n${wrap(verdict(best.difference), columns).join("\n")}\n`);
+  process.stdout.write(`Next, for longer:\n  ${nextCommand(config, best)}\n`);
+}
+
+/** The analysis of a finished study, into its folder. */
+async function writePages(folder: string, _study: Study): Promise<void> {
+  process.stdout.write(`The numbers: ${studyFiles(folder).study}\n`);
+}
+
+function tellFailures(what: string, failures: readonly Failure[]): void {
+  for (const { name, message } of failures) process.stderr.write(`${what}: ${name}: ${message}\n`);
+}
+
+/** Trains the best cell's encoder for an hour. */
+function nextCommand({ images, labels, group, split }: Config, { name, factors }: CellResult): string {
+  const { options, trainImages: _, seed: __, ...own } = factors;
+  const out = `runs/${name}-1h`;
+  const settings = Object.entries({ ...own, labels, group, split, minutes: 60, out });
+  const words = settings.flatMap(([key, value]) =>
+    value === undefined ? [] : [`--${kebab(key)}`, quoted(String(value))],
+  );
+  const pairs = Object.entries(options).map(([key, value]) => quoted(`${key}=${value}`));
+  return ["selfsight pretrain", quoted(images), ...pairs, ...words].join(" ");
+}
+
+/** "2/4", or what SLURM says of an array of jobs. @throws UsageError for another text */
+function shardOf(text: string | undefined): StudyRun["shard"] {
+  if (text !== undefined) {
+    const [part = 0, of = 0] = /^(\d+)\/(\d+)$/.exec(text)?.slice(1).map(Number) ?? [];
+    if (part >= 1 && part <= of) return { part, of };
+    throw new UsageError(`--shard: expected I/N with I from 1 to N, such as 1/4; got "${text}".`);
+  }
+  const number = (name: string) => Number(process.env[`SLURM_ARRAY_TASK_${name}`] || Number.NaN);
+  const [id, of] = [number("ID"), number("COUNT")];
+  if (!(id >= 0 && of >= 1)) return undefined;
+  const [first, step] = [number("MIN") || 0, number("STEP") || 1]; // --array=10-16:2
+  return { part: (Math.floor((id - first) / step) % of) + 1, of };
+}
+
+function pick(given: Record<string, unknown>, { shape }: z.ZodObject): object {
+  return Object.fromEntries(Object.entries(given).filter(([key]) => key in shape));
+}

@@ -1,0 +1,53 @@
+/** A study in a terminal: its cells ranked, what failed, and what to run next; or what it will take. */
+import Table from "cli-table3";
+import { improvement, showDifference, showValue, signedValue } from "../metric.ts";
+import { duration } from "../setup/terminal.ts";
+import type { CellResult } from "../study/cell.ts";
+import type { Plan } from "../study/plan.ts";
+import type { Study } from "../study/study-folder.ts";
+import { count } from "./format.ts";
+
+/** Most cells that are listed. */
+const LISTED = 20;
+
+/** The best on held-out training labels first: the test images do not choose. Where none were held out, in the study's order. */
+export function ranked(cells: readonly CellResult[]): CellResult[] {
+  return cells.toSorted((a, b) =>
+    a.heldOut === undefined || b.heldOut === undefined ? 0 : improvement(a.difference.metric, b.heldOut, a.heldOut),
+  );
+}
+
+export function studyTable({ cells }: Study): string {
+  const rows = ranked(cells)
+    .slice(0, LISTED)
+    .map(({ name, difference: { metric, value, baselineValue, difference, low, high } }) => [
+      ...[name, showValue(metric, value), showValue(metric, baselineValue)],
+      `${showDifference(metric, difference)} [${signedValue(metric, low)}, ${signedValue(metric, high)}]`,
+    ]);
+  const more = cells.length > LISTED ? `\nand ${count(cells.length - LISTED, "more cell", "more cells")}` : "";
+  const note = "The best on held-out training labels first; 95 % intervals.";
+  return `${table(["cell", "pre-trained", "untrained", "difference"], rows)}${more}\n${note}`;
+}
+
+export function planTable({ cells, peak }: Plan): string {
+  const time = (seconds: number) => duration(seconds * 1000);
+  const rows = cells
+    .slice(0, LISTED)
+    .map(({ name, training, measuring, parameters }) => [
+      ...[name, time(training), time(measuring), `${(parameters / 1e6).toFixed(2)} M`],
+    ]);
+  const more = cells.length > LISTED ? `\nand ${count(cells.length - LISTED, "more cell", "more cells")}` : "";
+  const all = cells.reduce((sum, { training, measuring }) => sum + training + measuring, 0);
+  const lines = [
+    `${table(["cell", "training", "measuring", "parameters"], rows)}${more}`,
+    `${count(cells.length, "cell")}, about ${time(all)} in one process.`,
+    ...(peak === undefined ? [] : [`Memory: ${(peak / 2 ** 30).toFixed(1)} GiB at most while trying them.`]),
+  ];
+  return lines.join("\n");
+}
+
+function table(head: string[], rows: string[][]): string {
+  const drawn = new Table({ head, style: { head: [], border: [] }, colAligns: ["left", "right", "right", "right"] });
+  drawn.push(...rows);
+  return drawn.toString();
+}
