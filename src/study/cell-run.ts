@@ -69,7 +69,10 @@ async function trainCell(config: StudyConfig, cell: Cell, hooks: Hooks, lost: Ab
     if (lost.aborted) throw new SelfsightError(`${run} was taken over by another process.`); // before it saves again
     hooks.onEvent?.(event);
   };
-  await pretrain({ ...trainingOf(config, cell), resume }, { ...hooks, onEvent });
+  const options = trainingOf(config, cell);
+  const { images, device, threads, saveMinutes, out } = options;
+  const own = resume ? { images, device, threads, saveMinutes, out, resume } : options; // the run's folder has the others, resolved
+  await pretrain(own, { ...hooks, onEvent });
 }
 
 /** The locks of processes that lost the claim: on another machine nobody can say whether they still run. */

@@ -201,7 +201,8 @@ async function attempt(config: StudyConfig, cell: Cell, claim: Claim, hooks: Hoo
 
 /** Of the disk: the next cell would fail too. */
 function isOfTheDisk(error: unknown): boolean {
-  return diskError(error) !== undefined || (error instanceof Error && diskError(error.cause) !== undefined);
+  const { cause } = error as Error;
+  return diskError(error) !== undefined || (cause !== undefined && diskError(cause) !== undefined);
 }
 
 /** Writes the study's result if every cell is finished. Processes that end at once write the same. */

@@ -56,9 +56,9 @@ function plain(document: ReturnType<typeof parseDocument>, name: string): object
 /** @throws UsageError if there is neither such a file nor such a recipe */
 function findStudy(file: string): string {
   if (existsSync(file)) return file;
-  const known = existsSync(recipes) ? readdirSync(recipes).filter((one) => /\.ya?ml$/.test(one)) : [];
-  const found = known.find((one) => one === file || basename(one, extname(one)) === file);
-  if (found !== undefined) return join(recipes, found);
+  const known = existsSync(recipes) ? readdirSync(recipes).map((one) => basename(one, ".yaml")) : [];
+  const found = known.find((one) => one === file || `${one}.yaml` === file);
+  if (found !== undefined) return join(recipes, `${found}.yaml`);
   if (file === basename(file)) throw unknownName("study", file, known);
   throw new UsageError(`There is no file ${file}.`);
 }
