@@ -4,6 +4,7 @@ import { UsageError } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import { planTable, ranked, studyTable } from "../report/study-text.ts";
 import { verdict } from "../report/verdict.ts";
+import type { Hooks } from "../run/events.ts";
 import { wrap } from "../setup/terminal.ts";
 import type { CellResult } from "../study/cell.ts";
 import { dryRun, type StudyRun, study } from "../study/study.ts";
@@ -56,40 +57,28 @@ async function showPlan(config: Config, run: StudyRun): Promise<void> {
 
 async function runStudy(config: Config, run: StudyRun): Promise<void> {
   const working = workingLine();
-  const {
-    folder,
-    study: result,
-    leftOut,
-  } = await untilInterrupted(({ signal, saveFirst }) =>
-    study(
-      config,
-      {
-        signal,
-        onEvent(event) {
-          working.tell(event);
-          if (event.type === "start") saveFirst();
-        },
-      },
-      run,
-    ).finally(() => working.end()),
-  );
-  tellFailures("Left out", leftOut);
-  if (!result) {
-    process.stderr.write(
-      "Done with this part. Other processes still work on the study; the last one writes its result.\n",
-    );
-    return;
-  }
-  await writePages(folder, result);
+  const result = await untilInterrupted(({ signal, saveFirst }) => {
+    const onEvent: Hooks["onEvent"] = (event) => {
+      working.tell(event);
+      if (event.type === "start") saveFirst();
+    };
+    return study(config, { signal, onEvent }, run).finally(() => working.end());
+  });
+  tellFailures("Left out", result.leftOut);
   tellFailures("Failed", result.failed);
   if (result.failed.length) {
     process.stderr.write("The same command with --retry tries again what has failed.\n");
     process.exitCode = 1;
   }
-  const [best] = ranked(result.cells);
+  if (!result.study) {
+    process.stderr.write("Done with this part. The process that ends last writes the study's result.\n");
+    return;
+  }
+  await writePages(result.folder, result.study);
+  const [best] = ranked(result.study.cells);
   if (!best) return;
   const columns = process.stdout.columns || Number.POSITIVE_INFINITY;
-  process.stdout.write(`${studyTable(result)}\n${wrap(verdict(best.difference), columns).join("\n")}\n`);
+  process.stdout.write(`${studyTable(result.study)}\n${wrap(verdict(best.difference), columns).join("\n")}\n`);
   process.stdout.write(`Next, for longer:\n  ${nextCommand(config, best)}\n`);
 }
 

@@ -3,7 +3,7 @@ import Table from "cli-table3";
 import { improvement, showDifference, showValue, signedValue } from "../metric.ts";
 import { duration } from "../setup/terminal.ts";
 import type { CellResult } from "../study/cell.ts";
-import type { Plan } from "../study/plan.ts";
+import type { DryRun } from "../study/study.ts";
 import type { Study } from "../study/study-folder.ts";
 import { count } from "./format.ts";
 
@@ -29,7 +29,7 @@ export function studyTable({ cells }: Study): string {
   return `${table(["cell", "pre-trained", "untrained", "difference"], rows)}${more}\n${note}`;
 }
 
-export function planTable({ cells, peak }: Plan): string {
+export function planTable({ cells, peak, finished }: DryRun): string {
   const time = (seconds: number) => duration(seconds * 1000);
   const rows = cells
     .slice(0, LISTED)
@@ -41,6 +41,7 @@ export function planTable({ cells, peak }: Plan): string {
   const lines = [
     `${table(["cell", "training", "measuring", "parameters"], rows)}${more}`,
     `${count(cells.length, "cell")}, about ${time(all)} in one process.`,
+    ...(finished ? [`${count(finished, "other cell is", "other cells are")} finished already.`] : []),
     ...(peak === undefined ? [] : [`Memory: ${(peak / 2 ** 30).toFixed(1)} GiB at most while trying them.`]),
   ];
   return lines.join("\n");

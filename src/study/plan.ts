@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withCleanup } from "../cleanup.ts";
+import { InterruptedError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
 import type { Hooks } from "../run/events.ts";
 import type { TrainingConfig } from "../run/options.ts";
@@ -49,7 +50,7 @@ export async function planStudy(
   const speeds = new Map<string, Speed>();
   const planned: PlannedCell[] = [];
   for (const cell of cells) {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw new InterruptedError("Interrupted before anything was trained.");
     const resolved = resolvedTraining(config, cell);
     const kind = kindOf(cell);
     if (!speeds.has(kind)) onEvent?.({ type: "working", what: `trying ${cell.name}` });

@@ -1,6 +1,6 @@
 /** Which cells can be trained: everything that training needs is set up once for each kind of cell, before the first one starts. */
 import { withCleanup } from "../cleanup.ts";
-import { SelfsightError, UsageError } from "../errors.ts";
+import { InterruptedError, SelfsightError, UsageError } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import { pretrainOptions, type TrainingConfig } from "../run/options.ts";
 import { refuseContradictions, resolveConfig } from "../run/resolve.ts";
@@ -32,7 +32,7 @@ export async function impossibleCells(
   const tried = new Map<string, string | undefined>();
   const impossible: Failure[] = [];
   for (const cell of cells) {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw new InterruptedError("Interrupted before anything was trained.");
     const kind = kindOf(cell);
     if (!tried.has(kind)) tried.set(kind, await problemOf(() => trySetup(config, cell, images)));
     const message = tried.get(kind) ?? (await problemOf(() => checkNumbers(config, cell, images)));
@@ -66,7 +66,7 @@ async function problemOf(attempt: () => Promise<void>): Promise<string | undefin
     await attempt();
     return undefined;
   } catch (error) {
-    if (error instanceof SelfsightError && error.exitCode !== 130) return error.message;
+    if (error instanceof SelfsightError && !(error instanceof InterruptedError)) return error.message;
     throw error;
   }
 }

@@ -47,24 +47,33 @@ const MAY_CHANGE = ["out", "device", "threads", "saveMinutes"];
 
 /**
  * Makes the folder, or checks that it was begun by the same study.
- * @throws UsageError for a folder of another study or version, or of anything else
+ * @throws UsageError as {@link checkStudyFolder}; SelfsightError if it cannot be made
  */
 export function openStudyFolder(config: StudyConfig): void {
-  const { out, images } = config;
+  const { out } = config;
   const files = studyFiles(out);
+  onDisk(`${out} cannot be made`, () => makeFolder(out));
+  if (!existsSync(files.config)) writeJson(files.config, { version: VERSION, config });
+  checkStudyFolder(config); // of two that begin at once, one has written it last
+  onDisk(`${out} cannot be written to`, () => {
+    makeFolder(files.cells);
+    makeFolder(files.measured);
+  });
+}
+
+/** Writes nothing. @throws UsageError for a folder of another study or version, or of anything else */
+export function checkStudyFolder(config: StudyConfig): void {
+  const { out, images } = config;
+  const file = studyFiles(out).config;
   if (resolve(out) === resolve(images))
     throw new UsageError(
       `--out ${out} is also what the images are called: they could not be found again. Choose another.`,
     );
-  const others = onDisk(`${out} cannot be read`, () => (existsSync(out) ? readdirSync(out) : []));
-  if (others.length && !existsSync(files.config) && !others.every((name) => name.startsWith("config.json")))
+  const names = onDisk(`${out} cannot be read`, () => (existsSync(out) ? readdirSync(out) : []));
+  if (existsSync(file)) refuseOther(config, file);
+  else if (!names.every((name) => name.startsWith(basename(file))))
+    // another process may just be writing it
     throw new UsageError(`${out} exists and is not a study's folder. Choose another with --out.`);
-  onDisk(`${out} cannot be made`, () => {
-    makeFolder(files.cells);
-    makeFolder(files.measured);
-  });
-  if (!existsSync(files.config)) writeJson(files.config, { version: VERSION, config });
-  refuseOther(config, files.config); // of two that begin at once, only one has written it
 }
 
 function refuseOther(config: StudyConfig, file: string): void {

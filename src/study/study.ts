@@ -17,6 +17,7 @@ import { type Plan, planStudy } from "./plan.ts";
 import { impossibleCells } from "./possible.ts";
 import {
   cellFiles,
+  checkStudyFolder,
   type Failure,
   nameOf,
   openStudyFolder,
@@ -44,12 +45,15 @@ export interface StudyResult {
   folder: string;
   /** Undefined while other processes still work on it, which is only so with a shard. */
   study: Study | undefined;
+  /** Cells that have failed so far. */
+  failed: Failure[];
   /** Cells that cannot be trained, and were left out as `impossible` says. */
   leftOut: Failure[];
 }
 
 export interface DryRun extends Plan {
-  folder: string;
+  /** Number of cells that are done already, or have failed. */
+  finished: number;
   leftOut: Failure[];
 }
 
@@ -68,14 +72,15 @@ export async function study(options: StudyOptions, hooks: Hooks = {}, how: Study
   await images.close();
   openStudyFolder(config);
   await workOn(config, cells, how, progress);
-  return { folder: config.out, study: collect(config, cells), leftOut };
+  return { folder: config.out, ...collect(config, cells), leftOut };
 }
 
 /** What it would do, and how long that takes. Trains nothing, and writes nothing. @throws as {@link study} */
 export async function dryRun(options: StudyOptions, hooks: Hooks = {}, how: StudyRun = {}): Promise<DryRun> {
   const { config, cells, leftOut, images } = await openStudy(options, hooks, how);
   try {
-    return { ...(await planStudy(config, cells, images, hooks)), folder: config.out, leftOut };
+    const open = cells.filter(({ name }) => !isDone(config, name) && !hasFailed(config, name));
+    return { ...(await planStudy(config, open, images, hooks)), finished: cells.length - open.length, leftOut };
   } finally {
     await images.close();
   }
@@ -91,6 +96,7 @@ async function openStudy(options: StudyOptions, hooks: Hooks, { yes }: StudyRun)
       `The study has ${cells.length.toLocaleString("en-US")} cells, each a training. If that is meant, add --yes; else name fewer values.`,
     );
   }
+  checkStudyFolder(config);
   hooks.onEvent?.({ type: "working", what: "looking at the images" });
   const images = await openStudyImages(config, hooks);
   try {
@@ -206,16 +212,18 @@ function isOfTheDisk(error: unknown): boolean {
 }
 
 /** Writes the study's result if every cell is finished. Processes that end at once write the same. */
-function collect(config: StudyConfig, all: readonly Cell[]): Study | undefined {
+function collect(config: StudyConfig, all: readonly Cell[]): Pick<StudyResult, "study" | "failed"> {
   const done = all.filter(({ name }) => isDone(config, name));
-  const failed = all.filter((cell) => !done.includes(cell) && hasFailed(config, cell.name));
-  if (done.length + failed.length < all.length) return undefined;
+  const failed = all
+    .filter((cell) => !done.includes(cell) && hasFailed(config, cell.name))
+    .map(({ name }) => readJson<Failure>(cellFiles(config.out, name).failed));
+  if (done.length + failed.length < all.length) return { study: undefined, failed };
   const study: Study = {
     version: VERSION,
     config,
     cells: done.map(({ name }) => readJson<CellResult>(cellFiles(config.out, name).result)),
-    failed: failed.map(({ name }) => readJson<Failure>(cellFiles(config.out, name).failed)),
+    failed,
   };
   writeJson(studyFiles(config.out).study, study);
-  return study;
+  return { study, failed };
 }
