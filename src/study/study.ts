@@ -138,13 +138,16 @@ async function workOn(
   /** Failed before: each is tried once more, by one process. */
   const again = new Set([...open].filter(({ name }) => retry && hasFailed(config, name)));
   const isFinished = (cell: Cell) => isDone(config, cell.name) || (hasFailed(config, cell.name) && !again.has(cell));
-  const counts = (running: number): Counts => {
-    const done = all.filter(({ name }) => isDone(config, name)).length;
-    return { all: all.length, done, failed: all.filter(({ name }) => hasFailed(config, name)).length, running };
-  };
+  const counts = (elsewhere: readonly Cell[]): Counts => ({
+    all: all.length,
+    done: all.filter(({ name }) => isDone(config, name)).length,
+    failed: all.filter(({ name }) => hasFailed(config, name)).length,
+    running: elsewhere.filter((cell) => !isFinished(cell)).length,
+  });
   let waitingSince: number | undefined;
   for (;;) {
-    let [worked, running] = [false, 0];
+    let worked = false;
+    const elsewhere: Cell[] = [];
     for (const cell of open) {
       if (hooks.signal?.aborted) throw new InterruptedError("Interrupted. The same command goes on.");
       if (isFinished(cell)) {
@@ -156,14 +159,14 @@ async function workOn(
       const claim = onDisk(`${folder} cannot be written to`, () => claims.take(folder));
       if (!claim) {
         again.delete(cell);
-        running++;
+        elsewhere.push(cell);
         continue;
       }
       let finished = isFinished(cell); // by another process, just before the claim
       try {
         if (finished) continue;
         worked = true;
-        begin(counts(running), cell.name);
+        begin(counts(elsewhere), cell.name);
         if (again.delete(cell)) forgetFailure(config, cell);
         finished = await attempt(config, cell, claim, hooks);
         end();
@@ -175,7 +178,7 @@ async function workOn(
     if (worked) continue;
     waitingSince ??= performance.now();
     if (shard && performance.now() - waitingSince > pace.stale + 2 * pace.beat) return; // the others are alive
-    tell(counts(running), "waiting for other processes");
+    tell(counts(elsewhere), "waiting for other processes");
     await sleep(pace.beat, undefined, { signal: hooks.signal }).catch(() => {});
   }
 }
