@@ -38,8 +38,8 @@ export function addStudy(program: Command): void {
     .argument("<file>", "the study as YAML, or a recipe: architectures, widths, scaling, ten-minutes");
   addFlags(addFlags(command, changes), flags).action(async (file: string, given: Record<string, unknown>) => {
     const { dryRun: dry, shard, ...how } = parseOptions(flags, pick(given, flags));
-    const config = readStudy(file, pick(given, changes));
     const run = { ...how, shard: shardOf(shard) };
+    const config = readStudy(file, pick(given, changes));
     await (dry ? showPlan(config, run) : runStudy(config, run));
   });
 }
