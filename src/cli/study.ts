@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { UsageError } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import { planTable, ranked, studyTable } from "../report/study-text.ts";
 import { verdict } from "../report/verdict.ts";
 import type { Hooks } from "../run/events.ts";
 import { wrap } from "../setup/terminal.ts";
 import type { CellResult } from "../study/cell.ts";
+import { shardOf } from "../study/shard.ts";
 import { dryRun, type StudyRun, study } from "../study/study.ts";
 import { type Failure, type Study, studyFiles } from "../study/study-folder.ts";
 import { studyOptions } from "../study/study-options.ts";
@@ -101,20 +101,6 @@ function nextCommand({ images, labels, group, split }: Config, { name, factors }
   );
   const pairs = Object.entries(options).map(([key, value]) => quoted(`${key}=${value}`));
   return ["selfsight pretrain", quoted(images), ...pairs, ...words].join(" ");
-}
-
-/** "2/4", or what SLURM says of an array of jobs. @throws UsageError for another text */
-function shardOf(text: string | undefined): StudyRun["shard"] {
-  if (text !== undefined) {
-    const [part = 0, of = 0] = /^(\d+)\/(\d+)$/.exec(text)?.slice(1).map(Number) ?? [];
-    if (part >= 1 && part <= of) return { part, of };
-    throw new UsageError(`--shard: expected I/N with I from 1 to N, such as 1/4; got "${text}".`);
-  }
-  const number = (name: string) => Number(process.env[`SLURM_ARRAY_TASK_${name}`] || Number.NaN);
-  const [id, of] = [number("ID"), number("COUNT")];
-  if (!(id >= 0 && of >= 1)) return undefined;
-  const [first, step] = [number("MIN") || 0, number("STEP") || 1]; // --array=10-16:2
-  return { part: (Math.floor((id - first) / step) % of) + 1, of };
 }
 
 function pick(given: Record<string, unknown>, { shape }: z.ZodObject): object {

@@ -15,6 +15,7 @@ import { cellsOf } from "./grid.ts";
 import { parseStudy } from "./parse-study.ts";
 import { type Plan, planStudy } from "./plan.ts";
 import { impossibleCells } from "./possible.ts";
+import type { Shard } from "./shard.ts";
 import {
   cellFiles,
   checkStudyFolder,
@@ -37,7 +38,7 @@ export interface StudyRun {
   /** More than 10,000 cells are wanted. */
   yes?: boolean;
   /** Work only on every `of`-th cell, from the `part`-th on, which counts from 1. */
-  shard?: { part: number; of: number } | undefined;
+  shard?: Shard | undefined;
   pace?: Pace;
 }
 

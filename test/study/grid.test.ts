@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { cellsOf } from "../../src/study/grid.ts";
 import { parseStudy } from "../../src/study/parse-study.ts";
+import { shardOf } from "../../src/study/shard.ts";
 import type { StudyOptions } from "../../src/study/study-options.ts";
 import { readStudy } from "../../src/study/yaml.ts";
 import { scratch } from "../images.ts";
@@ -161,4 +162,18 @@ test("recipes are found by their names, and each can be read", () => {
     expect(cellsOf(readStudy(name)).length).toBeGreaterThan(5);
   expect(() => readStudy("architecture")).toThrow(/Unknown study "architecture". Did you mean "architectures"/);
   expect(() => readStudy(join(folder, "none.yaml"))).toThrow(/There is no file/);
+});
+
+test("a part is named, or that of a job in an array of SLURM", () => {
+  expect(shardOf("2/4", {})).toEqual({ part: 2, of: 4 });
+  for (const wrong of ["0/4", "5/4", "2", "a/b", ""])
+    expect(() => shardOf(wrong, {})).toThrow(/--shard: expected I\/N/);
+  expect(shardOf(undefined, {})).toBeUndefined();
+  const parts = (ids: number[], MIN?: number, STEP?: number) =>
+    ids.map((ID) => {
+      const own = Object.entries({ ID, COUNT: ids.length, MIN, STEP }).filter(([, value]) => value !== undefined);
+      return shardOf(undefined, Object.fromEntries(own.map(([key, value]) => [`SLURM_ARRAY_TASK_${key}`, `${value}`])));
+    });
+  for (const found of [parts([0, 1, 2]), parts([3, 4, 5]), parts([1, 2, 3], 1), parts([10, 12, 14], 10, 2)])
+    expect(found.map((shard) => shard?.part).sort()).toEqual([1, 2, 3]);
 });
