@@ -11,9 +11,9 @@ import { makeFolder } from "../setup/folders.ts";
 import type { Cell, CellResult } from "./cell.ts";
 import { runCell } from "./cell-run.ts";
 import { type Claim, openClaims, PACE, type Pace } from "./claim.ts";
-import { cellsOf } from "./grid.ts";
+import { cellsOf } from "./combine.ts";
 import { parseStudy } from "./parse-study.ts";
-import { type Plan, planStudy } from "./plan.ts";
+import { type Plan, planStudy } from "./dry-run.ts";
 import { impossibleCells } from "./possible.ts";
 import type { Shard } from "./shard.ts";
 import {

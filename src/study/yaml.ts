@@ -4,7 +4,7 @@ import { basename, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import { onDisk, UsageError, unknownName } from "../errors.ts";
-import { cellsOf } from "./grid.ts";
+import { cellsOf } from "./combine.ts";
 import { type Locate, parseStudy } from "./parse-study.ts";
 import { nameOf } from "./study-folder.ts";
 import type { StudyConfig, StudyOptions } from "./study-options.ts";

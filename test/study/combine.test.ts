@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { cellsOf } from "../../src/study/grid.ts";
+import { cellsOf } from "../../src/study/combine.ts";
 import { parseStudy } from "../../src/study/parse-study.ts";
 import { shardOf } from "../../src/study/shard.ts";
 import type { StudyOptions } from "../../src/study/study-options.ts";
