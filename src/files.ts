@@ -1,4 +1,5 @@
 /** Writes files atomically: a reader sees the old one or the new one, never half of it. */
+import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { onDisk } from "./errors.ts";
 
@@ -17,7 +18,7 @@ function replace(named: string, contents: string | Uint8Array): void {
     return;
   }
   const file = before ? realpathSync(named) : named; // keep a link, and replace its target
-  const part = `${file}.${process.pid}.part`; // two processes may write a preview at once
+  const part = `${file}.${process.pid}-${randomBytes(4).toString("hex")}.part`; // others may write it at once, also on other machines
   try {
     const descriptor = openSync(part, "w");
     try {

@@ -17,6 +17,7 @@ import { addPretrain } from "./pretrain.ts";
 import { addPreview } from "./preview.ts";
 import { addSetup } from "./setup.ts";
 import { outliveTerminal } from "./signals.ts";
+import { addStudy } from "./study.ts";
 
 outliveReaders();
 outliveTerminal();
@@ -27,16 +28,8 @@ const program = new Command("selfsight")
   .showHelpAfterError("(selfsight <command> --help lists what there is)")
   .showSuggestionAfterError();
 const commands = [
-  addSetup,
-  addDemo,
-  addPretrain,
-  addPreview,
-  addEvaluate,
-  addBenchmark,
-  addEmbed,
-  addAttention,
-  addLists,
-  addModels,
+  ...[addSetup, addDemo, addPretrain, addPreview, addEvaluate, addBenchmark, addStudy, addEmbed],
+  ...[addAttention, addLists, addModels],
 ];
 for (const add of commands) add(program);
 

@@ -80,6 +80,25 @@ export function rowsOf({ length }: { readonly length: number }, wanted: (row: nu
   return Int32Array.from({ length }, (_, row) => row).filter(wanted);
 }
 
+/** Random stream of the draw, next to the seed. */
+const DRAW = 11;
+
+/**
+ * `count` images of a set, drawn by the seed, in the set's order. With the same seed, a smaller draw lies within each larger one.
+ * @throws UsageError if there are not so many
+ */
+export function drawImages(set: ImageSet, count: number, seed: number): ImageSet {
+  if (count > set.length)
+    throw new UsageError(
+      `There are ${set.length} images to learn from; --train-images asks for ${count}. Ask for fewer.`,
+    );
+  const order = shuffle(
+    Int32Array.from({ length: set.length }, (_, i) => i),
+    randomAt(seed, DRAW),
+  );
+  return subset(set, order.slice(0, count).sort());
+}
+
 /** At most `most` images, spread evenly over the set. */
 export function spreadOver(set: ImageSet, most: number): ImageSet {
   if (set.length <= most) return set;

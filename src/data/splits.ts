@@ -6,7 +6,7 @@
  */
 import { UsageError } from "../errors.ts";
 import { type Contents, contentsOf, type ReadHooks } from "./digest.ts";
-import { type ImageCollection, type ImageSet, rowsOf, selectSplits, subset } from "./images.ts";
+import { drawImages, type ImageCollection, type ImageSet, rowsOf, selectSplits, subset } from "./images.ts";
 import { plural } from "./names.ts";
 import { nearPairs } from "./near-duplicates.ts";
 import { TESTS } from "./parts.ts";
@@ -19,6 +19,8 @@ export interface LearnOptions {
   holdBack?: boolean;
   /** Only labelled images, for a task that learns from labels. */
   labelled?: boolean;
+  /** So many of the images that remain, drawn by a seed; by default all. */
+  draw?: { count: number; seed: number } | undefined;
 }
 
 /** Images to learn from, and how many were left out for each reason. */
@@ -39,11 +41,11 @@ export interface ImagesToLearnFrom {
 /**
  * Images to pre-train on: the splits that `split` names, by default all but validation and test. If labelled images have no
  * such splits, only those that {@link labelledParts} trains on, unless `split` names what to use.
- * @throws UsageError for a missing split, and if labels are wanted but there are none
+ * @throws UsageError for a missing split, if labels are wanted but there are none, and for a draw of more images than there are
  */
 export async function imagesToLearnFrom(
   collection: ImageCollection,
-  { split, holdBack = split === undefined, labelled: wantsLabels = false }: LearnOptions = {},
+  { split, holdBack = split === undefined, labelled: wantsLabels = false, draw }: LearnOptions = {},
   hooks: ReadHooks = {},
 ): Promise<ImagesToLearnFrom> {
   const names = split ?? learnable(collection).join("+");
@@ -56,9 +58,9 @@ export async function imagesToLearnFrom(
     !holdBack || tests.length || (all.classes?.length ?? 0) < 2
       ? { set: all, heldBack: 0, notes: [] }
       : await withoutTests(all, hooks);
-  if (!wantsLabels) return { set, parts: names, heldBack, unlabelled: 0, unused, notes };
-  const known = labelled(set);
-  return { set: known, parts: names, heldBack, unlabelled: set.length - known.length, unused, notes };
+  const usable = wantsLabels ? labelled(set) : set;
+  const drawn = draw ? drawImages(usable, draw.count, draw.seed) : usable;
+  return { set: drawn, parts: names, heldBack, unlabelled: set.length - usable.length, unused, notes };
 }
 
 /**

@@ -17,7 +17,7 @@ import { resolveConfig } from "../run/resolve.ts";
 import { taskEntry } from "../tasks/index.ts";
 import { chooseCompute } from "../torch/compute.ts";
 import { type TrainingImages, trainingImages } from "../train/batches.ts";
-import { decodeImages, firstEncoder, prepareTraining, usesLabels } from "../train/prepare.ts";
+import { decodeImages, firstEncoder, learnOptions, prepareTraining, usesLabels } from "../train/prepare.ts";
 import { sampleSheet } from "../train/samples.ts";
 import { type AuditRow, audit } from "./audit.ts";
 
@@ -84,11 +84,10 @@ export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<Pre
     const encoder = firstEncoder(config);
     cleanup.push(() => encoder.dispose());
     const collection = await openGiven(config, hooks);
-    const { set } = await imagesToLearnFrom(
-      collection,
-      { split: config.split, labelled: usesLabels(config.task) },
-      { onRead: counting(hooks, "read"), signal: hooks.signal },
-    );
+    const { set } = await imagesToLearnFrom(collection, learnOptions(config), {
+      onRead: counting(hooks, "read"),
+      signal: hooks.signal,
+    });
     const images =
       folder === undefined
         ? await decodeImages(spreadOver(set, Math.max(FOR_SHEET, count)), config, hooks)

@@ -15,6 +15,11 @@ export const pretrainOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe("with --split: leave out what evaluate tests on if it is given the same part as --train-split"),
+  trainImages: z
+    .int()
+    .positive()
+    .optional()
+    .describe("learn from so many of the images, drawn by the seed: a smaller number's lie within a larger one's"),
   preset: z
     .enum(["auto", "quick", "paper"])
     .default("auto")

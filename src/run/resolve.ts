@@ -25,7 +25,8 @@ const quick: TaskDefaults = { firstLayer: "patches" };
 /** The longest run in minutes that takes the preset `quick` by itself. */
 const QUICK_MINUTES = 15;
 const EPOCHS = 50;
-const WIDTH = 0.5;
+/** The width of every architecture where the user sets none. */
+export const WIDTH = 0.5;
 /** Peak learning rates by optimizer. */
 const RATES = { sgd: 0.05, adamw: 0.001 } as const;
 

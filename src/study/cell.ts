@@ -30,8 +30,13 @@ export interface CellResult extends Cell {
   pretext: { metric: Metric; value: number /** The value of guessing. */; guess: number };
   /** Every layer of the encoder, and of the same network untrained. */
   rows: ResultRow[];
-  /** The encoder against the same network untrained, each at the layer that was best on held-out training labels. */
+  /**
+   * The encoder against the same network untrained, each at the layer that was best on held-out training labels: by the first protocol, with
+   * the first number of labels.
+   */
   difference: Difference;
+  /** The encoder's metric on held-out training labels, at that layer: it ranks cells. Undefined if none could be held out. */
+  heldOut?: number | undefined;
   /** Scores of each test image at those layers, averaged over draws of labels: what paired resampling needs. */
   perImage: { trained: number[]; untrained: number[] };
   /** Learned parameters of the encoder. */

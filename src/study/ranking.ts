@@ -1,4 +1,5 @@
 /** Which task suits these images, from a study that tried several for a short time; and what to do next. */
+import { improvement } from "../metric.ts";
 import { shellWord } from "../setup/terminal.ts";
 import type { CellResult } from "./cell.ts";
 import { contrast, estimate, gain, performance, significant, spreadOf, start } from "./estimates.ts";
@@ -58,17 +59,29 @@ export function ranking(study: Pick<StudyResult, "cells">): RankedTask[] {
 const LONGER = 10;
 const LEAST_MINUTES = 30;
 
-/** The command that trains the best task for longer, on the network that gained most from it. Undefined without a task to recommend. */
+/** The best on held-out training labels first: test images do not choose. Where none were held out, the largest gain first. */
+export function ranked(cells: readonly CellResult[]): CellResult[] {
+  const known = cells.every(({ heldOut }) => heldOut !== undefined);
+  return cells.toSorted((a, b) =>
+    known ? improvement(a.difference.metric, b.heldOut as number, a.heldOut as number) : gain.value(b) - gain.value(a),
+  );
+}
+
+/** The command that trains the best cell's task and network for longer. Undefined without a task to recommend. */
 export function nextCommand(study: Pick<StudyResult, "cells" | "config">): string | undefined {
-  const [best] = ranking(study);
+  const [best] = ranked(withoutLabels(study.cells));
   if (!best) return undefined;
-  const { factors, seconds } = best.cells.reduce((most, one) => (gain.value(one) > gain.value(most) ? one : most));
+  const { factors, seconds } = best;
+  const { images, labels, group, split } = study.config as Record<string, string | undefined>;
+  const about = Object.entries({ labels, group, split }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, value],
+  );
   const minutes = Math.max(LEAST_MINUTES, Math.ceil((LONGER * seconds.training) / 60));
   const options = Object.entries(factors.options).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   return [
-    ...["selfsight", "pretrain", study.config.images, ...options],
+    ...["selfsight", "pretrain", images as string, ...options, ...about],
     ...["--task", factors.task, "--model", factors.model, "--width", String(factors.width)],
     ...(factors.stem === undefined ? [] : ["--stem", factors.stem]),
     ...["--image-size", String(factors.imageSize), "--minutes", String(minutes)],

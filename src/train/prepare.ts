@@ -2,6 +2,7 @@
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { ImageSet } from "../data/images.ts";
 import { type DecodedStore, decodeSizeFor, openPixels } from "../data/pixels.ts";
+import type { LearnOptions } from "../data/splits.ts";
 import { UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import { type Encoder, requireImageSize } from "../models/model.ts";
@@ -38,6 +39,14 @@ export async function decodeImages(
   const store = await openPixels(set, { size, onProgress: counting(hooks, "decode"), signal: hooks.signal });
   return { ...trainingImages(set, store, usesLabels(task)), store };
 }
+
+/** Which of the images a run of this configuration learns from. */
+export const learnOptions = ({ split, holdBack, task, trainImages, seed }: TrainingConfig): LearnOptions => ({
+  split,
+  ...(holdBack && { holdBack }),
+  labelled: usesLabels(task),
+  draw: trainImages === undefined ? undefined : { count: trainImages, seed },
+});
 
 export const usesLabels = (task: string): boolean => taskEntry(task).usesLabels ?? false;
 
@@ -129,7 +138,8 @@ function refuseNoImages(count: number): void {
     throw new UsageError("There are no images to learn from. Give others, or other parts of them with --split.");
 }
 
-function refuseLargeBatch({ batchSize }: TrainingConfig, images: number): void {
+/** @throws UsageError if there are too few images for one batch */
+export function refuseLargeBatch({ batchSize }: Pick<TrainingConfig, "batchSize">, images: number): void {
   if (stepsPerEpoch(images, batchSize) > 0) return;
   throw new UsageError(
     `A batch of ${batchSize} is more than the ${images} images there are. Use --batch-size ${images} or less.`,

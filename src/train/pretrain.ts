@@ -33,7 +33,7 @@ import { fixedWays } from "../torch/nn/convolution.ts";
 import { imagesUsed, learnedImages } from "./batches.ts";
 import { fastestConvolutions } from "./convolutions.ts";
 import { budgetOf, progressAt, type TrainingRun, train } from "./loop.ts";
-import { decodeImages, firstEncoder, prepareTraining, usesLabels } from "./prepare.ts";
+import { decodeImages, firstEncoder, learnOptions, prepareTraining } from "./prepare.ts";
 import { sampleSheet } from "./samples.ts";
 
 export interface PretrainResult {
@@ -89,12 +89,10 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   const encoder = firstEncoder(config);
   cleanup.push(() => encoder.dispose());
   const collection = await openGiven(config, hooks);
-  const labelled = usesLabels(config.task);
-  const chosen = await imagesToLearnFrom(
-    collection,
-    { split: config.split, ...(config.holdBack && { holdBack: true }), labelled },
-    { onRead: counting(hooks, "read"), signal: hooks.signal },
-  );
+  const chosen = await imagesToLearnFrom(collection, learnOptions(config), {
+    onRead: counting(hooks, "read"),
+    signal: hooks.signal,
+  });
   const images = await decodeImages(chosen.set, config, hooks);
   cleanup.push(() => images.store.close());
   const prepared = await prepareTraining({ config, compute, encoder, images }, cleanup);

@@ -1,0 +1,47 @@
+/** A study in a terminal: its cells ranked, what failed, and what to run next; or what it will take. */
+import Table from "cli-table3";
+import { showDifference, showValue, signedValue } from "../metric.ts";
+import { duration } from "../setup/terminal.ts";
+import { ranked } from "../study/ranking.ts";
+import type { DryRun } from "../study/study.ts";
+import type { Study } from "../study/study-folder.ts";
+import { count } from "./format.ts";
+
+/** Most cells that are listed. */
+const LISTED = 20;
+
+export function studyTable({ cells }: Study): string {
+  const rows = ranked(cells)
+    .slice(0, LISTED)
+    .map(({ name, difference: { metric, value, baselineValue, difference, low, high } }) => [
+      ...[name, showValue(metric, value), showValue(metric, baselineValue)],
+      `${showDifference(metric, difference)} [${signedValue(metric, low)}, ${signedValue(metric, high)}]`,
+    ]);
+  const more = cells.length > LISTED ? `\nand ${count(cells.length - LISTED, "more cell", "more cells")}` : "";
+  const note = "The best on held-out training labels first; 95 % intervals.";
+  return `${table(["cell", "pre-trained", "untrained", "difference"], rows)}${more}\n${note}`;
+}
+
+export function planTable({ cells, peak, finished }: DryRun): string {
+  const time = (seconds: number) => duration(seconds * 1000);
+  const rows = cells
+    .slice(0, LISTED)
+    .map(({ name, training, measuring, parameters }) => [
+      ...[name, time(training), time(measuring), `${(parameters / 1e6).toFixed(2)} M`],
+    ]);
+  const more = cells.length > LISTED ? `\nand ${count(cells.length - LISTED, "more cell", "more cells")}` : "";
+  const all = cells.reduce((sum, { training, measuring }) => sum + training + measuring, 0);
+  const lines = [
+    `${table(["cell", "training", "measuring", "parameters"], rows)}${more}`,
+    `${count(cells.length, "cell")}, about ${time(all)} in one process.`,
+    ...(finished ? [`${count(finished, "other cell is", "other cells are")} finished already.`] : []),
+    ...(peak === undefined ? [] : [`Memory: ${(peak / 2 ** 30).toFixed(1)} GiB at most while trying them.`]),
+  ];
+  return lines.join("\n");
+}
+
+function table(head: string[], rows: string[][]): string {
+  const drawn = new Table({ head, style: { head: [], border: [] }, colAligns: ["left", "right", "right", "right"] });
+  drawn.push(...rows);
+  return drawn.toString();
+}
