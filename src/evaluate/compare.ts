@@ -60,9 +60,9 @@ export function compare(
       const ours = found(group.map(({ id }) => id));
       return (group[0] as Representation).baselines.flatMap((_, i) => {
         const theirs = found(group.map(({ baselines }) => baselines[i] as string));
-        const { role } = representations.find(({ id }) => id === group[0]?.baselines[i]) as Representation;
-        const both = ours.length && theirs.length === ours.length;
-        return both ? [{ ...differenceOf(ours, theirs, common), baselineRole: role }] : []; // pixels have no encoder to train
+        const baseline = representations.find(({ id }) => id === group[0]?.baselines[i]);
+        if (!baseline || !ours.length || theirs.length < ours.length) return []; // pixels have no encoder to train
+        return [{ ...differenceOf(ours, theirs, common), baselineRole: baseline.role }];
       });
     }),
   );
