@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import sharp from "sharp";
 import { randomAt, uniform } from "../src/random.ts";
-import { benchmarkFiles } from "../src/study/folder.ts";
+import { benchmarkFiles } from "../src/study/benchmark/folder.ts";
 
 const program = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { benchmarkVerdict, writeBenchmark } from "../report/benchmark.ts";
 import { shellWord, wrap } from "../setup/terminal.ts";
-import { benchmark } from "../study/benchmark.ts";
-import { benchmarkFiles } from "../study/folder.ts";
-import { benchmarkOptions } from "../study/options.ts";
+import { benchmark } from "../study/benchmark/benchmark.ts";
+import { benchmarkFiles } from "../study/benchmark/folder.ts";
+import { benchmarkOptions } from "../study/benchmark/options.ts";
 import { addFlags, kebab } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";

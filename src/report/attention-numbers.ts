@@ -2,7 +2,7 @@
 import type { MapNumber } from "../evaluate/map-numbers.ts";
 import type { Measure } from "../inspect/attention/measures.ts";
 import { showValue } from "../metric.ts";
-import type { AttentionNumbers } from "../study/attention-numbers.ts";
+import type { AttentionNumbers } from "../study/attention/numbers.ts";
 import { escapeHtml } from "./escape.ts";
 import { count } from "./format.ts";
 import { mapVerdict, massSentence, measureNames, shownNumber, spreadSentence } from "./map-sentences.ts";

@@ -3,7 +3,7 @@ import sharp from "sharp";
 import { replaceFile } from "../files.ts";
 import type { Column, Kind } from "../inspect/attention/pictures.ts";
 import { GAP, strip } from "../inspect/attention/sheet.ts";
-import type { AttentionFrame, AttentionGroup, AttentionResult } from "../study/attention.ts";
+import type { AttentionFrame, AttentionGroup, AttentionResult } from "../study/attention/attention.ts";
 import { attentionSummary, numbersPart } from "./attention-numbers.ts";
 import { escapeHtml } from "./escape.ts";
 import { count } from "./format.ts";

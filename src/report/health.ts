@@ -1,6 +1,6 @@
 /** The report's section on the images themselves. */
 import type { Sizes } from "../data/sizes.ts";
-import type { DataHealth } from "../study/health.ts";
+import type { DataHealth } from "../study/benchmark/health.ts";
 import { escapeHtml } from "./escape.ts";
 import { count } from "./format.ts";
 import { pictureFigure } from "./page.ts";

@@ -2,9 +2,9 @@
 import Table from "cli-table3";
 import { showDifference, showValue, signedValue } from "../metric.ts";
 import { duration } from "../setup/terminal.ts";
-import { ranked } from "../study/ranking.ts";
-import type { DryRun } from "../study/study.ts";
-import type { Study } from "../study/study-folder.ts";
+import { ranked } from "../study/analysis/ranking.ts";
+import type { Study } from "../study/grid/folder.ts";
+import type { DryRun } from "../study/grid/study.ts";
 import { count } from "./format.ts";
 
 /** Most cells that are listed. */

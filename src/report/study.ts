@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { replaceFile } from "../files.ts";
-import { type Analysis, analyse } from "../study/analysis.ts";
-import type { StudyResult } from "../study/result.ts";
+import { type Analysis, analyse } from "../study/analysis/analysis.ts";
+import type { StudyResult } from "../study/analysis/result.ts";
 import { escapeHtml } from "./escape.ts";
 import { count, labelCount } from "./format.ts";
 import { pageHtml, section } from "./page.ts";

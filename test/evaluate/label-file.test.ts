@@ -5,7 +5,7 @@ import { beforeAll, expect, test } from "vitest";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
 import { preview } from "../../src/inspect/preview.ts";
 import { readLearned } from "../../src/run/learned.ts";
-import { benchmark } from "../../src/study/benchmark.ts";
+import { benchmark } from "../../src/study/benchmark/benchmark.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";

@@ -1,7 +1,7 @@
 /** Rank correlations and components of variance against SciPy and statsmodels: `scripts/golden-study.py` writes the fixture. */
 import { expect, test } from "vitest";
-import { varianceComponents } from "../../src/study/components.ts";
-import { kendallTau, spearmanRho } from "../../src/study/rank-correlation.ts";
+import { varianceComponents } from "../../src/study/analysis/components.ts";
+import { kendallTau, spearmanRho } from "../../src/study/analysis/rank-correlation.ts";
 import { goldenJson } from "./store.ts";
 
 const { correlations, components } = goldenJson<{

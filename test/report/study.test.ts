@@ -5,10 +5,10 @@ import { describe, expect, it } from "vitest";
 import { parseCsv } from "../../src/data/csv.ts";
 import { rankingLines } from "../../src/report/study/ranking-table.ts";
 import { studyHtml, studySentences, writeStudyPages } from "../../src/report/study.ts";
-import type { CellResult, Factors } from "../../src/study/cell.ts";
-import { ranking } from "../../src/study/ranking.ts";
-import type { StudyResult } from "../../src/study/result.ts";
-import { cell, type Effects, study } from "../study/synthetic.ts";
+import { ranking } from "../../src/study/analysis/ranking.ts";
+import type { StudyResult } from "../../src/study/analysis/result.ts";
+import type { CellResult, Factors } from "../../src/study/grid/cell.ts";
+import { cell, type Effects, study } from "../study/analysis/synthetic.ts";
 import { attributes, pairs, parsed, texts } from "./marks.ts";
 
 const tasks = ["rotation", "jigsaw", "exemplar"];

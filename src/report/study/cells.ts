@@ -1,8 +1,8 @@
 /** The tasks' ranking, every cell, what failed, and what it took. */
 import { type Metric, plainValue, showValue, signedValue } from "../../metric.ts";
 import { duration } from "../../setup/terminal.ts";
-import type { Analysis } from "../../study/analysis.ts";
-import { usesLabels } from "../../study/grid.ts";
+import type { Analysis } from "../../study/analysis/analysis.ts";
+import { usesLabels } from "../../study/analysis/grid.ts";
 import { escapeHtml } from "../escape.ts";
 import { count } from "../format.ts";
 import { differenceBar } from "../results.ts";

@@ -1,6 +1,6 @@
 /** The cells of a study as a table for spreadsheets and scripts. */
 import { csvFormat } from "d3-dsv";
-import type { CellResult } from "../../study/cell.ts";
+import type { CellResult } from "../../study/grid/cell.ts";
 
 /** One line for each cell, with a header. Values as they were measured: fractions, not percent. */
 export function studyCsv(cells: readonly CellResult[]): string {

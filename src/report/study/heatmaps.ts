@@ -1,8 +1,8 @@
 /** Tasks by architectures: the gain over the untrained network, and the metric itself. */
 import type { Metric } from "../../metric.ts";
-import type { Analysis, MeasureName } from "../../study/analysis.ts";
-import { significant } from "../../study/estimates.ts";
-import { usesLabels } from "../../study/grid.ts";
+import type { Analysis, MeasureName } from "../../study/analysis/analysis.ts";
+import { significant } from "../../study/analysis/estimates.ts";
+import { usesLabels } from "../../study/analysis/grid.ts";
 import { axisName } from "../charts/axes.ts";
 import { heatmapChart } from "../charts/heatmap.ts";
 import { charts, meansOver, note, wideCharts } from "./html.ts";

@@ -2,9 +2,9 @@
 
 import type { ResultRow } from "../../evaluate/result.ts";
 import { bestOf, improvement, type Metric, signedValue } from "../../metric.ts";
-import type { Analysis } from "../../study/analysis.ts";
-import type { CellResult } from "../../study/cell.ts";
-import { withoutLabels } from "../../study/grid.ts";
+import type { Analysis } from "../../study/analysis/analysis.ts";
+import { withoutLabels } from "../../study/analysis/grid.ts";
+import type { CellResult } from "../../study/grid/cell.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
 import { charts, note, paragraph } from "./html.ts";

@@ -1,9 +1,9 @@
 /** How the metric changes with what is counted or measured: width, images, parameters, a task's options. */
 import { type Metric, showDifference, signedValue } from "../../metric.ts";
-import type { Analysis } from "../../study/analysis.ts";
-import type { CellResult } from "../../study/cell.ts";
-import { contrast } from "../../study/estimates.ts";
-import { groupBy, rowName, settingNames, settingText } from "../../study/grid.ts";
+import type { Analysis } from "../../study/analysis/analysis.ts";
+import { contrast } from "../../study/analysis/estimates.ts";
+import { groupBy, rowName, settingNames, settingText } from "../../study/analysis/grid.ts";
+import type { CellResult } from "../../study/grid/cell.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
 import { seriesColour } from "../colours.ts";

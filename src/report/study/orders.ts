@@ -1,7 +1,7 @@
 /** Whether the ranking of tasks is the same on every architecture. */
 import type { Metric } from "../../metric.ts";
-import type { Analysis } from "../../study/analysis.ts";
-import type { Orders } from "../../study/orders.ts";
+import type { Analysis } from "../../study/analysis/analysis.ts";
+import type { Orders } from "../../study/analysis/orders.ts";
 import { heatmapChart } from "../charts/heatmap.ts";
 import { charts, heading, meansOver, note, number, paragraph, table, wideCharts } from "./html.ts";
 import { decimal, metricOf, networkSentence, orderSentence } from "./sentences.ts";

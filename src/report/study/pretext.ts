@@ -1,7 +1,7 @@
 /** Whether the score on the pretext task tells how good the features are. */
 import type { Metric } from "../../metric.ts";
-import type { Analysis } from "../../study/analysis.ts";
-import { LEAST_POINTS, type PretextLink } from "../../study/pretext.ts";
+import type { Analysis } from "../../study/analysis/analysis.ts";
+import { LEAST_POINTS, type PretextLink } from "../../study/analysis/pretext.ts";
 import { scatterChart } from "../charts/scatter.ts";
 import { charts, heading, note, number, paragraph, table, text } from "./html.ts";
 import { decimal, mainLinks, metricOf, pretextSentence } from "./sentences.ts";

@@ -1,7 +1,7 @@
 /** The ranking of tasks for a terminal. */
 import { showDifference, showValue, signedValue } from "../../metric.ts";
 import { textWidth } from "../../setup/terminal.ts";
-import type { RankedTask } from "../../study/ranking.ts";
+import type { RankedTask } from "../../study/analysis/ranking.ts";
 
 /**
  * One line for each task, the best first: its gain with the 95 % interval, the metric and that of the network untrained. "~" stands

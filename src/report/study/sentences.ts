@@ -1,10 +1,10 @@
 /** What a study found, in sentences. */
 import { type Metric, showDifference, showValue, signedValue } from "../../metric.ts";
-import { type Analysis, bestPlace, type Place } from "../../study/analysis.ts";
-import type { Components } from "../../study/components.ts";
-import { usesLabels } from "../../study/grid.ts";
-import { LEAST_POINTS, type PretextLink } from "../../study/pretext.ts";
-import type { RankedTask } from "../../study/ranking.ts";
+import { type Analysis, bestPlace, type Place } from "../../study/analysis/analysis.ts";
+import type { Components } from "../../study/analysis/components.ts";
+import { usesLabels } from "../../study/analysis/grid.ts";
+import { LEAST_POINTS, type PretextLink } from "../../study/analysis/pretext.ts";
+import type { RankedTask } from "../../study/analysis/ranking.ts";
 import { count } from "../format.ts";
 
 /** The first says which task gained most. */

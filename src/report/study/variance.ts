@@ -1,6 +1,6 @@
 /** How much of the differences between cells is the task's, the architecture's, both together's, and luck. */
 import { type Metric, showDifference } from "../../metric.ts";
-import type { Analysis } from "../../study/analysis.ts";
+import type { Analysis } from "../../study/analysis/analysis.ts";
 import { escapeHtml } from "../escape.ts";
 import { heading, meansOver, table } from "./html.ts";
 import { componentParts, metricOf, varianceSentence } from "./sentences.ts";

@@ -1,0 +1,119 @@
+/** Everything that a study's cells say together. */
+import type { CellResult } from "../grid/cell.ts";
+import { type Components, varianceComponents } from "./components.ts";
+import {
+  type Estimate,
+  estimate,
+  gain,
+  type Measure,
+  performance,
+  quality,
+  type Spread,
+  significant,
+  spreadOf,
+  start,
+} from "./estimates.ts";
+import { type FullGrid, fullGrid, type Grid, gridOf, usesLabels, withoutLabels } from "./grid.ts";
+import { type Orders, ordersOf } from "./orders.ts";
+import { type PretextLink, pretextLinks } from "./pretext.ts";
+import { type RankedTask, ranking } from "./ranking.ts";
+import type { StudyResult } from "./result.ts";
+
+export interface Analysis {
+  study: StudyResult;
+  /** Of all cells. */
+  grid: Grid;
+  /** Without tasks that learn from labels, and without gaps: what rankings and variances are about. */
+  full: FullGrid;
+  /** Whether cells were repeated with other seeds. */
+  repeated: boolean;
+  estimate(cells: readonly CellResult[], measure: MeasureName): Estimate;
+  /** The gain at every place of the grid that has cells, in every setting. */
+  places: Place[];
+  ranking: RankedTask[];
+  /** Of the tasks by their gain, at each architecture; undefined for one task or one architecture. */
+  tasks?: Orders | undefined;
+  /** Of the architectures by their metric, for each task. */
+  networks?: Orders | undefined;
+  links: PretextLink[];
+  /** Of the metric, with tasks as rows and architectures as columns; the mean over the settings. Undefined like `tasks`. */
+  components?: Components | undefined;
+}
+
+const measures = { gain, performance, quality, start } as const satisfies Record<string, Measure>;
+export type MeasureName = keyof typeof measures;
+
+export interface Place {
+  row: string;
+  column: string;
+  setting: string;
+  cells: CellResult[];
+  gain: Estimate;
+  /** Corrected for all places. */
+  significant: boolean;
+}
+
+/** @throws SelfsightError for cells that were measured on different test images */
+export function analyse(study: StudyResult): Analysis {
+  const { cells } = study;
+  const grid = gridOf(cells);
+  const unlabelled = withoutLabels(cells);
+  const own = gridOf(unlabelled);
+  const full = fullGrid(own);
+  const spreads = Object.fromEntries(
+    Object.entries(measures).map(([name, measure]) => [name, spreadOf(cells, grid, measure)]),
+  ) as Record<MeasureName, Spread>;
+  const of = (some: readonly CellResult[], name: MeasureName) => estimate(some, measures[name], spreads[name]);
+  const crossed = full.rows.length > 1 && full.columns.length > 1;
+  const { rows, columns } = full;
+  return {
+    ...{ study, grid, full, estimate: of, repeated: spreads.gain.freedom > 0 },
+    places: placesOf(grid, (some) => of(some, "gain")),
+    ranking: ranking(study),
+    tasks: crossed ? ordersOf({ items: rows, places: columns, at: full.at }, gain, spreads.gain) : undefined,
+    networks: crossed
+      ? ordersOf({ items: columns, places: rows, at: (column, row) => full.at(row, column) }, quality, spreads.quality)
+      : undefined,
+    links: pretextLinks(unlabelled, own, spreads.quality),
+    components: crossed ? componentsOf(full, own) : undefined,
+  };
+}
+
+function placesOf(grid: Grid, of: (cells: CellResult[]) => Estimate): Place[] {
+  const found = grid.settings.flatMap((setting) =>
+    grid.rows.flatMap((row) =>
+      grid.columns.flatMap((column) => {
+        const cells = grid.at(row, column, setting);
+        return cells.length ? [{ row, column, setting, cells, gain: of(cells) }] : [];
+      }),
+    ),
+  );
+  // A lone cell has the p-value of its own test, too, which is valid for few images.
+  const sure = significant(
+    found.map(({ gain, cells }) => Math.max(gain.p, cells.length === 1 ? (cells[0] as CellResult).difference.p : 0)),
+  );
+  return found.map((place, i) => ({ ...place, significant: sure[i] as boolean }));
+}
+
+function componentsOf({ rows, columns, settings }: FullGrid, grid: Grid): Components {
+  const all = settings.map((setting) =>
+    varianceComponents(
+      rows.map((row) => columns.map((column) => grid.at(row, column, setting).map(performance.value))),
+    ),
+  );
+  const mean = (name: keyof Components) => all.reduce((sum, one) => sum + one[name], 0) / all.length;
+  return {
+    rows: mean("rows"),
+    columns: mean("columns"),
+    interaction: mean("interaction"),
+    repetitions: mean("repetitions"),
+  };
+}
+
+/** The best place among those of tasks that learn without labels. Undefined if there is none. */
+export function bestPlace({ places }: Analysis): Place | undefined {
+  const own = places.filter(({ cells }) => !usesLabels(cells[0]?.factors.task ?? ""));
+  return own.toSorted((a, b) => goodness(b) - goodness(a))[0];
+}
+
+const goodness = ({ cells }: Place) => cells.reduce((sum, cell) => sum + quality.value(cell), 0) / cells.length;

@@ -1,0 +1,193 @@
+/**
+ * Means over cells that differ in their seeds, or also in settings, with 95 % intervals. Three things could have come out
+ * differently: the test images, the draws of training labels, and the training. The images' part follows from the scores of
+ * each; the draws' is what a cell's own interval has beyond that; the trainings' is how much cells differ that have all but
+ * their seed in common, together for the whole study, as two or three seeds of one cell say next to nothing.
+ */
+import jstat from "jstat";
+import { holm, studentQuantile } from "../../evaluate/statistics.ts";
+import { improvement } from "../../metric.ts";
+import type { CellResult } from "../grid/cell.ts";
+import { type Grid, groupBy } from "./grid.ts";
+
+/** A number of each cell. */
+export interface Measure {
+  value(cell: CellResult): number;
+  /** Of each test image. */
+  images(cell: CellResult): ArrayLike<number>;
+  /** Its own 95 % interval, which allows for images and draws. */
+  interval(cell: CellResult): { low: number; high: number };
+  /** Its variance over draws of labels. Default: what its interval has beyond the images. */
+  draws?(cell: CellResult): number;
+}
+
+/** By how much an encoder is better than the same network untrained. */
+export const gain: Measure = {
+  value: ({ difference }) => difference.difference,
+  images: ({ difference, perImage: { trained, untrained } }) =>
+    Float64Array.from(trained, (score, i) => improvement(difference.metric, score, untrained[i] as number)),
+  interval: ({ difference }) => difference,
+};
+
+/** The metric of an encoder. */
+export const performance: Measure = {
+  value: ({ difference }) => difference.value,
+  images: ({ perImage }) => perImage.trained,
+  interval: ({ rows, difference: { id, layer, protocol, labelsPerClass, value } }) =>
+    rows.find(
+      (row) =>
+        row.id === id && row.layer === layer && row.protocol === protocol && row.labelsPerClass === labelsPerClass,
+    ) ?? { low: value, high: value },
+};
+
+/**
+ * The same to be compared with that of other networks: with a sign, so that a higher number is better, and without what other
+ * draws of labels would change for all networks. What they change for this one is half of what they change in its difference
+ * to the untrained network, as that is one of two.
+ */
+export const quality: Measure = {
+  value: ({ difference }) => improvement(difference.metric, difference.value, 0),
+  images: ({ difference, perImage }) =>
+    Float64Array.from(perImage.trained, (score) => improvement(difference.metric, score, 0)),
+  interval: performance.interval,
+  draws: (cell) => drawVariance(cell, gain) / 2,
+};
+
+/** The metric of the untrained network. */
+export const start: Measure = {
+  value: ({ difference }) => difference.baselineValue,
+  images: ({ perImage }) => perImage.untrained,
+  interval: ({ rows, difference: { baselineId, baselineLayer, protocol, labelsPerClass, baselineValue } }) =>
+    rows.find(
+      (row) =>
+        row.id === baselineId &&
+        row.layer === baselineLayer &&
+        row.protocol === protocol &&
+        row.labelsPerClass === labelsPerClass,
+    ) ?? { low: baselineValue, high: baselineValue },
+};
+
+/** The variance between trainings that differ in their seed alone. */
+export interface Spread {
+  variance: number;
+  /** Degrees of freedom; 0 if no cell was trained twice. */
+  freedom: number;
+}
+
+/** Without what other test images would change, which the images' scores tell. */
+export function spreadOf(cells: readonly CellResult[], grid: Grid, measure: Measure): Spread {
+  const groups = groupBy(cells, (cell) => JSON.stringify([grid.rowOf(cell), cell.factors.model, grid.settingOf(cell)]));
+  let [squares, ofImages, freedom] = [0, 0, 0];
+  for (const group of groups.values()) {
+    if (group.length < 2) continue;
+    const values = group.map(measure.value);
+    const middle = mean(values);
+    squares += values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
+    freedom += group.length - 1;
+    // What the trainings differ in on single images.
+    const rows = group.map(measure.images);
+    const together = meanRow(rows);
+    const rest = rows.map((row, i) =>
+      Float64Array.from(row, (value, image) => value - (together[image] as number) - (values[i] as number) + middle),
+    );
+    const n = together.length;
+    ofImages +=
+      rest.reduce((sum, row) => sum + row.reduce((total, value) => total + value ** 2, 0), 0) / Math.max(1, n - 1) / n;
+  }
+  return freedom ? { variance: Math.max(0, (squares - ofImages) / freedom), freedom } : { variance: 0, freedom: 0 };
+}
+
+export interface Estimate {
+  value: number;
+  low: number;
+  high: number;
+  /** Probability of a mean as far from 0 by chance alone; not corrected for other comparisons. */
+  p: number;
+  /** Scores of each test image, averaged over the cells. */
+  images: Float64Array;
+  /** Variance of the value from other trainings and draws: what resampling the images does not show. */
+  luck: number;
+  /** Degrees of freedom of `luck`. */
+  freedom: number;
+}
+
+/** The mean over some cells. @throws TypeError for none */
+export function estimate(cells: readonly CellResult[], measure: Measure, spread: Spread): Estimate {
+  const images = meanRow(cells.map(measure.images));
+  const value = mean(cells.map(measure.value));
+  const draws = mean(cells.map((cell) => measure.draws?.(cell) ?? drawVariance(cell, measure)));
+  const trainings = spread.variance / cells.length;
+  const parts = [
+    { variance: trainings, freedom: spread.freedom },
+    { variance: draws, freedom: mean(cells.map((cell) => Math.max(1, cell.difference.draws - 1))) },
+  ];
+  const common = { value, images, luck: trainings + draws, freedom: satterthwaite(parts) };
+  const [lone] = cells;
+  const total = [...parts, { variance: varianceOfMean(images), freedom: Math.max(1, images.length - 1) }];
+  const tested = student(value, total);
+  if (cells.length > 1 || spread.freedom || !lone) return { ...common, ...tested };
+  const { low, high } = measure.interval(lone);
+  return { ...common, low, high, p: tested.p };
+}
+
+/** The difference of two means on the same images, a − b, with its interval. */
+export function contrast(a: Estimate, b: Estimate): Pick<Estimate, "value" | "low" | "high" | "p"> {
+  const images = Float64Array.from(a.images, (score, i) => score - (b.images[i] as number));
+  const value = a.value - b.value;
+  return {
+    value,
+    ...student(value, [
+      { variance: varianceOfMean(images), freedom: Math.max(1, images.length - 1) },
+      { variance: a.luck, freedom: a.freedom },
+      { variance: b.luck, freedom: b.freedom },
+    ]),
+  };
+}
+
+/** Which of several p-values are below 0.05 when corrected for their number. */
+export const significant = (values: readonly number[]): boolean[] => holm(values).map((p) => p < 0.05);
+
+interface Part {
+  variance: number;
+  freedom: number;
+}
+
+function student(value: number, parts: readonly Part[]): { low: number; high: number; p: number } {
+  const variance = parts.reduce((sum, part) => sum + part.variance, 0);
+  if (variance === 0) return { low: value, high: value, p: value === 0 ? 1 : 0 };
+  const freedom = satterthwaite(parts);
+  const deviation = Math.sqrt(variance);
+  const half = studentQuantile(0.975, freedom) * deviation;
+  const p = 2 * jstat.studentt.cdf(-Math.abs(value) / deviation, Math.min(freedom, 1e6));
+  return { low: value - half, high: value + half, p };
+}
+
+/** Degrees of freedom of a sum of variances (Satterthwaite, Biometrics Bulletin 1946); infinite for none. */
+function satterthwaite(parts: readonly Part[]): number {
+  const variance = parts.reduce((sum, part) => sum + part.variance, 0);
+  const spread = parts.reduce((sum, part) => (part.variance > 0 ? sum + part.variance ** 2 / part.freedom : sum), 0);
+  return spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY;
+}
+
+/** What a cell's own interval has beyond the test images. */
+function drawVariance(cell: CellResult, measure: Measure): number {
+  const { low, high } = measure.interval(cell);
+  return Math.max(0, ((high - low) / 2 / 1.96) ** 2 - varianceOfMean(measure.images(cell)));
+}
+
+function varianceOfMean(values: ArrayLike<number>): number {
+  const n = values.length;
+  if (n < 2) return 0;
+  const list = Array.from(values);
+  const middle = mean(list);
+  return list.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (n - 1) / n;
+}
+
+function meanRow(rows: readonly ArrayLike<number>[]): Float64Array {
+  return Float64Array.from(
+    rows[0] ?? [],
+    (_, i) => rows.reduce((sum, row) => sum + (row[i] as number), 0) / rows.length,
+  );
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,0 +1,19 @@
+/** What a study found: the contents of `study.json`. */
+import type { CellResult } from "../grid/cell.ts";
+
+export interface StudyConfig {
+  images: string;
+  name?: string | undefined;
+  /** Whatever else was set: it is shown, and never asked for by name. */
+  readonly [setting: string]: unknown;
+}
+
+export interface StudyResult {
+  config: StudyConfig;
+  /** The cells that are done, all measured on the same test images. */
+  cells: CellResult[];
+  /** Cells without a result, and why. */
+  failed: { name: string; message: string }[];
+  /** What to type to repeat it. */
+  command?: string | undefined;
+}

@@ -1,0 +1,67 @@
+/** The numbers beside attention pictures: what the maps of every encoder do on many images, and whether encoders differ. */
+import { type ImageCollection, selectSplits } from "../../data/images.ts";
+import { type MapDifference, type MapNumber, mapDifferences, mapNumbers } from "../../evaluate/map-numbers.ts";
+import { attentionMaps } from "../../inspect/attention/activation.ts";
+import { type LayerMeasures, type MapSource, measureMaps } from "../../inspect/attention/measure-maps.ts";
+import type { Measure } from "../../inspect/attention/measures.ts";
+import type { Encoder } from "../../models/model.ts";
+import type { Hooks } from "../../run/events.ts";
+import type { Compute } from "../../torch/compute.ts";
+import { usualParts } from "./images.ts";
+import type { Look } from "./looks.ts";
+import type { AttentionConfig } from "./options.ts";
+
+export interface AttentionNumbers {
+  /** Images that were measured. */
+  images: number;
+  /** The layer that encoders are compared at: the last with 4×4 places or more. */
+  layer: string;
+  numbers: MapNumber[];
+  /** Between every two encoders, at that layer. */
+  differences: MapDifference[];
+  /** Without any map: part of each image that the objects cover, and hits of the image's middle; undefined if nothing is known of objects. */
+  withoutMap: { area: Float64Array; centre: Float64Array } | undefined;
+  notes: string[];
+}
+
+/** What encoders are compared by. Fewer comparisons leave each of them more certain. */
+const COMPARED: readonly Measure[] = ["mass", "equivariance", "spread"];
+/** Coarser maps say little about places. */
+const FINEST = 4 * 4;
+
+/** @throws UsageError and SelfsightError as `measureMaps`; InterruptedError when the signal aborts */
+export async function attentionNumbers(
+  looks: readonly Look[],
+  collection: ImageCollection,
+  { config, compute }: { config: AttentionConfig; compute: Compute },
+  hooks: Hooks,
+): Promise<AttentionNumbers> {
+  const { split, measure: count, layers, power: powers, maskClass } = config;
+  const set = selectSplits(collection, split ?? usualParts(collection));
+  const encoders: Encoder[] = [];
+  try {
+    const sources = looks.map(({ label, imageSize, encoder: load }): MapSource => {
+      const encoder = load().to({ device: compute.device, memoryFormat: "channels_last" });
+      encoders.push(encoder);
+      const known = Object.keys(encoder.featureDims);
+      const own = layers?.filter((layer) => known.includes(layer));
+      return { label, imageSize, maps: (images) => attentionMaps(encoder, images, { layers: own, powers }) };
+    });
+    const { device } = compute;
+    const measured = await measureMaps(sources, set, { count, maskClass, device }, hooks);
+    const layer = comparedLayer(measured.layers);
+    return {
+      ...{ images: measured.images, layer, notes: measured.notes, withoutMap: measured.withoutMap },
+      numbers: mapNumbers(measured.layers),
+      differences: mapDifferences(measured.layers, { layers: [layer], measures: COMPARED }),
+    };
+  } finally {
+    for (const encoder of encoders) encoder.dispose();
+  }
+}
+
+/** Of the first encoder; its last layer if all are coarse. */
+function comparedLayer(all: readonly LayerMeasures[]): string {
+  const own = all.filter(({ label }) => label === all[0]?.label);
+  return ((own.findLast(({ places }) => places >= FINEST) ?? own.at(-1)) as LayerMeasures).layer;
+}

@@ -1,0 +1,88 @@
+/** The folder of a benchmark: the same command goes on where it was, another command is refused. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { onDisk, SelfsightError, UsageError } from "../../errors.ts";
+import { writeJson } from "../../files.ts";
+import { nameForFolder } from "../../run/folder.ts";
+import { makeFolder } from "../../setup/folders.ts";
+import { isSign, takeLock } from "../../setup/lock.ts";
+import type { BenchmarkConfig } from "./options.ts";
+
+/** Paths inside the folder. */
+export const benchmarkFiles = (folder: string) => ({
+  config: join(folder, "benchmark.json"),
+  runs: join(folder, "runs"),
+  /** What was measured, by content. */
+  measured: join(folder, "measured"),
+  /** What was decided by the time there was. */
+  plan: join(folder, "plan.json"),
+  report: join(folder, "report.json"),
+  page: join(folder, "report.html"),
+  /** Training images whose label looks wrong. */
+  suspects: join(folder, "label-suspects.csv"),
+});
+
+export const defaultFolder = (images: string): string => join("runs", `benchmark-${nameForFolder(images)}`);
+
+/** Settings that may differ when it goes on: what was computed is still right. */
+const MAY_CHANGE = ["out", "device", "threads", "scratchDraws", "labelsPerClass", "weights", "weightsSize"];
+
+/**
+ * Claims the folder, new or begun by the same command. Returns a function that releases it.
+ * @param collection identifies the images
+ * @throws UsageError for a folder of another benchmark or of anything else, for one in use, and for other images than it began with
+ */
+export async function claimFolder(config: BenchmarkConfig, collection: string): Promise<() => void> {
+  const { out, images } = config;
+  if (resolve(out) === resolve(images)) {
+    throw new UsageError(
+      `--out ${out} is also what the images are called: they could not be found again. Choose another.`,
+    );
+  }
+  const files = benchmarkFiles(out);
+  const others = onDisk(`${out} cannot be read`, () => (existsSync(out) ? readdirSync(out) : []));
+  if (others.length && !existsSync(files.config) && !others.every((name) => isSign(join(out, "lock"), name))) {
+    throw new UsageError(`${out} exists and is not a benchmark's folder. Choose another with --out.`);
+  }
+  onDisk(`${out} cannot be made`, () => makeFolder(files.measured));
+  const release = await takeLock(join(out, "lock"));
+  if (typeof release !== "function") {
+    throw new UsageError(`${out} is in use by process ${release.pid}. Wait until it is done, or choose another --out.`);
+  }
+  try {
+    if (existsSync(files.config)) refuseOther(config, collection, files.config);
+    writeJson(files.config, { collection, ...config });
+    return release;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function refuseOther(config: BenchmarkConfig, collection: string, file: string): void {
+  let before: Readonly<Record<string, unknown>>;
+  let images: unknown;
+  try {
+    ({ collection: images, ...before } = JSON.parse(readFileSync(file, "utf8")) as typeof before);
+  } catch (cause) {
+    throw new SelfsightError(`${file} is damaged: it is no JSON. Delete the folder, or choose another --out.`, {
+      cause,
+    });
+  }
+  const now: Readonly<Record<string, unknown>> = { ...config };
+  const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+    (key) => !MAY_CHANGE.includes(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
+  );
+  if (!changed.length) {
+    if (images === undefined || images === collection) return; // benchmarks of older versions do not say
+    const [were, are] = [images, collection].map((one) => String(one).split(" ")[0]);
+    throw new UsageError(
+      `${config.images} holds other images than when ${config.out} was begun (${were} then, ${are} now${were === are ? ", but with other names, sizes or dates" : ""}): ` +
+        `what was trained and measured is of those. Put the images back, or choose another --out. If only dates or places of the files have changed, delete "collection" from ${file}.`,
+    );
+  }
+  const list = changed.map((key) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(now[key])}`);
+  throw new UsageError(
+    `${config.out} holds a benchmark with other settings: ${list.join("; ")}. Repeat its command to go on with it, or choose another --out.`,
+  );
+}

@@ -1,0 +1,66 @@
+/** The options of `benchmark`. */
+import { z } from "zod";
+import { evaluateOptions, labelsPerClass, learningAndTesting } from "../../evaluate/options.ts";
+import { aboutImages } from "../../run/images.ts";
+import { computeOptions } from "../../torch/compute.ts";
+
+export const benchmarkOptions = z.strictObject({
+  images: z
+    .string()
+    .min(1)
+    .describe("images, some of them labelled: folder, file of a known format, or a known data set's name"),
+  ...aboutImages,
+  weights: evaluateOptions.shape.weights,
+  weightsSize: evaluateOptions.shape.weightsSize.describe(
+    "side of the images that --weights are shown, in pixels; default: --image-size",
+  ),
+  tasks: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(["rotation", "jigsaw", "relative-patch", "exemplar", "colorization"])
+    .describe("pretext tasks to compare (selfsight tasks lists them)"),
+  budget: z
+    .string()
+    .default("30m")
+    .describe(
+      "time for the whole, such as 45m or 2h: two thirds of it for training, shared evenly; measuring does what the rest allows",
+    ),
+  epochs: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      "train each for so many epochs instead, and measure everything: then repeating it gives the same numbers",
+    ),
+  seeds: z.int().min(1).max(20).default(1).describe("trainings of each task, which differ in everything random"),
+  model: z.string().default("resnet10").describe("architecture (selfsight models lists them)"),
+  width: z.number().positive().max(64).optional().describe("multiplies every layer's channels"),
+  imageSize: z.int().min(4).max(1024).default(64).describe("side of the networks' input, in pixels"),
+  batchSize: z.int().positive().optional().describe("images a step, in place of the tasks' own"),
+  ...learningAndTesting,
+  labelsPerClass: labelsPerClass
+    .optional()
+    .describe(
+      `${labelsPerClass.description}; default: 1, 2, 4, … as far as there are so many, and all, as far as --budget allows`,
+    ),
+  probe: z.string().default("linear").describe("protocol of the verdicts, on frozen features"),
+  protocol: z
+    .array(z.string())
+    .default(["knn"])
+    .describe("protocols that are measured beside it, each in its first variant"),
+  scratchDraws: z
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe("of these, so many are trained from scratch too; 0 for none; default: 3, or as --budget allows"),
+  scratchSteps: z.int().positive().optional().describe("least number of steps of these trainings; default: 200"),
+  scratchProtocol: z.string().default("finetune").describe("protocol of these trainings"),
+  seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the first training and the draws of labels"),
+  ...computeOptions,
+  out: z.string().min(1).optional().describe("folder of the benchmark; default: runs/benchmark-<images>"),
+});
+
+/** A caller's options: everything but `images` has a default. */
+export type BenchmarkOptions = z.input<typeof benchmarkOptions>;
+export type BenchmarkConfig = z.output<typeof benchmarkOptions> & { out: string };

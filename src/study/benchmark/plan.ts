@@ -1,0 +1,134 @@
+/**
+ * What is measured when time is short. Decisions that depend on time are kept in the benchmark's folder once they are made, so
+ * that one that goes on after a kill comes to the same report.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import type { LabelCount } from "../../evaluate/draws.ts";
+import { writeJson } from "../../files.ts";
+
+/** Training whole networks on the labels, from scratch and from pre-trained weights. */
+export interface ScratchPlan {
+  /** Draws of labels, for each number but all; 0: nothing is trained. */
+  draws: number;
+  /** Numbers of labels a class for networks from scratch, and for pre-trained ones. */
+  scratch: readonly LabelCount[];
+  further: readonly LabelCount[];
+  /** About how many seconds all that was wanted would have taken more. */
+  left: number;
+}
+
+/** Each is decided once. */
+export interface Decisions {
+  /** Minutes of each training. */
+  minutes: number;
+  /** Numbers of labels a class that frozen features are measured with. */
+  counts: readonly LabelCount[];
+  whole: ScratchPlan;
+}
+
+/** The decisions kept in a file. A damaged file holds none. */
+export function decisionsIn(file: string) {
+  const read = (): Partial<Decisions> => {
+    try {
+      return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<Decisions>) : {};
+    } catch {
+      return {};
+    }
+  };
+  return {
+    /** What was decided before, or else what `decide` says. */
+    async once<Key extends keyof Decisions>(
+      key: Key,
+      decide: () => Decisions[Key] | Promise<Decisions[Key]>,
+    ): Promise<Decisions[Key]> {
+      const before = read()[key];
+      if (before !== undefined) return before as Decisions[Key];
+      const now = await decide();
+      writeJson(file, { ...read(), [key]: now });
+      return now;
+    },
+  };
+}
+
+/** The headline's number of labels first, then its neighbours below and above in turn; all labels, which take longest, last. */
+export function byImportance(counts: readonly LabelCount[], headline: LabelCount): LabelCount[] {
+  const at = counts.indexOf(headline);
+  const distance = (count: LabelCount) =>
+    count === headline ? 0 : count === "all" ? Number.POSITIVE_INFINITY : Math.abs(counts.indexOf(count) - at);
+  return [...counts].sort((a, b) => distance(a) - distance(b) || counts.indexOf(a) - counts.indexOf(b));
+}
+
+/**
+ * Grows a list of label counts while measuring them for every representation fits into the allowed seconds. The first, which the
+ * verdicts need, is taken in any case.
+ * @param weight how many times as long all representations take as the one that is timed
+ */
+export function growingCounts(allowed: number, weight: number) {
+  const chosen: LabelCount[] = [];
+  let seconds = 0;
+  return {
+    chosen,
+    /** Notes that one was measured in so many seconds. Returns whether to stop. */
+    enough(count: LabelCount, took: number): boolean {
+      seconds += took;
+      const fits = seconds * weight <= allowed;
+      if (fits || !chosen.length) chosen.push(count);
+      return !fits;
+    },
+  };
+}
+
+/** What training whole networks takes, in seconds, for one draw of so many labels a class. */
+type Cost = (count: LabelCount) => number;
+
+/** Fewer draws would say nothing of how much results depend on the choice of labels. */
+const LEAST_DRAWS = 2;
+
+/**
+ * The most that fits into the allowed seconds. What matters most stays longest: training from scratch at the headline, then with more
+ * labels (which tells how many were saved), then pre-trained networks trained further, then the curve below the headline.
+ * @param networks number of untrained networks, and of pre-trained ones
+ */
+export function chooseWhole(
+  allowed: number,
+  wanted: { draws: number; counts: readonly LabelCount[]; headline: LabelCount },
+  networks: { scratch: number; further: number },
+  cost: Cost,
+): ScratchPlan {
+  const { draws, counts, headline } = wanted;
+  const everything = wholeWanted(wanted);
+  const seconds = (plan: Omit<ScratchPlan, "left">) => {
+    const sum = (list: readonly LabelCount[]) =>
+      list.reduce<number>((total, count) => total + cost(count) * (count === "all" ? 1 : plan.draws), 0);
+    return networks.scratch * sum(plan.scratch) + networks.further * sum(plan.further);
+  };
+  const above = counts.slice(counts.indexOf(headline));
+  const levels = [
+    everything,
+    { scratch: counts, further: [headline] },
+    { scratch: above, further: [headline] },
+    { scratch: above, further: [] },
+    { scratch: above.filter((_, i) => i % 2 === 0), further: [] },
+    { scratch: [headline], further: [] },
+  ];
+  const plans = levels.flatMap(({ scratch, further }) => {
+    const fewest = Math.min(draws, LEAST_DRAWS);
+    return Array.from({ length: draws - fewest + 1 }, (_, i) => ({ draws: draws - i, scratch, further }));
+  });
+  const chosen = plans.find((plan) => seconds(plan) <= allowed) ?? { draws: 0, scratch: [], further: [] };
+  return { ...chosen, left: seconds(everything) - seconds(chosen) };
+}
+
+/** All that is measured if time does not matter. */
+export function wholeWanted({
+  draws,
+  counts,
+  headline,
+}: {
+  draws: number;
+  counts: readonly LabelCount[];
+  headline: LabelCount;
+}): ScratchPlan {
+  const further = counts.filter((count) => count === headline || count === "all");
+  return draws ? { draws, scratch: counts, further, left: 0 } : { draws, scratch: [], further: [], left: 0 };
+}

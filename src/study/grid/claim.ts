@@ -1,0 +1,154 @@
+/**
+ * Which process works on which cell, for any number of processes on any number of machines that share a folder. A claim is a file
+ * `claim.0` in the cell's folder, which only one process can create. Its holder changes it every few seconds, by a beat. When another
+ * process has seen no change for half a minute, by its own clock, it takes over by creating `claim.1`, which again only one can; and
+ * so on. The latest claim counts. A holder that was only asleep sees that there is a later one, and stops.
+ */
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { isAlive, ownMark, type ProcessMark } from "../../setup/alive.ts";
+
+/** Milliseconds. */
+export interface Pace {
+  /** Between two beats. */
+  beat: number;
+  /** Without a beat, after which a claim counts as given up. */
+  stale: number;
+}
+
+export const PACE: Pace = { beat: 5000, stale: 30_000 };
+
+export interface Claim {
+  /** Aborted when another process has taken over. */
+  readonly lost: AbortSignal;
+  /** Whether it still counts. Asks the disk. */
+  held(): boolean;
+  /** Ends it: others may claim the cell at once. If the cell is finished, its claims are removed. */
+  release(finished: boolean): Promise<void>;
+}
+
+export interface Claims {
+  /** Claims a cell by its folder, which must exist. Undefined if another process holds it. */
+  take(folder: string): Claim | undefined;
+}
+
+/** What a process has seen of others' claims, and its own. */
+export function openClaims(pace: Pace = PACE, now = () => performance.now()): Claims {
+  const seen = new Map<string, { text: string; since: number }>();
+
+  /** Whether the holder has released it, has died on this machine, or has not changed it for long. */
+  function isGivenUp(file: string): boolean {
+    const text = readIfThere(file);
+    if (text === undefined) return true;
+    const holder = parseHolder(text);
+    if (holder?.released || (holder && isAlive(holder) === false)) return true;
+    const before = seen.get(file);
+    if (before?.text === text) return now() - before.since >= pace.stale;
+    seen.set(file, { text, since: now() });
+    return false;
+  }
+
+  return {
+    take(folder) {
+      const latest = latestClaim(folder);
+      if (latest >= 0 && !isGivenUp(claimFile(folder, latest))) return undefined;
+      const own = latest + 1;
+      if (!create(claimFile(folder, own))) return undefined; // another process was faster
+      return hold(folder, own, pace);
+    },
+  };
+}
+
+interface Holder extends ProcessMark {
+  host: string;
+  beat: number;
+  released: boolean;
+}
+
+const claimFile = (folder: string, number: number) => join(folder, `claim.${number}`);
+
+/** Number of the claim that counts; -1 if there is none. */
+function latestClaim(folder: string): number {
+  return Math.max(-1, ...readdirSync(folder).map((name) => Number(/^claim\.(\d+)$/.exec(name)?.[1] ?? -1)));
+}
+
+/** All texts of one holder have the same length, so that each is written over the one before. */
+function holderText(beat: number, released = false): string {
+  const holder: Holder = { ...ownMark(), host: hostname(), released, beat };
+  return `${JSON.stringify(holder).padEnd(400)}\n`;
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    return JSON.parse(text) as Holder;
+  } catch {
+    return undefined; // it is just being written
+  }
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function create(file: string): boolean {
+  try {
+    const descriptor = openSync(file, "wx");
+    writeSync(descriptor, holderText(0));
+    closeSync(descriptor);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Beats from a thread of its own: a long computation must not look like death. Ends when there is a later claim, or its own is gone. */
+const beating = `
+  const { existsSync, openSync, writeSync, closeSync } = require("node:fs");
+  const { parentPort, workerData: { file, later, every, text } } = require("node:worker_threads");
+  let beat = 0;
+  const timer = setInterval(() => {
+    try {
+      if (existsSync(later)) throw { code: "ENOENT" };
+      const descriptor = openSync(file, "r+");
+      writeSync(descriptor, text.replace('"beat":0', '"beat":' + ++beat).slice(0, 400) + "\\n", 0);
+      closeSync(descriptor);
+    } catch ({ code }) {
+      if (code !== "ENOENT") return; // the disk may be back at the next beat
+      clearInterval(timer);
+      parentPort.postMessage("lost");
+    }
+  }, every);
+`;
+
+function hold(folder: string, number: number, { beat }: Pace): Claim {
+  const [file, later] = [claimFile(folder, number), claimFile(folder, number + 1)];
+  const lost = new AbortController();
+  const workerData = { file, later, every: beat, text: holderText(0) };
+  const worker = new Worker(beating, { eval: true, workerData, execArgv: [] });
+  worker.unref();
+  worker.on("message", () => lost.abort());
+  worker.on("error", () => lost.abort()); // without a beat, others take over
+  const held = () => latestClaim(folder) === number;
+  return {
+    lost: lost.signal,
+    held,
+    async release(finished) {
+      await worker.terminate();
+      if (!held()) return;
+      if (finished) for (let i = number; i >= 0; i--) rmSync(claimFile(folder, i), { force: true });
+      else {
+        const descriptor = openSync(file, "r+");
+        writeSync(descriptor, holderText(0, true), 0);
+        closeSync(descriptor);
+      }
+    },
+  };
+}

@@ -1,0 +1,107 @@
+/** The folder of a study, which several processes may share: its files, and whether it belongs to the same study. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { onDisk, SelfsightError, UsageError } from "../../errors.ts";
+import { writeJson } from "../../files.ts";
+import { makeFolder } from "../../setup/folders.ts";
+import type { CellResult } from "./cell.ts";
+import type { StudyConfig } from "./options.ts";
+
+/** Bump when the files of a study change in a way that older ones cannot be read. */
+export const VERSION = 1;
+
+/** Paths inside the folder. */
+export const studyFiles = (folder: string) => ({
+  config: join(folder, "config.json"),
+  cells: join(folder, "cells"),
+  /** What was measured, by content: cells share what is measured of untrained networks. */
+  measured: join(folder, "measured"),
+  study: join(folder, "study.json"),
+});
+
+/** Paths inside a cell's folder. */
+export function cellFiles(folder: string, name: string) {
+  const own = join(studyFiles(folder).cells, name);
+  return { folder: own, run: join(own, "run"), result: join(own, "result.json"), failed: join(own, "failed.json") };
+}
+
+/** A cell that failed, or cannot be. */
+export interface Failure {
+  name: string;
+  message: string;
+}
+
+/** Contents of study.json. */
+export interface Study {
+  version: number;
+  config: StudyConfig;
+  cells: CellResult[];
+  failed: Failure[];
+}
+
+/** Settings that may differ when it goes on, and between processes: they do not change what is computed. */
+const MAY_CHANGE = ["out", "device", "threads", "saveMinutes"];
+
+/**
+ * Makes the folder, or checks that it was begun by the same study.
+ * @throws UsageError as {@link checkStudyFolder}; SelfsightError if it cannot be made
+ */
+export function openStudyFolder(config: StudyConfig): void {
+  const { out } = config;
+  const files = studyFiles(out);
+  onDisk(`${out} cannot be made`, () => makeFolder(out));
+  if (!existsSync(files.config)) writeJson(files.config, { version: VERSION, config });
+  checkStudyFolder(config); // of two that begin at once, one has written it last
+  onDisk(`${out} cannot be written to`, () => {
+    makeFolder(files.cells);
+    makeFolder(files.measured);
+  });
+}
+
+/** Writes nothing. @throws UsageError for a folder of another study or version, or of anything else */
+export function checkStudyFolder(config: StudyConfig): void {
+  const { out, images } = config;
+  const file = studyFiles(out).config;
+  if (resolve(out) === resolve(images))
+    throw new UsageError(
+      `--out ${out} is also what the images are called: they could not be found again. Choose another.`,
+    );
+  const names = onDisk(`${out} cannot be read`, () => (existsSync(out) ? readdirSync(out) : []));
+  if (existsSync(file)) refuseOther(config, file);
+  else if (!names.every((name) => name.startsWith(basename(file))))
+    // another process may just be writing it
+    throw new UsageError(`${out} exists and is not a study's folder. Choose another with --out.`);
+}
+
+function refuseOther(config: StudyConfig, file: string): void {
+  const { out } = config;
+  const { version, config: before = {} } = readJson<{ version?: number; config?: Readonly<Record<string, unknown>> }>(
+    file,
+  );
+  if (version !== VERSION) {
+    throw new UsageError(
+      `${out} holds a study of another version of Selfsight (its files have version ${version}, this one writes ${VERSION}). ` +
+        "Choose another --out, or go on with that version.",
+    );
+  }
+  const now: Readonly<Record<string, unknown>> = { ...config };
+  const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+    (key) => !MAY_CHANGE.includes(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
+  );
+  if (!changed.length) return;
+  const shown = (value: unknown) => JSON.stringify(value) ?? "left open";
+  const list = changed.map((key) => `${key} was ${shown(before[key])}, is ${shown(now[key])}`);
+  throw new UsageError(
+    `${out} holds a study with other settings: ${list.join("; ")}. Repeat that study to go on with it, or choose another --out.`,
+  );
+}
+
+/** @throws SelfsightError for a damaged file */
+export function readJson<Contents>(file: string): Contents {
+  const text = onDisk(`${file} cannot be read`, () => readFileSync(file, "utf8"));
+  try {
+    return JSON.parse(text) as Contents;
+  } catch (cause) {
+    throw new SelfsightError(`${file} is damaged: it is no JSON. Delete it, or choose another --out.`, { cause });
+  }
+}

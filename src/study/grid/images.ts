@@ -1,0 +1,57 @@
+/** The images of a study, looked at before anything is trained: how many there are of each kind, and a sample to try cells on. */
+import { type ImageSet, spreadOver } from "../../data/images.ts";
+import type { DecodedStore } from "../../data/pixels.ts";
+import { imagesToLearnFrom, labelledParts } from "../../data/splits.ts";
+import { counting, type Hooks } from "../../run/events.ts";
+import { openGiven } from "../../run/images.ts";
+import type { TrainingImages } from "../../train/batches.ts";
+import { decodeImages, usesLabels } from "../../train/prepare.ts";
+import type { StudyConfig } from "./options.ts";
+
+/** Images to try cells on, at least. */
+const SAMPLE = 256;
+
+export interface StudyImages {
+  /** Number of images that a task can learn from. */
+  learnable(task: string): Promise<number>;
+  /** Number of labelled images to learn from and to test on, and of classes. */
+  readonly labelled: number;
+  readonly tested: number;
+  readonly classes: number;
+  /** Some of the images that a task learns from, decoded for this side of the network's input. */
+  sample(task: string, imageSize: number): Promise<TrainingImages & { store: DecodedStore }>;
+  close(): Promise<void>;
+}
+
+/** @throws UsageError for images that cannot be found, and for labels that cannot be measured by */
+export async function openStudyImages(config: StudyConfig, hooks: Hooks): Promise<StudyImages> {
+  const collection = await openGiven(config, hooks);
+  const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
+  const { train, test, classes } = await labelledParts(collection, config, reading);
+  const sets = new Map<boolean, Promise<ImageSet>>();
+  const samples = new Map<string, Promise<TrainingImages & { store: DecodedStore }>>();
+  const learned = (labelled: boolean) =>
+    remember(sets, labelled, async () => {
+      const { set } = await imagesToLearnFrom(collection, { split: config.split, labelled }, reading);
+      return set;
+    });
+  return {
+    ...{ labelled: train.length, tested: test.length, classes: classes.length },
+    learnable: async (task) => (await learned(usesLabels(task))).length,
+    sample: (task, imageSize) =>
+      remember(samples, `${usesLabels(task)} ${imageSize}`, async () => {
+        const some = spreadOver(await learned(usesLabels(task)), Math.max(SAMPLE, config.batchSize ?? 0));
+        return decodeImages(some, { imageSize, task }, { signal: hooks.signal });
+      }),
+    async close() {
+      for (const sample of await Promise.allSettled(samples.values()))
+        if (sample.status === "fulfilled") await sample.value.store.close();
+    },
+  };
+}
+
+function remember<Key, Value>(known: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
+}

@@ -1,0 +1,28 @@
+/** Which part of a study a process works on. */
+import { UsageError } from "../../errors.ts";
+
+export interface Shard {
+  /** From 1 to `of`. */
+  part: number;
+  of: number;
+}
+
+/**
+ * From "2/4"; without a text, from what SLURM says of an array of jobs. Undefined if there is neither: the whole study.
+ * @throws UsageError for another text
+ */
+export function shardOf(
+  text: string | undefined,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Shard | undefined {
+  if (text !== undefined) {
+    const [part = 0, of = 0] = /^(\d+)\/(\d+)$/.exec(text)?.slice(1).map(Number) ?? [];
+    if (part >= 1 && part <= of) return { part, of };
+    throw new UsageError(`--shard: expected I/N with I from 1 to N, such as 1/4; got "${text}".`);
+  }
+  const number = (name: string) => Number(environment[`SLURM_ARRAY_TASK_${name}`] || Number.NaN);
+  const [id, of] = [number("ID"), number("COUNT")];
+  if (!(id >= 0 && of >= 1)) return undefined;
+  const [first, step] = [number("MIN") || 0, number("STEP") || 1]; // --array=10-16:2
+  return { part: (Math.floor((id - first) / step) % of) + 1, of };
+}

@@ -1,0 +1,125 @@
+/** A benchmark that goes on: with its own images, decisions and runs, and never tested on what it learned from. */
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { benchmarkHtml } from "../../../src/report/benchmark.ts";
+import type { RunEvent } from "../../../src/run/events.ts";
+import { type RunStatus, runFiles } from "../../../src/run/folder.ts";
+import { type BenchmarkResult, benchmark } from "../../../src/study/benchmark/benchmark.ts";
+import { benchmarkFiles } from "../../../src/study/benchmark/folder.ts";
+import type { BenchmarkOptions } from "../../../src/study/benchmark/options.ts";
+import { makePictures, scratch } from "../../images.ts";
+import { expectNoLeak } from "../../live.ts";
+
+expectNoLeak();
+
+const folder = scratch();
+const [loose, parted] = [join(folder, "loose"), join(folder, "parted")];
+const classes = ["red", "green"];
+const small: Omit<BenchmarkOptions, "out" | "images"> = {
+  ...{ tasks: ["rotation"], epochs: 1, imageSize: 32, width: 0.125, batchSize: 8, threads: 1, precision: "f32" },
+  ...{ labelsPerClass: [2], draws: 1, scratchDraws: 0 },
+};
+const told = (place: string) => readFileSync(benchmarkFiles(place).report, "utf8");
+const first = join(folder, "first");
+let result: BenchmarkResult;
+
+beforeAll(async () => {
+  await makePictures(loose, { count: 30, classes });
+  for (const [seed, part] of ["train", "test"].entries())
+    await makePictures(join(parted, part), { count: 8, classes, seed });
+  result = await benchmark({ ...small, images: loose, trainSplit: "all", out: first });
+}, 120_000);
+
+test("pre-training sees no image that is tested on, with the part named or not", async () => {
+  expect(result.tested).toBeGreaterThan(5);
+  expect(result.differences.map(({ seen }) => seen)).toEqual(result.differences.map(() => 0));
+  const out = join(folder, "parts");
+  const { differences } = await benchmark({ ...small, images: parted, trainSplit: "train", out });
+  expect(differences.map(({ seen }) => seen)).toEqual(differences.map(() => 0));
+});
+
+test("a run that was killed after its encoder was saved, but before its end, goes on", async () => {
+  const run = join(benchmarkFiles(first).runs, "rotation");
+  const { status } = runFiles(run);
+  const before = JSON.parse(readFileSync(status, "utf8")) as RunStatus;
+  const report = told(first);
+  writeFileSync(status, JSON.stringify({ ...before, state: "training" }));
+  const events: RunEvent[] = [];
+  await benchmark({ ...small, images: loose, trainSplit: "all", out: first }, { onEvent: (one) => events.push(one) });
+  expect(events.filter(({ type }) => type === "start")).toMatchObject([{ folder: run }]);
+  expect(JSON.parse(readFileSync(status, "utf8"))).toMatchObject({ state: "done" });
+  expect(told(first)).toBe(report);
+});
+
+test("images that are others now are refused", async () => {
+  const image = join(loose, "red", "0003.png");
+  const bytes = readFileSync(image);
+  const again = () => benchmark({ ...small, images: loose, trainSplit: "all", out: first });
+  writeFileSync(image, readFileSync(join(loose, "green", "0003.png")));
+  await expect(again()).rejects.toThrow(/loose holds other images than when .*first was begun \(60 then, 60 now, but/);
+  rmSync(image);
+  await expect(again()).rejects.toThrow(/\(60 then, 59 now\).*choose another --out.*delete "collection" from/);
+  writeFileSync(image, bytes);
+  await expect(again()).rejects.toThrow(/60 now/); // its date is another
+  const { config } = benchmarkFiles(first);
+  writeFileSync(config, readFileSync(config, "utf8").replace(/"collection".*/, ""));
+  await again();
+});
+
+test("weights from elsewhere are one more baseline, in tables and lines", async () => {
+  const weights = [`other:resnet10=${runFiles(join(benchmarkFiles(first).runs, "rotation")).encoder}`];
+  const out = join(folder, "weights");
+  const measured = await benchmark({ ...small, images: parted, tasks: ["jigsaw"], weights, out });
+  const against = measured.differences.filter(({ baselineKind }) => baselineKind === "weights");
+  expect(against.map(({ baseline, protocol }) => [baseline, protocol])).toEqual([
+    ["other", "knn-20"],
+    ["other", "linear"],
+  ]);
+  expect(measured.lines.map(({ name }) => name)).toContain("other");
+  expect(benchmarkHtml(measured, "").match(/Jigsaw puzzle[^<]* − other/)).not.toBeNull();
+});
+
+test("a budget that is used up still gives verdicts, says what it left out, and can be gone on with", async () => {
+  const out = join(folder, "short");
+  const { epochs: _, labelsPerClass: __, scratchDraws: ___, ...timed } = small;
+  const options = { ...timed, images: parted, budget: "0.1s", scratchSteps: 5, out };
+  const short = await benchmark(options);
+  const measured = ({ rows }: BenchmarkResult) => [...new Set(rows.map(({ labelsPerClass }) => labelsPerClass))];
+  expect([short.headline, measured(short)]).toEqual([2, [2]]);
+  expect(short.rows.some(({ kind }) => kind === "from-scratch")).toBe(false);
+  const notes = short.notes.join("\n");
+  expect(notes).toMatch(
+    /--budget 0.1s left no time .* with 1, 4 and all labels a class\. .*--labels-per-class 1,2,4,all/,
+  );
+  expect(notes).toMatch(/no network was trained from scratch\. .* more: the same command with --scratch-draws 1/);
+  const html = benchmarkHtml(short, "");
+  for (const absent of ["From scratch means", "How many labels it takes", "<th>Labels</th>"])
+    expect(html).not.toContain(absent);
+
+  const report = told(out);
+  await benchmark(options);
+  expect(told(out)).toBe(report);
+  const more = await benchmark({ ...options, labelsPerClass: [1, 2, "all"], scratchDraws: 1 });
+  expect(measured(more)).toEqual([1, 2, "all"]);
+  expect(more.rows.filter(({ kind }) => kind === "from-scratch").map((row) => row.labelsPerClass)).toEqual([
+    ...[1, 2, "all"],
+  ]);
+});
+
+test("decisions that were made before it was killed stand", async () => {
+  const out = join(folder, "decided");
+  cpSync(join(folder, "short"), out, { recursive: true });
+  const { config, plan, measured, report } = benchmarkFiles(out);
+  writeFileSync(config, readFileSync(config, "utf8").replaceAll(join(folder, "short"), out));
+  for (const gone of [measured, report]) rmSync(gone, { recursive: true });
+  const whole = { draws: 1, scratch: [2], further: [], left: 90 };
+  const { minutes } = JSON.parse(readFileSync(plan, "utf8")) as { minutes: number };
+  writeFileSync(plan, JSON.stringify({ minutes, counts: [1, 2], whole }));
+  const { epochs: _, labelsPerClass: __, scratchDraws: ___, ...timed } = small;
+  const { rows, notes } = await benchmark({ ...timed, images: parted, budget: "0.1s", scratchSteps: 5, out });
+  const cells = [...new Set(rows.map(({ kind, labelsPerClass }) => `${kind} ${labelsPerClass}`))];
+  expect(cells).toContain("pixels 1");
+  expect(cells.filter((cell) => cell.startsWith("from-scratch"))).toEqual(["from-scratch 2"]);
+  expect(notes.join()).toMatch(/1 draw of 2 labels a class was trained from scratch\. .* about 1 min 30 s more/);
+});

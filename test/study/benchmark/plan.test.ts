@@ -1,0 +1,70 @@
+/** What is measured when time is short. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { minutesEach, minutesOf, timeLeft } from "../../../src/study/benchmark/budget.ts";
+import { byImportance, chooseWhole, decisionsIn, growingCounts } from "../../../src/study/benchmark/plan.ts";
+import { scratch } from "../../images.ts";
+
+const counts = [1, 2, 4, 8, 16, "all"] as const;
+/** As many seconds as labels a class; all are 50. */
+const cost = (count: number | "all") => (count === "all" ? 50 : count);
+const whole = (allowed: number, draws = 3) =>
+  chooseWhole(allowed, { draws, counts, headline: 4 }, { scratch: 1, further: 2 }, cost);
+
+test("budgets are read as people write them", () => {
+  expect([minutesOf("30m"), minutesOf("1.5h"), minutesOf("90"), minutesOf(" 45 min "), minutesOf("30s")]).toEqual([
+    30, 90, 90, 45, 0.5,
+  ]);
+  for (const wrong of ["", "0", "-3m", "1d"]) expect(() => minutesOf(wrong)).toThrow(/--budget/);
+});
+
+test("the time left counts what was used before", () => {
+  let now = 5000;
+  const left = timeLeft(2, 30, () => now);
+  now += 10_000;
+  expect(left()).toBe(80);
+});
+
+test("trainings get two thirds of what reading and decoding leave, and never nothing", () => {
+  expect(minutesEach(30, { trainings: 4, preparing: 0 })).toBeCloseTo(5);
+  expect(minutesEach(30, { trainings: 4, preparing: 3 })).toBeCloseTo(1.5);
+  expect(minutesEach(30, { trainings: 4, preparing: 100 })).toBeCloseTo(1.25);
+});
+
+test("the headline's number of labels comes first, and all labels last", () => {
+  expect(byImportance(counts, 4)).toEqual([4, 2, 8, 1, 16, "all"]);
+  expect(byImportance(["all"], "all")).toEqual(["all"]);
+});
+
+test("numbers of labels are added while all encoders fit, and the first always", () => {
+  const growing = growingCounts(100, 4);
+  expect([growing.enough(4, 10), growing.enough(2, 10), growing.enough(8, 10)]).toEqual([false, false, true]);
+  expect(growing.chosen).toEqual([4, 2]);
+  const late = growingCounts(-5, 4);
+  expect([late.enough(4, 10), late.chosen]).toEqual([true, [4]]);
+});
+
+test("what matters least is left out first, and what it would have taken is told", () => {
+  const all = 3 * (1 + 2 + 4 + 8 + 16) + 50 + 2 * (3 * 4 + 50);
+  expect(whole(all)).toEqual({ draws: 3, scratch: [...counts], further: [4, "all"], left: 0 });
+  expect(whole(all - 1)).toMatchObject({ draws: 2, scratch: [...counts], further: [4, "all"], left: 35 + 4 });
+  expect(whole(160)).toMatchObject({ draws: 2, further: [4] });
+  expect(whole(122)).toMatchObject({ draws: 2, scratch: [4, 8, 16, "all"], further: [4] });
+  expect(whole(110)).toMatchObject({ draws: 2, scratch: [4, 8, 16, "all"], further: [] });
+  expect(whole(60)).toMatchObject({ draws: 3, scratch: [4, 16], further: [] });
+  expect(whole(8)).toMatchObject({ draws: 2, scratch: [4], further: [] });
+  expect(whole(7)).toEqual({ draws: 0, scratch: [], further: [], left: all });
+  expect(whole(4, 1)).toMatchObject({ draws: 1, scratch: [4] });
+});
+
+test("decisions are made once", async () => {
+  const file = join(scratch(), "plan.json");
+  let asked = 0;
+  const decide = () => ++asked;
+  expect(await decisionsIn(file).once("minutes", decide)).toBe(1);
+  expect(await decisionsIn(file).once("counts", () => [2])).toEqual([2]);
+  expect(await decisionsIn(file).once("minutes", decide)).toBe(1);
+  writeFileSync(file, "{");
+  expect(await decisionsIn(file).once("minutes", decide)).toBe(2);
+});
