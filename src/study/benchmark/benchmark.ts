@@ -212,8 +212,8 @@ function identityOf({ splits }: ImageCollection): string {
 }
 
 /** Minutes of each training: decided at the first start. */
-function minutesOfEach({ out, tasks, seeds }: BenchmarkConfig, { preparing }: Found, left: TimeLeft): Promise<number> {
-  return decisionsIn(benchmarkFiles(out).plan).once("minutes", () =>
-    minutesEach(left() / 60, { trainings: tasks.length * seeds, preparing: preparing / 60 }),
-  );
+function minutesOfEach(config: BenchmarkConfig, { preparing }: Found, left: TimeLeft): Promise<number> {
+  const { out, budget, tasks, seeds } = config;
+  const time = { left: left() / 60, trainings: tasks.length * seeds, preparing: preparing / 60 };
+  return decisionsIn(benchmarkFiles(out).plan).once("minutes", () => minutesEach(minutesOf(budget), time));
 }

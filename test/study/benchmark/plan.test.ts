@@ -27,9 +27,10 @@ test("the time left counts what was used before", () => {
 });
 
 test("trainings get two thirds of what reading and decoding leave, and never nothing", () => {
-  expect(minutesEach(30, { trainings: 4, preparing: 0 })).toBeCloseTo(5);
-  expect(minutesEach(30, { trainings: 4, preparing: 3 })).toBeCloseTo(1.5);
-  expect(minutesEach(30, { trainings: 4, preparing: 100 })).toBeCloseTo(1.25);
+  expect(minutesEach(30, { left: 30, trainings: 4, preparing: 0 })).toBeCloseTo(5);
+  expect(minutesEach(30, { left: 30, trainings: 4, preparing: 3 })).toBeCloseTo(1.5);
+  expect(minutesEach(30, { left: 30, trainings: 4, preparing: 100 })).toBeCloseTo(1.25);
+  expect(minutesEach(30, { left: -2, trainings: 4, preparing: 1 })).toBeCloseTo(1.25); // reading them took that long
 });
 
 test("the headline's number of labels comes first, and all labels last", () => {
