@@ -14,7 +14,15 @@ import type { TimeLeft } from "./budget.ts";
 import { benchmarkFiles } from "./folder.ts";
 import { headlineCount } from "./label-counts.ts";
 import type { BenchmarkConfig } from "./options.ts";
-import { byImportance, chooseWhole, decisionsIn, growingCounts, type ScratchPlan, wholeWanted } from "./plan.ts";
+import {
+  byImportance,
+  chooseWhole,
+  decisionsIn,
+  growingCounts,
+  isPlanFor,
+  type ScratchPlan,
+  wholeWanted,
+} from "./plan.ts";
 import type { overallProgress } from "./progress.ts";
 
 /** Draws of labels for training whole networks. */
@@ -75,13 +83,14 @@ export async function measureAll(
   const pretrained = session.representations.filter(({ kind }) => kind === "pre-trained");
   const asked = { draws: Math.min(config.scratchDraws ?? SCRATCH_DRAWS, draws), counts, headline };
   const everything = wholeWanted(asked);
+  const decide = async () => {
+    const cost = await costOf(whole, scratch[0] as Representation, { wanted, session, headline }, progress.hooks);
+    const allowed = PLANNED_PART * (wanted.left as TimeLeft)();
+    return chooseWhole(allowed, asked, { scratch: scratch.length, further: pretrained.length }, cost);
+  };
   const plan =
     wanted.left && config.scratchDraws === undefined
-      ? await decisions.once("whole", async () => {
-          const cost = await costOf(whole, scratch[0] as Representation, { wanted, session, headline }, progress.hooks);
-          const allowed = PLANNED_PART * (wanted.left as TimeLeft)();
-          return chooseWhole(allowed, asked, { scratch: scratch.length, further: pretrained.length }, cost);
-        })
+      ? await decisions.once("whole", decide, isPlanFor(counts, headline))
       : everything;
   notes.push(...wholeNote(config, plan, everything));
   const trained = plan.draws ? scratch : [];
