@@ -89,7 +89,7 @@ function refuseSeveralLabels(
   counts: readonly LabelCount[],
 ): void {
   const single = variants.find(({ protocol }) => !protocol.severalLabels);
-  const few = counts.find((one) => one !== "all"); // draws of labels take each image for one of its first class
+  const few = counts.find((one) => one !== "all"); // draws of labels count an image for its first class alone
   const who = single ? `The protocol ${single.name}` : few === undefined ? undefined : `--labels-per-class ${few}`;
   if (who !== undefined) for (const set of [train, test]) refuseSeveral(set, who);
 }

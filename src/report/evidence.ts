@@ -6,8 +6,8 @@ import { studentQuantile } from "../evaluate/statistics.ts";
 const MOST_TIMES = 10;
 
 /**
- * "more test images would tell", after the kind of evidence that the interval's width is owed to most; with a number where one can
- * be estimated: "if that is the true difference, about 2,100 test images instead of 700 would tell".
+ * "more test images would tell": it names the kind of evidence that contributes most to the interval's width, with a number where
+ * one can be estimated: "if that is the true difference, about 2,100 test images instead of 700 would tell".
  */
 export function whatWouldTell(difference: Difference): string {
   const kinds = kindsOf(difference);

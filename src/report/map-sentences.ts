@@ -3,6 +3,7 @@ import type { MapDifference, MapNumber } from "../evaluate/map-numbers.ts";
 import type { Measure } from "../inspect/attention/measures.ts";
 import { plainValue, showValue, signedValue } from "../metric.ts";
 import { count } from "./format.ts";
+import { SIGNIFICANT } from "./verdict.ts";
 
 /** How each measure is named and shown: "%" for a fraction. */
 export const measureNames: Readonly<Record<Measure, { readonly name: string; readonly unit: "%" | "" }>> = {
@@ -57,9 +58,6 @@ export function shownNumber({ measure, value, low, high }: MapNumber): string {
   const { unit } = measureNames[measure];
   return `${showValue({ unit }, value)} [${plainValue({ unit }, low)}, ${plainValue({ unit }, high)}]`;
 }
-
-/** The p-value must be below this, as for the verdicts on encoders. */
-const SIGNIFICANT = 0.05;
 
 export type MapOutcome = "more" | "less" | "cannot tell";
 

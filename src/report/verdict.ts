@@ -7,7 +7,7 @@ import { count, drawCount, labelCount } from "./format.ts";
 export type Outcome = "helped" | "did not help" | "cannot tell";
 
 /** The p-value must be below this, so that chance passes for a gain in at most one comparison in twenty. */
-const SIGNIFICANT = 0.05;
+export const SIGNIFICANT = 0.05;
 
 /**
  * Helped: the whole interval is above zero, chance is an unlikely explanation even among all comparisons of the family, and

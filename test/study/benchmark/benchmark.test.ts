@@ -61,6 +61,7 @@ test("the report says it in sentences, and holds no broken values", () => {
   for (const broken of ["NaN", "undefined", "[object", "Infinity"]) expect(said).not.toContain(broken);
   expect(html).toContain("selfsight benchmark &#60;pictures&#62;");
   expect(html.match(/<h2>/g)?.length).toBeGreaterThan(10);
+  expect(html.match(/not to scale/g)).toHaveLength(1);
 });
 
 test("a training image with a wrong label is found, listed and shown", () => {

@@ -94,7 +94,7 @@ test("a budget that is used up still gives verdicts, says what it left out, and 
   );
   expect(notes).toMatch(/no network was trained from scratch\. .* more: the same command with --scratch-draws 1/);
   const html = benchmarkHtml(short, "");
-  for (const absent of ["From scratch means", "How many labels it takes", "<th>Labels</th>"])
+  for (const absent of ["From scratch means", "How many labels it takes", "<th>Labels</th>", "not to scale"])
     expect(html).not.toContain(absent);
 
   const report = told(out);
