@@ -1,6 +1,6 @@
 /** `benchmark`: which pretext task suits these images, did it help, and how many labels did it save? */
 
-import { hash, type ImageCollection, refuseSeveral, spreadOver } from "../../data/images.ts";
+import { firstLabels, hash, type ImageCollection, refuseSeveral, spreadOver } from "../../data/images.ts";
 import { openPixels } from "../../data/pixels.ts";
 import { imagesToLearnFrom, labelledParts } from "../../data/splits.ts";
 import { InterruptedError, SelfsightError, UsageError } from "../../errors.ts";
@@ -197,7 +197,7 @@ async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   });
   await sample.close();
   const decoding = ((performance.now() - read) * set.length) / Math.max(1, sample.length);
-  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
+  const labels = firstLabels(train);
   const sizes = byClass(labels).map(({ length }) => length);
   const { counts, percents } = labelAmounts(config.labelsPerClass ?? labelCounts(sizes), labels);
   return {

@@ -1,6 +1,7 @@
 /** One cell of a study: trains its encoder, and measures it beside the same network untrained. */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { firstLabels } from "../../data/images.ts";
 import { SelfsightError } from "../../errors.ts";
 import { compare, type Measured } from "../../evaluate/compare.ts";
 import { chooseVariants } from "../../evaluate/evaluate.ts";
@@ -87,8 +88,7 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
   const session = await openSession(evaluation, hooks);
   try {
     const { classes, seen, train } = session;
-    const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
-    const { counts: labelsPerClass, percents } = labelAmounts(evaluation.labelsPerClass, labels);
+    const { counts: labelsPerClass, percents } = labelAmounts(evaluation.labelsPerClass, firstLabels(train));
     const plan = { variants: chooseVariants(evaluation), labelsPerClass, percents, draws, seed, cache };
     const own = named(session.representations, cell.name);
     const measured: Measured[] = [];
