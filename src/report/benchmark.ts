@@ -93,7 +93,7 @@ function stillOpen(difference: Difference): string {
 function verdictCard(result: BenchmarkResult): string {
   const [first = "", ...others] = benchmarkVerdict(result);
   const [best] = result.tasks as [TaskResult];
-  const how = `${labelCount(result.headline)}, ${count(best.untrained.n, "test image")}, ${drawCount(best.untrained)}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
+  const how = `${labelCount(result.headline, best.untrained.labelPercent)}, ${count(best.untrained.n, "test image")}, ${drawCount(best.untrained)}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
   const small = [...others, how].map(escapeHtml).join(" ");
   return `<p class="verdict ${outcome(best.untrained).replaceAll(" ", "-")}">${escapeHtml(first)}<small>${small}</small></p>`;
 }
