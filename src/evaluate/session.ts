@@ -91,7 +91,7 @@ export function checkWeights(given: Pick<EvaluateConfig, "weights" | "weightsSiz
 }
 
 /** @throws UsageError if no class has two images to learn from: layers and penalties are chosen on held-out training labels */
-function refuseSingles(train: ImageSet): void {
+export function refuseSingles(train: ImageSet): void {
   if (byClass(firstLabels(train)).some(({ length }) => length > 1)) return;
   throw new UsageError(
     `${train.name} has no class with two labelled images to learn from: none could be held out to choose a layer by.`,

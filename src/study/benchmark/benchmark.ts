@@ -11,7 +11,7 @@ import { labelAmounts } from "../../evaluate/label-amounts.ts";
 import type { Variant } from "../../evaluate/measure.ts";
 import { evaluateOptions } from "../../evaluate/options.ts";
 import type { Difference, ResultRow } from "../../evaluate/result.ts";
-import { checkWeights, openSession } from "../../evaluate/session.ts";
+import { checkWeights, openSession, refuseSingles } from "../../evaluate/session.ts";
 import { writeJson } from "../../files.ts";
 import { parseOptions } from "../../options.ts";
 import { counting, type Hooks } from "../../run/events.ts";
@@ -103,8 +103,6 @@ interface Found {
   percents: ReadonlyMap<LabelCount, number>;
   /** Labelled training images of each class. */
   sizes: readonly number[];
-  labelled: number;
-  tested: number;
   /** Identifies the images. */
   collection: string;
   /** About how many seconds it takes to read and decode them. */
@@ -118,10 +116,11 @@ async function report(
   progress: ReturnType<typeof overallProgress>,
 ): Promise<BenchmarkResult> {
   const { probe, images, labels, group, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
-  const { counts, percents, labelled, tested, sizes } = found;
+  const { counts, percents, sizes } = found;
   const evaluation = parseOptions(evaluateOptions, {
     ...{ runs: trainings.map(({ folder }) => folder), images, labels, group, trainSplit, testSplit, seed, draws },
     ...{ device, precision, threads, weights: config.weights, weightsSize: config.weightsSize },
+    seenLabels: "leave-out", // of copies of test images that a yardstick has learned
   });
   progress.begin("reading the images");
   const session = await openSession(evaluation, progress.hooks);
@@ -131,6 +130,7 @@ async function report(
     const { measured, representations } = all;
     progress.begin("writing the report");
     const { classes, seen, notes } = session;
+    const [labelled, tested] = [session.train.length, session.test.length];
     const headline = headlineCount(counts);
     const differences = compare(measured, representations, { classes: classes.length, seen });
     const allLabels = labelled / classes.length;
@@ -189,6 +189,7 @@ async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   const began = performance.now();
   const { train, test } = await labelledParts(collection, config, reading);
   for (const set of [train, test]) refuseSeveral(set, "benchmark");
+  refuseSingles(train);
   const { set } = await imagesToLearnFrom(collection, { split: config.trainSplit, holdBack: false });
   const read = performance.now();
   const sample = await openPixels(spreadOver(set, SAMPLE), {
@@ -202,7 +203,7 @@ async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   const { counts, percents } = labelAmounts(config.labelsPerClass ?? labelCounts(sizes), labels);
   return {
     counts: inOrder(counts),
-    ...{ percents, sizes, labelled: train.length, tested: test.length, collection: identityOf(collection) },
+    ...{ percents, sizes, collection: identityOf(collection) },
     preparing: (read - began + decoding) / 1000,
   };
 }

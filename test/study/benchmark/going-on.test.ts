@@ -39,6 +39,21 @@ test("pre-training sees no image that is tested on, with the part named or not",
   expect(differences.map(({ seen }) => seen)).toEqual(differences.map(() => 0));
 });
 
+test("test images that a yardstick has learned as copies are left out, when all is trained", async () => {
+  const copies = join(folder, "copies");
+  cpSync(parted, copies, { recursive: true });
+  cpSync(join(parted, "test", "red", "0000.png"), join(copies, "train", "red", "copy.png"));
+  const out = join(folder, "yardstick");
+  const { notes, tested, labelled } = await benchmark({
+    ...small,
+    tasks: ["rotation", "supervised"],
+    images: copies,
+    out,
+  });
+  expect(notes.join("\n")).toMatch(/1 of 16 test images are left out: supervised learned their labels/);
+  expect([tested, labelled]).toEqual([15, 17]);
+});
+
 test("a run that was killed after its encoder was saved, but before its end, goes on", async () => {
   const run = join(benchmarkFiles(first).runs, "rotation");
   const { status } = runFiles(run);
