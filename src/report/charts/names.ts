@@ -72,8 +72,8 @@ export function namesAtEnds(lines: readonly NamedLine[]): RenderFunction {
 }
 
 /**
- * Moves sorted heights as little as possible, so that neighbours are at least `gap` apart: what is left of them without the gaps must
- * not decrease. Then into the given range.
+ * Moves sorted heights as little as possible, so that neighbours are at least `gap` apart: isotonic regression of the heights without
+ * the gaps. Then into the given range.
  */
 export function apart(heights: readonly number[], gap: number, [low, high]: readonly [number, number]): number[] {
   const last = high - (heights.length - 1) * gap;
