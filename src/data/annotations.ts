@@ -106,7 +106,7 @@ function requireSize(file: string, { width, height }: { width: number; height: n
   );
 }
 
-/** A mask's grey values, height × width. Of a mask in colours: 1 for all but black. */
+/** A mask's grey values, height × width; for a mask in colours, 1 for all but black. */
 async function readMask({ name, bytes }: Found, image: Sized): Promise<Uint8Array> {
   try {
     const { width, height, depth } = await sharp(bytes).metadata();

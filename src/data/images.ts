@@ -35,6 +35,10 @@ export interface ImageCollection {
   readonly notes?: readonly string[];
 }
 
+/** The label of each image (N), of several the first; −1 for an image without one. */
+export const firstLabels = (set: ImageSet): Int32Array =>
+  Int32Array.from({ length: set.length }, (_, i) => set.label(i));
+
 /** All labels of an image, one or several; none for an image without a label. */
 export function allLabels(set: ImageSet, i: number): readonly number[] {
   if (set.labelsOf) return set.labelsOf(i);
@@ -99,14 +103,15 @@ export function drawImages(set: ImageSet, count: number, seed: number): ImageSet
   return subset(set, order.slice(0, count).sort());
 }
 
-/** At most `most` images, spread evenly over the set. */
-export function spreadOver(set: ImageSet, most: number): ImageSet {
-  if (set.length <= most) return set;
-  return subset(
-    set,
-    Int32Array.from({ length: most }, (_, i) => Math.floor((i * set.length) / most)),
-  );
+/** At most `most` positions, spread evenly over 0 to length − 1. */
+export function evenly(most: number, length: number): Int32Array {
+  const count = Math.min(most, length);
+  return Int32Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
 }
+
+/** At most `most` images, spread evenly over the set. */
+export const spreadOver = (set: ImageSet, most: number): ImageSet =>
+  set.length <= most ? set : subset(set, evenly(most, set.length));
 
 /** Several sets as one. Labels are kept if all labelled sets have the same classes. */
 export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => set.name).join("+")): ImageSet {

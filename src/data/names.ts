@@ -123,6 +123,10 @@ export function some(names: Iterable<string>, count?: number, most = 3): string 
   return total > most ? `${first} and ${total - Math.min(most, all.length)} more` : first;
 }
 
+/** "a, b and c" */
+export const listed = (words: readonly (string | number)[]): string =>
+  words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+
 /** "1 image", "3 images" */
 export const plural = (count: number, one: string, many = `${one}s`) =>
   `${count.toLocaleString("en")} ${count === 1 ? one : many}`;

@@ -11,7 +11,7 @@ import { randomAt, shuffle } from "../random.ts";
 import { cacheDir } from "../setup/paths.ts";
 import { decodeImage, imageSize } from "./decode.ts";
 import { imageDigest } from "./digest.ts";
-import { hash, type ImageSet } from "./images.ts";
+import { hash, type ImageSet, spreadOver } from "./images.ts";
 import { type Decoded, openPacked, type Put, readAll, type Skipped } from "./packed.ts";
 
 export interface PixelStore {
@@ -174,13 +174,11 @@ function createStore(
  * of the area is not upsampled, but not larger than the images are (median of 32) and not smaller than the input.
  */
 export async function decodeSizeFor(set: ImageSet, inputSize: number): Promise<number> {
-  const sample = Array.from({ length: Math.min(32, set.length) }, (_, k) =>
-    Math.floor((k * set.length) / Math.min(32, set.length)),
-  );
+  const sample = spreadOver(set, 32);
   const sides: number[] = [];
-  for (const i of sample) {
+  for (let i = 0; i < sample.length; i++) {
     try {
-      const { width, height } = await imageSize(await set.read(i));
+      const { width, height } = await imageSize(await sample.read(i));
       sides.push(Math.min(width, height));
     } catch {
       // openPixels counts and names unreadable images

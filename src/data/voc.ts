@@ -26,7 +26,7 @@ interface XmlElement {
  * @throws SelfsightError for a file that is no such annotation, and for corners that are no numbers
  */
 export async function parseVoc(xml: string, file: string): Promise<VocAnnotation> {
-  const { DOMParser } = await import("linkedom"); // only who has annotations waits for it
+  const { DOMParser } = await import("linkedom"); // loaded only where there are annotations
   const root = new DOMParser().parseFromString(xml, "text/xml").documentElement as XmlElement | null;
   if (root?.localName !== "annotation" || !/<\/annotation>\s*$/.test(xml)) {
     const came = root?.localName === "annotation" ? "one that is cut short" : `<${root?.localName ?? ""}>`;

@@ -1,5 +1,6 @@
 /** The files that `embed` writes beside NumPy's: Parquet, and comma-separated values. */
 import { appendFileSync, writeFileSync } from "node:fs";
+import { csvFormatRows } from "d3-dsv";
 import { type ColumnSource, fileWriter, ParquetWriter } from "hyparquet-writer";
 import { onDisk } from "../errors.ts";
 import type { ImageRow } from "./embed-rows.ts";
@@ -99,15 +100,9 @@ export function csvFile(file: string, columns: Columns): Table {
   onDisk(failure, () => writeFileSync(file, `${["row", ...columns].join()}\n`));
   return {
     write(rows) {
-      const lines = rows.map((one) => `${[row++, ...columns.map((name) => one[name] ?? "")].map(quoted).join()}\n`);
-      onDisk(failure, () => appendFileSync(file, lines.join("")));
+      const lines = rows.map((one) => [String(row++), ...columns.map((name) => one[name] ?? "")]);
+      onDisk(failure, () => appendFileSync(file, `${csvFormatRows(lines)}\n`));
     },
     finish() {},
   };
-}
-
-/** Quotes a value that would be misread otherwise. */
-function quoted(value: string | number): string {
-  const text = String(value);
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,7 +1,7 @@
 /** `evaluate`: how good are the features of one or several runs, and are they better than without training? */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { refuseSeveral } from "../data/images.ts";
+import { firstLabels, refuseSeveral } from "../data/images.ts";
 import { UsageError, unknownName } from "../errors.ts";
 import { writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
@@ -44,8 +44,7 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   const wanted = resultFile(config.runs[0] as string, config.name);
   const session = await openSession(config, hooks);
   const { representations, classes, seen, notes, train } = session;
-  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
-  const { counts: labelsPerClass, percents } = labelAmounts(config.labelsPerClass, labels);
+  const { counts: labelsPerClass, percents } = labelAmounts(config.labelsPerClass, firstLabels(train));
   refuseSeveralLabels(session, variants, labelsPerClass);
   const measured: Measured[] = [];
   try {
@@ -89,7 +88,7 @@ function refuseSeveralLabels(
   counts: readonly LabelCount[],
 ): void {
   const single = variants.find(({ protocol }) => !protocol.severalLabels);
-  const few = counts.find((one) => one !== "all"); // draws of labels take each image for one of its first class
+  const few = counts.find((one) => one !== "all"); // draws of labels count an image for its first class alone
   const who = single ? `The protocol ${single.name}` : few === undefined ? undefined : `--labels-per-class ${few}`;
   if (who !== undefined) for (const set of [train, test]) refuseSeveral(set, who);
 }

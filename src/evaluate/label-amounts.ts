@@ -13,7 +13,7 @@ export interface LabelAmounts {
 
 /**
  * Shares become the same number for each class, rounded up, as in semi-supervised learning with 1 % or 10 % of the labels (Zhai,
- * Oliver, Kolesnikov & Beyer, ICCV 2019, https://arxiv.org/abs/1905.03670). Of a smaller class all are taken.
+ * Oliver, Kolesnikov & Beyer, ICCV 2019, https://arxiv.org/abs/1905.03670). A smaller class gives all it has.
  * @param labels of the training images; negative for none
  */
 export function labelAmounts(wanted: readonly (LabelCount | string)[], labels: ArrayLike<number>): LabelAmounts {

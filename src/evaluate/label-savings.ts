@@ -3,7 +3,7 @@
  * good, read off its curve between the numbers that were measured. Its 95 % interval holds every number of labels at which the
  * paired difference of the two has an interval around zero (Fieller's method, JRSS B 1954), which needs no distribution of a ratio.
  */
-import { meanInterval, subtract } from "./statistics.ts";
+import { isotonic, meanInterval, subtract } from "./statistics.ts";
 import type { Rows } from "./variance.ts";
 
 /** One measured number of labels: values (draws × test images) whose mean is the metric, higher is better. */
@@ -79,18 +79,4 @@ function between(points: readonly CurvePoint[]): CurvePoint[] {
 function spread(values: Rows, like: Rows, trainings: number): Rows {
   if (values.length === like.length || values.length !== trainings) return values;
   return like.map((_, row) => values[Math.floor(row / (like.length / trainings))] as ArrayLike<number>);
-}
-
-/** The nearest values that never decrease (pool adjacent violators; Barlow et al. 1972). */
-function isotonic(values: readonly number[]): number[] {
-  const blocks: { sum: number; size: number }[] = [];
-  for (const value of values) {
-    let block = { sum: value, size: 1 };
-    for (let last = blocks.at(-1); last && last.sum / last.size > block.sum / block.size; last = blocks.at(-1)) {
-      blocks.pop();
-      block = { sum: block.sum + last.sum, size: block.size + last.size };
-    }
-    blocks.push(block);
-  }
-  return blocks.flatMap(({ sum, size }) => new Array<number>(size).fill(sum / size));
 }

@@ -98,10 +98,9 @@ function contradictions(train: ImageSet, rows: Int32Array, digests: readonly str
   }
   if (!pairs.length) return [];
   const name = (row: number) => `${train.id(row)} (${labels(row)})`;
-  const shown = pairs.slice(0, 3).map(([a, b]) => `${name(a)} and ${name(b)}`);
   return [
     `${plural(pairs.length, "training image")} ${pairs.length === 1 ? "has a copy" : "have copies"} with another label: ` +
-      `${some(shown, pairs.length)}. One of the two is wrong, or each shows both.`,
+      `${some(pairs.map(([a, b]) => `${name(a)} and ${name(b)}`))}. One of the two is wrong, or each shows both.`,
   ];
 }
 
@@ -126,9 +125,9 @@ function refuseUnknown({ name, learned, usesLabels }: Learner, notes: string[]):
 }
 
 function seenWithLabels(runs: string, test: ImageSet, spoilt: Int32Array): UsageError {
-  const some = Array.from(spoilt.slice(0, 3), (i) => test.id(i)).join(", ");
+  const names = some(Array.from(spoilt, (i) => test.id(i)));
   return new UsageError(
-    `${runs} learned the labels of ${spoilt.length} of the ${test.length} test images (${some}${spoilt.length > 3 ? ", …" : ""}): ` +
+    `${runs} learned the labels of ${spoilt.length} of the ${test.length} test images (${names}): ` +
       "testing on them would only show what it remembers. Train it without them, name other test images with --test-split, " +
       "or leave them out of the test with --seen-labels leave-out.",
   );

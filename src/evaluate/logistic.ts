@@ -152,7 +152,7 @@ function makeReady({ features, rows, labels }: Labelled, classes: number): Ready
 interface Batch {
   readonly ready: readonly Ready[];
   readonly fits: readonly Fit[];
-  /** Of each fit: which part is ready for it. */
+  /** For each fit: the index in `ready` of its part. */
   readonly partOf: readonly number[];
   readonly classes: number;
   /** D + 1 */
@@ -181,7 +181,7 @@ function crossEntropies(batch: Batch, logitsAtOnce: number): BatchObjective[] {
   });
 }
 
-/** All rows of all parts, in pieces, at most one of each part to a term; as many of them as have few enough logits together. */
+/** Cuts all rows into terms: each has at most one piece of a part, and as many rows as keep its logits below the limit. */
 function termsOf({ ready, partOf, classes }: Batch, logitsAtOnce: number): Piece[][] {
   const terms: Piece[][] = [];
   let free = 0; // logits

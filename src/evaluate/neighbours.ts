@@ -1,6 +1,6 @@
 /** Which images look alike to an encoder: a sheet of images that needs no labels. */
 import { withCleanup } from "../cleanup.ts";
-import { type ImageSet, spreadOver } from "../data/images.ts";
+import { evenly, type ImageSet, spreadOver } from "../data/images.ts";
 import { openPixels } from "../data/pixels.ts";
 import { contactSheet, type SheetCell } from "../data/sheet.ts";
 import { UsageError } from "../errors.ts";
@@ -44,9 +44,7 @@ export async function neighbourSheet(
     encoder.to({ device: compute.device, memoryFormat: "channels_last" });
     const { [OUTPUT]: output } = await encoderFeatures(encoder, store, compute, { only: [OUTPUT], signal });
     cleanup.push(() => output?.dispose());
-    const shown = Array.from({ length: Math.min(rows, store.length) }, (_, i) =>
-      Math.floor((i * store.length) / Math.min(rows, store.length)),
-    );
+    const shown = [...evenly(rows, store.length)];
     const nearest = scope(() => {
       const features = normalize(output as Tensor); // (N, D), length 1
       return shown.map((i) => features.matmul(features.select(0, i)).toArray());

@@ -103,7 +103,7 @@ interface Folds {
   readonly count: number;
 }
 
-/** Deals a class's rows and the others to the folds in turn. Rows sorted by class so spread every class evenly. */
+/** Deals a class's rows and the others to the folds in turn. If rows are sorted by class, this spreads every class evenly. */
 function dealFolds(member: Uint8Array): Folds {
   const inside = member.reduce((sum, one) => sum + one, 0);
   const fewest = Math.min(FOLDS, inside, member.length - inside);

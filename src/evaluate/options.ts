@@ -64,7 +64,12 @@ export const evaluateOptions = z.strictObject({
     .enum(["refuse", "leave-out"])
     .default("refuse")
     .describe("what to do with test images whose labels a run has learned: refuse to measure, or leave them out"),
-  seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the draws and of what is random in the statistics"),
+  seed: z
+    .int()
+    .min(0)
+    .max(0x7fffffff)
+    .default(0)
+    .describe("of the draws of labels, and of what is random in training on them"),
   ...computeOptions,
   name: z
     .string()

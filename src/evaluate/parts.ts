@@ -1,5 +1,6 @@
 /** The images of an evaluation, decoded once for each size that an encoder needs. */
 import { allLabels, type ImageSet } from "../data/images.ts";
+import { some } from "../data/names.ts";
 import { openPixels, type PixelStore } from "../data/pixels.ts";
 import type { Hooks } from "../run/events.ts";
 import { byClass } from "./draws.ts";
@@ -63,8 +64,7 @@ export function partOf({ store, set, labels }: Part, positions: readonly number[
 /** A sentence about images that could not be read; none if all could. @param all "120 images" */
 export function unreadNote(skipped: PixelStore["skipped"], all: string): string[] {
   if (!skipped.length) return [];
-  const some = skipped.slice(0, 3).map(({ id, reason }) => `${id} (${reason})`);
-  return [`${skipped.length} of ${all} cannot be read: ${some.join(", ")}${skipped.length > 3 ? ", …" : ""}.`];
+  return [`${skipped.length} of ${all} cannot be read: ${some(skipped.map(({ id, reason }) => `${id} (${reason})`))}.`];
 }
 
 /** What could not be read, and which classes cannot be measured, as sentences. */
@@ -100,10 +100,6 @@ export function partNotes({ train, test }: DecodedParts, classes: readonly strin
 
 function classNote(classes: readonly { name: string }[], one: string, several: string): string[] {
   if (!classes.length) return [];
-  const names = classes
-    .slice(0, 5)
-    .map(({ name }) => name)
-    .join(", ");
-  const more = classes.length > 5 ? ` and ${classes.length - 5} more` : "";
-  return [classes.length === 1 ? `Class ${names} ${one}.` : `Classes ${names}${more} ${several}.`];
+  const names = classes.map(({ name }) => name);
+  return [classes.length === 1 ? `Class ${names} ${one}.` : `Classes ${some(names, names.length, 5)} ${several}.`];
 }

@@ -167,7 +167,7 @@ export function weightsRepresentation(
 
 /** What two runs of one recipe have in common: all that determines the weights but the seed. */
 function recipeOf(config: PretrainConfig): string {
-  const { seed, out, resume, saveMinutes, device, threads, ...recipe } = config;
+  const { seed, out, resume, saveMinutes, keepCheckpoints, device, threads, ...recipe } = config;
   return JSON.stringify(recipe);
 }
 

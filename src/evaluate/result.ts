@@ -68,7 +68,7 @@ export interface Difference {
   trainings: number;
   /** Number of draws of training labels, for each training. */
   draws: number;
-  /** How much of the interval's width is owed to so few trainings, draws and images. */
+  /** How much of the difference's variance more trainings, draws or images would remove. */
   shares: Shares;
   /** Number of test images that pre-training has seen, without their labels; null if unknown. */
   seen: number | null;

@@ -4,6 +4,7 @@
  * the ids of objects or scenes it is retrieval by instance, and nothing else changes. Nothing is trained or chosen.
  */
 import { z } from "zod";
+import { evenly } from "../data/images.ts";
 import { pause } from "../interrupt.ts";
 import { accuracy, type Metric, mAP } from "../metric.ts";
 import { integers, normalize } from "../torch/ops.ts";
@@ -79,11 +80,7 @@ function byRanking({ title, metric, measure, guess }: Measure) {
       const index = scope(() => keep(normalize(all.indexSelect(0, integers(rows, all.device))))); // (M, D)
       const gallery = { index, labels, classes: members.length };
       const several = [...labels.keys()].filter((i) => (members[labels[i] as number]?.length ?? 0) > 1);
-      const every = Math.max(1, several.length / HELD_OUT);
-      const left = Array.from(
-        { length: Math.min(several.length, HELD_OUT) },
-        (_, i) => several[Math.floor(i * every)] as number,
-      );
+      const left = Array.from(evenly(HELD_OUT, several.length), (i) => several[i] as number);
       const find = (makeQueries: () => Tensor, own?: readonly number[]) => {
         const queries = scope(makeQueries);
         return search(queries, gallery, { measure, own, signal }).finally(() => dispose(queries));

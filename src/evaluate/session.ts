@@ -1,5 +1,5 @@
 /** Everything that measuring needs, opened and checked once: what is measured, the images to learn from and to test on. */
-import type { ImageSet } from "../data/images.ts";
+import { firstLabels, type ImageSet } from "../data/images.ts";
 import { labelledParts } from "../data/splits.ts";
 import { UsageError } from "../errors.ts";
 import { counting, type Hooks } from "../run/events.ts";
@@ -91,9 +91,8 @@ export function checkWeights(given: Pick<EvaluateConfig, "weights" | "weightsSiz
 }
 
 /** @throws UsageError if no class has two images to learn from: layers and penalties are chosen on held-out training labels */
-function refuseSingles(train: ImageSet): void {
-  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
-  if (byClass(labels).some(({ length }) => length > 1)) return;
+export function refuseSingles(train: ImageSet): void {
+  if (byClass(firstLabels(train)).some(({ length }) => length > 1)) return;
   throw new UsageError(
     `${train.name} has no class with two labelled images to learn from: none could be held out to choose a layer by.`,
   );

@@ -125,3 +125,17 @@ export function holm(values: readonly number[]): number[] {
   }
   return adjusted;
 }
+
+/** The nearest values that never decrease (pool adjacent violators; Barlow et al. 1972). */
+export function isotonic(values: readonly number[]): number[] {
+  const blocks: { sum: number; size: number }[] = [];
+  for (const value of values) {
+    let block = { sum: value, size: 1 };
+    for (let last = blocks.at(-1); last && last.sum / last.size > block.sum / block.size; last = blocks.at(-1)) {
+      blocks.pop();
+      block = { sum: block.sum + last.sum, size: block.size + last.size };
+    }
+    blocks.push(block);
+  }
+  return blocks.flatMap(({ sum, size }) => new Array<number>(size).fill(sum / size));
+}

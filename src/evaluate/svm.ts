@@ -23,8 +23,7 @@ export type ClassTruth = number | readonly number[];
 
 /**
  * For each class, the rank of a test image's decision value among those of all test images, from 0 for the lowest (C); and
- * what is true of the image. Average precision depends on nothing but ranks. Those of two encoders can be compared, while
- * their decision values can have other scales: a test of the difference swaps images between the two.
+ * what is true of the image. Average precision depends on nothing but ranks.
  */
 export interface RankedImage {
   readonly ranks: ArrayLike<number>;

@@ -1,11 +1,10 @@
 /** The numbers beside attention pictures, as sentences and a table. */
 import type { MapNumber } from "../evaluate/map-numbers.ts";
 import type { Measure } from "../inspect/attention/measures.ts";
-import { showValue } from "../metric.ts";
 import type { AttentionNumbers } from "../study/attention/numbers.ts";
 import { escapeHtml } from "./escape.ts";
 import { count } from "./format.ts";
-import { mapVerdict, massSentence, measureNames, shownNumber, spreadSentence } from "./map-sentences.ts";
+import { mapVerdict, massSentence, meanShare, measureNames, shownNumber, spreadSentence } from "./map-sentences.ts";
 
 /** What the maps do, in a sentence: how much of them is on the objects, where these are known, or how far they spread. */
 export function attentionSummary({ numbers, layer, withoutMap }: AttentionNumbers): string | undefined {
@@ -32,7 +31,7 @@ export function numbersPart(all: AttentionNumbers): string {
 <div class="card"><div class="scroll"><table><thead><tr><th>Layer</th>${heads.join("")}</tr></thead>
 ${bodies.join("\n")}
 </table></div></div>
-<p class="note">Means over ${count(images, "image")} with 95 % intervals. ${withoutMap ? `Without any map: the middle of the image hits an object in ${share(withoutMap.centre)} of the images, and a map that is even everywhere has ${share(withoutMap.area)} of its mass on them. ` : ""}Correlation with the turned-back map: of the map of the image turned by 90°, 180° and 270°, turned back, with that of the image as it is; 1 if the map turns with the image. Effective area: the exponential of the map's entropy, as a part of the image.</p>`;
+<p class="note">Means over ${count(images, "image")} with 95 % intervals. ${withoutMap ? `Without any map: the middle of the image hits an object in ${meanShare(withoutMap.centre)} of the images, and a map that is even everywhere has ${meanShare(withoutMap.area)} of its mass on them. ` : ""}Correlation with the turned-back map: of the map of the image turned by 90°, 180° and 270°, turned back, with that of the image as it is; 1 if the map turns with the image. Effective area: the exponential of the map's entropy, as a part of the image.</p>`;
 }
 
 function line(layer: string, columns: readonly Measure[], own: readonly MapNumber[]): string {
@@ -41,9 +40,4 @@ function line(layer: string, columns: readonly Measure[], own: readonly MapNumbe
     return `<td class="number">${one ? shownNumber(one).replace(" [", " <small>[").replace("]", "]</small>") : "–"}</td>`;
   });
   return `<tr><td>${escapeHtml(layer)}</td>${cells.join("")}</tr>`;
-}
-
-function share(values: Float64Array): string {
-  const known = values.filter((value) => !Number.isNaN(value));
-  return showValue({ unit: "%" }, known.reduce((sum, value) => sum + value, 0) / known.length);
 }

@@ -11,6 +11,7 @@ import { readMetrics } from "../run/log.ts";
 import { duration } from "../setup/terminal.ts";
 import type { BenchmarkResult } from "../study/benchmark/benchmark.ts";
 import type { TaskResult } from "../study/benchmark/task-results.ts";
+import { secondsTrained } from "../study/benchmark/train-all.ts";
 import { confusionChart } from "./charts/confusion.ts";
 import { curveChart } from "./charts/curve.ts";
 import { intervalChart } from "./charts/interval.ts";
@@ -24,7 +25,7 @@ import { pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { curve } from "./run.ts";
 import { savedPart, savingsSentence } from "./savings.ts";
-import { doubts, outcome } from "./verdict.ts";
+import { doubts, outcome, SIGNIFICANT } from "./verdict.ts";
 
 /** Writes the page as one self-contained HTML file. @param command what to type to repeat it */
 export function writeBenchmark(file: string, result: BenchmarkResult, command: string): void {
@@ -38,7 +39,7 @@ export function benchmarkHtml(result: BenchmarkResult, command: string): string 
   const shown = { protocol: best.untrained.protocol, labelsPerClass: headline };
   const sections = [
     section("Which task", taskTable(result)),
-    result.lines.some(({ labels }) => labels.length > 1) &&
+    severalCounts(result.lines) &&
       section("How many labels it takes", `<div class="charts">${efficiency(result)}</div>`),
     section("Was it worth it?", `<div class="charts">${comparisons(result)}${layers(result)}</div>`),
     section("What was done", facts(result)),
@@ -92,7 +93,7 @@ function stillOpen(difference: Difference): string {
 function verdictCard(result: BenchmarkResult): string {
   const [first = "", ...others] = benchmarkVerdict(result);
   const [best] = result.tasks as [TaskResult];
-  const how = `${labelCount(result.headline)}, ${count(best.untrained.n, "test image")}, ${drawCount(best.untrained)}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
+  const how = `${labelCount(result.headline, best.untrained.labelPercent)}, ${count(best.untrained.n, "test image")}, ${drawCount(best.untrained)}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
   const small = [...others, how].map(escapeHtml).join(" ");
   return `<p class="verdict ${outcome(best.untrained).replaceAll(" ", "-")}">${escapeHtml(first)}<small>${small}</small></p>`;
 }
@@ -104,9 +105,7 @@ function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
     const { metric, low, high } = untrained;
     const verdict = outcome(untrained);
     const colour = { helped: "up", "did not help": "down", "cannot tell": "" }[verdict];
-    const seconds = trainings
-      .filter((training) => training.task === task)
-      .reduce((sum, { folder }) => sum + (readMetrics(runFiles(folder).metrics).at(-1)?.["seconds"] ?? 0), 0);
+    const seconds = secondsTrained(trainings.filter((training) => training.task === task));
     const saved = savings && !usesLabels && headline !== "all" ? savedPart(savings, headline) : "";
     return `<tr><th>${escapeHtml(title)}${usesLabels ? " *" : ""}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td>${anySaved ? `<td>${saved}</td>` : ""}<td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
   });
@@ -115,6 +114,9 @@ function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
 ${lines.join("\n")}
 </tbody></table></div></div>${tasks.some(({ usesLabels }) => usesLabels) ? `<p class="note">* learned from all training labels: a yardstick, whatever number of labels its probe is given.</p>` : ""}`;
 }
+
+/** Whether there is something to plot over numbers of labels. */
+const severalCounts = (lines: BenchmarkResult["lines"]) => lines.some(({ labels }) => labels.length > 1);
 
 /** Tasks in the plot of labels: as many as there are colours. */
 const SHOWN = 7;
@@ -147,7 +149,7 @@ function comparisons({ tasks, differences }: BenchmarkResult): string {
   );
   const sure = correctFamilies(rows).map((one) => ({
     ...one,
-    significant: one.p < 0.05 && (one.low > 0 || one.high < 0),
+    significant: one.p < SIGNIFICANT && (one.low > 0 || one.high < 0),
   }));
   return intervalChart({ rows: sure, metric: best.untrained.metric });
 }
@@ -219,14 +221,13 @@ function curves({ trainings, tasks }: BenchmarkResult): string {
     .join("\n");
 }
 
-const howToRead = ({ rows, options }: BenchmarkResult) =>
+const howToRead = ({ rows, lines, options }: BenchmarkResult) =>
   [
     "A network that was trained without labels is frozen, and a simple classifier learns from its features with the number of labels given. What training was worth is the difference to the same network untrained; where its interval holds zero, chance alone could have given it.",
     rows.some(({ kind }) => kind === "from-scratch")
       ? "From scratch means that the same network, untrained, is trained on the labelled images alone. Where its line reaches a pre-trained network's, it has needed that many labels to be as good."
       : "",
-    `In the plot of labels, bands are 95 % intervals, hollow dots are what was not pre-trained, and “all” at the right end is not to scale.${options.seeds > 1 ? ` Lines are means over ${options.seeds} trainings, and their bands allow for these.` : ""}`,
-    "In the plot of labels, bands are 95 % intervals, hollow dots are what was not pre-trained, and “all” at the right end is not to scale.",
+    `In the plots, bands are 95 % intervals, and hollow dots are what was not pre-trained${severalCounts(lines) ? "; “all” labels, at the right end, are not to scale" : ""}.${options.seeds > 1 ? ` Lines are means over ${options.seeds} trainings, and their bands allow for these.` : ""}`,
     "A verdict allows for the number of tasks: with several, one of them may look like a gain by luck (Holm's correction).",
     "Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told.",
   ]

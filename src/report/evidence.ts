@@ -1,4 +1,5 @@
 /** What evidence would turn "cannot tell" into a verdict, in words. */
+import { listed } from "../data/names.ts";
 import type { Difference } from "../evaluate/result.ts";
 import { studentQuantile } from "../evaluate/statistics.ts";
 
@@ -6,8 +7,8 @@ import { studentQuantile } from "../evaluate/statistics.ts";
 const MOST_TIMES = 10;
 
 /**
- * "more test images would tell", after the kind of evidence that the interval's width is owed to most; with a number where one can
- * be estimated: "if that is the true difference, about 2,100 test images instead of 700 would tell".
+ * "more test images would tell": it names the kind of evidence that contributes most to the interval's width, with a number where
+ * one can be estimated: "if that is the true difference, about 2,100 test images instead of 700 would tell".
  */
 export function whatWouldTell(difference: Difference): string {
   const kinds = kindsOf(difference);
@@ -20,7 +21,7 @@ export function whatWouldTell(difference: Difference): string {
   if (times > 0 && times <= MOST_TIMES)
     return `${given} about ${roundUp(times * largest.number)} ${largest.name} instead of ${largest.number.toLocaleString("en-US")} would tell`;
   if (needed < 0.01) return "the two are so close that it would take a hundred times the evidence to tell them apart";
-  return `${given} about ${Math.ceil(1 / needed)} times as many ${kinds.map(({ name }) => name).join(" and ")} would tell`;
+  return `${given} about ${Math.ceil(1 / needed)} times as many ${listed(kinds.map(({ name }) => name))} would tell`;
 }
 
 interface Kind {

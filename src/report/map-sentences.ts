@@ -1,8 +1,10 @@
 /** What was measured of maps, in sentences. */
 import type { MapDifference, MapNumber } from "../evaluate/map-numbers.ts";
+import { mean } from "../evaluate/protocol.ts";
 import type { Measure } from "../inspect/attention/measures.ts";
 import { plainValue, showValue, signedValue } from "../metric.ts";
 import { count } from "./format.ts";
+import { SIGNIFICANT } from "./verdict.ts";
 
 /** How each measure is named and shown: "%" for a fraction. */
 export const measureNames: Readonly<Record<Measure, { readonly name: string; readonly unit: "%" | "" }>> = {
@@ -27,11 +29,13 @@ export function massSentence(
   area: ArrayLike<number>,
 ): string | undefined {
   const own = numbers.filter((one) => one.layer === layer && one.measure === "mass");
-  const known = Array.from(area).filter((part) => !Number.isNaN(part));
-  const covered = known.reduce((sum, part) => sum + part, 0) / known.length;
-  const where = `${layer}; ${count(own[0]?.n ?? 0, "image")}, of which the objects cover ${showValue({ unit: "%" }, covered)}`;
+  const where = `${layer}; ${count(own[0]?.n ?? 0, "image")}, of which the objects cover ${meanShare(area)}`;
   return sentence(own, ["put", "of their mass on the objects"], where);
 }
+
+/** The mean of fractions as "12.3 %"; NaN for those that are not known. */
+export const meanShare = (values: ArrayLike<number>): string =>
+  showValue({ unit: "%" }, mean(Array.from(values).filter((value) => !Number.isNaN(value))));
 
 /** How far the encoders' maps of one layer spread over the image, each with its interval. */
 export function spreadSentence(numbers: readonly MapNumber[], layer: string): string | undefined {
@@ -57,9 +61,6 @@ export function shownNumber({ measure, value, low, high }: MapNumber): string {
   const { unit } = measureNames[measure];
   return `${showValue({ unit }, value)} [${plainValue({ unit }, low)}, ${plainValue({ unit }, high)}]`;
 }
-
-/** The p-value must be below this, as for the verdicts on encoders. */
-const SIGNIFICANT = 0.05;
 
 export type MapOutcome = "more" | "less" | "cannot tell";
 

@@ -7,17 +7,19 @@ import { count, drawCount, labelCount } from "./format.ts";
 export type Outcome = "helped" | "did not help" | "cannot tell";
 
 /** The p-value must be below this, so that chance passes for a gain in at most one comparison in twenty. */
-const SIGNIFICANT = 0.05;
+export const SIGNIFICANT = 0.05;
 
 /**
  * Helped: the whole interval is above zero, chance is an unlikely explanation even among all comparisons of the family, and
  * the encoder is not just better than a baseline that does worse than guessing. Did not help: the interval excludes
- * any worthwhile gain.
+ * any worthwhile gain. If none of n images differs it has no width, and yet up to 3/n of all images may differ (the rule of three:
+ * Hanley & Lippman-Hand, JAMA 1983, https://doi.org/10.1001/jama.1983.03330370053031).
  */
 export function outcome(difference: Difference): Outcome {
-  const { low, high, metric } = difference;
+  const { low, high, metric, n } = difference;
   if (low > 0) return doubts(difference).length ? "cannot tell" : "helped";
-  return high < metric.worthwhile ? "did not help" : "cannot tell";
+  const most = low === high ? high + 3 / n : high;
+  return most < metric.worthwhile ? "did not help" : "cannot tell";
 }
 
 /** Reasons why a difference whose interval is above zero may still be luck. */

@@ -1,4 +1,5 @@
 /** Everything a run needs to resume, in one safetensors file that is replaced atomically. */
+import { some } from "../data/names.ts";
 import { SelfsightError } from "../errors.ts";
 import { noGrad } from "../torch/autograd.ts";
 import type { Module } from "../torch/nn/module.ts";
@@ -72,8 +73,6 @@ export function loadState(file: string, state: State, { ignore }: LoadOptions = 
 }
 
 function mismatch(file: string, missing: string[], unexpected: string[]): SelfsightError {
-  const some = (names: string[]) =>
-    `${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
   const parts = [missing.length && `it lacks ${some(missing)}`, unexpected.length && `it also has ${some(unexpected)}`];
   return new SelfsightError(`${file} is from another network: ${parts.filter(Boolean).join("; ")}. ${REMEDY}`);
 }

@@ -1,5 +1,5 @@
 /** The run folder: its files, when it may be written to, and the encoder that comes out of it. */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { MEAN, STD } from "../augment/normalise.ts";
@@ -54,6 +54,17 @@ export function isDone(folder: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Clears away what keeps a run that was stopped at any point from going on: `pretrain` takes one that has saved its encoder for
+ * finished, and a folder without a checkpoint for another's. Returns whether there is something to resume.
+ */
+export function clearToGoOn(folder: string): boolean {
+  const { encoder, checkpoint } = runFiles(folder);
+  const resume = existsSync(checkpoint);
+  rmSync(resume ? encoder : folder, { recursive: true, force: true });
+  return resume;
 }
 
 /** A process that trains in a run folder holds this lock. */

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { withCleanup } from "../cleanup.ts";
+import { plural } from "../data/names.ts";
 import { type ImagesToLearnFrom, imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { replaceFile, writeJson } from "../files.ts";
@@ -142,17 +143,15 @@ const QUICK =
 const isQuick = ({ preset, firstLayer, task }: TrainingConfig) =>
   preset === "quick" && (firstLayer !== "trained" || taskEntry(task).quick?.options !== undefined);
 
-const imageCount = (count: number) => `${count.toLocaleString("en-US")} ${count === 1 ? "image" : "images"}`;
-
 /** What the run does not learn from: one sentence per reason. */
 function leftOut({ parts, heldBack, unlabelled, unused, notes }: ImagesToLearnFrom, skipped: number): string[] {
   const others = unused.join("+");
   return [
-    skipped && `${imageCount(skipped)} cannot be read: skipped.json in the run folder lists them.`,
+    skipped && `${plural(skipped, "image")} cannot be read: skipped.json in the run folder lists them.`,
     heldBack &&
-      `${imageCount(heldBack)} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split ${parts} takes them too.`,
+      `${plural(heldBack, "image")} ${heldBack === 1 ? "is" : "are"} left for evaluate to test on; --split ${parts} takes them too.`,
     ...notes,
-    unlabelled && `Left out: ${imageCount(unlabelled)} without a label. This task learns from labels.`,
+    unlabelled && `Left out: ${plural(unlabelled, "image")} without a label. This task learns from labels.`,
     others && `Not used: ${others}. --split names the parts to learn from.`,
   ].filter((note) => typeof note === "string" && note !== "") as string[];
 }

@@ -1,5 +1,6 @@
 /** Images of what the network sees, with the right answer and its guess. */
 import { denormalise } from "../augment/normalise.ts";
+import { evenly } from "../data/images.ts";
 import { contactSheet, type SheetCell } from "../data/sheet.ts";
 import type { PreviewCell } from "../tasks/task.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
@@ -16,9 +17,7 @@ export async function sampleSheet(
 ): Promise<Uint8Array> {
   const { config, compute, encoder, images, task } = run;
   const used = imagesUsed(images, task);
-  const count = Math.min(most, used);
-  const indices = Int32Array.from({ length: count }, (_, i) => Math.floor((i * used) / count));
-  const raw = await readBatch(images, used, indices);
+  const raw = await readBatch(images, used, evenly(most, used));
   const modules = [encoder, ...Object.values({ ...task.trained, ...task.state })];
   for (const module of modules) module.eval();
   const cells = scope(() =>

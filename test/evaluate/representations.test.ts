@@ -32,7 +32,8 @@ function recipeWith(name: string, settings: object): string | undefined {
 test("a recipe does not depend on the seed, the folder, the device, or what only paces the work", () => {
   const { recipe } = representationsOf(run, [])[0] as Representation;
   expect(recipe).toContain("rotation");
-  const same = { seed: 7, out: "elsewhere", device: "cuda:1", threads: 1, saveMinutes: 9, resume: true };
+  const paces = { saveMinutes: 9, keepCheckpoints: 4, threads: 1, resume: true };
+  const same = { seed: 7, out: "elsewhere", device: "cuda:1", ...paces };
   for (const [name, value] of Object.entries(same)) expect(recipeWith(name, { [name]: value }), name).toBe(recipe);
   expect(recipeWith("precision", { precision: "bf16" })).not.toBe(recipe);
   expect(recipeWith("rate", { learningRate: 0.5 })).not.toBe(recipe);

@@ -27,7 +27,7 @@ test("labels: how often the probe agrees, how many may be wrong, and that some a
     /wrong too often itself to say how many labels are\. .*55/,
   );
   expect(labelsSentence({ ...labels, accuracy: 0.4 })).not.toContain("42");
-  expect(labelsSentence({ ...labels, suspects: 0 })).toMatch(/Of no other is it confident/);
+  expect(labelsSentence({ ...labels, suspects: 0 })).toMatch(/It is not sure of any label that it is wrong/);
   expect(labelsSentence({ ...labels, checked: 0 })).toMatch(/^Not checked/);
 });
 

@@ -14,6 +14,13 @@ it.each([
   expect(outcome(difference({ low, high }))).toBe(expected);
 });
 
+it("does not take equal answers on a few images for proof that nothing changed", () => {
+  const equal = { difference: 0, low: 0, high: 0, p: 1 };
+  expect(outcome(difference({ ...equal, n: 160 }))).toBe("did not help");
+  expect(outcome(difference({ ...equal, n: 12 }))).toBe("cannot tell");
+  expect(verdict(difference({ ...equal, n: 12 }))).toMatch(/^Cannot tell yet: .*; more test images would tell \(/);
+});
+
 it("says that it helped, by how much, and what was compared with how many labels", () => {
   expect(verdict(difference())).toBe(
     "It helped: demo is 15.0 points of accuracy above demo, untrained (40.0 % against 25.0 %; 95 % interval of the " +

@@ -1,9 +1,9 @@
 /** Measures the maps of several encoders on the same images: a number for each image, so that encoders are compared in pairs. */
-import { setImmediate } from "node:timers/promises";
 import { normalise, pixelTensor } from "../../augment/normalise.ts";
 import { type ImageSet, spreadOver } from "../../data/images.ts";
 import { type DecodedStore, openPixels } from "../../data/pixels.ts";
-import { InterruptedError, UsageError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
+import { pause } from "../../interrupt.ts";
 import type { Maps } from "../../models/model.ts";
 import { counting, type Hooks } from "../../run/events.ts";
 import { noGrad } from "../../torch/autograd.ts";
@@ -91,8 +91,7 @@ export async function measureMaps(
       );
       for (const { label, imageSize: size, maps } of sources) {
         const bytes = await (stores.get(size) as DecodedStore).get(rows);
-        await setImmediate(); // a batch may take seconds: signals are heard between two
-        if (hooks.signal?.aborted) throw new InterruptedError("Interrupted while maps were measured.");
+        await pause(hooks.signal, "maps were measured"); // a batch may take seconds
         const found = scope(() =>
           noGrad(() => {
             const images = normalise(pixelTensor(bytes, size).to(device)).contiguous("channels_last");

@@ -1,5 +1,6 @@
 /** The names of lines, at their right ends: with many lines, a legend's colours could not be told apart. */
 import type { RenderFunction } from "@observablehq/plot";
+import { isotonic } from "../../evaluate/statistics.ts";
 import { cut, textWidth } from "../../setup/terminal.ts";
 import type { LineStyle } from "../colours.ts";
 
@@ -71,23 +72,11 @@ export function namesAtEnds(lines: readonly NamedLine[]): RenderFunction {
 }
 
 /**
- * Moves sorted heights as little as possible, so that neighbours are at least `gap` apart: isotonic regression, by pooling adjacent
- * violators. Then into the given range.
+ * Moves sorted heights as little as possible, so that neighbours are at least `gap` apart: isotonic regression of the heights without
+ * the gaps. Then into the given range.
  */
 export function apart(heights: readonly number[], gap: number, [low, high]: readonly [number, number]): number[] {
-  const blocks: { sum: number; count: number }[] = [];
-  for (const [i, height] of heights.entries()) {
-    let block = { sum: height - i * gap, count: 1 };
-    let before = blocks.at(-1);
-    while (before && before.sum / before.count >= block.sum / block.count) {
-      block = { sum: before.sum + block.sum, count: before.count + block.count };
-      blocks.pop();
-      before = blocks.at(-1);
-    }
-    blocks.push(block);
-  }
   const last = high - (heights.length - 1) * gap;
-  return blocks
-    .flatMap(({ sum, count }) => new Array<number>(count).fill(Math.max(low, Math.min(last, sum / count))))
-    .map((height, i) => height + i * gap);
+  const places = isotonic(heights.map((height, i) => height - i * gap));
+  return places.map((place, i) => Math.max(low, Math.min(last, place)) + i * gap);
 }

@@ -1,4 +1,5 @@
 /** The tasks' ranking, every cell, what failed, and what it took. */
+import { listed } from "../../data/names.ts";
 import { type Metric, plainValue, showValue, signedValue } from "../../metric.ts";
 import { duration } from "../../setup/terminal.ts";
 import type { Analysis } from "../../study/analysis/analysis.ts";
@@ -7,7 +8,7 @@ import { escapeHtml } from "../escape.ts";
 import { count } from "../format.ts";
 import { differenceBar } from "../results.ts";
 import { heading, meansOver, note, number, table, text } from "./html.ts";
-import { listed, metricOf } from "./sentences.ts";
+import { metricOf } from "./sentences.ts";
 
 /** Undefined for one task: there is nothing to rank. */
 export function rankingSection(analysis: Analysis): string | undefined {

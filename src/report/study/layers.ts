@@ -1,5 +1,6 @@
 /** Where in each architecture the features are best. */
 
+import { listed } from "../../data/names.ts";
 import type { ResultRow } from "../../evaluate/result.ts";
 import { bestOf, improvement, type Metric, signedValue } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis/analysis.ts";
@@ -8,7 +9,7 @@ import type { CellResult } from "../../study/grid/cell.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
 import { charts, note, paragraph } from "./html.ts";
-import { listed, metricOf, size } from "./sentences.ts";
+import { metricOf, size } from "./sentences.ts";
 
 interface LayerPoint extends NumberPoint {
   at: number;

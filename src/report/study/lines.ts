@@ -1,4 +1,5 @@
 /** How the metric changes with what is counted or measured: width, images, parameters, a task's options. */
+import { listed } from "../../data/names.ts";
 import { type Metric, showDifference, signedValue } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis/analysis.ts";
 import { contrast } from "../../study/analysis/estimates.ts";
@@ -10,7 +11,7 @@ import { seriesColour } from "../colours.ts";
 import { short } from "../format.ts";
 import { section } from "../page.ts";
 import { charts, note, paragraph } from "./html.ts";
-import { listed, metricOf } from "./sentences.ts";
+import { metricOf } from "./sentences.ts";
 
 export interface Factor {
   heading: string;

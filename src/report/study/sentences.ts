@@ -1,4 +1,5 @@
 /** What a study found, in sentences. */
+import { listed } from "../../data/names.ts";
 import { type Metric, showDifference, showValue, signedValue } from "../../metric.ts";
 import { type Analysis, bestPlace, type Place } from "../../study/analysis/analysis.ts";
 import type { Components } from "../../study/analysis/components.ts";
@@ -195,11 +196,6 @@ export const decimal = (value: number): string => (Math.abs(value) < 0.005 ? 0 :
 function range(values: readonly number[]): string {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   return least === most ? decimal(least) : `${decimal(least)} to ${decimal(most)}`;
-}
-
-/** "a, b and c". */
-export function listed(words: readonly string[]): string {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 const ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];

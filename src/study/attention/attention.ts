@@ -1,10 +1,10 @@
 /** `attention`: where trained encoders look, beside the same networks untrained. */
-import { setImmediate } from "node:timers/promises";
 import { withCleanup } from "../../cleanup.ts";
-import { InterruptedError, UsageError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { replaceFile } from "../../files.ts";
 import { type Column, picturesOf } from "../../inspect/attention/pictures.ts";
 import { attentionSheet } from "../../inspect/attention/sheet.ts";
+import { pause } from "../../interrupt.ts";
 import type { Encoder } from "../../models/model.ts";
 import { parseOptions } from "../../options.ts";
 import type { Hooks } from "../../run/events.ts";
@@ -98,8 +98,7 @@ interface Drawing {
 
 async function drawAll(looks: readonly Look[], drawing: Drawing, hooks: Hooks): Promise<AttentionGroup[]> {
   const draw = async (look: Look, when: string, encoder: () => Encoder) => {
-    await setImmediate(); // signals are heard here
-    if (hooks.signal?.aborted) throw new InterruptedError("Interrupted before the picture was written.");
+    await pause(hooks.signal, "the picture was drawn");
     hooks.onEvent?.({ type: "working", what: `drawing ${look.label}${when}` });
     return drawOne(look, encoder(), drawing);
   };

@@ -36,7 +36,7 @@ export async function showImages(
   const set = subset(chosen, source);
   if (!length)
     throw new SelfsightError(
-      `None of the ${count} images chosen from ${collection.name} can be read. ${unreadNote(skipped, `${count} images`).join("")}`,
+      `None of the ${chosen.length} images chosen from ${collection.name} can be read. ${unreadNote(skipped, `${chosen.length} images`).join("")}`,
     );
   const pixels = await Promise.all(Array.from(source, (_, i) => store.get([i])));
   await store.close();

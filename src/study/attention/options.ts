@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { POWERS } from "../../inspect/attention/activation.ts";
 import { kinds } from "../../inspect/attention/pictures.ts";
+import { computeOptions } from "../../torch/compute.ts";
 
 export const attentionOptions = z.strictObject({
   runs: z.array(z.string().min(1)).min(1).describe("run folders of pretrain"),
@@ -57,8 +58,8 @@ export const attentionOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe("in the page, a slider over the encoders that the runs kept: pretrain --keep-checkpoints"),
-  device: z.string().default("auto").describe("auto, cpu, cuda, cuda:1, mps"),
-  threads: z.int().positive().optional().describe("CPU threads; default: all cores"),
+  device: computeOptions.device,
+  threads: computeOptions.threads,
 });
 
 /** A caller's options: everything but the runs and the images has a default. */

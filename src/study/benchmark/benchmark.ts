@@ -1,6 +1,6 @@
 /** `benchmark`: which pretext task suits these images, did it help, and how many labels did it save? */
 
-import { hash, type ImageCollection, refuseSeveral, spreadOver } from "../../data/images.ts";
+import { firstLabels, hash, type ImageCollection, refuseSeveral, spreadOver } from "../../data/images.ts";
 import { openPixels } from "../../data/pixels.ts";
 import { imagesToLearnFrom, labelledParts } from "../../data/splits.ts";
 import { InterruptedError, SelfsightError, UsageError } from "../../errors.ts";
@@ -11,7 +11,7 @@ import { labelAmounts } from "../../evaluate/label-amounts.ts";
 import type { Variant } from "../../evaluate/measure.ts";
 import { evaluateOptions } from "../../evaluate/options.ts";
 import type { Difference, ResultRow } from "../../evaluate/result.ts";
-import { checkWeights, openSession } from "../../evaluate/session.ts";
+import { checkWeights, openSession, refuseSingles } from "../../evaluate/session.ts";
 import { writeJson } from "../../files.ts";
 import { parseOptions } from "../../options.ts";
 import { counting, type Hooks } from "../../run/events.ts";
@@ -103,8 +103,6 @@ interface Found {
   percents: ReadonlyMap<LabelCount, number>;
   /** Labelled training images of each class. */
   sizes: readonly number[];
-  labelled: number;
-  tested: number;
   /** Identifies the images. */
   collection: string;
   /** About how many seconds it takes to read and decode them. */
@@ -118,10 +116,11 @@ async function report(
   progress: ReturnType<typeof overallProgress>,
 ): Promise<BenchmarkResult> {
   const { probe, images, labels, group, trainSplit, testSplit, seed, draws, device, precision, threads, out } = config;
-  const { counts, percents, labelled, tested, sizes } = found;
+  const { counts, percents, sizes } = found;
   const evaluation = parseOptions(evaluateOptions, {
     ...{ runs: trainings.map(({ folder }) => folder), images, labels, group, trainSplit, testSplit, seed, draws },
     ...{ device, precision, threads, weights: config.weights, weightsSize: config.weightsSize },
+    seenLabels: "leave-out", // of copies of test images that a yardstick has learned
   });
   progress.begin("reading the images");
   const session = await openSession(evaluation, progress.hooks);
@@ -131,6 +130,7 @@ async function report(
     const { measured, representations } = all;
     progress.begin("writing the report");
     const { classes, seen, notes } = session;
+    const [labelled, tested] = [session.train.length, session.test.length];
     const headline = headlineCount(counts);
     const differences = compare(measured, representations, { classes: classes.length, seen });
     const allLabels = labelled / classes.length;
@@ -189,17 +189,21 @@ async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   const began = performance.now();
   const { train, test } = await labelledParts(collection, config, reading);
   for (const set of [train, test]) refuseSeveral(set, "benchmark");
+  refuseSingles(train);
   const { set } = await imagesToLearnFrom(collection, { split: config.trainSplit, holdBack: false });
   const read = performance.now();
-  const sample = await openPixels(spreadOver(set, SAMPLE), { size: config.imageSize, signal: hooks.signal });
+  const sample = await openPixels(spreadOver(set, SAMPLE), {
+    ...{ size: config.imageSize, signal: hooks.signal },
+    tolerated: 1, // by chance more of the sample than of the whole may be unreadable: training counts them all
+  });
   await sample.close();
   const decoding = ((performance.now() - read) * set.length) / Math.max(1, sample.length);
-  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
+  const labels = firstLabels(train);
   const sizes = byClass(labels).map(({ length }) => length);
   const { counts, percents } = labelAmounts(config.labelsPerClass ?? labelCounts(sizes), labels);
   return {
     counts: inOrder(counts),
-    ...{ percents, sizes, labelled: train.length, tested: test.length, collection: identityOf(collection) },
+    ...{ percents, sizes, collection: identityOf(collection) },
     preparing: (read - began + decoding) / 1000,
   };
 }
@@ -212,8 +216,8 @@ function identityOf({ splits }: ImageCollection): string {
 }
 
 /** Minutes of each training: decided at the first start. */
-function minutesOfEach({ out, tasks, seeds }: BenchmarkConfig, { preparing }: Found, left: TimeLeft): Promise<number> {
-  return decisionsIn(benchmarkFiles(out).plan).once("minutes", () =>
-    minutesEach(left() / 60, { trainings: tasks.length * seeds, preparing: preparing / 60 }),
-  );
+function minutesOfEach(config: BenchmarkConfig, { preparing }: Found, left: TimeLeft): Promise<number> {
+  const { out, budget, tasks, seeds } = config;
+  const time = { left: left() / 60, trainings: tasks.length * seeds, preparing: preparing / 60 };
+  return decisionsIn(benchmarkFiles(out).plan).once("minutes", () => minutesEach(minutesOf(budget), time));
 }

@@ -3,7 +3,7 @@ import { UsageError } from "../../errors.ts";
 
 /** Part of the budget that is for training, after what reading and decoding take; the rest is for measuring. */
 const TRAINING_PART = 2 / 3;
-/** However long images take to decode, training gets at least this part of its share. */
+/** However long images take to read and decode, training gets at least this part of its share. */
 const LEAST_PART = 1 / 4;
 
 /** How much of the budget is left, in seconds; negative once it is used up. */
@@ -17,13 +17,16 @@ export function timeLeft(minutes: number, spent: number, now: () => number = () 
 
 /**
  * Minutes of each training.
- * @param left minutes left of the budget
+ * @param budget in minutes, of which so many are left: none if reading the images took longer than that
  * @param preparing minutes in which all images are decoded: each training does it, and measuring takes three times that: it
  *   reads them, decodes them, and decodes those for the report's pictures
  */
-export function minutesEach(left: number, { trainings, preparing }: { trainings: number; preparing: number }): number {
+export function minutesEach(
+  budget: number,
+  { left, trainings, preparing }: { left: number; trainings: number; preparing: number },
+): number {
   const free = left - (trainings + 3) * preparing;
-  return (TRAINING_PART * Math.max(free, LEAST_PART * left)) / trainings;
+  return (TRAINING_PART * Math.max(free, LEAST_PART * budget)) / trainings;
 }
 
 /** "45m", "1.5h", "90" (minutes) to minutes. @throws UsageError for anything else */

@@ -1,7 +1,7 @@
 /** What a benchmark says of the images themselves: what could not be read, copies, odd sizes, and labels that look wrong. */
 import { existsSync, readFileSync } from "node:fs";
 import { csvFormatRows } from "d3-dsv";
-import { concatenate } from "../../data/images.ts";
+import { concatenate, evenly } from "../../data/images.ts";
 import { plural, some } from "../../data/names.ts";
 import { contactSheet, type SheetCell } from "../../data/sheet.ts";
 import { type Sizes, sizesOf } from "../../data/sizes.ts";
@@ -54,12 +54,7 @@ export async function dataHealth({
   const { id, protocol } = best.untrained;
   const shown = session.representations.find((one) => one.id === id) as Representation;
   const { train: all, test } = await session.partsFor(shown);
-  const positions = Array.from({ length: all.store.length }, (_, i) => i);
-  const step = Math.max(1, positions.length / CHECKED);
-  const { part } = partOf(
-    all,
-    positions.slice(0, CHECKED).map((i) => Math.floor(i * step)),
-  );
+  const { part } = partOf(all, [...evenly(CHECKED, all.store.length)]);
   const { layer } = bestAt({ measured }, id, protocol, headline).row;
   const layers = await shown.features(part.store, session.compute, { signal });
   let noise: LabelNoise;
@@ -101,7 +96,6 @@ function unreadByTraining(folder: string, parts: readonly Part[]): string[] {
   const told = new Set(parts.flatMap(({ store }) => store.skipped.map(({ id }) => id)));
   const list = JSON.parse(readFileSync(skipped, "utf8")) as { id: string; reason: string }[];
   const more = list.filter(({ id }) => !told.has(id));
-  const names = more.slice(0, 3).map(({ id, reason }) => `${id} (${reason})`);
-  if (!more.length) return [];
-  return [`${plural(more.length, "image")} could not be read by the training: ${some(names, more.length)}.`];
+  const names = more.map(({ id, reason }) => `${id} (${reason})`);
+  return more.length ? [`${plural(more.length, "image")} could not be read by the training: ${some(names)}.`] : [];
 }

@@ -1,5 +1,5 @@
 /** Measures every encoder of a benchmark: frozen features first, which the verdicts rest on, then whole networks, as far as time goes. */
-import { plural } from "../../data/names.ts";
+import { listed, plural } from "../../data/names.ts";
 import type { Measured } from "../../evaluate/compare.ts";
 import type { LabelCount } from "../../evaluate/draws.ts";
 import { chooseVariants } from "../../evaluate/evaluate.ts";
@@ -14,7 +14,15 @@ import type { TimeLeft } from "./budget.ts";
 import { benchmarkFiles } from "./folder.ts";
 import { headlineCount } from "./label-counts.ts";
 import type { BenchmarkConfig } from "./options.ts";
-import { byImportance, chooseWhole, decisionsIn, growingCounts, type ScratchPlan, wholeWanted } from "./plan.ts";
+import {
+  byImportance,
+  chooseWhole,
+  decisionsIn,
+  growingCounts,
+  isPlanFor,
+  type ScratchPlan,
+  wholeWanted,
+} from "./plan.ts";
 import type { overallProgress } from "./progress.ts";
 
 /** Draws of labels for training whole networks. */
@@ -75,13 +83,14 @@ export async function measureAll(
   const pretrained = session.representations.filter(({ kind }) => kind === "pre-trained");
   const asked = { draws: Math.min(config.scratchDraws ?? SCRATCH_DRAWS, draws), counts, headline };
   const everything = wholeWanted(asked);
+  const decide = async () => {
+    const cost = await costOf(whole, scratch[0] as Representation, { wanted, session, headline }, progress.hooks);
+    const allowed = PLANNED_PART * (wanted.left as TimeLeft)();
+    return chooseWhole(allowed, asked, { scratch: scratch.length, further: pretrained.length }, cost);
+  };
   const plan =
     wanted.left && config.scratchDraws === undefined
-      ? await decisions.once("whole", async () => {
-          const cost = await costOf(whole, scratch[0] as Representation, { wanted, session, headline }, progress.hooks);
-          const allowed = PLANNED_PART * (wanted.left as TimeLeft)();
-          return chooseWhole(allowed, asked, { scratch: scratch.length, further: pretrained.length }, cost);
-        })
+      ? await decisions.once("whole", decide, isPlanFor(counts, headline))
       : everything;
   notes.push(...wholeNote(config, plan, everything));
   const trained = plan.draws ? scratch : [];
@@ -166,9 +175,6 @@ function compared(representations: readonly Representation[], scratch: readonly 
   return [...compared, ...scratch];
 }
 
-const inWords = (counts: readonly LabelCount[]) =>
-  `${counts.length > 1 ? `${counts.slice(0, -1).join(", ")} and ` : ""}${counts.at(-1)}`;
-
 function frozenNote(
   { budget }: BenchmarkConfig,
   counts: readonly LabelCount[],
@@ -177,14 +183,14 @@ function frozenNote(
   const others = counts.filter((count) => !chosen.includes(count));
   if (!others.length) return [];
   return [
-    `--budget ${budget} left no time to measure features with ${inWords(others)} labels a class. The same command with --labels-per-class ${counts.join(",")} goes on with them, whatever time it takes.`,
+    `--budget ${budget} left no time to measure features with ${listed(others)} labels a class. The same command with --labels-per-class ${counts.join(",")} goes on with them, whatever time it takes.`,
   ];
 }
 
 function wholeNote({ budget }: BenchmarkConfig, plan: ScratchPlan, everything: ScratchPlan): string[] {
   if (!(plan.left > 0)) return [];
   const what = plan.draws
-    ? `${plural(plan.draws, "draw")} of ${inWords(plan.scratch)} labels a class ${plan.draws > 1 ? "were" : "was"} trained from scratch${plan.further.length ? `, and ${inWords(plan.further)} from pre-trained networks` : ""}`
+    ? `${plural(plan.draws, "draw")} of ${listed(plan.scratch)} labels a class ${plan.draws > 1 ? "were" : "was"} trained from scratch${plan.further.length ? `, and ${listed(plan.further)} from pre-trained networks` : ""}`
     : "no network was trained from scratch";
   return [
     `In the time that --budget ${budget} left, ${what}. All of it (${plural(everything.draws, "draw")} of every number of labels) would have taken about ${duration(plan.left * 1000)} more: the same command with --scratch-draws ${everything.draws} goes on with it.`,

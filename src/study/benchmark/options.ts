@@ -53,9 +53,13 @@ export const benchmarkOptions = z.strictObject({
     .min(0)
     .max(100)
     .optional()
-    .describe("of these, so many are trained from scratch too; 0 for none; default: 3, or as --budget allows"),
-  scratchSteps: z.int().positive().optional().describe("least number of steps of these trainings; default: 200"),
-  scratchProtocol: z.string().default("finetune").describe("protocol of these trainings"),
+    .describe("so many of the --draws are trained from scratch too; 0 for none; default: 3, or as --budget allows"),
+  scratchSteps: z
+    .int()
+    .positive()
+    .optional()
+    .describe("least number of steps of a training from scratch; default: 200"),
+  scratchProtocol: z.string().default("finetune").describe("protocol by which networks are trained from scratch"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the first training and the draws of labels"),
   ...computeOptions,
   out: z.string().min(1).optional().describe("folder of the benchmark; default: runs/benchmark-<images>"),

@@ -36,13 +36,14 @@ export function decisionsIn(file: string) {
     }
   };
   return {
-    /** What was decided before, or else what `decide` says. */
+    /** What was decided before, if it still holds, or else what `decide` says. */
     async once<Key extends keyof Decisions>(
       key: Key,
       decide: () => Decisions[Key] | Promise<Decisions[Key]>,
+      holds: (before: Decisions[Key]) => boolean = () => true,
     ): Promise<Decisions[Key]> {
-      const before = read()[key];
-      if (before !== undefined) return before as Decisions[Key];
+      const before = read()[key] as Decisions[Key] | undefined;
+      if (before !== undefined && holds(before)) return before;
       const now = await decide();
       writeJson(file, { ...read(), [key]: now });
       return now;
@@ -117,6 +118,12 @@ export function chooseWhole(
   });
   const chosen = plans.find((plan) => seconds(plan) <= allowed) ?? { draws: 0, scratch: [], further: [] };
   return { ...chosen, left: seconds(everything) - seconds(chosen) };
+}
+
+/** Whether a plan is about these numbers of labels: `--labels-per-class` may have named others since. */
+export function isPlanFor(counts: readonly LabelCount[], headline: LabelCount) {
+  return ({ draws, scratch, further }: ScratchPlan): boolean =>
+    draws === 0 || (scratch.includes(headline) && [...scratch, ...further].every((count) => counts.includes(count)));
 }
 
 /** All that is measured if time does not matter. */

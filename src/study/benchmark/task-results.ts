@@ -106,9 +106,11 @@ function savingsOf(results: Results, own: readonly Representation[]): LabelSavin
     measured.find(({ row }) => row.id === id && (name === undefined || row.protocol === name))?.row.metric.name;
   if (metricOf(ids[0]) !== metricOf(own[0]?.id, probe)) return undefined; // accuracy cannot be read off a curve of mAP
   const trained = (count: LabelCount) => measured.some(({ row }) => row.id === ids[0] && row.labelsPerClass === count);
+  // Where many classes are small, all labels are fewer on average than a number that only the large ones have.
+  const all = Math.max(allLabels, ...counts.filter((count) => count !== "all"));
   const curve = counts.filter(trained).map(
     (count): CurvePoint => ({
-      labels: count === "all" ? allLabels : count,
+      labels: count === "all" ? all : count,
       values: values(ids, undefined, count),
     }),
   );

@@ -1,10 +1,10 @@
 /** The trainings of a benchmark, one after the other. Finished ones are kept, an interrupted one goes on. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { diskError, InterruptedError, SelfsightError, UsageError } from "../../errors.ts";
 import { parseOptions } from "../../options.ts";
 import type { Hooks } from "../../run/events.ts";
-import { isDone, runFiles } from "../../run/folder.ts";
+import { clearToGoOn, isDone, runFiles } from "../../run/folder.ts";
 import { readMetrics } from "../../run/log.ts";
 import { type PretrainOptions, pretrainOptions } from "../../run/options.ts";
 import { resolveConfig } from "../../run/resolve.ts";
@@ -82,14 +82,8 @@ export async function trainAll(
   for (const training of trainings) {
     tell(training);
     const { folder, options, task, seed } = training;
-    const files = runFiles(folder);
     try {
-      if (!isDone(folder)) {
-        rmSync(files.encoder, { force: true }); // saved before the end: pretrain would take the run for finished
-        const resume = existsSync(files.checkpoint);
-        if (!resume) rmSync(folder, { recursive: true, force: true }); // it was killed before it had begun
-        await pretrain({ ...options, resume }, hooks);
-      }
+      if (!isDone(folder)) await pretrain({ ...options, resume: clearToGoOn(folder) }, hooks);
       done.push(training);
     } catch (error) {
       if (!(error instanceof SelfsightError) || error instanceof InterruptedError) throw error;

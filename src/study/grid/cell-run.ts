@@ -1,6 +1,7 @@
 /** One cell of a study: trains its encoder, and measures it beside the same network untrained. */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { firstLabels } from "../../data/images.ts";
 import { SelfsightError } from "../../errors.ts";
 import { compare, type Measured } from "../../evaluate/compare.ts";
 import { chooseVariants } from "../../evaluate/evaluate.ts";
@@ -12,7 +13,7 @@ import type { Difference } from "../../evaluate/result.ts";
 import { openSession } from "../../evaluate/session.ts";
 import { parseOptions } from "../../options.ts";
 import type { Hooks } from "../../run/events.ts";
-import { isDone, loadEncoder, lockOf, type RunStatus, runFiles } from "../../run/folder.ts";
+import { clearToGoOn, isDone, loadEncoder, lockOf, type RunStatus, runFiles } from "../../run/folder.ts";
 import { readMetrics } from "../../run/log.ts";
 import type { PretrainOptions } from "../../run/options.ts";
 import { isSign } from "../../setup/lock.ts";
@@ -60,11 +61,9 @@ export async function runCell(config: StudyConfig, cell: Cell, hooks: Hooks, los
 
 async function trainCell(config: StudyConfig, cell: Cell, hooks: Hooks, lost: AbortSignal): Promise<void> {
   const { run } = cellFiles(config.out, cell.name);
-  const { checkpoint } = runFiles(run);
   if (isDone(run)) return;
-  const resume = existsSync(checkpoint);
+  const resume = clearToGoOn(run);
   if (resume) removeSigns(run);
-  else rmSync(run, { recursive: true, force: true }); // it was stopped before it had begun
   const onEvent: Hooks["onEvent"] = (event) => {
     if (lost.aborted) throw new SelfsightError(`${run} was taken over by another process.`); // before it saves again
     hooks.onEvent?.(event);
@@ -89,8 +88,7 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
   const session = await openSession(evaluation, hooks);
   try {
     const { classes, seen, train } = session;
-    const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
-    const { counts: labelsPerClass, percents } = labelAmounts(evaluation.labelsPerClass, labels);
+    const { counts: labelsPerClass, percents } = labelAmounts(evaluation.labelsPerClass, firstLabels(train));
     const plan = { variants: chooseVariants(evaluation), labelsPerClass, percents, draws, seed, cache };
     const own = named(session.representations, cell.name);
     const measured: Measured[] = [];

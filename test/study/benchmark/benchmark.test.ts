@@ -25,6 +25,8 @@ beforeAll(async () => {
   const stray = await makePictures(join(folder, "stray"), { count: 1, classes: ["red"], seed: 9 });
   cpSync(join(stray, "red", "0000.png"), join(images, "train", "green", "stray.png"));
   await makePictures(join(images, "test"), { count: 12, classes, seed: 1 });
+  await makePictures(join(folder, "singles", "train"), { count: 1, classes });
+  await makePictures(join(folder, "singles", "test"), { count: 2, classes, seed: 1 });
   result = await benchmark({ ...small, scratchDraws: 1, out: join(folder, "first") });
 }, 120_000);
 
@@ -61,6 +63,11 @@ test("the report says it in sentences, and holds no broken values", () => {
   for (const broken of ["NaN", "undefined", "[object", "Infinity"]) expect(said).not.toContain(broken);
   expect(html).toContain("selfsight benchmark &#60;pictures&#62;");
   expect(html.match(/<h2>/g)?.length).toBeGreaterThan(10);
+  expect(html.match(/not to scale/g)).toHaveLength(1);
+  const ofShare = result.tasks.map((one) => ({ ...one, untrained: { ...one.untrained, labelPercent: 10 } }));
+  expect(benchmarkHtml({ ...result, tasks: ofShare }, "")).toContain(
+    "10 % of the labels (2 per class), 24 test images",
+  );
 });
 
 test("a training image with a wrong label is found, listed and shown", () => {
@@ -137,6 +144,7 @@ test.each([
   ["weights that are not there", { weights: ["resnet10=missing.safetensors"] }, /missing\.safetensors/],
   ["a size of weights without any", { weightsSize: 32 }, /--weights-size has no effect without --weights/],
   ["a folder called like the images", { out: images }, /also what the images are called/],
+  ["one label a class", { images: join(folder, "singles") }, /no class with two labelled images/],
   ["a model that does not exist", { model: "resnet9" }, /resnet/],
 ])("%s is refused before anything is trained", async (_, wrong, message) => {
   const out = join(folder, "refused");

@@ -39,6 +39,21 @@ test("pre-training sees no image that is tested on, with the part named or not",
   expect(differences.map(({ seen }) => seen)).toEqual(differences.map(() => 0));
 });
 
+test("test images that a yardstick has learned as copies are left out, when all is trained", async () => {
+  const copies = join(folder, "copies");
+  cpSync(parted, copies, { recursive: true });
+  cpSync(join(parted, "test", "red", "0000.png"), join(copies, "train", "red", "copy.png"));
+  const out = join(folder, "yardstick");
+  const { notes, tested, labelled } = await benchmark({
+    ...small,
+    tasks: ["rotation", "supervised"],
+    images: copies,
+    out,
+  });
+  expect(notes.join("\n")).toMatch(/1 of 16 test images are left out: supervised learned their labels/);
+  expect([tested, labelled]).toEqual([15, 17]);
+});
+
 test("a run that was killed after its encoder was saved, but before its end, goes on", async () => {
   const run = join(benchmarkFiles(first).runs, "rotation");
   const { status } = runFiles(run);
@@ -94,7 +109,7 @@ test("a budget that is used up still gives verdicts, says what it left out, and 
   );
   expect(notes).toMatch(/no network was trained from scratch\. .* more: the same command with --scratch-draws 1/);
   const html = benchmarkHtml(short, "");
-  for (const absent of ["From scratch means", "How many labels it takes", "<th>Labels</th>"])
+  for (const absent of ["From scratch means", "How many labels it takes", "<th>Labels</th>", "not to scale"])
     expect(html).not.toContain(absent);
 
   const report = told(out);
@@ -117,9 +132,24 @@ test("decisions that were made before it was killed stand", async () => {
   const { minutes } = JSON.parse(readFileSync(plan, "utf8")) as { minutes: number };
   writeFileSync(plan, JSON.stringify({ minutes, counts: [1, 2], whole }));
   const { epochs: _, labelsPerClass: __, scratchDraws: ___, ...timed } = small;
-  const { rows, notes } = await benchmark({ ...timed, images: parted, budget: "0.1s", scratchSteps: 5, out });
+  const again = { ...timed, images: parted, budget: "0.1s", scratchSteps: 5, out };
+  const { rows, notes } = await benchmark(again);
   const cells = [...new Set(rows.map(({ kind, labelsPerClass }) => `${kind} ${labelsPerClass}`))];
   expect(cells).toContain("pixels 1");
   expect(cells.filter((cell) => cell.startsWith("from-scratch"))).toEqual(["from-scratch 2"]);
   expect(notes.join()).toMatch(/1 draw of 2 labels a class was trained from scratch\. .* about 1 min 30 s more/);
+
+  // They say nothing of other numbers of labels.
+  const other = await benchmark({ ...again, labelsPerClass: [4, "all"] });
+  expect(other.rows.some(({ kind }) => kind === "from-scratch")).toBe(false);
+  expect(other.tasks[0]?.savings).toBeUndefined();
+});
+
+test("images that cannot be read are no reason to refuse a set, while they are few in all", async () => {
+  const torn = join(folder, "torn");
+  for (const [seed, part] of ["train", "test"].entries())
+    await makePictures(join(torn, part), { count: part === "train" ? 40 : 8, classes, seed });
+  for (const i of [0, 1, 2, 3]) writeFileSync(join(torn, "train", "green", `000${i}.png`), "torn"); // 4 of 80, and of a sample of 64
+  const { notes } = await benchmark({ ...small, images: torn, out: join(folder, "torn-results") });
+  expect(notes.join("\n")).toMatch(/4 of 80 training images cannot be read/);
 });

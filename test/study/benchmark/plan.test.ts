@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { minutesEach, minutesOf, timeLeft } from "../../../src/study/benchmark/budget.ts";
-import { byImportance, chooseWhole, decisionsIn, growingCounts } from "../../../src/study/benchmark/plan.ts";
+import { byImportance, chooseWhole, decisionsIn, growingCounts, isPlanFor } from "../../../src/study/benchmark/plan.ts";
 import { scratch } from "../../images.ts";
 
 const counts = [1, 2, 4, 8, 16, "all"] as const;
@@ -27,9 +27,10 @@ test("the time left counts what was used before", () => {
 });
 
 test("trainings get two thirds of what reading and decoding leave, and never nothing", () => {
-  expect(minutesEach(30, { trainings: 4, preparing: 0 })).toBeCloseTo(5);
-  expect(minutesEach(30, { trainings: 4, preparing: 3 })).toBeCloseTo(1.5);
-  expect(minutesEach(30, { trainings: 4, preparing: 100 })).toBeCloseTo(1.25);
+  expect(minutesEach(30, { left: 30, trainings: 4, preparing: 0 })).toBeCloseTo(5);
+  expect(minutesEach(30, { left: 30, trainings: 4, preparing: 3 })).toBeCloseTo(1.5);
+  expect(minutesEach(30, { left: 30, trainings: 4, preparing: 100 })).toBeCloseTo(1.25);
+  expect(minutesEach(30, { left: -2, trainings: 4, preparing: 1 })).toBeCloseTo(1.25); // reading them took that long
 });
 
 test("the headline's number of labels comes first, and all labels last", () => {
@@ -58,13 +59,29 @@ test("what matters least is left out first, and what it would have taken is told
   expect(whole(4, 1)).toMatchObject({ draws: 1, scratch: [4] });
 });
 
-test("decisions are made once", async () => {
+test("a plan is kept while its numbers of labels are still wanted", () => {
+  const plan = { draws: 2, scratch: [4, 16], further: [4], left: 0 };
+  expect(isPlanFor(counts, 4)(plan)).toBe(true);
+  expect(isPlanFor(counts, 8)(plan)).toBe(false); // the verdict is about another number
+  expect(isPlanFor([2, 4, 8, "all"], 4)(plan)).toBe(false);
+  expect(isPlanFor([1, 3], 3)({ draws: 0, scratch: [], further: [], left: 9 })).toBe(true);
+});
+
+test("decisions are made once, unless they no longer hold", async () => {
   const file = join(scratch(), "plan.json");
   let asked = 0;
   const decide = () => ++asked;
   expect(await decisionsIn(file).once("minutes", decide)).toBe(1);
   expect(await decisionsIn(file).once("counts", () => [2])).toEqual([2]);
   expect(await decisionsIn(file).once("minutes", decide)).toBe(1);
+  expect(
+    await decisionsIn(file).once(
+      "counts",
+      () => [3],
+      (before) => before.includes(3),
+    ),
+  ).toEqual([3]);
+  expect(await decisionsIn(file).once("counts", () => [5])).toEqual([3]);
   writeFileSync(file, "{");
   expect(await decisionsIn(file).once("minutes", decide)).toBe(2);
 });

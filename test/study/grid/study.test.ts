@@ -92,6 +92,17 @@ test("interrupted and repeated, it gives what it would have given", async () => 
   expect(weights("stopped", "seed0")).toEqual(weights("first", "rotation-seed0"));
 });
 
+test("a cell that was killed after its encoder was saved, but before its end, goes on", async () => {
+  const out = place("stopped");
+  const { run, result } = cellFiles(out, "seed0");
+  const { status } = runFiles(run);
+  writeFileSync(status, readFileSync(status, "utf8").replace('"done"', '"training"'));
+  for (const file of [result, studyFiles(out).study]) rmSync(file);
+  const { study: again } = await study({ ...small, task: "rotation", seeds: [0, 1], out });
+  expect([again?.cells.length, again?.failed]).toEqual([2, []]);
+  expect(readFileSync(status, "utf8")).toContain('"done"');
+});
+
 test("a cell that fails is noted, the rest goes on, and it is tried again only when asked", async () => {
   let broken = true;
   registerTask("fails", {
