@@ -50,13 +50,13 @@ export function sizesSentence(
 }
 
 /** A probe that agrees with fewer labels than this is mostly wrong where it disagrees. */
-const TRUSTED = 0.6;
+const TRUSTED = 0.8;
 
 export function labelsSentence({ checked, accuracy, estimated, suspects }: DataHealth["labels"]): string {
   if (!checked) return "Not checked: that needs two classes with five training images at least.";
   const percent = (part: number) => `${Number((100 * part).toPrecision(2))} %`;
   const asked = `A probe was asked about ${count(checked, "training image")} that it had not learned from, and agreed with ${percent(accuracy)} of the labels.`;
-  if (!suspects) return `${asked} It is not sure of any label that it is wrong.`;
+  if (!suspects) return `${asked} There is no label that it is sure is wrong.`;
   const listed = `label-suspects.csv lists ${count(suspects, "suspect")}, the most suspicious first.`;
   if (accuracy < TRUSTED) return `${asked} It is wrong too often itself to say how many labels are. ${listed}`;
   const most = `about ${count(Math.round(estimated), "label")} (${percent(estimated / checked)}) may be wrong by confident learning (Northcutt et al. 2021)`;
