@@ -18,14 +18,20 @@ describe("what is said of maps", () => {
       number("rotation", 0.61),
       number("supervised", 0.52),
       number("untrained", 0.34),
-      number("rotation", 0.4, "layer1"),
       { ...number("rotation", 0.9), measure: "pointing" as const },
     ];
-    expect(massSentence(numbers, "layer4", [0.1, Number.NaN, 0.3])).toBe(
+    expect(massSentence(numbers, [0.1, Number.NaN, 0.3])).toBe(
       "Maps of rotation put 61.0 % [58.0, 64.0] of their mass on the objects, those of supervised 52.0 % [49.0, 55.0], " +
         "those of untrained 34.0 % [31.0, 37.0] (layer4; 1,500 images, of which the objects cover 20.0 %).",
     );
-    expect(massSentence(numbers, "layer2", [0.1])).toBeUndefined();
+    expect(massSentence(numbers.slice(-1), [0.1])).toBeUndefined();
+  });
+
+  it("names each network's layer where they differ", () => {
+    expect(massSentence([number("rotation", 0.61), number("vit", 0.52, "block12")], [0.2])).toBe(
+      "Maps of rotation at layer4 put 61.0 % [58.0, 64.0] of their mass on the objects, those of vit at block12 52.0 % [49.0, 55.0] " +
+        "(1,500 images, of which the objects cover 20.0 %).",
+    );
   });
 
   it("is a verdict on the paired difference: more, less, or cannot tell", () => {

@@ -121,7 +121,7 @@ describe("numbers beside the pictures", () => {
 
   test("say of every encoder and layer how far its maps spread and whether they turn with the image", async () => {
     const { numbers } = await attention({ ...drawn, measure: 8 });
-    expect([numbers?.images, numbers?.layer, numbers?.withoutMap]).toEqual([8, "layer4", undefined]);
+    expect([numbers?.images, numbers?.withoutMap]).toEqual([8, undefined]);
     const measures = ["turn90", "turn180", "turn270", "equivariance", "spread"];
     const expected = ["conv", "conv, untrained"].flatMap((encoder) =>
       ["stem", "layer1", "layer2", "layer3", "layer4"].flatMap((layer) => measures.map((one) => [encoder, layer, one])),
@@ -132,6 +132,21 @@ describe("numbers beside the pictures", () => {
       ["equivariance", "layer4"],
       ["spread", "layer4"],
     ]);
+  });
+
+  test("compare networks of every family, each at a layer of its own", async () => {
+    const { numbers } = await attention({ ...drawn, runs: [conv, vit], measure: 4 });
+    expect(numbers?.compared.filter(({ measure }) => measure === "spread")).toMatchObject([
+      { encoder: "conv", layer: "layer4" },
+      { encoder: "conv, untrained", layer: "layer4" },
+      { encoder: "vit", layer: "block12" },
+      { encoder: "vit, untrained", layer: "block12" },
+    ]);
+    const spreads = numbers?.differences.filter(({ measure }) => measure === "spread");
+    expect(spreads).toHaveLength(6);
+    expect(spreads).toContainEqual(
+      expect.objectContaining({ encoder: "vit", baseline: "vit, untrained", layer: "block12" }),
+    );
   });
 
   test("tell how much of the maps is on the objects, where masks say where these are", async () => {
