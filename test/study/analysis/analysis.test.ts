@@ -150,6 +150,18 @@ describe("the grid", () => {
     const gaps = gap.filter(({ name }) => name !== "exemplar-vgg11-0.5-all-seed0");
     expect(fullGrid(gridOf(gaps))).toMatchObject({ rows: ["rotation", "jigsaw"], settings: ["width 0.5"] });
   });
+
+  it("leaves out an architecture that most tasks lack, not the tasks", () => {
+    const { cells } = study({ task: tasks, model: models, width: [0.5, 1] }, byTask);
+    const only = cells.filter(({ factors: { task, model } }) => model === "resnet18" || task === "rotation");
+    const full = fullGrid(gridOf(only));
+    expect(full).toMatchObject({ rows: tasks, columns: ["resnet18"], settings: ["width 0.5", "width 1"] });
+    expect(full.leftOut).toBe("Left out because cells are missing: vgg11.");
+    // Each architecture lacks another task.
+    const holes = cells.filter(({ factors: { task, model } }) => (model === "vgg11") !== (task === "rotation"));
+    expect(fullGrid(gridOf(holes))).toMatchObject({ rows: ["jigsaw", "exemplar"], columns: ["vgg11"] });
+    expect(ranking({ cells: holes }).map(({ name }) => name)).toEqual(["jigsaw", "exemplar"]);
+  });
 });
 
 describe("estimates", () => {
