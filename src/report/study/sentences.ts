@@ -2,9 +2,9 @@
 import { type Metric, showDifference, showValue, signedValue } from "../../metric.ts";
 import { type Analysis, bestPlace, type Place } from "../../study/analysis/analysis.ts";
 import type { Components } from "../../study/analysis/components.ts";
-import { usesLabels } from "../../study/analysis/grid.ts";
+import { usesLabels, withoutLabels } from "../../study/analysis/grid.ts";
 import { LEAST_POINTS, type PretextLink } from "../../study/analysis/pretext.ts";
-import type { RankedTask } from "../../study/analysis/ranking.ts";
+import { chosenByLabels, type RankedTask } from "../../study/analysis/ranking.ts";
 import { count } from "../format.ts";
 
 /** The first says which task gained most. */
@@ -65,7 +65,8 @@ function bestSentence(analysis: Analysis): string {
   if (!place || analysis.places.length < 2) return "";
   const metric = metricOf(analysis) as Metric;
   const [value, before] = [analysis.estimate(place.cells, "performance"), analysis.estimate(place.cells, "start")];
-  return `The best features are those of ${placeName(place, analysis)}: ${showValue(metric, value.value)}, against ${showValue(metric, before.value)} untrained.`;
+  const by = chosenByLabels(withoutLabels(analysis.study.cells)) ? "held-out training labels" : "the test images";
+  return `By ${by}, the best features are those of ${placeName(place, analysis)}: ${showValue(metric, value.value)} on the test images, against ${showValue(metric, before.value)} untrained.`;
 }
 
 /** "rotation on resnet18, width 0.5": only what differs. */

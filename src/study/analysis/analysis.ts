@@ -16,7 +16,7 @@ import {
 import { type FullGrid, fullGrid, type Grid, gridOf, usesLabels, withoutLabels } from "./grid.ts";
 import { type Orders, ordersOf } from "./orders.ts";
 import { type PretextLink, pretextLinks } from "./pretext.ts";
-import { type RankedTask, ranking } from "./ranking.ts";
+import { bestFirst, type RankedTask, ranking } from "./ranking.ts";
 import type { StudyResult } from "./result.ts";
 
 export interface Analysis {
@@ -110,10 +110,9 @@ function componentsOf({ rows, columns, settings }: FullGrid, grid: Grid): Compon
   };
 }
 
-/** The best place among those of tasks that learn without labels. Undefined if there is none. */
+/** The best place of tasks that learn without labels, as {@link bestFirst}. Undefined if there is none. */
 export function bestPlace({ places }: Analysis): Place | undefined {
   const own = places.filter(({ cells }) => !usesLabels(cells[0]?.factors.task ?? ""));
-  return own.toSorted((a, b) => goodness(b) - goodness(a))[0];
+  const [best] = bestFirst(own.map(({ cells }) => cells));
+  return own.find(({ cells }) => cells === best);
 }
-
-const goodness = ({ cells }: Place) => cells.reduce((sum, cell) => sum + quality.value(cell), 0) / cells.length;
