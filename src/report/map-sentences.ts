@@ -45,7 +45,7 @@ function sentence(
   const [first, ...others] = numbers;
   if (!first) return undefined;
   const same = others.every(({ layer }) => layer === first.layer);
-  const of = ({ encoder, layer }: MapNumber) => (same ? encoder : `${encoder} at ${layer}`);
+  const of = ({ encoder, layer }: MapNumber) => (same ? encoder : `${layer} of ${encoder}`);
   const each = [
     `Maps of ${of(first)} ${verb} ${shownNumber(first)} ${what}`,
     ...others.map((other) => `those of ${of(other)} ${shownNumber(other)}`),
@@ -56,7 +56,10 @@ function sentence(
 /** "61.2 % [58.3, 64.1]". */
 export function shownNumber({ measure, value, low, high }: MapNumber): string {
   const { unit } = measureNames[measure];
-  return `${showValue({ unit }, value)} [${plainValue({ unit }, low)}, ${plainValue({ unit }, high)}]`;
+  return `${showValue({ unit }, value)} [${plainValue({ unit }, low)}, ${plainValue({ unit }, high)}]`.replaceAll(
+    "-",
+    "−",
+  );
 }
 
 /** The p-value must be below this, as for the verdicts on encoders. */

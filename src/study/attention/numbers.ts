@@ -17,7 +17,7 @@ export interface AttentionNumbers {
   numbers: MapNumber[];
   /** Those of one layer of each encoder, at which it is compared: its last with 4×4 places or more. */
   compared: MapNumber[];
-  /** Between every two encoders, at these layers. */
+  /** At these layers, between every two that are not untrained, and between each and what it began as. */
   differences: MapDifference[];
   /** Without any map: part of each image that the objects cover, and hits of the image's middle; undefined if nothing is known of objects. */
   withoutMap: { area: Float64Array; centre: Float64Array } | undefined;
@@ -55,11 +55,21 @@ export async function attentionNumbers(
       ...{ images, notes, withoutMap },
       numbers: mapNumbers(measured.layers),
       compared: mapNumbers(compared),
-      differences: mapDifferences(compared, { measures: COMPARED }),
+      differences: mapDifferences(compared, { measures: COMPARED, pair: pairsOf(looks) }),
     };
   } finally {
     for (const encoder of encoders) encoder.dispose();
   }
+}
+
+/** Two untrained networks, or one and the training of another, say nothing that anybody asked for. */
+function pairsOf(looks: readonly Look[]): (encoder: string, baseline: string) => boolean {
+  const byLabel = new Map(looks.map((look) => [look.label, look]));
+  return (encoder, baseline) => {
+    const [one, other] = [byLabel.get(encoder), byLabel.get(baseline)] as [Look, Look];
+    const [trained, start] = one.kind === "untrained" ? [other, one] : [one, other];
+    return start.kind !== "untrained" || trained.baselines.includes(start.id);
+  };
 }
 
 /** One of each encoder: networks of other families have layers of other names. The last, if all are coarse. */
