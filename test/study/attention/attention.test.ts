@@ -196,6 +196,11 @@ describe("refused, before anything is written", () => {
     "sides that are no whole patches",
     refused({ imageSize: 36 }, /vit needs images of a multiple of 8 pixels, 32 or 40/),
   );
+  test(
+    "a class of masks where there are none",
+    refused({ maskClass: 2, measure: 4 }, /--mask-class is 2, but .* has no masks/),
+  );
+  test("a class of masks without numbers", refused({ maskClass: 2 }, /--mask-class 2 has no effect with --measure 0/));
   test("no images at all", refused({ count: 0 }, /count: expected a whole number from 1 to 64; got 0/));
   test("a power of zero", refused({ power: [0] }, /power: expected numbers above 0/));
   test("another kind of picture", refused({ out: join(folder, "attention.jpg") }, /--out to end in \.png/));
