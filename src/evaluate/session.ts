@@ -91,7 +91,7 @@ export function checkWeights(given: Pick<EvaluateConfig, "weights" | "weightsSiz
 }
 
 /** @throws UsageError if no class has two images to learn from: layers and penalties are chosen on held-out training labels */
-function refuseSingles(train: ImageSet): void {
+export function refuseSingles(train: ImageSet): void {
   const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
   if (byClass(labels).some(({ length }) => length > 1)) return;
   throw new UsageError(
