@@ -33,6 +33,9 @@ describe("the sentences", () => {
     const close = study({ task: tasks }, { gain: ({ task }) => (task === "exemplar" ? 0 : 0.15) }, 150);
     expect(studySentences(close)[0]).toMatch(/, but (rotation|jigsaw) cannot be told apart from it\.$/);
     expect(studySentences(study({ task: ["rotation"] }, byTask))[0]).toMatch(/^Rotation helps: \+/);
+    expect(studySentences(study({ task: ["exemplar"] }, byTask))[0]).toMatch(
+      /^Exemplar is not clearly better than no training: it gains /,
+    );
     const harm = study({ task: tasks }, { gain: () => -0.2 });
     expect(studySentences(harm)[0]).toMatch(/^Pre-training made it worse: even \w+, the best of 3 tasks, has −/);
     expect(studySentences(harm)[1]).toMatch(/in none of 3 combinations; in 3 it was worse/);
@@ -47,7 +50,9 @@ describe("the sentences", () => {
 
   it("name the best by held-out labels where these are known, else by the test images, as the command for what is next does", () => {
     const both = study({ task: ["rotation", "jigsaw"], seed: [0, 1] }, byTask);
-    expect(sentence(both, /best features/)).toMatch(/^By the test images, the best features are those of rotation: /);
+    expect(sentence(both, /best features/)).toMatch(
+      /^The best features are those of rotation: \S+ % on the test images/,
+    );
     for (const one of both.cells) one.heldOut = one.factors.task === "jigsaw" ? 0.7 : 0.5 + 0.3 * one.factors.seed; // 0.65 on average
     expect(sentence(both, /best features/)).toMatch(
       /^By held-out training labels, the best features are those of jigsaw: \S+ % on the test images, against \S+ % untrained\.$/,
@@ -59,6 +64,12 @@ describe("the sentences", () => {
     expect(studyTable({ ...both, version: 1 } as never)).toMatch(
       /held out.*rotation-\S+-seed1.*80\.0 %.*jigsaw-\S+-seed0.*70\.0 %/s,
     );
+  });
+
+  it("are refused for cells that were measured on other images", () => {
+    const two = study({ task: ["rotation"] }, byTask);
+    two.cells.push(cell({ task: "jigsaw" }, byTask, 399));
+    expect(() => studySentences(two)).toThrow(/different test images .*: rotation-\S+ on 400, jigsaw-\S+ on 399\./);
   });
 
   it("say that the ranking is the same where it is", () => {

@@ -1,4 +1,5 @@
 /** Everything that a study's cells say together. */
+import { SelfsightError } from "../../errors.ts";
 import type { CellResult } from "../grid/cell.ts";
 import { type Components, varianceComponents } from "./components.ts";
 import {
@@ -56,6 +57,7 @@ export interface Place {
 /** @throws SelfsightError for cells that were measured on different test images */
 export function analyse(study: StudyResult): Analysis {
   const { cells } = study;
+  refuseOtherImages(cells);
   const grid = gridOf(cells);
   const unlabelled = withoutLabels(cells);
   const own = gridOf(unlabelled);
@@ -77,6 +79,17 @@ export function analyse(study: StudyResult): Analysis {
     links: pretextLinks(unlabelled, own, spreads.quality),
     components: crossed ? componentsOf(full, own) : undefined,
   };
+}
+
+function refuseOtherImages(cells: readonly CellResult[]): void {
+  const [first] = cells;
+  const imagesOf = ({ perImage }: CellResult) => perImage.trained.length;
+  const other = first && cells.find((cell) => imagesOf(cell) !== imagesOf(first));
+  if (!other) return;
+  throw new SelfsightError(
+    `Cells that were measured on different test images cannot be compared: ${first.name} on ${imagesOf(first)}, ${other.name} on ${imagesOf(other)}. ` +
+      "The images have changed meanwhile: begin anew with another --out.",
+  );
 }
 
 function placesOf(grid: Grid, of: (cells: CellResult[]) => Estimate): Place[] {
