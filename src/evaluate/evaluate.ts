@@ -82,7 +82,7 @@ export function chooseVariants({
 }
 
 /** @throws UsageError for images with several labels, if a protocol or number of labels is not for them */
-function refuseSeveralLabels(
+export function refuseSeveralLabels(
   { train, test }: Pick<Session, "train" | "test">,
   variants: readonly Variant[],
   counts: readonly LabelCount[],

@@ -48,16 +48,21 @@ export function mapNumbers(layers: readonly LayerMeasures[]): MapNumber[] {
 export interface MapComparisons {
   layers?: readonly string[] | undefined;
   measures?: readonly Measure[] | undefined;
+  /** Whether these two are compared, by their labels. */
+  pair?: ((encoder: string, baseline: string) => boolean) | undefined;
 }
 
 /** Every encoder against each that comes after it, image by image; layer by layer where they share names, else their last layers. */
 export function mapDifferences(
   layers: readonly LayerMeasures[],
-  { layers: chosen, measures }: MapComparisons = {},
+  { layers: chosen, measures, pair = () => true }: MapComparisons = {},
 ): MapDifference[] {
   const labels = [...new Set(layers.map(({ label }) => label))];
   const of = (label: string) => layers.filter((one) => one.label === label);
-  const pairs = labels.flatMap((label, i) => labels.slice(i + 1).flatMap((other) => layerPairs(of(label), of(other))));
+  const pairs = labels.flatMap((label, i) => {
+    const others = labels.slice(i + 1).filter((other) => pair(label, other));
+    return others.flatMap((other) => layerPairs(of(label), of(other)));
+  });
   const differences = pairs
     .filter(([{ layer }]) => chosen?.includes(layer) ?? true)
     .flatMap(([ours, theirs]) =>

@@ -7,8 +7,8 @@ import { count } from "./format.ts";
 import { mapVerdict, massSentence, meanShare, measureNames, shownNumber, spreadSentence } from "./map-sentences.ts";
 
 /** What the maps do, in a sentence: how much of them is on the objects, where these are known, or how far they spread. */
-export function attentionSummary({ numbers, layer, withoutMap }: AttentionNumbers): string | undefined {
-  return (withoutMap && massSentence(numbers, layer, withoutMap.area)) ?? spreadSentence(numbers, layer);
+export function attentionSummary({ compared, withoutMap }: AttentionNumbers): string | undefined {
+  return (withoutMap && massSentence(compared, withoutMap.area)) ?? spreadSentence(compared);
 }
 
 /** In this order; a column is left out if nothing has it. */
@@ -31,7 +31,7 @@ export function numbersPart(all: AttentionNumbers): string {
 <div class="card"><div class="scroll"><table><thead><tr><th>Layer</th>${heads.join("")}</tr></thead>
 ${bodies.join("\n")}
 </table></div></div>
-<p class="note">Means over ${count(images, "image")} with 95 % intervals. ${withoutMap ? `Without any map: the middle of the image hits an object in ${meanShare(withoutMap.centre)} of the images, and a map that is even everywhere has ${meanShare(withoutMap.area)} of its mass on them. ` : ""}Correlation with the turned-back map: of the map of the image turned by 90°, 180° and 270°, turned back, with that of the image as it is; 1 if the map turns with the image. Effective area: the exponential of the map's entropy, as a part of the image.</p>`;
+<p class="note">Means over ${count(images, "image")} with 95 % intervals. Encoders are compared at their last layer of 4×4 places or more. ${withoutMap ? `Without any map: the middle of the image hits an object in ${meanShare(withoutMap.centre)} of the images, and a map that is even everywhere has ${meanShare(withoutMap.area)} of its mass on them. ` : ""}Correlation with the turned-back map: of the map of the image turned by 90°, 180° and 270°, turned back, with that of the image as it is; 1 if the map turns with the image. Effective area: the exponential of the map's entropy, as a part of the image.</p>`;
 }
 
 function line(layer: string, columns: readonly Measure[], own: readonly MapNumber[]): string {

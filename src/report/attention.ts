@@ -22,7 +22,7 @@ export async function attentionHtml(result: AttentionResult): Promise<string> {
   const slides = groups.some(({ frames }) => frames.length > 1);
   const sections = [
     `<section>${slides ? slider(percents) : ""}${await pictures(result)}</section>`,
-    numbers && section("In numbers", numbersPart(numbers)),
+    numbers?.numbers.length && section("In numbers", numbersPart(numbers)), // one image has no intervals
     section("How to read this", explanations(groups)),
     notes.length &&
       section("Before you look", `<ul>${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("\n")}</ul>`),

@@ -19,47 +19,51 @@ export const measureNames: Readonly<Record<Measure, { readonly name: string; rea
 };
 
 /**
- * How much of their mass the encoders' maps of one layer put on the objects, each with its interval.
+ * How much of their mass the encoders' maps put on the objects, each with its interval.
+ * @param compared numbers of one layer of each encoder
  * @param area part of the image that the objects cover, for each image; NaN for one without objects
  * @returns undefined if that was not measured
  */
-export function massSentence(
-  numbers: readonly MapNumber[],
-  layer: string,
-  area: ArrayLike<number>,
-): string | undefined {
-  const own = numbers.filter((one) => one.layer === layer && one.measure === "mass");
-  const where = `${layer}; ${count(own[0]?.n ?? 0, "image")}, of which the objects cover ${meanShare(area)}`;
-  return sentence(own, ["put", "of their mass on the objects"], where);
+export function massSentence(compared: readonly MapNumber[], area: ArrayLike<number>): string | undefined {
+  const own = compared.filter(({ measure }) => measure === "mass");
+  const where = `${count(own[0]?.n ?? 0, "image")}, of which the objects cover ${meanShare(area)}`;
+  return sentence(own, ["put", "of their mass on the objects"], [where]);
 }
 
 /** The mean of fractions as "12.3 %"; NaN for those that are not known. */
 export const meanShare = (values: ArrayLike<number>): string =>
   showValue({ unit: "%" }, mean(Array.from(values).filter((value) => !Number.isNaN(value))));
 
-/** How far the encoders' maps of one layer spread over the image, each with its interval. */
-export function spreadSentence(numbers: readonly MapNumber[], layer: string): string | undefined {
-  const own = numbers.filter((one) => one.layer === layer && one.measure === "spread");
-  return sentence(own, ["spread over", "of the image"], `effective area; ${layer}; ${count(own[0]?.n ?? 0, "image")}`);
+/** How far the encoders' maps spread over the image, each with its interval. @param compared numbers of one layer of each encoder */
+export function spreadSentence(compared: readonly MapNumber[]): string | undefined {
+  const own = compared.filter(({ measure }) => measure === "spread");
+  return sentence(own, ["spread over", "of the image"], ["effective area", count(own[0]?.n ?? 0, "image")]);
 }
 
+/** The layer is told once if it is the same for all. */
 function sentence(
-  [first, ...others]: readonly MapNumber[],
+  numbers: readonly MapNumber[],
   [verb, what]: [string, string],
-  where: string,
+  where: readonly string[],
 ): string | undefined {
+  const [first, ...others] = numbers;
   if (!first) return undefined;
+  const same = others.every(({ layer }) => layer === first.layer);
+  const of = ({ encoder, layer }: MapNumber) => (same ? encoder : `${layer} of ${encoder}`);
   const each = [
-    `Maps of ${first.encoder} ${verb} ${shownNumber(first)} ${what}`,
-    ...others.map((other) => `those of ${other.encoder} ${shownNumber(other)}`),
+    `Maps of ${of(first)} ${verb} ${shownNumber(first)} ${what}`,
+    ...others.map((other) => `those of ${of(other)} ${shownNumber(other)}`),
   ];
-  return `${each.join(", ")} (${where}).`;
+  return `${each.join(", ")} (${[...(same ? [first.layer] : []), ...where].join("; ")}).`;
 }
 
 /** "61.2 % [58.3, 64.1]". */
 export function shownNumber({ measure, value, low, high }: MapNumber): string {
   const { unit } = measureNames[measure];
-  return `${showValue({ unit }, value)} [${plainValue({ unit }, low)}, ${plainValue({ unit }, high)}]`;
+  return `${showValue({ unit }, value)} [${plainValue({ unit }, low)}, ${plainValue({ unit }, high)}]`.replaceAll(
+    "-",
+    "−",
+  );
 }
 
 export type MapOutcome = "more" | "less" | "cannot tell";

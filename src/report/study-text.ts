@@ -2,7 +2,7 @@
 import Table from "cli-table3";
 import { showDifference, showValue, signedValue } from "../metric.ts";
 import { duration } from "../setup/terminal.ts";
-import { ranked } from "../study/analysis/ranking.ts";
+import { chosenByLabels, ranked } from "../study/analysis/ranking.ts";
 import type { Study } from "../study/grid/folder.ts";
 import type { DryRun } from "../study/grid/study.ts";
 import { count } from "./format.ts";
@@ -13,13 +13,16 @@ const LISTED = 20;
 export function studyTable({ cells }: Study): string {
   const rows = ranked(cells)
     .slice(0, LISTED)
-    .map(({ name, difference: { metric, value, baselineValue, difference, low, high } }) => [
-      ...[name, showValue(metric, value), showValue(metric, baselineValue)],
+    .map(({ name, heldOut, difference: { metric, value, baselineValue, difference, low, high } }) => [
+      ...[name, heldOut === undefined ? "–" : showValue(metric, heldOut)],
+      ...[showValue(metric, value), showValue(metric, baselineValue)],
       `${showDifference(metric, difference)} [${signedValue(metric, low)}, ${signedValue(metric, high)}]`,
     ]);
   const more = cells.length > LISTED ? `\nand ${count(cells.length - LISTED, "more cell", "more cells")}` : "";
-  const note = "The best on held-out training labels first; 95 % intervals.";
-  return `${table(["cell", "pre-trained", "untrained", "difference"], rows)}${more}\n${note}`;
+  const note = chosenByLabels(cells)
+    ? "The best on held-out training labels first; the rest on test images, with 95 % intervals."
+    : "The best on test images first, with 95 % intervals.";
+  return `${table(["cell", "held out", "pre-trained", "untrained", "difference"], rows)}${more}\n${note}`;
 }
 
 export function planTable({ cells, peak, finished }: DryRun): string {
@@ -41,7 +44,11 @@ export function planTable({ cells, peak, finished }: DryRun): string {
 }
 
 function table(head: string[], rows: string[][]): string {
-  const drawn = new Table({ head, style: { head: [], border: [] }, colAligns: ["left", "right", "right", "right"] });
+  const drawn = new Table({
+    head,
+    style: { head: [], border: [] },
+    colAligns: ["left", ...Array(head.length - 1).fill("right")],
+  });
   drawn.push(...rows);
   return drawn.toString();
 }

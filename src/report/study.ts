@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { replaceFile } from "../files.ts";
 import { type Analysis, analyse } from "../study/analysis/analysis.ts";
+import { withoutLabels } from "../study/analysis/grid.ts";
+import { chosenByLabels, nextCommand } from "../study/analysis/ranking.ts";
 import type { StudyResult } from "../study/analysis/result.ts";
 import { escapeHtml } from "./escape.ts";
 import { count, labelCount } from "./format.ts";
@@ -38,6 +40,7 @@ export function studyHtml(study: StudyResult): string {
   const { images, name } = study.config;
   const sections = [
     ...(study.cells.length ? measured(analysis) : []),
+    titled("What to train next", next(study)),
     titled("What failed", failures(analysis)),
     study.cells.length ? section("What it took", cost(analysis)) : undefined,
     section("How to repeat it", repetition(study)),
@@ -78,12 +81,21 @@ ${findings.length ? `<ul class="findings">${findings.join("\n")}</ul>` : ""}`;
 function circumstances({ study: { cells }, repeated }: Analysis): string {
   const [first] = cells;
   if (!first) return "";
-  const { protocol, labelsPerClass, n, draws } = first.difference;
+  const { protocol, labelsPerClass, labelPercent, n, draws } = first.difference;
   const words = [
-    ...[count(cells.length, "training"), protocol, labelCount(labelsPerClass), count(n, "test image")],
+    ...[count(cells.length, "training"), protocol, labelCount(labelsPerClass, labelPercent), count(n, "test image")],
     ...[count(draws, "draw of labels", "draws of labels"), repeated ? "several seeds" : "one seed"],
   ];
   return `<small>${escapeHtml(words.join("; "))}.</small>`;
+}
+
+/** Undefined if nothing was trained without labels. */
+function next(study: StudyResult): string | undefined {
+  const command = nextCommand(study);
+  if (command === undefined) return undefined;
+  const by = chosenByLabels(withoutLabels(study.cells)) ? "held-out training labels" : "the test images";
+  return `${paragraph(`The best by ${by}, for longer:`)}
+<pre><code>${escapeHtml(command)}</code></pre>`;
 }
 
 function repetition({ command, config }: StudyResult): string {
@@ -92,9 +104,12 @@ function repetition({ command, config }: StudyResult): string {
 <p class="note">The numbers: study.json, and study.csv with one line for each cell.</p>`;
 }
 
-const howToRead = ({ repeated }: Analysis) =>
+const howToRead = ({ repeated, study }: Analysis) =>
   [
-    "Each network was trained without labels, then frozen; a simple classifier learns from its features with the number of labels given. What training was worth is the difference to the same network untrained, each at the layer that did best on training labels held out for choosing.",
+    withoutLabels(study.cells).length === study.cells.length
+      ? "Each network was trained without labels."
+      : "Each network was trained without labels, but for the yardsticks, which learn from all training labels.",
+    "Then it is measured with the number of labels given. What training was worth is the difference to the same network untrained, each at the layer that did best on training labels held out for choosing.",
     "Where an interval holds zero, chance alone could have given the difference. All networks are compared on the same test images, so that images that are hard for all of them do not widen the intervals of differences.",
     repeated
       ? "Trainings were repeated with other seeds: values are means over them, and intervals allow for other test images, other draws of labels and other trainings. How much trainings differ is taken from all repetitions together."

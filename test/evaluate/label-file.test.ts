@@ -6,6 +6,7 @@ import { evaluate } from "../../src/evaluate/evaluate.ts";
 import { preview } from "../../src/inspect/preview.ts";
 import { readLearned } from "../../src/run/learned.ts";
 import { benchmark } from "../../src/study/benchmark/benchmark.ts";
+import { study } from "../../src/study/grid/study.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
@@ -68,6 +69,7 @@ test("images with several labels are measured by svm, and by nothing that takes 
   const supervised = { ...smallRun, images, labels, task: "supervised", epochs: 0.2, out: join(root, "supervised") };
   await expect(pretrain(supervised)).rejects.toThrow(refused);
   await expect(benchmark({ images, labels, epochs: 0.2, out: join(root, "benchmark") })).rejects.toThrow(refused);
+  await expect(study({ images, labels, epochs: 0.2, out: join(root, "study") })).rejects.toThrow(refused);
 });
 
 test("evaluate says what a table of labels lacks", async () => {
@@ -78,6 +80,8 @@ test("evaluate says what a table of labels lacks", async () => {
   await expect(measure(tableOf("each.csv", 20, (i) => `class ${i}`))).rejects.toThrow(
     /no class with two labelled images/,
   );
+  const each = { images, labels: tableOf("each.csv", 20, (i) => `class ${i}`), epochs: 0.2, out: join(root, "each") };
+  await expect(study(each)).rejects.toThrow(/no class with two labelled images/);
   await expect(measure(tableOf("few.csv", 2, (i) => `class ${i}`))).rejects.toThrow(/too few to cut|no class with two/);
   await expect(measure(join(root, "none.csv"))).rejects.toThrow(/There is no file .*none.csv/);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MapDifference, MapNumber } from "../../src/evaluate/map-numbers.ts";
-import { mapOutcome, mapVerdict, massSentence } from "../../src/report/map-sentences.ts";
+import { mapOutcome, mapVerdict, massSentence, shownNumber } from "../../src/report/map-sentences.ts";
 
 const number = (encoder: string, value: number, layer = "layer4"): MapNumber => ({
   ...{ encoder, layer, measure: "mass", n: 1500 },
@@ -18,14 +18,25 @@ describe("what is said of maps", () => {
       number("rotation", 0.61),
       number("supervised", 0.52),
       number("untrained", 0.34),
-      number("rotation", 0.4, "layer1"),
       { ...number("rotation", 0.9), measure: "pointing" as const },
     ];
-    expect(massSentence(numbers, "layer4", [0.1, Number.NaN, 0.3])).toBe(
+    expect(massSentence(numbers, [0.1, Number.NaN, 0.3])).toBe(
       "Maps of rotation put 61.0 % [58.0, 64.0] of their mass on the objects, those of supervised 52.0 % [49.0, 55.0], " +
         "those of untrained 34.0 % [31.0, 37.0] (layer4; 1,500 images, of which the objects cover 20.0 %).",
     );
-    expect(massSentence(numbers, "layer2", [0.1])).toBeUndefined();
+    expect(massSentence(numbers.slice(-1), [0.1])).toBeUndefined();
+  });
+
+  it("names each network's layer where they differ", () => {
+    expect(massSentence([number("rotation", 0.61), number("vit", 0.52, "block12")], [0.2])).toBe(
+      "Maps of layer4 of rotation put 61.0 % [58.0, 64.0] of their mass on the objects, those of block12 of vit 52.0 % [49.0, 55.0] " +
+        "(1,500 images, of which the objects cover 20.0 %).",
+    );
+  });
+
+  it("has minus signs", () => {
+    const turned = { ...number("rotation", -0.165), measure: "equivariance" as const };
+    expect(shownNumber(turned)).toBe("−0.165 [−0.195, −0.135]");
   });
 
   it("is a verdict on the paired difference: more, less, or cannot tell", () => {

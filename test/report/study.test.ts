@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseCsv } from "../../src/data/csv.ts";
-import { rankingLines } from "../../src/report/study/ranking-table.ts";
+import { studyCsv } from "../../src/report/study/csv.ts";
 import { studyHtml, studySentences, writeStudyPages } from "../../src/report/study.ts";
-import { ranking } from "../../src/study/analysis/ranking.ts";
+import { studyTable } from "../../src/report/study-text.ts";
+import { nextCommand } from "../../src/study/analysis/ranking.ts";
 import type { StudyResult } from "../../src/study/analysis/result.ts";
 import type { CellResult, Factors } from "../../src/study/grid/cell.ts";
 import { cell, type Effects, study } from "../study/analysis/synthetic.ts";
@@ -32,6 +33,9 @@ describe("the sentences", () => {
     const close = study({ task: tasks }, { gain: ({ task }) => (task === "exemplar" ? 0 : 0.15) }, 150);
     expect(studySentences(close)[0]).toMatch(/, but (rotation|jigsaw) cannot be told apart from it\.$/);
     expect(studySentences(study({ task: ["rotation"] }, byTask))[0]).toMatch(/^Rotation helps: \+/);
+    expect(studySentences(study({ task: ["exemplar"] }, byTask))[0]).toMatch(
+      /^Exemplar is not clearly better than no training: it gains /,
+    );
     const harm = study({ task: tasks }, { gain: () => -0.2 });
     expect(studySentences(harm)[0]).toMatch(/^Pre-training made it worse: even \w+, the best of 3 tasks, has −/);
     expect(studySentences(harm)[1]).toMatch(/in none of 3 combinations; in 3 it was worse/);
@@ -42,6 +46,30 @@ describe("the sentences", () => {
     expect(studySentences({ ...nothing, cells: [] })).toEqual(["Nothing could be measured: every training failed."]);
     const labels = study({ task: ["supervised"] }, byTask);
     expect(studySentences(labels)[0]).toBe("Nothing was trained without labels, so that there is nothing to rank.");
+  });
+
+  it("name the best by held-out labels where these are known, else by the test images, as the command for what is next does", () => {
+    const both = study({ task: ["rotation", "jigsaw"], seed: [0, 1] }, byTask);
+    expect(sentence(both, /best features/)).toMatch(
+      /^The best features are those of rotation: \S+ % on the test images/,
+    );
+    for (const one of both.cells) one.heldOut = one.factors.task === "jigsaw" ? 0.7 : 0.5 + 0.3 * one.factors.seed; // 0.65 on average
+    expect(sentence(both, /best features/)).toMatch(
+      /^By held-out training labels, the best features are those of jigsaw: \S+ % on the test images, against \S+ % untrained\.$/,
+    );
+    expect(nextCommand(both)).toContain("--task jigsaw");
+    expect(studyHtml(both)).toMatch(
+      /The best by held-out training labels, for longer:<\/p>\s*<pre><code>selfsight pretrain photos --task jigsaw/,
+    );
+    expect(studyTable({ ...both, version: 1 } as never)).toMatch(
+      /held out.*rotation-\S+-seed1.*80\.0 %.*jigsaw-\S+-seed0.*70\.0 %/s,
+    );
+  });
+
+  it("are refused for cells that were measured on other images", () => {
+    const two = study({ task: ["rotation"] }, byTask);
+    two.cells.push(cell({ task: "jigsaw" }, byTask, 399));
+    expect(() => studySentences(two)).toThrow(/different test images .*: rotation-\S+ on 400, jigsaw-\S+ on 399\./);
   });
 
   it("say that the ranking is the same where it is", () => {
@@ -128,6 +156,7 @@ describe("the page", () => {
       "Where the differences come from",
       "Every cell",
       "How to read this",
+      "What to train next",
       "What failed",
       "What it took",
       "How to repeat it",
@@ -136,6 +165,7 @@ describe("the page", () => {
       "Where in the network",
       "Every cell",
       "How to read this",
+      "What to train next",
       "What it took",
       "How to repeat it",
     ]);
@@ -152,9 +182,9 @@ describe("the page", () => {
     expect(html).not.toMatch(/<link|src="http/);
   });
 
-  it("says how far late layers are below the best", () => {
+  it("says how far late layers are below the one chosen", () => {
     expect(html).toMatch(
-      /below the best one, on average: nothing on resnet18, nothing on alexnet and 10\.0 points on vgg11\./,
+      /below the one chosen on held-out labels, on average: nothing on resnet18, nothing on alexnet and 10\.0 points on vgg11\./,
     );
   });
 
@@ -225,10 +255,6 @@ it("writes the page and a table of the cells", async () => {
   const { value, baselineValue, difference, low, high, p } = first.difference;
   const numbers = { value, untrained: baselineValue, difference, low, high, p, training_seconds: 60 };
   for (const [name, number] of Object.entries(numbers)) expect(Number(lines[0]?.[name]), name).toBe(number);
-});
-
-it("lists the ranking for a terminal", () => {
-  const lines = rankingLines(ranking(study({ task: tasks }, byTask)));
-  expect(lines[0]).toMatch(/^ {2}1 {2}rotation {2}\+\S+ points \[\+\S+, \+\S+\] {2}\S+ %, untrained \S+ %$/);
-  expect(lines).toHaveLength(3);
+  expect(lines[0]?.["held_out"]).toBe("");
+  expect(studyCsv([{ ...first, heldOut: 0.625 }])).toContain(",accuracy,0.625,");
 });

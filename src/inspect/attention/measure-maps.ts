@@ -58,8 +58,8 @@ export interface MeasuredMaps {
 
 /**
  * Measures maps batch by batch; none is kept. Localisation is measured if the set knows where its objects are.
- * @throws UsageError for no encoder, two of one label, and a layer that an encoder lacks; SelfsightError if objects are known but no image
- *   has any, and as `openPixels` and `ImageSet.objects` do
+ * @throws UsageError for no encoder, two of one label, a layer that an encoder lacks, and a class of masks without masks; SelfsightError if
+ *   objects are known but no image has any, and as `openPixels` and `ImageSet.objects` do
  */
 export async function measureMaps(
   sources: readonly MapSource[],
@@ -73,6 +73,10 @@ export async function measureMaps(
   const twice = labels.find((label, i) => labels.indexOf(label) < i);
   if (twice !== undefined) throw new UsageError(`Two encoders are called ${twice}: give each a label of its own.`);
   const chosen = spreadOver(set, count);
+  if (maskClass !== undefined && !chosen.objects)
+    throw new UsageError(
+      `--mask-class is ${maskClass}, but ${set.name} has no masks: expected masks/NAME.png beside the images. Leave it out to measure without.`,
+    );
   const known = chosen.objects && new KnownObjects(chosen, maskClass);
   const sizes = [...new Set(sources.map(({ imageSize }) => imageSize))];
   const stores = new Map<number, DecodedStore>();

@@ -43,10 +43,14 @@ export function rankingSection(analysis: Analysis): string | undefined {
       full.leftOut,
       "Training: the time of one.",
       "The ranking is by test images, so that the first owes some of its lead to luck: the intervals say how much that may be.",
+      startsDiffer(ranking) &&
+        "The untrained networks differ, as tasks bring first layers of their own: where one is worse, there is more to gain.",
       rows.length > ranking.length && "* learned from all training labels: a yardstick.",
     ),
   ].join("\n");
 }
+
+const startsDiffer = (ranking: Analysis["ranking"]) => new Set(ranking.map(({ untrained }) => untrained)).size > 1;
 
 /** The tasks that learn from labels, where the others are compared. */
 function yardsticks({ grid, full, places, estimate }: Analysis) {
@@ -88,7 +92,7 @@ export function cellTable({ study: { cells } }: Analysis): string {
       number("Gain"),
       text("95 % interval", "interval"),
     ],
-    ...[text("Best layer", "wide"), text("Pretext", "number wide"), text("Training", "number wide")],
+    ...[text("Layer", "wide"), text("Pretext", "number wide"), text("Training", "number wide")],
   ];
   const content = table(head, lines);
   if (cells.length < MANY) return content;

@@ -10,7 +10,8 @@ export function studyCsv(cells: readonly CellResult[]): string {
 const columns = [
   ...["name", "task", "model", "width", "stem", "image_size", "train_images", "options", "seed", "parameters"],
   ...["pretext_metric", "pretext_value", "pretext_guess", "protocol", "labels_per_class", "best_layer"],
-  ...["metric", "value", "untrained", "difference", "low", "high", "p", "training_seconds", "measuring_seconds"],
+  ...["metric", "held_out", "value", "untrained", "difference", "low", "high", "p"],
+  ...["training_seconds", "measuring_seconds"],
 ] as const;
 
 function line({
@@ -18,6 +19,7 @@ function line({
   factors,
   pretext,
   difference,
+  heldOut,
   parameters,
   seconds,
 }: CellResult): Record<(typeof columns)[number], string | number> {
@@ -27,8 +29,8 @@ function line({
     ...{ name, task, model, width, stem, seed, parameters, protocol, value, low, high, p },
     ...{ image_size: imageSize, train_images: trainImages, options: JSON.stringify(options) },
     ...{ pretext_metric: pretext.metric.name, pretext_value: pretext.value, pretext_guess: pretext.guess },
-    ...{ labels_per_class: labelsPerClass, best_layer: layer, metric: metric.name, untrained: baselineValue },
-    difference: difference.difference,
+    ...{ labels_per_class: labelsPerClass, best_layer: layer, metric: metric.name, held_out: heldOut ?? "" },
+    ...{ untrained: baselineValue, difference: difference.difference },
     ...{ training_seconds: seconds.training, measuring_seconds: seconds.measuring },
   };
 }

@@ -3,9 +3,9 @@ import { listed } from "../../data/names.ts";
 import { type Metric, showDifference, showValue, signedValue } from "../../metric.ts";
 import { type Analysis, bestPlace, type Place } from "../../study/analysis/analysis.ts";
 import type { Components } from "../../study/analysis/components.ts";
-import { usesLabels } from "../../study/analysis/grid.ts";
+import { usesLabels, withoutLabels } from "../../study/analysis/grid.ts";
 import { LEAST_POINTS, type PretextLink } from "../../study/analysis/pretext.ts";
-import type { RankedTask } from "../../study/analysis/ranking.ts";
+import { chosenByLabels, type RankedTask } from "../../study/analysis/ranking.ts";
 import { count } from "../format.ts";
 
 /** The first says which task gained most. */
@@ -37,6 +37,8 @@ function rankingSentence({ ranking, full }: Analysis, metric: Metric): string {
   if (!best) return "Nothing was trained without labels, so that there is nothing to rank.";
   const over = full.columns.length > 1 ? `, on average over ${count(full.columns.length, "architecture")}` : "";
   const numbers = gained(metric, best);
+  if (!best.significant && !others.length)
+    return `${capital(best.name)} is not clearly better than no training${over}: it gains ${numbers}.`;
   if (!best.significant)
     return `No task is clearly better than no training${over}: ${best.name}, the first of ${count(ranking.length, "task")}, gains ${numbers}.`;
   if (best.difference < 0)
@@ -66,7 +68,9 @@ function bestSentence(analysis: Analysis): string {
   if (!place || analysis.places.length < 2) return "";
   const metric = metricOf(analysis) as Metric;
   const [value, before] = [analysis.estimate(place.cells, "performance"), analysis.estimate(place.cells, "start")];
-  return `The best features are those of ${placeName(place, analysis)}: ${showValue(metric, value.value)}, against ${showValue(metric, before.value)} untrained.`;
+  const numbers = `${showValue(metric, value.value)} on the test images, against ${showValue(metric, before.value)} untrained`;
+  const by = chosenByLabels(withoutLabels(analysis.study.cells)) ? "By held-out training labels, the" : "The";
+  return `${by} best features are those of ${placeName(place, analysis)}: ${numbers}.`;
 }
 
 /** "rotation on resnet18, width 0.5": only what differs. */

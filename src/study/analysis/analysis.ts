@@ -1,4 +1,5 @@
 /** Everything that a study's cells say together. */
+import { SelfsightError } from "../../errors.ts";
 import type { CellResult } from "../grid/cell.ts";
 import { type Components, varianceComponents } from "./components.ts";
 import {
@@ -16,7 +17,7 @@ import {
 import { type FullGrid, fullGrid, type Grid, gridOf, usesLabels, withoutLabels } from "./grid.ts";
 import { type Orders, ordersOf } from "./orders.ts";
 import { type PretextLink, pretextLinks } from "./pretext.ts";
-import { type RankedTask, ranking } from "./ranking.ts";
+import { bestFirst, type RankedTask, ranking } from "./ranking.ts";
 import type { StudyResult } from "./result.ts";
 
 export interface Analysis {
@@ -56,6 +57,7 @@ export interface Place {
 /** @throws SelfsightError for cells that were measured on different test images */
 export function analyse(study: StudyResult): Analysis {
   const { cells } = study;
+  refuseOtherImages(cells);
   const grid = gridOf(cells);
   const unlabelled = withoutLabels(cells);
   const own = gridOf(unlabelled);
@@ -77,6 +79,17 @@ export function analyse(study: StudyResult): Analysis {
     links: pretextLinks(unlabelled, own, spreads.quality),
     components: crossed ? componentsOf(full, own) : undefined,
   };
+}
+
+function refuseOtherImages(cells: readonly CellResult[]): void {
+  const [first] = cells;
+  const imagesOf = ({ perImage }: CellResult) => perImage.trained.length;
+  const other = first && cells.find((cell) => imagesOf(cell) !== imagesOf(first));
+  if (!other) return;
+  throw new SelfsightError(
+    `Cells that were measured on different test images cannot be compared: ${first.name} on ${imagesOf(first)}, ${other.name} on ${imagesOf(other)}. ` +
+      "The images have changed meanwhile: begin anew with another --out.",
+  );
 }
 
 function placesOf(grid: Grid, of: (cells: CellResult[]) => Estimate): Place[] {
@@ -110,10 +123,9 @@ function componentsOf({ rows, columns, settings }: FullGrid, grid: Grid): Compon
   };
 }
 
-/** The best place among those of tasks that learn without labels. Undefined if there is none. */
+/** The best place of tasks that learn without labels, as {@link bestFirst}. Undefined if there is none. */
 export function bestPlace({ places }: Analysis): Place | undefined {
   const own = places.filter(({ cells }) => !usesLabels(cells[0]?.factors.task ?? ""));
-  return own.toSorted((a, b) => goodness(b) - goodness(a))[0];
+  const [best] = bestFirst(own.map(({ cells }) => cells));
+  return own.find(({ cells }) => cells === best);
 }
-
-const goodness = ({ cells }: Place) => cells.reduce((sum, cell) => sum + quality.value(cell), 0) / cells.length;

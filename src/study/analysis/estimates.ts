@@ -17,7 +17,7 @@ export interface Measure {
   images(cell: CellResult): ArrayLike<number>;
   /** Its own 95 % interval, which allows for images and draws. */
   interval(cell: CellResult): { low: number; high: number };
-  /** Its variance over draws of labels. Default: what its interval has beyond the images. */
+  /** The part of its variance that comes from draws of labels. Default: what its interval has beyond the images. */
   draws?(cell: CellResult): number;
 }
 
@@ -27,6 +27,10 @@ export const gain: Measure = {
   images: ({ difference, perImage: { trained, untrained } }) =>
     Float64Array.from(trained, (score, i) => improvement(difference.metric, score, untrained[i] as number)),
   interval: ({ difference }) => difference,
+  draws(cell) {
+    const { images } = cell.difference.shares; // of the whole variance, whose other part is the draws'
+    return images > 0 ? Math.max(0, (1 / images - 1) * varianceOfMean(gain.images(cell))) : beyondImages(cell, gain);
+  },
 };
 
 /** The metric of an encoder. */
@@ -115,7 +119,7 @@ export interface Estimate {
 export function estimate(cells: readonly CellResult[], measure: Measure, spread: Spread): Estimate {
   const images = meanRow(cells.map(measure.images));
   const value = mean(cells.map(measure.value));
-  const draws = mean(cells.map((cell) => measure.draws?.(cell) ?? drawVariance(cell, measure)));
+  const draws = mean(cells.map((cell) => drawVariance(cell, measure)));
   const trainings = spread.variance / cells.length;
   const parts = [
     { variance: trainings, freedom: spread.freedom },
@@ -169,8 +173,11 @@ function satterthwaite(parts: readonly Part[]): number {
   return spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY;
 }
 
-/** What a cell's own interval has beyond the test images. */
-function drawVariance(cell: CellResult, measure: Measure): number {
+const drawVariance = (cell: CellResult, measure: Measure): number =>
+  measure.draws?.(cell) ?? beyondImages(cell, measure);
+
+/** The variance that a cell's own interval has beyond that of the test images. */
+function beyondImages(cell: CellResult, measure: Measure): number {
   const { low, high } = measure.interval(cell);
   return Math.max(0, ((high - low) / 2 / 1.96) ** 2 - varianceOfMean(measure.images(cell)));
 }

@@ -92,19 +92,34 @@ export interface FullGrid {
 }
 
 /**
- * What can be compared without gaps: the settings in which no cell is missing; if there is none, the setting with the most
- * cells, and of the tasks those that have a cell on every architecture.
+ * What can be compared without gaps: the settings in which no cell is missing; if there is none, the largest part without gaps that
+ * begins with the columns of some row, several rows before one.
  */
 export function fullGrid({ rows, columns, settings, at }: Grid): FullGrid {
-  const fullRows = (setting: string) =>
-    rows.filter((row) => columns.every((column) => at(row, column, setting).length));
-  const kept = settings.filter((setting) => fullRows(setting).length === rows.length);
-  const best = settings.toSorted((a, b) => fullRows(b).length - fullRows(a).length)[0] ?? "";
-  const [own, used] = kept.length ? [rows, kept] : [fullRows(best), [best]];
-  const left = [...rows.filter((row) => !own.includes(row)), ...settings.filter((setting) => !used.includes(setting))];
+  const filled = new Set<string>();
+  const key = (row: string, column: string, setting: string) => JSON.stringify([row, column, setting]);
+  for (const setting of settings)
+    for (const row of rows)
+      for (const column of columns) if (at(row, column, setting).length) filled.add(key(row, column, setting));
+  const isFull = (row: string, some: readonly string[], setting: string) =>
+    some.every((column) => filled.has(key(row, column, setting)));
+  const parts = settings.flatMap((setting) =>
+    rows.map((row) => {
+      const own = columns.filter((column) => filled.has(key(row, column, setting)));
+      const alike = own.length ? rows.filter((other) => isFull(other, own, setting)) : [];
+      return { rows: alike, columns: own, size: alike.length * own.length };
+    }),
+  );
+  const several = (some: readonly string[]) => Number(some.length > 1);
+  parts.sort((a, b) => several(b.rows) - several(a.rows) || b.size - a.size || b.rows.length - a.rows.length);
+  const whole = settings.some((setting) => rows.every((row) => isFull(row, columns, setting)));
+  const [largest] = parts;
+  const own = whole || !largest ? { rows, columns } : { rows: largest.rows, columns: largest.columns };
+  const used = settings.filter((setting) => own.rows.every((row) => isFull(row, own.columns, setting)));
+  const missing = (all: readonly string[], kept: readonly string[]) => all.filter((one) => !kept.includes(one));
+  const left = [...missing(rows, own.rows), ...missing(columns, own.columns), ...missing(settings, used)];
   return {
-    rows: own,
-    columns,
+    ...own,
     settings: used,
     at: (row, column) => used.flatMap((setting) => at(row, column, setting)),
     leftOut: left.length ? `Left out because cells are missing: ${left.join("; ")}.` : "",

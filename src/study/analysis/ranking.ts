@@ -3,7 +3,7 @@ import { improvement } from "../../metric.ts";
 import { shellWord } from "../../setup/terminal.ts";
 import type { CellResult } from "../grid/cell.ts";
 import { contrast, estimate, gain, performance, significant, spreadOf, start } from "./estimates.ts";
-import { fullGrid, gridOf, withoutLabels } from "./grid.ts";
+import { fullGrid, gridOf, groupBy, withoutLabels } from "./grid.ts";
 import type { StudyResult } from "./result.ts";
 
 export interface RankedTask {
@@ -59,24 +59,37 @@ export function ranking(study: Pick<StudyResult, "cells">): RankedTask[] {
 const LONGER = 10;
 const LEAST_MINUTES = 30;
 
-/** The best on held-out training labels first: test images do not choose. Where none were held out, the largest gain first. */
-export function ranked(cells: readonly CellResult[]): CellResult[] {
-  const known = cells.every(({ heldOut }) => heldOut !== undefined);
-  return cells.toSorted((a, b) =>
-    known ? improvement(a.difference.metric, b.heldOut as number, a.heldOut as number) : gain.value(b) - gain.value(a),
-  );
+/** Whether all cells know how good they are on held-out training labels, so that no test image has to choose. */
+export const chosenByLabels = (cells: readonly CellResult[]): boolean =>
+  cells.every(({ heldOut }) => heldOut !== undefined);
+
+/** Cells that differ in their seeds alone, the best mean on held-out training labels first; where not all know it, on test images. */
+export function bestFirst<Group extends readonly CellResult[]>(groups: readonly Group[]): Group[] {
+  const known = chosenByLabels(groups.flat());
+  const goodness = (cells: readonly CellResult[]) =>
+    cells.reduce((sum, { difference: { metric, value }, heldOut }) => {
+      return sum + improvement(metric, known ? (heldOut as number) : value, 0) / cells.length;
+    }, 0);
+  return groups.toSorted((a, b) => goodness(b) - goodness(a));
 }
+
+/** Single cells in the order of {@link bestFirst}. */
+export const ranked = (cells: readonly CellResult[]): CellResult[] => bestFirst(cells.map((cell) => [cell])).flat();
 
 /** The command that trains the best cell's task and network for longer. Undefined without a task to recommend. */
 export function nextCommand(study: Pick<StudyResult, "cells" | "config">): string | undefined {
-  const [best] = ranked(withoutLabels(study.cells));
+  const cells = withoutLabels(study.cells);
+  const grid = gridOf(cells);
+  const places = groupBy(cells, (cell) => JSON.stringify([grid.rowOf(cell), cell.factors.model, grid.settingOf(cell)]));
+  const [best] = bestFirst([...places.values()]);
   if (!best) return undefined;
-  const { factors, seconds } = best;
+  const [{ factors }] = best as [CellResult];
+  const seconds = Math.max(...best.map(({ seconds }) => seconds.training));
   const { images, labels, group, split } = study.config as Record<string, string | undefined>;
   const about = Object.entries({ labels, group, split }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, value],
   );
-  const minutes = Math.max(LEAST_MINUTES, Math.ceil((LONGER * seconds.training) / 60));
+  const minutes = Math.max(LEAST_MINUTES, Math.ceil((LONGER * seconds) / 60));
   const options = Object.entries(factors.options).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );

@@ -64,6 +64,7 @@ export function attention(options: AttentionOptions, hooks: Hooks = {}): Promise
     const config = parseOptions(attentionOptions, options);
     const { out: file, images: source, split, count } = config;
     const page = pageBeside(file);
+    refuseIdleMaskClass(config);
     const compute = await chooseCompute({ ...config, precision: "f32" });
     const looks = looksOf(config);
     const collection = await openGiven(config, hooks);
@@ -88,6 +89,12 @@ function pageBeside(file: string): string {
   throw new UsageError(
     `Expected --out to end in .png; got ${file}. A page of the same name, ending in .html, goes beside it.`,
   );
+}
+
+/** @throws UsageError for a class of masks where nothing is measured */
+function refuseIdleMaskClass({ maskClass, measure }: AttentionConfig): void {
+  if (maskClass === undefined || measure) return;
+  throw new UsageError(`--mask-class ${maskClass} has no effect with --measure 0: leave one of them out.`);
 }
 
 interface Drawing {

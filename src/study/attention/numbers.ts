@@ -14,10 +14,10 @@ import type { AttentionConfig } from "./options.ts";
 export interface AttentionNumbers {
   /** Images that were measured. */
   images: number;
-  /** The layer that encoders are compared at: the last with 4×4 places or more. */
-  layer: string;
   numbers: MapNumber[];
-  /** Between every two encoders, at that layer. */
+  /** Those of one layer of each encoder, at which it is compared: its last with 4×4 places or more. */
+  compared: MapNumber[];
+  /** At these layers, between every two that are not untrained, and between each and what it began as. */
   differences: MapDifference[];
   /** Without any map: part of each image that the objects cover, and hits of the image's middle; undefined if nothing is known of objects. */
   withoutMap: { area: Float64Array; centre: Float64Array } | undefined;
@@ -49,19 +49,33 @@ export async function attentionNumbers(
     });
     const { device } = compute;
     const measured = await measureMaps(sources, set, { count, maskClass, device }, hooks);
-    const layer = comparedLayer(measured.layers);
+    const { images, notes, withoutMap } = measured;
+    const compared = comparedLayers(measured.layers);
     return {
-      ...{ images: measured.images, layer, notes: measured.notes, withoutMap: measured.withoutMap },
+      ...{ images, notes, withoutMap },
       numbers: mapNumbers(measured.layers),
-      differences: mapDifferences(measured.layers, { layers: [layer], measures: COMPARED }),
+      compared: mapNumbers(compared),
+      differences: mapDifferences(compared, { measures: COMPARED, pair: pairsOf(looks) }),
     };
   } finally {
     for (const encoder of encoders) encoder.dispose();
   }
 }
 
-/** Of the first encoder; its last layer if all are coarse. */
-function comparedLayer(all: readonly LayerMeasures[]): string {
-  const own = all.filter(({ label }) => label === all[0]?.label);
-  return ((own.findLast(({ places }) => places >= FINEST) ?? own.at(-1)) as LayerMeasures).layer;
+/** Two untrained networks, or one and the training of another, say nothing that anybody asked for. */
+function pairsOf(looks: readonly Look[]): (encoder: string, baseline: string) => boolean {
+  const byLabel = new Map(looks.map((look) => [look.label, look]));
+  return (encoder, baseline) => {
+    const [one, other] = [byLabel.get(encoder), byLabel.get(baseline)] as [Look, Look];
+    const [trained, start] = one.kind === "untrained" ? [other, one] : [one, other];
+    return start.kind !== "untrained" || trained.baselines.includes(start.id);
+  };
+}
+
+/** One of each encoder: networks of other families have layers of other names. The last, if all are coarse. */
+function comparedLayers(all: readonly LayerMeasures[]): LayerMeasures[] {
+  return [...new Set(all.map(({ label }) => label))].map((label) => {
+    const own = all.filter((one) => one.label === label);
+    return (own.findLast(({ places }) => places >= FINEST) ?? own.at(-1)) as LayerMeasures;
+  });
 }

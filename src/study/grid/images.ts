@@ -2,6 +2,9 @@
 import { type ImageSet, spreadOver } from "../../data/images.ts";
 import type { DecodedStore } from "../../data/pixels.ts";
 import { imagesToLearnFrom, labelledParts } from "../../data/splits.ts";
+import { chooseVariants, refuseSeveralLabels } from "../../evaluate/evaluate.ts";
+import { labelAmounts } from "../../evaluate/label-amounts.ts";
+import { refuseSingles } from "../../evaluate/session.ts";
 import { counting, type Hooks } from "../../run/events.ts";
 import { openGiven } from "../../run/images.ts";
 import type { TrainingImages } from "../../train/batches.ts";
@@ -28,6 +31,9 @@ export async function openStudyImages(config: StudyConfig, hooks: Hooks): Promis
   const collection = await openGiven(config, hooks);
   const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
   const { train, test, classes } = await labelledParts(collection, config, reading);
+  refuseSingles(train);
+  const labels = Int32Array.from({ length: train.length }, (_, i) => train.label(i));
+  refuseSeveralLabels({ train, test }, chooseVariants(config), labelAmounts(config.labelsPerClass, labels).counts);
   const sets = new Map<boolean, Promise<ImageSet>>();
   const samples = new Map<string, Promise<TrainingImages & { store: DecodedStore }>>();
   const learned = (labelled: boolean) =>

@@ -1,6 +1,8 @@
 /** Checks what a study's file, or a program, asks for. */
 import type { z } from "zod";
 import { UsageError, unknownName } from "../../errors.ts";
+import { chooseVariants } from "../../evaluate/evaluate.ts";
+import { protocolEntry } from "../../evaluate/index.ts";
 import { modelEntry } from "../../models/index.ts";
 import { OptionsError, parseOptions } from "../../options.ts";
 import { taskEntry } from "../../tasks/index.ts";
@@ -14,13 +16,26 @@ export type Locate = (path: Path, what?: "key" | "value") => string;
 /** For options that do not come from a file. */
 export const nowhere: Locate = () => "";
 
-/** @throws UsageError for unknown keys, tasks, models and options of tasks, and for wrong values */
+/** Factors: the name of one value, and of a list. */
+const PAIRS = [
+  ["task", "tasks"],
+  ["model", "models"],
+  ["width", "widths"],
+  ["stem", "stems"],
+  ["imageSize", "imageSizes"],
+  ["seed", "seeds"],
+] as const;
+
+/** @throws UsageError for unknown keys, tasks, models, protocols and their options, and for wrong values */
 export function parseStudy(
   given: object,
   locate: Locate = nowhere,
 ): Omit<StudyConfig, "out"> & { out?: string | undefined } {
   const config = parseMap(studyOptions, given, [], locate);
   checkGrid(config, [], locate);
+  const { protocol, protocolOptions } = config;
+  for (const name of protocol) located(locate(["protocol"]), () => protocolEntry(name));
+  located(locate(["protocolOptions"]), () => chooseVariants({ protocol, protocolOptions }));
   const entries = (key: "include" | "exclude") =>
     config[key].map((entry, i) => {
       const parsed = parseMap(gridOptions, entry, [key, i], locate);
@@ -35,6 +50,13 @@ function parseMap<Schema extends z.ZodObject>(schema: Schema, given: object, at:
   const known = Object.keys(schema.shape);
   for (const key of Object.keys(given))
     if (!known.includes(key)) located(locate([...at, key], "key"), () => refuseUnknown("key", key, known));
+  for (const [one, many] of PAIRS) {
+    const value = (given as Readonly<Record<string, unknown>>)[one];
+    if (!Array.isArray(value)) continue;
+    throw new UsageError(
+      `${locate([...at, one], "key")}${one}: expected one value; got a list. A list is called ${many}.`,
+    );
+  }
   try {
     return parseOptions(schema, given);
   } catch (error) {
@@ -42,15 +64,6 @@ function parseMap<Schema extends z.ZodObject>(schema: Schema, given: object, at:
     throw new UsageError(error.describe((path) => locate([...at, ...path]) + path.join(".")));
   }
 }
-
-const PAIRS = [
-  ["task", "tasks"],
-  ["model", "models"],
-  ["width", "widths"],
-  ["stem", "stems"],
-  ["imageSize", "imageSizes"],
-  ["seed", "seeds"],
-] as const;
 
 /** @throws UsageError for a factor given twice, unknown tasks and models, and options that a task does not have or take */
 function checkGrid(grid: GridOptions, at: Path, locate: Locate): void {

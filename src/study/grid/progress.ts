@@ -61,6 +61,7 @@ export function studyProgress({ onEvent, signal }: Hooks, now = Date.now) {
     },
     end(): void {
       taken.push((now() - beganAt) / 1000);
+      [part, beganAt] = [0, now()];
     },
   };
 }

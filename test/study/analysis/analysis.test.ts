@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SelfsightError } from "../../../src/errors.ts";
+import { studentInterval } from "../../../src/evaluate/statistics.ts";
+import { estimateMean } from "../../../src/evaluate/variance.ts";
 import { randomAt, uniform } from "../../../src/random.ts";
 import { varianceComponents } from "../../../src/study/analysis/components.ts";
 import { contrast, estimate, gain, spreadOf } from "../../../src/study/analysis/estimates.ts";
@@ -150,6 +152,18 @@ describe("the grid", () => {
     const gaps = gap.filter(({ name }) => name !== "exemplar-vgg11-0.5-all-seed0");
     expect(fullGrid(gridOf(gaps))).toMatchObject({ rows: ["rotation", "jigsaw"], settings: ["width 0.5"] });
   });
+
+  it("leaves out an architecture that most tasks lack, not the tasks", () => {
+    const { cells } = study({ task: tasks, model: models, width: [0.5, 1] }, byTask);
+    const only = cells.filter(({ factors: { task, model } }) => model === "resnet18" || task === "rotation");
+    const full = fullGrid(gridOf(only));
+    expect(full).toMatchObject({ rows: tasks, columns: ["resnet18"], settings: ["width 0.5", "width 1"] });
+    expect(full.leftOut).toBe("Left out because cells are missing: vgg11.");
+    // Each architecture lacks another task.
+    const holes = cells.filter(({ factors: { task, model } }) => (model === "vgg11") !== (task === "rotation"));
+    expect(fullGrid(gridOf(holes))).toMatchObject({ rows: ["jigsaw", "exemplar"], columns: ["vgg11"] });
+    expect(ranking({ cells: holes }).map(({ name }) => name)).toEqual(["jigsaw", "exemplar"]);
+  });
 });
 
 describe("estimates", () => {
@@ -157,6 +171,23 @@ describe("estimates", () => {
     const one = cell({ task: "rotation" }, byTask);
     const { value, low, high } = estimate([one], gain, { variance: 0, freedom: 0 });
     expect([value, low, high]).toEqual([one.difference.difference, one.difference.low, one.difference.high]);
+  });
+
+  it("are as sure as the comparison that they come from, however few the draws", () => {
+    // Two draws that disagree: Student's t of one degree of freedom makes the interval far wider than 1.96 deviations.
+    const scores = [0, 1].map((draw) => Float64Array.from({ length: 200 }, (_, i) => 0.2 * draw + 0.3 * (i % 2)));
+    const whole = estimateMean(scores);
+    const one = cell({ task: "rotation" }, byTask, 200);
+    const trained = Array.from(scores[0] as Float64Array, (_, i) => 0.1 + 0.3 * (i % 2));
+    one.perImage = { trained, untrained: trained.map(() => 0) };
+    Object.assign(one.difference, {
+      difference: whole.mean,
+      draws: 2,
+      shares: whole.shares,
+      ...studentInterval(whole),
+    });
+    const { luck, images } = estimate([one], gain, { variance: 0, freedom: 0 });
+    expect(luck + estimateMean([images]).variance).toBeCloseTo(whole.variance, 10);
   });
 
   it("allow for the luck of training where seeds show it", () => {

@@ -121,7 +121,7 @@ describe("numbers beside the pictures", () => {
 
   test("say of every encoder and layer how far its maps spread and whether they turn with the image", async () => {
     const { numbers } = await attention({ ...drawn, measure: 8 });
-    expect([numbers?.images, numbers?.layer, numbers?.withoutMap]).toEqual([8, "layer4", undefined]);
+    expect([numbers?.images, numbers?.withoutMap]).toEqual([8, undefined]);
     const measures = ["turn90", "turn180", "turn270", "equivariance", "spread"];
     const expected = ["conv", "conv, untrained"].flatMap((encoder) =>
       ["stem", "layer1", "layer2", "layer3", "layer4"].flatMap((layer) => measures.map((one) => [encoder, layer, one])),
@@ -131,6 +131,22 @@ describe("numbers beside the pictures", () => {
     expect(numbers?.differences.map(({ measure, layer }) => [measure, layer])).toEqual([
       ["equivariance", "layer4"],
       ["spread", "layer4"],
+    ]);
+  });
+
+  test("compare networks of every family, each at a layer of its own", async () => {
+    const { numbers } = await attention({ ...drawn, runs: [conv, vit], measure: 4 });
+    expect(numbers?.compared.filter(({ measure }) => measure === "spread")).toMatchObject([
+      { encoder: "conv", layer: "layer4" },
+      { encoder: "conv, untrained", layer: "layer4" },
+      { encoder: "vit", layer: "block12" },
+      { encoder: "vit, untrained", layer: "block12" },
+    ]);
+    const spreads = numbers?.differences.filter(({ measure }) => measure === "spread");
+    expect(spreads?.map((one) => [one.encoder, one.baseline, one.layer, one.baselineLayer])).toEqual([
+      ["conv", "conv, untrained", "layer4", "layer4"],
+      ["conv", "vit", "layer4", "block12"],
+      ["vit", "vit, untrained", "block12", "block12"],
     ]);
   });
 
@@ -180,6 +196,11 @@ describe("refused, before anything is written", () => {
     "sides that are no whole patches",
     refused({ imageSize: 36 }, /vit needs images of a multiple of 8 pixels, 32 or 40/),
   );
+  test(
+    "a class of masks where there are none",
+    refused({ maskClass: 2, measure: 4 }, /--mask-class is 2, but .* has no masks/),
+  );
+  test("a class of masks without numbers", refused({ maskClass: 2 }, /--mask-class 2 has no effect with --measure 0/));
   test("no images at all", refused({ count: 0 }, /count: expected a whole number from 1 to 64; got 0/));
   test("a power of zero", refused({ power: [0] }, /power: expected numbers above 0/));
   test("another kind of picture", refused({ out: join(folder, "attention.jpg") }, /--out to end in \.png/));

@@ -92,6 +92,21 @@ test.each([
     "images: emoji\nmodel: resnet19\n",
     'line 2, column 8: Unknown model "resnet19". Did you mean "resnet1',
   ],
+  [
+    "an unknown protocol",
+    "images: emoji\nprotocol: [knn, lineer]\n",
+    'line 2, column 11: Unknown protocol "lineer". Did you mean "linear"?',
+  ],
+  [
+    "an option of a protocol that is not chosen",
+    "images: emoji\nprotocolOptions: {knn: {k: 3}}\n",
+    'line 2, column 18: Unknown protocol with options "knn". There are: linear.',
+  ],
+  [
+    "a list in place of one value",
+    "images: emoji\nwidth: [0.5, 1]\n",
+    "line 2, column 1: width: expected one value; got a list. A list is called widths.",
+  ],
   ["a wrong value", "images: emoji\nminutes: soon\n", "line 2, column 10: minutes: expected a number above 0; got"],
   [
     "a wrong value in a list",
