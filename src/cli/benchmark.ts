@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { benchmarkVerdict, writeBenchmark } from "../report/benchmark.ts";
-import { shellWord, wrap } from "../setup/terminal.ts";
+import { wrap } from "../setup/terminal.ts";
 import { benchmark } from "../study/benchmark/benchmark.ts";
 import { benchmarkFiles } from "../study/benchmark/folder.ts";
 import { benchmarkOptions } from "../study/benchmark/options.ts";
-import { addFlags, kebab } from "./flags.ts";
+import { addFlags, commandLine } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
 
@@ -28,15 +28,9 @@ export function addBenchmark(program: Command): void {
       ).finally(() => working.end()),
     );
     const { page, report } = benchmarkFiles(result.folder);
-    writeBenchmark(page, result, commandOf(images, flags));
+    writeBenchmark(page, result, commandLine("benchmark", images, flags));
     const columns = process.stdout.columns || Number.POSITIVE_INFINITY;
     const lines = benchmarkVerdict(result).flatMap((sentence) => wrap(sentence, columns));
     process.stdout.write(`${lines.join("\n")}\nThe report: ${page}\nThe numbers: ${report}\n`);
   });
-}
-
-/** What to type to repeat it. */
-function commandOf(images: string, flags: object): string {
-  const words = Object.entries(flags).flatMap(([name, value]) => [`--${kebab(name)}`, shellWord(String(value))]);
-  return ["selfsight benchmark", shellWord(images), ...words].join(" ");
 }

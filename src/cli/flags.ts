@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { expectation, type OptionsError } from "../options.ts";
+import { shellWord } from "../setup/terminal.ts";
 
 type Shape = Readonly<Record<string, z.ZodType>>;
 
@@ -139,4 +140,14 @@ function show(value: unknown): string {
     : typeof value === "object"
       ? JSON.stringify(value)
       : String(value);
+}
+
+/** What to type to repeat a command that was given these flags. */
+export function commandLine(command: string, place: string, flags: object): string {
+  const words = Object.entries(flags).flatMap(([name, value]) => {
+    if (typeof value === "boolean") return [`--${value ? "" : "no-"}${kebab(name)}`];
+    const text = typeof value === "object" && !Array.isArray(value) ? JSON.stringify(value) : String(value);
+    return [`--${kebab(name)}`, shellWord(text)];
+  });
+  return [`selfsight ${command}`, shellWord(place), ...words].join(" ");
 }

@@ -11,7 +11,7 @@ import { studyOptions } from "../study/grid/options.ts";
 import { shardOf } from "../study/grid/shard.ts";
 import { dryRun, type StudyRun, study } from "../study/grid/study.ts";
 import { readStudy } from "../study/grid/yaml.ts";
-import { addFlags } from "./flags.ts";
+import { addFlags, commandLine } from "./flags.ts";
 import { print } from "./output.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
@@ -40,7 +40,7 @@ export function addStudy(program: Command): void {
     const { dryRun: dry, shard, ...how } = parseOptions(flags, pick(given, flags));
     const run = { ...how, shard: shardOf(shard) };
     const config = readStudy(file, pick(given, changes));
-    await (dry ? showPlan(config, run) : runStudy(config, run));
+    await (dry ? showPlan(config, run) : runStudy(config, run, commandLine("study", file, given)));
   });
 }
 
@@ -55,7 +55,7 @@ async function showPlan(config: Config, run: StudyRun): Promise<void> {
   print(planTable(plan));
 }
 
-async function runStudy(config: Config, run: StudyRun): Promise<void> {
+async function runStudy(config: Config, run: StudyRun, command: string): Promise<void> {
   const working = workingLine();
   const result = await untilInterrupted(({ signal, saveFirst }) => {
     const onEvent: Hooks["onEvent"] = (event) => {
@@ -76,7 +76,7 @@ async function runStudy(config: Config, run: StudyRun): Promise<void> {
   }
   const { folder } = result;
   const columns = process.stdout.columns || Number.POSITIVE_INFINITY;
-  const pages = await writeStudyPages(folder, result.study);
+  const pages = await writeStudyPages(folder, { ...result.study, command });
   if (result.study.cells.length) process.stdout.write(`${studyTable(result.study)}\n`);
   for (const sentence of studySentences(result.study)) process.stdout.write(`${wrap(sentence, columns).join("\n")}\n`);
   print(["", ...pages, studyFiles(folder).study].join("\n"));

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { addFlags, complaint, parsePairs } from "../../src/cli/flags.ts";
+import { addFlags, commandLine, complaint, parsePairs } from "../../src/cli/flags.ts";
 import { UsageError } from "../../src/errors.ts";
 import { evaluateOptions } from "../../src/evaluate/options.ts";
 import { OptionsError, parseOptions } from "../../src/options.ts";
@@ -103,4 +103,17 @@ describe("typed values are read as they are meant", () => {
     });
     expect(() => parsePairs(["photos2"])).toThrow(/Expected key=value, got "photos2"/);
   });
+});
+
+test("a command is told as it could be typed again", () => {
+  const flags = {
+    tasks: ["rotation", "jigsaw"],
+    flip: false,
+    retry: true,
+    out: "my runs",
+    protocolOptions: { knn: 1 },
+  };
+  expect(commandLine("benchmark", "a b", flags)).toBe(
+    `selfsight benchmark 'a b' --tasks rotation,jigsaw --no-flip --retry --out 'my runs' --protocol-options '{"knn":1}'`,
+  );
 });
