@@ -11,7 +11,7 @@ import { uprightSize } from "./decode.ts";
 import type { ImageData } from "./images.ts";
 import { diskPath, shown } from "./names.ts";
 import { type Objects, objectsIn } from "./objects.ts";
-import { isContainer } from "./parts.ts";
+import { isAnnotations, isContainer } from "./parts.ts";
 import type { Folder } from "./scan.ts";
 import { parseVoc } from "./voc.ts";
 
@@ -26,7 +26,7 @@ export interface AnnotationFolders {
 export function findAnnotations(root: string, tree: Folder): AnnotationFolders | undefined {
   const found: { boxes: string[]; masks: string[] } = { boxes: [], masks: [] };
   const visit = ({ name, path, children }: Folder): void => {
-    if (/^annotations?$/i.test(name)) found.boxes.push(path);
+    if (isAnnotations(name)) found.boxes.push(path);
     if (/^masks?$/i.test(name)) found.masks.push(path);
     for (const child of children) visit(child);
   };

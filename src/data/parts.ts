@@ -90,3 +90,6 @@ export function inPartOrder(parts: Iterable<string>): string[] {
   const place = (part: string) => (usual.includes(part) ? usual.indexOf(part) : usual.length);
   return [...parts].sort((a, b) => place(a) - place(b) || (a < b ? -1 : Number(a > b)));
 }
+
+/** Whether a folder of this name holds boxes in Pascal VOC's format, NAME.xml for each image. */
+export const isAnnotations = (name: string): boolean => /^annotations?$/i.test(name);

@@ -1,13 +1,14 @@
 /** Scans a folder for images and files of other formats, and notes what is left out and why. Nothing is decoded. */
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { UsageError } from "../errors.ts";
 import { isSign } from "../setup/lock.ts";
 import { FileTable } from "./file-table.ts";
 import { LeftOut } from "./left-out.ts";
 import { headOf, isImageName, type Kind, kindOf } from "./magic.ts";
 import { diskPath, type Entry, entriesOf, isForeign, readable, shown, statIfThere } from "./names.ts";
+import { isAnnotations } from "./parts.ts";
 
 /** A folder and its contents. */
 export interface Folder {
@@ -175,6 +176,7 @@ class Scanner {
 
   private isOfUse(file: string, name: string): boolean {
     if (this.known === resolve(this.root, file)) return true;
+    if (/\.xml$/i.test(file) && isAnnotations(basename(dirname(file)))) return true;
     const list = METADATA.test(name) ? this.metadata : this.options.isCollection(name) ? this.collections : undefined;
     list?.push(file);
     return list !== undefined;

@@ -66,6 +66,12 @@ describe("Annotations/NAME.xml", () => {
     expect(await set.objects?.(1)).toBeUndefined();
   });
 
+  it("is no image that was left out", async () => {
+    const files = { "JPEGImages/1.png": image, "Annotations/1.xml": voc([]), "notes/2.xml": "<a/>" };
+    const { notes } = await openImages(await folderOf(files));
+    expect(notes?.filter((note) => note.includes("xml"))).toEqual([expect.stringMatching(/^1 file.*: 2\.xml/)]);
+  });
+
   it("clips boxes to the image and leaves out those without an area, and counts both", async () => {
     const boxes = [
       ["in", 2, 2, 4, 4],
