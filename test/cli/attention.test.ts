@@ -20,7 +20,9 @@ test("prints the picture and the page", async () => {
   const out = join(folder, "looks.png");
   const words = ["attention", run, images, "--out", out, "--layers", "layer1,layer2", "--count", "2", "--power", "2"];
   const { code, stdout } = await selfsight([...words, "--threads", "1"]);
-  expect([code, stdout]).toEqual([0, `${out}\n${join(folder, "looks.html")}\n`]);
+  const [said, ...files] = stdout.trimEnd().split("\n");
+  expect([code, files]).toEqual([0, [out, join(folder, "looks.html")]]);
+  expect(said).toMatch(/^Maps of run spread over \d.* of the image, those of run, untrained .*8 images\)\.$/);
   expect([out, join(folder, "looks.html")].map((file) => existsSync(file))).toEqual([true, true]);
 });
 
