@@ -19,10 +19,10 @@ export const studyFiles = (folder: string) => ({
   study: join(folder, "study.json"),
 });
 
-/** Paths inside a cell's folder. */
+/** Paths inside a cell's folder. The run is called like the cell, so that other commands show that name. */
 export function cellFiles(folder: string, name: string) {
   const own = join(studyFiles(folder).cells, name);
-  return { folder: own, run: join(own, "run"), result: join(own, "result.json"), failed: join(own, "failed.json") };
+  return { folder: own, run: join(own, name), result: join(own, "result.json"), failed: join(own, "failed.json") };
 }
 
 /** A cell that failed, or cannot be. */
