@@ -1,6 +1,8 @@
 /** One line for the whole study: how many cells are done, what runs now, and about how long the rest takes. */
-import type { Hooks, RunEvent } from "../../run/events.ts";
+import { mean } from "../../evaluate/protocol.ts";
+import type { Hooks } from "../../run/events.ts";
 import { duration } from "../../setup/terminal.ts";
+import { piecewise } from "../piecewise.ts";
 
 /** How many cells of the study are in which state. `running` are those of other processes. */
 export interface Counts {
@@ -10,11 +12,11 @@ export interface Counts {
   running: number;
 }
 
-export function studyProgress({ onEvent, signal }: Hooks, now = Date.now) {
+export function studyProgress(given: Hooks, now = Date.now) {
   let counts: Counts = { all: 0, done: 0, failed: 0, running: 0 };
   let [doing, part, beganAt] = ["", 0, now()];
   const taken: number[] = [];
-  const say = (type: "working" | "progress", what: string) => {
+  const withState = (what: string) => {
     const { all, done, failed, running } = counts;
     const state = [
       `${done} of ${all} cells done`,
@@ -23,41 +25,36 @@ export function studyProgress({ onEvent, signal }: Hooks, now = Date.now) {
       what,
       timeLeft(),
     ];
-    const text = state.filter(Boolean).join(" · ");
-    onEvent?.(type === "working" ? { type, what: text } : { type, text });
+    return state.filter(Boolean).join(" · ");
   };
+  const { hooks, say } = piecewise(given, {
+    step(progress) {
+      part = progress;
+      return withState(`${doing}: training ${Math.floor(100 * part)} %`);
+    },
+    working: (what) => withState(`${doing}: ${what.replace(`${doing}: `, "")}`),
+  });
   /** Other cells take as long as those so far did, and other processes go on beside this one. */
   function timeLeft(): string {
     const spent = (now() - beganAt) / 1000;
-    const each = taken.length ? taken.reduce((sum, one) => sum + one, 0) / taken.length : part > 0.02 && spent / part;
+    const each = taken.length ? mean(taken) : part > 0.02 && spent / part;
     if (!each) return "";
     const { all, done, failed, running } = counts;
     const left = Math.max(0, (all - done - failed) * each - spent) / (1 + running);
     return `about ${duration(left * 1000)} left`;
   }
-  const hooks: Hooks = {
-    signal,
-    onEvent(event: RunEvent) {
-      if (event.type === "step") {
-        part = event.record.progress;
-        onEvent?.(event);
-        say("progress", `${doing}: training ${Math.floor(100 * part)} %`);
-      } else if (event.type === "working") say("progress", `${doing}: ${event.what.replace(`${doing}: `, "")}`);
-      else onEvent?.(event);
-    },
-  };
   return {
     hooks,
     /** Shows the counts, and what is done now. */
     tell(found: Counts, what: string): void {
       counts = found;
-      say("working", what);
+      say("working", withState(what));
     },
     /** A cell begins. */
     begin(found: Counts, name: string): void {
       counts = found;
       [doing, part, beganAt] = [name, 0, now()];
-      say("working", name);
+      say("working", withState(name));
     },
     end(): void {
       taken.push((now() - beganAt) / 1000);
