@@ -104,7 +104,8 @@ function difference(
     layer: ours.layer,
     baselineLayer: theirs.layer,
     measure,
-    ...{ ...studentInterval(estimate), p: pValue(differences, estimate) },
+    ...studentInterval(estimate),
+    p: pValue(differences, estimate),
     n: first.length,
   };
 }

@@ -26,7 +26,7 @@ export function meanInterval(rows: Rows, { level = 0.95, trainings = 1 }: Interv
 }
 
 /** The interval of a mean that was estimated. */
-export function studentInterval({ mean, variance, freedom }: MeanEstimate, level = 0.95): Interval {
+export function studentInterval({ mean, variance, freedom }: Omit<MeanEstimate, "shares">, level = 0.95): Interval {
   const half = variance > 0 ? studentQuantile((1 + level) / 2, freedom) * Math.sqrt(variance) : 0;
   return { value: mean, low: mean - half, high: mean + half };
 }
@@ -89,7 +89,7 @@ export function pValue(differences: Rows, estimate: MeanEstimate): number {
 }
 
 /** The two-sided p-value of a mean against 0, by Student's t. It is 0.05 where the 95 % interval ends at 0. */
-export function studentPValue({ mean, variance, freedom }: MeanEstimate): number {
+export function studentPValue({ mean, variance, freedom }: Omit<MeanEstimate, "shares">): number {
   if (variance === 0) return mean === 0 ? 1 : 0;
   return 2 * jstat.studentt.cdf(-Math.abs(mean) / Math.sqrt(variance), Math.min(freedom, 1e6));
 }

@@ -47,15 +47,26 @@ export function estimateMean(rows: Rows, trainings = 1): MeanEstimate {
   const unbiased = terms.reduce((total, { share, factors }) => total + (factors % 2 ? share : -share), 0);
   const least = Math.max(0, ...terms.filter(({ factors }) => factors === 1).map(({ share }) => share));
   const variance = Math.max(unbiased, least);
-  const spread = terms.reduce((total, { share, freedom }) => total + share ** 2 / freedom, 0);
   const [s, d, i] = squares.map(({ sum, freedom }) => {
     const own = freedom > 0 ? sum / freedom / (rows.length * images) : 0;
     return variance > 0 ? own / variance : 0;
   }) as [number, number, number];
   return {
     ...{ mean, variance, shares: { trainings: s, draws: d, images: i } },
-    freedom: spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY,
+    freedom: satterthwaite(
+      variance,
+      terms.map(({ share, freedom }) => ({ variance: share, freedom })),
+    ),
   };
+}
+
+/**
+ * Degrees of freedom of a variance that was added up from parts (Satterthwaite, Biometrics Bulletin 1946), at least 1; infinite if
+ * no part varies.
+ */
+export function satterthwaite(variance: number, parts: readonly Pick<MeanEstimate, "variance" | "freedom">[]): number {
+  const spread = parts.reduce((sum, part) => (part.variance > 0 ? sum + part.variance ** 2 / part.freedom : sum), 0);
+  return spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY;
 }
 
 interface Shape {

@@ -5,6 +5,7 @@
  * not (the analysis of unweighted means; Searle, Casella & McCulloch, Variance Components, 1992, section 5.6).
  */
 import { SelfsightError } from "../../errors.ts";
+import { mean } from "../../evaluate/protocol.ts";
 
 export interface Components {
   /** Variances, in squared units of the values. An estimate below 0 means that there is hardly any: it is given as it is. */
@@ -51,6 +52,5 @@ export function varianceComponents(table: readonly (readonly (readonly number[])
   };
 }
 
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const squares = (values: readonly number[], middle: number) =>
   values.reduce((sum, value) => sum + (value - middle) ** 2, 0);

@@ -4,8 +4,9 @@
  * each; the draws' is what a cell's own interval has beyond that; the trainings' is how much cells differ that have all but
  * their seed in common, together for the whole study, as two or three seeds of one cell say next to nothing.
  */
-import jstat from "jstat";
-import { holm, studentQuantile } from "../../evaluate/statistics.ts";
+import { mean } from "../../evaluate/protocol.ts";
+import { holm, studentInterval, studentPValue } from "../../evaluate/statistics.ts";
+import { type MeanEstimate, satterthwaite } from "../../evaluate/variance.ts";
 import { improvement } from "../../metric.ts";
 import type { CellResult } from "../grid/cell.ts";
 import { type Grid, groupBy } from "./grid.ts";
@@ -37,11 +38,7 @@ export const gain: Measure = {
 export const performance: Measure = {
   value: ({ difference }) => difference.value,
   images: ({ perImage }) => perImage.trained,
-  interval: ({ rows, difference: { id, layer, protocol, labelsPerClass, value } }) =>
-    rows.find(
-      (row) =>
-        row.id === id && row.layer === layer && row.protocol === protocol && row.labelsPerClass === labelsPerClass,
-    ) ?? { low: value, high: value },
+  interval: (cell) => rowInterval(cell, cell.difference.id, cell.difference.layer, cell.difference.value),
 };
 
 /**
@@ -61,15 +58,24 @@ export const quality: Measure = {
 export const start: Measure = {
   value: ({ difference }) => difference.baselineValue,
   images: ({ perImage }) => perImage.untrained,
-  interval: ({ rows, difference: { baselineId, baselineLayer, protocol, labelsPerClass, baselineValue } }) =>
-    rows.find(
-      (row) =>
-        row.id === baselineId &&
-        row.layer === baselineLayer &&
-        row.protocol === protocol &&
-        row.labelsPerClass === labelsPerClass,
-    ) ?? { low: baselineValue, high: baselineValue },
+  interval(cell) {
+    const { baselineId, baselineLayer, baselineValue } = cell.difference;
+    return rowInterval(cell, baselineId, baselineLayer, baselineValue);
+  },
 };
+
+/** The interval of what the difference was computed from: a value without a width if its row is missing. */
+function rowInterval(
+  { rows, difference: { protocol, labelsPerClass } }: CellResult,
+  id: string,
+  layer: string,
+  value: number,
+): { low: number; high: number } {
+  const row = rows.find(
+    (one) => one.id === id && one.layer === layer && one.protocol === protocol && one.labelsPerClass === labelsPerClass,
+  );
+  return row ?? { low: value, high: value };
+}
 
 /** The variance between trainings that differ in their seed alone. */
 export interface Spread {
@@ -125,10 +131,10 @@ export function estimate(cells: readonly CellResult[], measure: Measure, spread:
     { variance: trainings, freedom: spread.freedom },
     { variance: draws, freedom: mean(cells.map((cell) => Math.max(1, cell.difference.draws - 1))) },
   ];
-  const common = { value, images, luck: trainings + draws, freedom: satterthwaite(parts) };
+  const common = { value, images, luck: trainings + draws, freedom: satterthwaite(total(parts), parts) };
   const [lone] = cells;
-  const total = [...parts, { variance: varianceOfMean(images), freedom: Math.max(1, images.length - 1) }];
-  const tested = student(value, total);
+  const all = [...parts, { variance: varianceOfMean(images), freedom: Math.max(1, images.length - 1) }];
+  const tested = student(value, all);
   if (cells.length > 1 || spread.freedom || !lone) return { ...common, ...tested };
   const { low, high } = measure.interval(lone);
   return { ...common, low, high, p: tested.p };
@@ -151,27 +157,17 @@ export function contrast(a: Estimate, b: Estimate): Pick<Estimate, "value" | "lo
 /** Which of several p-values are below 0.05 when corrected for their number. */
 export const significant = (values: readonly number[]): boolean[] => holm(values).map((p) => p < 0.05);
 
-interface Part {
-  variance: number;
-  freedom: number;
-}
+type Part = Pick<MeanEstimate, "variance" | "freedom">;
 
+/** The interval and the p-value of a value whose variance is the sum of these. */
 function student(value: number, parts: readonly Part[]): { low: number; high: number; p: number } {
-  const variance = parts.reduce((sum, part) => sum + part.variance, 0);
-  if (variance === 0) return { low: value, high: value, p: value === 0 ? 1 : 0 };
-  const freedom = satterthwaite(parts);
-  const deviation = Math.sqrt(variance);
-  const half = studentQuantile(0.975, freedom) * deviation;
-  const p = 2 * jstat.studentt.cdf(-Math.abs(value) / deviation, Math.min(freedom, 1e6));
-  return { low: value - half, high: value + half, p };
+  const variance = total(parts);
+  const estimate = { mean: value, variance, freedom: satterthwaite(variance, parts) };
+  const { low, high } = studentInterval(estimate);
+  return { low, high, p: studentPValue(estimate) };
 }
 
-/** Degrees of freedom of a sum of variances (Satterthwaite, Biometrics Bulletin 1946); infinite for none. */
-function satterthwaite(parts: readonly Part[]): number {
-  const variance = parts.reduce((sum, part) => sum + part.variance, 0);
-  const spread = parts.reduce((sum, part) => (part.variance > 0 ? sum + part.variance ** 2 / part.freedom : sum), 0);
-  return spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY;
-}
+const total = (parts: readonly Part[]): number => parts.reduce((sum, part) => sum + part.variance, 0);
 
 const drawVariance = (cell: CellResult, measure: Measure): number =>
   measure.draws?.(cell) ?? beyondImages(cell, measure);
@@ -196,5 +192,3 @@ function meanRow(rows: readonly ArrayLike<number>[]): Float64Array {
     (_, i) => rows.reduce((sum, row) => sum + (row[i] as number), 0) / rows.length,
   );
 }
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
