@@ -172,13 +172,20 @@ function keyOf(
 ): string {
   const what = { weights: weights ?? id, imageSize, compute, draws: labelsPerClass === "all" ? 1 : draws, seed };
   const how = { name: variant.name, options: variant.options, labelsPerClass };
-  // A fingerprint says nothing of labels: a table of them may be corrected.
-  const about = (set: ImageSet) => [
-    set.fingerprint,
-    Array.from({ length: set.length }, (_, i) => allLabels(set, i).join("+")).join(),
-  ];
-  return hash([selfsightVersion(), JSON.stringify({ ...what, ...how, classes }), ...about(train), ...about(test)]);
+  const about = [...identifying(train), ...identifying(test)];
+  return hash([selfsightVersion(), JSON.stringify({ ...what, ...how, classes }), ...about]);
 }
+
+/** What tells a set from others. A fingerprint says nothing of labels: a table of them may be corrected. */
+function identifying(set: ImageSet): readonly [images: string, labels: string] {
+  const labels =
+    listedLabels.get(set) ?? Array.from({ length: set.length }, (_, i) => allLabels(set, i).join("+")).join();
+  listedLabels.set(set, labels);
+  return [set.fingerprint, labels];
+}
+
+/** Listing the labels of a large set takes long, and every cell asks for them. */
+const listedLabels = new WeakMap<ImageSet, string>();
 
 /** As JSON: it has no NaN, for which nothing was held out, and no typed arrays. */
 interface Kept {

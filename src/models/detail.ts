@@ -6,7 +6,7 @@ import { randn, zeros } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Device, Tensor } from "../torch/tensor.ts";
 import { createEncoder, type EncoderSpec } from "./index.ts";
-import { type Encoder, requireImageSize } from "./model.ts";
+import { type Encoder, parameterCount, requireImageSize } from "./model.ts";
 
 export interface DetailOptions extends EncoderSpec {
   /** Side of the images in pixels. By default 64. */
@@ -31,7 +31,7 @@ export interface ModelDetail {
  */
 export function describeModel(options: DetailOptions): ModelDetail {
   return withEncoder(options, (encoder, size) => {
-    const parameters = encoder.parameters().reduce((sum, { numel }) => sum + numel, 0);
+    const parameters = parameterCount(encoder);
     const { multiplyAdds, kept } = costOfImage(encoder, size);
     return { parameters, multiplyAdds, activationBytes: 4 * kept };
   });

@@ -79,6 +79,10 @@ export function requireImageSize(
   throw new UsageError(`${name} needs images of ${needed}; ${flag} is ${size}.`);
 }
 
+/** How many numbers an encoder learns. */
+export const parameterCount = (encoder: Encoder): number =>
+  encoder.parameters().reduce((sum, { numel }) => sum + numel, 0);
+
 /** The first kernels that take RGB, (O, 3, K, K), if there are any. */
 export function colourKernels(encoder: Encoder): Parameter | undefined {
   return encoder.parameters().find(({ shape }) => shape.length === 4 && shape[1] === 3);

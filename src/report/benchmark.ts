@@ -11,7 +11,7 @@ import { readMetrics } from "../run/log.ts";
 import { duration } from "../setup/terminal.ts";
 import type { BenchmarkResult } from "../study/benchmark/benchmark.ts";
 import type { TaskResult } from "../study/benchmark/task-results.ts";
-import { secondsTrained } from "../study/benchmark/train-all.ts";
+import { secondsOfAll } from "../study/benchmark/train-all.ts";
 import { confusionChart } from "./charts/confusion.ts";
 import { curveChart } from "./charts/curve.ts";
 import { intervalChart } from "./charts/interval.ts";
@@ -105,7 +105,7 @@ function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
     const { metric, low, high } = untrained;
     const verdict = outcome(untrained);
     const colour = { helped: "up", "did not help": "down", "cannot tell": "" }[verdict];
-    const seconds = secondsTrained(trainings.filter((training) => training.task === task));
+    const seconds = secondsOfAll(trainings.filter((training) => training.task === task));
     const saved = savings && !usesLabels && headline !== "all" ? savedPart(savings, headline) : "";
     return `<tr><th>${escapeHtml(title)}${usesLabels ? " *" : ""}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td>${anySaved ? `<td>${saved}</td>` : ""}<td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
   });

@@ -1,9 +1,8 @@
 /** Formats numbers for readers. */
 
-/** 1, "draw" to "1 draw"; 1234 to "1,234 draws". */
-export function count(number: number, one: string, several = `${one}s`): string {
-  return `${number.toLocaleString("en-US")} ${number === 1 ? one : several}`;
-}
+import { plural as count } from "../data/names.ts";
+
+export { count };
 
 /** "5 draws of labels", or "3 trainings, 5 draws of labels each". */
 export function drawCount({ trainings, draws }: { trainings: number; draws: number }): string {

@@ -78,6 +78,11 @@ export function readMetrics(file: string): Record<string, number>[] {
     });
 }
 
+/** Seconds that a run has trained, by its metrics.jsonl; 0 before its first step. */
+export function secondsTrained(file: string): number {
+  return existsSync(file) ? (readMetrics(file).at(-1)?.["seconds"] ?? 0) : 0;
+}
+
 function keepUntil(file: string, step: number): void {
   const kept = readMetrics(file).filter((record) => Number(record["step"]) <= step);
   replaceFile(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));

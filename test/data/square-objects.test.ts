@@ -1,16 +1,10 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/data/decode.ts";
-import { type Box, objectsIn } from "../../src/data/objects.ts";
+import { objectsIn } from "../../src/data/objects.ts";
 import { squareObjects } from "../../src/data/square-objects.ts";
+import { box } from "../box.ts";
 
-const box = (left: number, top: number, width: number, height: number): Box => ({
-  left,
-  top,
-  width,
-  height,
-  label: "",
-});
 const rows = (inside: Uint8Array | undefined, size: number) =>
   Array.from({ length: size }, (_, y) => (inside?.subarray(y * size, (y + 1) * size) ?? []).join(""));
 

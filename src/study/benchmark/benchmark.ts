@@ -28,7 +28,7 @@ import { type BenchmarkConfig, type BenchmarkOptions, benchmarkOptions } from ".
 import { decisionsIn } from "./plan.ts";
 import { overallProgress } from "./progress.ts";
 import { type TaskResult, taskResults } from "./task-results.ts";
-import { secondsTrained, type Training, trainAll, trainingsOf } from "./train-all.ts";
+import { secondsOfAll, type Training, trainAll, trainingsOf } from "./train-all.ts";
 
 export interface Benchmark {
   images: string;
@@ -65,7 +65,7 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
   const given = parseOptions(benchmarkOptions, options);
   const config: BenchmarkConfig = { ...given, out: given.out ?? defaultFolder(given.images) };
   const budget = minutesOf(config.budget);
-  const spent = secondsTrained(trainingsOf(config, budget)); // by an earlier start of this benchmark
+  const spent = secondsOfAll(trainingsOf(config, budget)); // by an earlier start of this benchmark
   const left = config.epochs === undefined ? timeLeft(budget, spent) : undefined;
   refuseProtocols(config);
   checkWeights(config, config);

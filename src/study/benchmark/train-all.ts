@@ -1,11 +1,10 @@
 /** The trainings of a benchmark, one after the other. Finished ones are kept, an interrupted one goes on. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { diskError, InterruptedError, SelfsightError, UsageError } from "../../errors.ts";
 import { parseOptions } from "../../options.ts";
 import type { Hooks } from "../../run/events.ts";
 import { clearToGoOn, isDone, runFiles } from "../../run/folder.ts";
-import { readMetrics } from "../../run/log.ts";
+import { secondsTrained } from "../../run/log.ts";
 import { type PretrainOptions, pretrainOptions } from "../../run/options.ts";
 import { resolveConfig } from "../../run/resolve.ts";
 import { taskEntry, taskNames } from "../../tasks/index.ts";
@@ -38,20 +37,8 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
       const folder = join(benchmarkFiles(out).runs, seeds > 1 ? `${task}-${seed + i}` : task);
       const length = epochs === undefined ? { minutes } : { epochs };
       const options: PretrainOptions = {
-        ...{
-          images,
-          labels,
-          group,
-          task,
-          model,
-          width,
-          imageSize,
-          split: trainSplit,
-          holdBack,
-          seed: seed + i,
-          out: folder,
-        },
-        ...{ device, precision, threads, batchSize, ...length },
+        ...{ images, labels, group, split: trainSplit, holdBack, seed: seed + i, out: folder },
+        ...{ task, model, width, imageSize, device, precision, threads, batchSize, ...length },
       };
       resolveConfig(parseOptions(pretrainOptions, options));
       return { task, seed: seed + i, folder, options };
@@ -59,10 +46,9 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
   );
 }
 
-/** Seconds that earlier starts have trained. */
-export function secondsTrained(trainings: readonly Training[]): number {
-  const files = trainings.map(({ folder }) => runFiles(folder).metrics).filter((file) => existsSync(file));
-  return files.reduce((sum, file) => sum + (readMetrics(file).at(-1)?.["seconds"] ?? 0), 0);
+/** Seconds that these have trained so far, all together. */
+export function secondsOfAll(trainings: readonly Training[]): number {
+  return trainings.reduce((sum, { folder }) => sum + secondsTrained(runFiles(folder).metrics), 0);
 }
 
 /**

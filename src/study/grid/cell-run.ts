@@ -11,10 +11,11 @@ import { type EvaluateOptions, evaluateOptions } from "../../evaluate/options.ts
 import type { Representation } from "../../evaluate/representations.ts";
 import type { Difference } from "../../evaluate/result.ts";
 import { openSession } from "../../evaluate/session.ts";
+import { parameterCount } from "../../models/model.ts";
 import { parseOptions } from "../../options.ts";
 import type { Hooks } from "../../run/events.ts";
 import { clearToGoOn, isDone, loadEncoder, lockOf, type RunStatus, runFiles } from "../../run/folder.ts";
-import { readMetrics } from "../../run/log.ts";
+import { readMetrics, secondsTrained } from "../../run/log.ts";
 import type { PretrainOptions } from "../../run/options.ts";
 import { isSign } from "../../setup/lock.ts";
 import { pretrain } from "../../train/pretrain.ts";
@@ -97,7 +98,7 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
     if (!difference)
       throw new SelfsightError(`${cell.name}: ${evaluation.protocol.join(", ")} gave no result to compare.`);
     const { encoder } = loadEncoder(run);
-    const parameters = encoder.parameters().reduce((sum, { numel }) => sum + numel, 0);
+    const parameters = parameterCount(encoder);
     encoder.dispose();
     const trained = measuredAt(measured, difference, difference.id, difference.layer);
     const untrained = measuredAt(measured, difference, difference.baselineId, difference.baselineLayer);
@@ -109,7 +110,7 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
       heldOut: Number.isNaN(trained.heldOut) ? undefined : trained.heldOut,
       perImage: { trained: perImage(trained), untrained: perImage(untrained) },
       parameters,
-      seconds: { training: secondsOf(run), measuring: (performance.now() - started) / 1000 },
+      seconds: { training: secondsTrained(runFiles(run).metrics), measuring: (performance.now() - started) / 1000 },
     };
   } finally {
     await session.close();
@@ -152,5 +153,3 @@ function pretextOf(run: string): CellResult["pretext"] {
   const value = last.reduce((sum, record) => sum + (record[metric.name] ?? Number.NaN), 0) / last.length;
   return { metric, value, guess: guess.value };
 }
-
-const secondsOf = (run: string): number => readMetrics(runFiles(run).metrics).at(-1)?.["seconds"] ?? 0;

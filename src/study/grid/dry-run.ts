@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withCleanup } from "../../cleanup.ts";
 import { InterruptedError } from "../../errors.ts";
-import type { Encoder } from "../../models/model.ts";
+import { type Encoder, parameterCount } from "../../models/model.ts";
 import type { Hooks } from "../../run/events.ts";
 import type { TrainingConfig } from "../../run/options.ts";
 import { autocast, noGrad } from "../../torch/autograd.ts";
@@ -124,7 +124,7 @@ async function speedOf(resolved: TrainingConfig, images: StudyImages): Promise<S
       step: times.sort((a, b) => a - b)[times.length >> 1] ?? Number.NaN,
       features: secondsOfFeatures(encoder, config.imageSize, compute),
       layers: Object.keys(encoder.featureDims).length + 1, // and the output
-      parameters: encoder.parameters().reduce((sum, { numel }) => sum + numel, 0),
+      parameters: parameterCount(encoder),
     };
   });
 }

@@ -6,18 +6,12 @@ import { type Localisation, localise, overlap, withoutMap } from "../../../src/i
 import { effectiveArea } from "../../../src/inspect/attention/spread.ts";
 import { fromTypedArray, full, tensor } from "../../../src/torch/ops.ts";
 import { scope } from "../../../src/torch/scope.ts";
+import { box } from "../../box.ts";
 import { expectNoLeak } from "../../live.ts";
 
 expectNoLeak();
 
 const SIZE = 32;
-const box = (left: number, top: number, width: number, height: number): Box => ({
-  left,
-  top,
-  width,
-  height,
-  label: "",
-});
 const of = (...boxes: Box[]) => squareObjects(objectsIn({ width: SIZE, height: SIZE }, boxes), SIZE) as SquareObjects;
 /** Of a map of 4 × 4 places, of 8 × 8 pixels each. */
 const one = (map: readonly (readonly number[])[], objects: SquareObjects) =>
