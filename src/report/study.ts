@@ -5,7 +5,7 @@ import { replaceFile } from "../files.ts";
 import { type Analysis, analyse } from "../study/analysis/analysis.ts";
 import { withoutLabels } from "../study/analysis/grid.ts";
 import { chosenByLabels, nextCommand } from "../study/analysis/ranking.ts";
-import type { StudyResult } from "../study/analysis/result.ts";
+import type { FinishedStudy } from "../study/analysis/result.ts";
 import { escapeHtml } from "./escape.ts";
 import { count, labelCount } from "./format.ts";
 import { pageHtml, section } from "./page.ts";
@@ -25,7 +25,7 @@ import { variance } from "./study/variance.ts";
  * @returns their paths
  * @throws SelfsightError for cells that were measured on different test images, and if a file cannot be written
  */
-export async function writeStudyPages(folder: string, study: StudyResult): Promise<string[]> {
+export async function writeStudyPages(folder: string, study: FinishedStudy): Promise<string[]> {
   const files = { page: join(folder, "study.html"), table: join(folder, "study.csv") };
   replaceFile(files.page, studyHtml(study));
   replaceFile(files.table, studyCsv(study.cells));
@@ -33,9 +33,9 @@ export async function writeStudyPages(folder: string, study: StudyResult): Promi
 }
 
 /** What it found in sentences, the most important first. */
-export const studySentences = (study: StudyResult): string[] => studyVerdict(analyse(study));
+export const studySentences = (study: FinishedStudy): string[] => studyVerdict(analyse(study));
 
-export function studyHtml(study: StudyResult): string {
+export function studyHtml(study: FinishedStudy): string {
   const analysis = analyse(study);
   const { images, name } = study.config;
   const sections = [
@@ -90,7 +90,7 @@ function circumstances({ study: { cells }, repeated }: Analysis): string {
 }
 
 /** Undefined if nothing was trained without labels. */
-function next(study: StudyResult): string | undefined {
+function next(study: FinishedStudy): string | undefined {
   const command = nextCommand(study);
   if (command === undefined) return undefined;
   const by = chosenByLabels(withoutLabels(study.cells)) ? "held-out training labels" : "the test images";
@@ -98,7 +98,7 @@ function next(study: StudyResult): string | undefined {
 <pre><code>${escapeHtml(command)}</code></pre>`;
 }
 
-function repetition({ command, config }: StudyResult): string {
+function repetition({ command, config }: FinishedStudy): string {
   const how = command === undefined ? "" : `<pre><code>${escapeHtml(command)}</code></pre>\n`;
   return `${how}<details><summary>Its settings</summary><pre class="settings"><code>${escapeHtml(stringify(config))}</code></pre></details>
 <p class="note">The numbers: study.json, and study.csv with one line for each cell.</p>`;

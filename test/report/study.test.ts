@@ -7,7 +7,7 @@ import { studyCsv } from "../../src/report/study/csv.ts";
 import { studyHtml, studySentences, writeStudyPages } from "../../src/report/study.ts";
 import { studyTable } from "../../src/report/study-text.ts";
 import { nextCommand } from "../../src/study/analysis/ranking.ts";
-import type { StudyResult } from "../../src/study/analysis/result.ts";
+import type { FinishedStudy } from "../../src/study/analysis/result.ts";
 import type { CellResult, Factors } from "../../src/study/grid/cell.ts";
 import { cell, type Effects, study } from "../study/analysis/synthetic.ts";
 import { attributes, pairs, parsed, texts } from "./marks.ts";
@@ -23,7 +23,7 @@ const swapped: Effects = {
 
 const crossed = (effects: Effects) => study({ task: tasks, model: models, seed: [0, 1] }, effects);
 const headings = (html: string) => [...parsed(html).querySelectorAll("h2")].map((one) => one.textContent);
-const sentence = (result: StudyResult, start: RegExp) => studySentences(result).find((one) => start.test(one));
+const sentence = (result: FinishedStudy, start: RegExp) => studySentences(result).find((one) => start.test(one));
 
 describe("the sentences", () => {
   it("begin with the task that gains most, and say what cannot be told apart from it", () => {

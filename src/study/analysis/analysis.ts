@@ -18,10 +18,10 @@ import { type FullGrid, fullGrid, type Grid, gridOf, usesLabels, withoutLabels }
 import { type Orders, ordersOf } from "./orders.ts";
 import { type PretextLink, pretextLinks } from "./pretext.ts";
 import { bestFirst, type RankedTask, ranking } from "./ranking.ts";
-import type { StudyResult } from "./result.ts";
+import type { FinishedStudy } from "./result.ts";
 
 export interface Analysis {
-  study: StudyResult;
+  study: FinishedStudy;
   /** Of all cells. */
   grid: Grid;
   /** Without tasks that learn from labels, and without gaps: what rankings and variances are about. */
@@ -55,7 +55,7 @@ export interface Place {
 }
 
 /** @throws SelfsightError for cells that were measured on different test images */
-export function analyse(study: StudyResult): Analysis {
+export function analyse(study: FinishedStudy): Analysis {
   const { cells } = study;
   refuseOtherImages(cells);
   const grid = gridOf(cells);

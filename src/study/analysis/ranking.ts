@@ -4,7 +4,7 @@ import { shellWord } from "../../setup/terminal.ts";
 import type { CellResult } from "../grid/cell.ts";
 import { contrast, estimate, gain, performance, significant, spreadOf, start } from "./estimates.ts";
 import { fullGrid, gridOf, groupBy, withoutLabels } from "./grid.ts";
-import type { StudyResult } from "./result.ts";
+import type { FinishedStudy } from "./result.ts";
 
 export interface RankedTask {
   /** 1 for the largest gain. */
@@ -29,7 +29,7 @@ export interface RankedTask {
 }
 
 /** The tasks that learn without labels, the largest gain over the untrained network first. */
-export function ranking(study: Pick<StudyResult, "cells">): RankedTask[] {
+export function ranking(study: Pick<FinishedStudy, "cells">): RankedTask[] {
   const cells = withoutLabels(study.cells);
   const grid = gridOf(cells);
   const full = fullGrid(grid);
@@ -77,7 +77,7 @@ export function bestFirst<Group extends readonly CellResult[]>(groups: readonly 
 export const ranked = (cells: readonly CellResult[]): CellResult[] => bestFirst(cells.map((cell) => [cell])).flat();
 
 /** The command that trains the best cell's task and network for longer. Undefined without a task to recommend. */
-export function nextCommand(study: Pick<StudyResult, "cells" | "config">): string | undefined {
+export function nextCommand(study: Pick<FinishedStudy, "cells" | "config">): string | undefined {
   const cells = withoutLabels(study.cells);
   const grid = gridOf(cells);
   const places = groupBy(cells, (cell) => JSON.stringify([grid.rowOf(cell), cell.factors.model, grid.settingOf(cell)]));

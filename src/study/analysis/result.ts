@@ -1,15 +1,15 @@
 /** What a study found: the contents of `study.json`. */
 import type { CellResult } from "../grid/cell.ts";
 
-export interface StudyConfig {
+export interface StudySettings {
   images: string;
   name?: string | undefined;
   /** Whatever else was set: it is shown, and never asked for by name. */
   readonly [setting: string]: unknown;
 }
 
-export interface StudyResult {
-  config: StudyConfig;
+export interface FinishedStudy {
+  config: StudySettings;
   /** The cells that are done, all measured on the same test images. */
   cells: CellResult[];
   /** Cells without a result, and why. */

@@ -51,8 +51,17 @@ export function linesOf({ tasks, measured, representations, headline }: Shown): 
     };
   };
   const group = (kind: Kind, by?: string) => {
-    const ids = others(kind).map(({ id }) => id);
-    return ids.length ? [line(ids, (others(kind)[0] as Representation).role, kind, by)] : [];
+    const [first, ...more] = others(kind);
+    return first
+      ? [
+          line(
+            [first, ...more].map(({ id }) => id),
+            first.role,
+            kind,
+            by,
+          ),
+        ]
+      : [];
   };
   const networks: readonly Kind[] = ["pre-trained", "untrained", "from-scratch"];
   return [

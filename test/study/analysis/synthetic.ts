@@ -2,7 +2,7 @@
 import type { Difference, ResultRow } from "../../../src/evaluate/result.ts";
 import { accuracy } from "../../../src/metric.ts";
 import { randomAt, uniform } from "../../../src/random.ts";
-import type { StudyResult } from "../../../src/study/analysis/result.ts";
+import type { FinishedStudy } from "../../../src/study/analysis/result.ts";
 import type { CellResult, Factors } from "../../../src/study/grid/cell.ts";
 
 export interface Effects {
@@ -69,7 +69,7 @@ export function study(
   factors: { [Name in keyof Factors]?: readonly Factors[Name][] } & { task: readonly string[] },
   effects: Effects,
   images?: number,
-): StudyResult {
+): FinishedStudy {
   const combine = Object.entries(factors).reduce<Record<string, unknown>[]>(
     (before, [name, values]) => before.flatMap((one) => values.map((value) => ({ ...one, [name]: value }))),
     [{}],
