@@ -10,7 +10,7 @@ import { type Failure, studyFiles } from "../study/grid/folder.ts";
 import { studyOptions } from "../study/grid/options.ts";
 import { shardOf } from "../study/grid/shard.ts";
 import { dryRun, type StudyRun, study } from "../study/grid/study.ts";
-import { readStudy } from "../study/grid/yaml.ts";
+import { readStudy, studyName } from "../study/grid/yaml.ts";
 import { addFlags, commandLine } from "./flags.ts";
 import { print } from "./output.ts";
 import { untilInterrupted } from "./signals.ts";
@@ -35,12 +35,14 @@ export function addStudy(program: Command): void {
   const command = program
     .command("study")
     .description("train and measure a grid of tasks, architectures, widths, data sizes and seeds, described by a file")
-    .argument("<file>", "the study as YAML, or a recipe: architectures, widths, scaling, ten-minutes");
+    .argument("<file>", "the study as YAML, or a recipe: tasks, architectures, widths, scaling, ten-minutes");
   addFlags(addFlags(command, changes), flags).action(async (file: string, given: Record<string, unknown>) => {
     const { dryRun: dry, shard, ...how } = parseOptions(flags, pick(given, flags));
     const run = { ...how, shard: shardOf(shard) };
     const config = readStudy(file, pick(given, changes));
-    await (dry ? showPlan(config, run) : runStudy(config, run, commandLine("study", file, given)));
+    await (dry
+      ? showPlan(config, run)
+      : runStudy(config, run, { name: studyName(file), command: commandLine("study", file, given) }));
   });
 }
 
@@ -55,7 +57,7 @@ async function showPlan(config: Config, run: StudyRun): Promise<void> {
   print(planTable(plan));
 }
 
-async function runStudy(config: Config, run: StudyRun, command: string): Promise<void> {
+async function runStudy(config: Config, run: StudyRun, about: { name: string; command: string }): Promise<void> {
   const working = workingLine();
   const result = await untilInterrupted(({ signal, saveFirst }) => {
     const onEvent: Hooks["onEvent"] = (event) => {
@@ -76,7 +78,7 @@ async function runStudy(config: Config, run: StudyRun, command: string): Promise
   }
   const { folder } = result;
   const columns = process.stdout.columns || Number.POSITIVE_INFINITY;
-  const pages = await writeStudyPages(folder, { ...result.study, command });
+  const pages = await writeStudyPages(folder, { ...result.study, ...about });
   if (result.study.cells.length) process.stdout.write(`${studyTable(result.study)}\n`);
   for (const sentence of studySentences(result.study)) process.stdout.write(`${wrap(sentence, columns).join("\n")}\n`);
   print(["", ...pages, studyFiles(folder).study].join("\n"));

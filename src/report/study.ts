@@ -9,6 +9,7 @@ import type { FinishedStudy } from "../study/analysis/result.ts";
 import { escapeHtml } from "./escape.ts";
 import { count, labelCount } from "./format.ts";
 import { pageHtml, section } from "./page.ts";
+import { baselineWords } from "./study/baseline.ts";
 import { cellTable, cost, failures, rankingSection } from "./study/cells.ts";
 import { studyCsv } from "./study/csv.ts";
 import { heatmaps } from "./study/heatmaps.ts";
@@ -37,7 +38,7 @@ export const studySentences = (study: FinishedStudy): string[] => studyVerdict(a
 
 export function studyHtml(study: FinishedStudy): string {
   const analysis = analyse(study);
-  const { images, name } = study.config;
+  const { images } = study.config;
   const sections = [
     ...(study.cells.length ? measured(analysis) : []),
     titled("What to train next", next(study)),
@@ -46,7 +47,7 @@ export function studyHtml(study: FinishedStudy): string {
     section("How to repeat it", repetition(study)),
   ];
   return pageHtml({
-    title: [name, images].filter(Boolean).join(": "),
+    title: [study.name, images].filter(Boolean).join(": "),
     opening: opening(analysis),
     sections: sections.filter((one) => one !== undefined),
   });
@@ -104,14 +105,17 @@ function repetition({ command, config }: FinishedStudy): string {
 <p class="note">The numbers: study.json, and study.csv with one line for each cell.</p>`;
 }
 
-const howToRead = ({ repeated, study }: Analysis) =>
-  [
+function howToRead(analysis: Analysis): string {
+  const { repeated, study } = analysis;
+  const { network } = baselineWords(analysis);
+  return [
     withoutLabels(study.cells).length === study.cells.length
       ? "Each network was trained without labels."
       : "Each network was trained without labels, but for the yardsticks, which learn from all training labels.",
-    "Then it is measured with the number of labels given. What training was worth is the difference to the same network untrained, each at the layer that did best on training labels held out for choosing.",
+    `Then it is measured with the number of labels given. What training was worth is the difference to ${network}, each at the layer that did best on training labels held out for choosing.`,
     "Where an interval holds zero, chance alone could have given the difference. All networks are compared on the same test images, so that images that are hard for all of them do not widen the intervals of differences.",
     repeated
       ? "Trainings were repeated with other seeds: values are means over them, and intervals allow for other test images, other draws of labels and other trainings. How much trainings differ is taken from all repetitions together."
-      : "Everything was trained once: intervals allow for other test images and other draws of labels, but not for the luck of training. More seeds would show it.",
+      : "Everything was trained once: intervals allow for other test images and other draws of labels, but not for chance in training. More seeds would show it.",
   ].join(" ");
+}

@@ -3,7 +3,6 @@ import type { CellResult } from "../grid/cell.ts";
 
 export interface StudySettings {
   images: string;
-  name?: string | undefined;
   /** Whatever else was set: it is shown, and never asked for by name. */
   readonly [setting: string]: unknown;
 }
@@ -14,6 +13,8 @@ export interface FinishedStudy {
   cells: CellResult[];
   /** Cells without a result, and why. */
   failed: { name: string; message: string }[];
+  /** What its file is called. */
+  name?: string | undefined;
   /** What to type to repeat it. */
   command?: string | undefined;
 }

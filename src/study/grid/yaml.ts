@@ -39,8 +39,10 @@ export function readStudy(file: string, changes: Partial<StudyOptions> = {}): St
     return node?.range ? place(node.range[0]) : `${name}: `;
   };
   const config = parseStudy({ ...plain(document, name), ...changes }, locate);
-  const own = basename(name, extname(name));
-  const study = { ...config, out: config.out ?? join("runs", `study-${own}-${nameForFolder(config.images)}`) };
+  const study = {
+    ...config,
+    out: config.out ?? join("runs", `study-${studyName(file)}-${nameForFolder(config.images)}`),
+  };
   cellsOf(study, locate); // reports what does not fit together by its place
   return study;
 }
@@ -52,6 +54,9 @@ function plain(document: ReturnType<typeof parseDocument>, name: string): object
     throw new UsageError(`${name}: no YAML. ${(cause as Error).message}`, { cause }); // aliases without an anchor, or far too many
   }
 }
+
+/** "widths" of "studies/widths.yaml". */
+export const studyName = (file: string): string => basename(file, extname(file));
 
 /** @throws UsageError if there is neither such a file nor such a recipe */
 function findStudy(file: string): string {

@@ -75,7 +75,7 @@ export function study(
     [{}],
   );
   const cells = combine.map((one) => cell(one as Partial<Factors> & Pick<Factors, "task">, effects, images));
-  return { config: { images: "photos", name: "synthetic" }, cells, failed: [] };
+  return { name: "synthetic", config: { images: "photos" }, cells, failed: [] };
 }
 
 /** The share of right answers of each image over the draws of labels. */

@@ -173,7 +173,7 @@ test("a grid that is too large to count is refused at once", () => {
 });
 
 test("recipes are found by their names, and each can be read", () => {
-  for (const name of ["architectures", "widths.yaml", "scaling", "ten-minutes.yaml"])
+  for (const name of ["tasks", "architectures", "widths.yaml", "scaling", "ten-minutes.yaml"])
     expect(cellsOf(readStudy(name)).length).toBeGreaterThan(5);
   expect(() => readStudy("architecture")).toThrow(/Unknown study "architecture". Did you mean "architectures"/);
   expect(() => readStudy(join(folder, "none.yaml"))).toThrow(/There is no file/);
