@@ -6,11 +6,13 @@ import { chosenByLabels, ranked } from "../study/analysis/ranking.ts";
 import type { Study } from "../study/grid/folder.ts";
 import type { DryRun } from "../study/grid/study.ts";
 import { count } from "./format.ts";
+import { baselineWords } from "./study/baseline.ts";
 
 /** Most cells that are listed. */
 const LISTED = 20;
 
-export function studyTable({ cells }: Study): string {
+export function studyTable(study: Pick<Study, "cells">): string {
+  const { cells } = study;
   const rows = ranked(cells)
     .slice(0, LISTED)
     .map(({ name, heldOut, difference: { metric, value, baselineValue, difference, low, high } }) => [
@@ -22,7 +24,7 @@ export function studyTable({ cells }: Study): string {
   const note = chosenByLabels(cells)
     ? "The best on held-out training labels first; the rest on test images, with 95 % intervals."
     : "The best on test images first, with 95 % intervals.";
-  return `${table(["cell", "held out", "pre-trained", "untrained", "difference"], rows)}${more}\n${note}`;
+  return `${table(["cell", "held out", "pre-trained", baselineWords({ study: { cells } }).short, "difference"], rows)}${more}\n${note}`;
 }
 
 export function planTable({ cells, peak, finished }: DryRun): string {

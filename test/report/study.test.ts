@@ -85,10 +85,34 @@ describe("the sentences", () => {
   });
 
   it("do not take chance for a change", () => {
-    const equal = study({ task: tasks, model: models }, { gain: () => 0.1 }, 100);
-    expect(sentence(equal, /ranking of tasks/)).toMatch(
+    const alike = study(
+      { task: [...tasks, "colorization", "inpainting"], model: models },
+      { gain: ({ task }) => (task === "rotation" ? 0.35 : 0.05) },
+      100,
+    );
+    expect(sentence(alike, /ranking of tasks/)).toMatch(
       /^Whether the ranking of tasks changes with the architecture cannot be told: the orders differ \(Kendall's τ .*\), but no two tasks clearly change places\.$/,
     );
+  });
+
+  it("do not call rankings the same where no two tasks differ", () => {
+    const names = ["rotation", "jigsaw"]; // two alike have the same order everywhere by chance
+    const all = Array.from({ length: 8 }, (_, i) =>
+      study({ task: names, model: ["resnet18", "vgg11"] }, { gain: () => 0.1 + i / 1000 }, 100),
+    );
+    for (const one of all)
+      expect(sentence(one, /ranking of tasks/)).toBe(
+        "Whether the ranking of tasks changes with the architecture cannot be told: on none of them do two tasks clearly differ.",
+      );
+  });
+
+  it("call the baseline what it is where the whole network is fine-tuned", () => {
+    const tuned = crossed(byTask);
+    for (const { difference } of tuned.cells) difference.protocol = "finetune";
+    const page = parsed(studyHtml(tuned)).querySelector("body")?.textContent;
+    const words = [...studySentences(tuned), studyTable({ cells: tuned.cells }), page].join(" ");
+    expect(words).toContain("over the same network from scratch");
+    expect(words.replaceAll(/-untrained/g, "")).not.toMatch(/untrained/i);
   });
 
   it("say whether the pretext score means anything, and when that cannot be said", () => {

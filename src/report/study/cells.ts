@@ -7,8 +7,9 @@ import { usesLabels } from "../../study/analysis/grid.ts";
 import { escapeHtml } from "../escape.ts";
 import { count } from "../format.ts";
 import { differenceBar } from "../results.ts";
+import { baselineWords } from "./baseline.ts";
 import { heading, meansOver, note, number, table, text } from "./html.ts";
-import { metricOf } from "./sentences.ts";
+import { capital, metricOf } from "./sentences.ts";
 
 /** Undefined for one task: there is nothing to rank. */
 export function rankingSection(analysis: Analysis): string | undefined {
@@ -28,7 +29,7 @@ export function rankingSection(analysis: Analysis): string | undefined {
     { html: differenceBar({ ...one, metric }, reach), kind: "bar" },
   ]);
   const columns = [
-    ...["", "Task", number(metric.name), text("Untrained", "number wide"), number("Gain")],
+    ...["", "Task", number(metric.name), text(capital(baselineWords(analysis).short), "number wide"), number("Gain")],
     ...[text("95 % interval", "interval"), text("Training", "number wide"), text("worse | better", "middle")],
   ];
   const tied = ranking.filter((one) => one.tied).map(({ name }) => name);
@@ -44,7 +45,7 @@ export function rankingSection(analysis: Analysis): string | undefined {
       "Training: the time of one.",
       "The ranking is by test images, so that the first owes some of its lead to luck: the intervals say how much that may be.",
       startsDiffer(ranking) &&
-        "The untrained networks differ, as tasks bring first layers of their own: where one is worse, there is more to gain.",
+        "The networks that these are compared with differ, as tasks bring first layers of their own: where one is worse, there is more to gain.",
       rows.length > ranking.length && "* learned from all training labels: a yardstick.",
     ),
   ].join("\n");
@@ -68,7 +69,8 @@ function yardsticks({ grid, full, places, estimate }: Analysis) {
 /** From this many on, the table is folded. */
 const MANY = 12;
 
-export function cellTable({ study: { cells } }: Analysis): string {
+export function cellTable(analysis: Analysis): string {
+  const { cells } = analysis.study;
   const lines = cells.map(({ name, difference, pretext, seconds }) => {
     const { metric, value, baselineValue, low, high, layer } = difference;
     const sure = low > 0 ? " up" : high < 0 ? " down" : "";
@@ -88,7 +90,7 @@ export function cellTable({ study: { cells } }: Analysis): string {
     ...[
       "Cell",
       number(metric.name),
-      text("Untrained", "number wide"),
+      text(capital(baselineWords(analysis).short), "number wide"),
       number("Gain"),
       text("95 % interval", "interval"),
     ],

@@ -5,8 +5,9 @@ import { significant } from "../../study/analysis/estimates.ts";
 import { usesLabels } from "../../study/analysis/grid.ts";
 import { axisName } from "../charts/axes.ts";
 import { heatmapChart } from "../charts/heatmap.ts";
+import { baselineWords } from "./baseline.ts";
 import { charts, meansOver, note, wideCharts } from "./html.ts";
-import { metricOf } from "./sentences.ts";
+import { capital, metricOf } from "./sentences.ts";
 
 /** With more settings than this, their mean is shown. */
 const FEW = 4;
@@ -23,7 +24,11 @@ export function heatmaps(analysis: Analysis): string | undefined {
   const across = flat ? settings : columns;
   const few = flat || settings.length <= FEW;
   const kinds = [
-    { measure: "gain", caption: `Gain in ${axisName(metric)} over untrained`, differences: true },
+    {
+      measure: "gain",
+      caption: `Gain in ${axisName(metric)} over ${baselineWords(analysis).network}`,
+      differences: true,
+    },
     { measure: "performance", caption: capital(axisName(metric)), differences: false },
   ] as const;
   const shown = few && !flat ? settings : [undefined];
@@ -44,7 +49,7 @@ export function heatmaps(analysis: Analysis): string | undefined {
     across.length > NARROW ? wideCharts(drawn) : charts(drawn),
     note(
       "Below each value: its 95 % interval.",
-      "Hatched: the difference to the untrained network is no more than chance could give, corrected for the number of cells.",
+      `Hatched: the difference to ${baselineWords(analysis).network} is no more than chance could give, corrected for the number of cells.`,
       !few && meansOver(settings),
       labels.length > 0 &&
         `${labels.join(", ")}: learned from all training labels, a yardstick that takes no part in rankings.`,
@@ -67,5 +72,3 @@ function cellsOf({ grid, places, estimate }: Analysis, setting: string | undefin
   const ofMeans = significant(found.map(({ p }) => p));
   return found.map((one, i) => ({ ...one, significant: setting === undefined ? (ofMeans[i] as boolean) : one.sure }));
 }
-
-const capital = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);

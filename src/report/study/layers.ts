@@ -8,6 +8,7 @@ import { withoutLabels } from "../../study/analysis/grid.ts";
 import type { CellResult } from "../../study/grid/cell.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
+import { baselineWords } from "./baseline.ts";
 import { charts, note, paragraph } from "./html.ts";
 import { metricOf, size } from "./sentences.ts";
 
@@ -37,7 +38,7 @@ export function layers(analysis: Analysis): string | undefined {
         {
           series: [
             ...grid.rows.map((row) => line(row, grid.at(row, grid.columns[0] as string), "pre-trained")),
-            line("untrained", study.cells, "untrained"),
+            line(baselineWords(analysis).short, study.cells, "untrained"),
           ],
         },
       ];

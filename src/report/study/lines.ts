@@ -10,6 +10,7 @@ import type { Series } from "../charts/series.ts";
 import { seriesColour } from "../colours.ts";
 import { short } from "../format.ts";
 import { section } from "../page.ts";
+import { baselineWords } from "./baseline.ts";
 import { charts, note, paragraph } from "./html.ts";
 import { metricOf } from "./sentences.ts";
 
@@ -91,6 +92,7 @@ function optionFactors(cells: readonly CellResult[]): Factor[] {
 }
 
 function content(analysis: Analysis, factor: Factor): string {
+  const before = baselineWords(analysis);
   const metric = metricOf(analysis) as Metric;
   const chance = analysis.study.cells[0]?.difference.chance as number;
   const rowOf = (cell: CellResult) => rowWithout(cell, factor);
@@ -114,7 +116,7 @@ function content(analysis: Analysis, factor: Factor): string {
             const cells = own.filter(({ factors }) => factors.model === model);
             return [
               line(model, cells, seriesColour(i), "performance"),
-              { ...line(`${model}, untrained`, cells, seriesColour(i), "start"), beside: true },
+              { ...line(`${model}, ${before.short}`, cells, seriesColour(i), "start"), beside: true },
             ];
           }),
         }))
@@ -122,7 +124,7 @@ function content(analysis: Analysis, factor: Factor): string {
           {
             series: [
               ...[...rows].map(([row, own], i) => line(row, own, seriesColour(i), "performance")),
-              line("untrained", factor.cells, seriesColour(rows.size), "start"),
+              line(before.short, factor.cells, seriesColour(rows.size), "start"),
             ],
           },
         ];
@@ -143,7 +145,7 @@ function content(analysis: Analysis, factor: Factor): string {
     ),
     note(
       factor.alone ? "" : `Means over the tasks ${listed(analysis.full.rows)}.`,
-      "Bands are 95 % intervals. Hollow dots: the same networks untrained.",
+      `Bands are 95 % intervals. Hollow dots: ${before.network}.`,
     ),
   ].join("\n");
 }

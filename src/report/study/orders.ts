@@ -3,6 +3,7 @@ import type { Metric } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis/analysis.ts";
 import type { Orders } from "../../study/analysis/orders.ts";
 import { heatmapChart } from "../charts/heatmap.ts";
+import { baselineWords } from "./baseline.ts";
 import { charts, heading, meansOver, note, number, paragraph, table, wideCharts } from "./html.ts";
 import { decimal, metricOf, networkSentence, orderSentence } from "./sentences.ts";
 
@@ -27,7 +28,7 @@ export function orders(analysis: Analysis): string | undefined {
         ? wideCharts(drawn)
         : charts(drawn),
     note(
-      "The table has each task's rank by its gain over the untrained network, 1 for the best.",
+      `The table has each task's rank by its gain over ${baselineWords(analysis).network}, 1 for the best.`,
       "Kendall's τ is 1 where two rankings are the same, −1 where one is the reverse of the other. The interval is the middle 95 % of 1,000 resamples of the test images, the same for all cells, each with other luck in drawing labels and in training as far as it is known.",
       "A ranking is said to change only if two tasks are significantly in one order here and in the other order there, corrected for all pairs: where tasks are equally good, τ alone would be low by chance.",
       meansOver(full.settings),

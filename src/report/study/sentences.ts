@@ -7,6 +7,7 @@ import { usesLabels, withoutLabels } from "../../study/analysis/grid.ts";
 import { LEAST_POINTS, type PretextLink } from "../../study/analysis/pretext.ts";
 import { chosenByLabels, type RankedTask } from "../../study/analysis/ranking.ts";
 import { count } from "../format.ts";
+import { baselineWords } from "./baseline.ts";
 
 /** The first says which task gained most. */
 export function studyVerdict(analysis: Analysis): string[] {
@@ -32,24 +33,27 @@ export function gained(
   return `${showDifference(metric, difference)} (95 % interval ${signedValue(metric, low)} to ${signedValue(metric, high)})`;
 }
 
-function rankingSentence({ ranking, full }: Analysis, metric: Metric): string {
+function rankingSentence(analysis: Analysis, metric: Metric): string {
+  const { ranking, full } = analysis;
+  const before = baselineWords(analysis);
   const [best, ...others] = ranking;
   if (!best) return "Nothing was trained without labels, so that there is nothing to rank.";
   const over = full.columns.length > 1 ? `, on average over ${count(full.columns.length, "architecture")}` : "";
   const numbers = gained(metric, best);
   if (!best.significant && !others.length)
-    return `${capital(best.name)} is not clearly better than no training${over}: it gains ${numbers}.`;
+    return `${capital(best.name)} is not clearly better than ${before.none}${over}: it gains ${numbers}.`;
   if (!best.significant)
-    return `No task is clearly better than no training${over}: ${best.name}, the first of ${count(ranking.length, "task")}, gains ${numbers}.`;
+    return `No task is clearly better than ${before.none}${over}: ${best.name}, the first of ${count(ranking.length, "task")}, gains ${numbers}.`;
   if (best.difference < 0)
-    return `Pre-training made it worse${over}: even ${best.name}, the best of ${count(ranking.length, "task")}, has ${numbers} over the same network untrained.`;
-  if (!others.length) return `${capital(best.name)} helps: ${numbers} over the same network untrained${over}.`;
+    return `Pre-training made it worse${over}: even ${best.name}, the best of ${count(ranking.length, "task")}, has ${numbers} over ${before.network}.`;
+  if (!others.length) return `${capital(best.name)} helps: ${numbers} over ${before.network}${over}.`;
   const tied = others.filter((one) => one.tied).map(({ name }) => name);
   const lead = tied.length === 0 ? "more than any other task" : `but ${listed(tied)} cannot be told apart from it`;
-  return `${capital(best.name)} gains most over the same network untrained: ${numbers}${over}, ${lead}.`;
+  return `${capital(best.name)} gains most over ${before.network}: ${numbers}${over}, ${lead}.`;
 }
 
-function helpedSentence({ places: all, study }: Analysis): string {
+function helpedSentence(analysis: Analysis): string {
+  const { places: all, study } = analysis;
   const failures = study.failed.length ? ` ${count(study.failed.length, "training")} failed.` : "";
   const places = all.filter(({ cells }) => !usesLabels(cells[0]?.factors.task as string));
   if (places.length < 2) return failures.trim();
@@ -60,7 +64,7 @@ function helpedSentence({ places: all, study }: Analysis): string {
     Boolean,
   );
   const which = helped === places.length ? "every one" : helped === 0 ? "none" : String(helped);
-  return `Pre-training was better than the untrained network in ${which} of ${count(places.length, "combination")}${parts.length ? `; ${parts.join(", ")}` : ""}.${failures}`;
+  return `Pre-training was better than ${baselineWords(analysis).network} in ${which} of ${count(places.length, "combination")}${parts.length ? `; ${parts.join(", ")}` : ""}.${failures}`;
 }
 
 function bestSentence(analysis: Analysis): string {
@@ -68,7 +72,7 @@ function bestSentence(analysis: Analysis): string {
   if (!place || analysis.places.length < 2) return "";
   const metric = metricOf(analysis) as Metric;
   const [value, before] = [analysis.estimate(place.cells, "performance"), analysis.estimate(place.cells, "start")];
-  const numbers = `${showValue(metric, value.value)} on the test images, against ${showValue(metric, before.value)} untrained`;
+  const numbers = `${showValue(metric, value.value)} on the test images, against ${showValue(metric, before.value)} ${baselineWords(analysis).short}`;
   const by = chosenByLabels(withoutLabels(analysis.study.cells)) ? "By held-out training labels, the" : "The";
   return `${by} best features are those of ${placeName(place, analysis)}: ${numbers}.`;
 }
@@ -89,6 +93,8 @@ export function orderSentence({ tasks }: Analysis, metric: Metric): string {
   const rankOf = (item: string, at: number) => ranks[at]?.[items.indexOf(item)] as number;
   const taus = agreements.map(({ tau }) => tau);
   switch (outcome) {
+    case "no difference":
+      return "Whether the ranking of tasks changes with the architecture cannot be told: on none of them do two tasks clearly differ.";
     case "same":
       return `The ranking of tasks is the same on every architecture as far as can be told: ${order(0).join(", ")}.`;
     case "changes": {
@@ -112,6 +118,8 @@ export function networkSentence({ networks }: Analysis, metric: Metric): string 
   if (!networks) return "";
   const { outcome, items, ranks, swaps } = networks;
   switch (outcome) {
+    case "no difference":
+      return "Whether the ranking of architectures changes with the task cannot be told: for none of them do two architectures clearly differ.";
     case "same": {
       const order = items.toSorted((a, b) => (ranks[0]?.[items.indexOf(a)] ?? 0) - (ranks[0]?.[items.indexOf(b)] ?? 0));
       return `The architectures rank the same for every task as far as can be told: ${order.join(", ")}.`;
@@ -170,10 +178,10 @@ export function componentParts({ rows, columns, interaction, repetitions }: Comp
     ["the task", rows],
     ["the architecture", columns],
     [
-      once ? "how well the two suit each other and the luck of training" : "how well the two suit each other",
+      once ? "how well the two suit each other, and chance in training" : "how well the two suit each other",
       interaction,
     ],
-    ...(once ? [] : [["the luck of training", repetitions] as [string, number]]),
+    ...(once ? [] : [["chance in training", repetitions] as [string, number]]),
   ];
   const parts = named.map(([name, variance]) => ({ name, variance: Math.max(0, variance) }));
   const total = parts.reduce((sum, { variance }) => sum + variance, 0);
@@ -205,4 +213,4 @@ function range(values: readonly number[]): string {
 const ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
 const ordinal = (rank: number) => ORDINALS[rank - 1] ?? `number ${rank}`;
 
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+export const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -16,8 +16,16 @@ export interface Orders {
   agreements: { a: string; b: string; tau: number; low: number; high: number }[];
   /** Two items that change places: each order is significant among all that were tested. The clearest first. */
   swaps: Swap[];
-  /** Whether the rankings are the same, surely differ, or differ by no more than chance could give. */
-  outcome: "same" | "changes" | "cannot tell";
+  /** Whether the rankings are the same, surely differ, or differ by no more than chance could give; or no two items differ anywhere. */
+  outcome: "same" | "changes" | "cannot tell" | "no difference";
+}
+
+/** How much better one item is than another at a place; by their numbers. */
+interface Order {
+  place: string;
+  i: number;
+  j: number;
+  value: number;
 }
 
 export interface Swap {
@@ -54,12 +62,13 @@ export function ordersOf(
     tau: kendallTau(values[a] as number[], values[b] as number[]),
     ...middle95(samples.map((sample) => kendallTau(part(sample, a), part(sample, b)))),
   }));
-  const swaps = swapsOf(items, places, estimates);
+  const clear = clearOrders(items, places, estimates);
+  const swaps = swapsOf(items, clear);
   const same = agreements.every(({ tau }) => tau > 1 - 1e-9);
   return {
     ...{ items, places, estimates, agreements, swaps },
     ranks: values.map((row) => row.map((value) => 1 + row.filter((other) => other > value).length)),
-    outcome: swaps.length ? "changes" : same ? "same" : "cannot tell",
+    outcome: swaps.length ? "changes" : !clear.length ? "no difference" : same ? "same" : "cannot tell",
   };
 }
 
@@ -68,7 +77,7 @@ export function ordersOf(
  * So every two items are compared at every place, corrected for the number of these comparisons; a swap is two that surely
  * stand in opposite orders (Gail & Simon, Biometrics 1985: a qualitative interaction).
  */
-function swapsOf(items: readonly string[], places: readonly string[], estimates: readonly Estimate[][]): Swap[] {
+function clearOrders(items: readonly string[], places: readonly string[], estimates: readonly Estimate[][]): Order[] {
   const compared = places.flatMap((place, at) =>
     pairsOf(items.length).map(([i, j]) => {
       const [one, other] = [estimates[at]?.[i], estimates[at]?.[j]] as [Estimate, Estimate];
@@ -76,7 +85,10 @@ function swapsOf(items: readonly string[], places: readonly string[], estimates:
     }),
   );
   const sure = significant(compared.map(({ p }) => p));
-  const clear = compared.filter((_, k) => sure[k]);
+  return compared.filter((_, k) => sure[k]);
+}
+
+function swapsOf(items: readonly string[], clear: readonly Order[]): Swap[] {
   const swaps = clear
     .filter(({ value }) => value > 0)
     .flatMap((here) =>
