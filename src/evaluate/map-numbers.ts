@@ -46,7 +46,6 @@ export function mapNumbers(layers: readonly LayerMeasures[]): MapNumber[] {
 
 /** What to compare: fewer comparisons leave each of them more certain. Default: all. */
 export interface MapComparisons {
-  layers?: readonly string[] | undefined;
   measures?: readonly Measure[] | undefined;
   /** Whether these two are compared, by their labels. */
   pair?: ((encoder: string, baseline: string) => boolean) | undefined;
@@ -55,7 +54,7 @@ export interface MapComparisons {
 /** Every encoder against each that comes after it, image by image; layer by layer where they share names, else their last layers. */
 export function mapDifferences(
   layers: readonly LayerMeasures[],
-  { layers: chosen, measures, pair = () => true }: MapComparisons = {},
+  { measures, pair = () => true }: MapComparisons = {},
 ): MapDifference[] {
   const labels = [...new Set(layers.map(({ label }) => label))];
   const of = (label: string) => layers.filter((one) => one.label === label);
@@ -63,13 +62,11 @@ export function mapDifferences(
     const others = labels.slice(i + 1).filter((other) => pair(label, other));
     return others.flatMap((other) => layerPairs(of(label), of(other)));
   });
-  const differences = pairs
-    .filter(([{ layer }]) => chosen?.includes(layer) ?? true)
-    .flatMap(([ours, theirs]) =>
-      measuresOf(ours.values)
-        .filter(([measure]) => measures?.includes(measure) ?? true)
-        .flatMap(([measure]) => difference(ours, theirs, measure) ?? []),
-    );
+  const differences = pairs.flatMap(([ours, theirs]) =>
+    measuresOf(ours.values)
+      .filter(([measure]) => measures?.includes(measure) ?? true)
+      .flatMap(([measure]) => difference(ours, theirs, measure) ?? []),
+  );
   const adjusted = holm(differences.map(({ p }) => p));
   return differences.map((one, i) => ({ ...one, p: adjusted[i] as number, comparisons: differences.length }));
 }

@@ -48,22 +48,25 @@ export class KnownObjects {
     if (!seen) this.faults.none.push(id);
   }
 
-  /** For each image so far: what needs no map. */
-  withoutMap(): Record<keyof WithoutMap, Float64Array> {
+  /** For each image so far: what needs no map. Undefined if none has an object. */
+  withoutMap(): Record<keyof WithoutMap, Float64Array> | undefined {
+    if (this.faults.none.length === this.found.area.length) return undefined;
     const { area, centre, whole } = this.found;
     return { area: Float64Array.from(area), centre: Float64Array.from(centre), whole: Float64Array.from(whole) };
   }
 
-  /** One sentence for each kind of fault. @throws SelfsightError if no image has an object */
+  /** One sentence for each kind of fault. @throws SelfsightError if no mask has the class that was asked for */
   notes(): string[] {
     const { clipped, dropped, none } = this.faults;
     const all = this.found.area.length;
     const which = this.maskClass === undefined ? "an object" : `an object of value ${this.maskClass} in its mask`;
-    if (all && none.length === all)
-      throw new SelfsightError(
-        `None of the ${plural(all, "image")} of ${this.set.name} has ${which} inside the square that encoders see. ` +
-          "Expected Annotations/NAME.xml with boxes or masks/NAME.png with values above 0 beside the images.",
-      );
+    if (all && none.length === all) {
+      const what = `None of the ${plural(all, "image")} that were measured has ${which} inside the square that encoders see`;
+      if (this.maskClass !== undefined) throw new SelfsightError(`${what}: is it the right --mask-class?`);
+      return [
+        `${what}, so that nothing was measured of objects. Expected Annotations/NAME.xml with boxes or masks/NAME.png with values above 0 beside the images.`,
+      ];
+    }
     const names = (ids: readonly string[]) => some(new Set(ids));
     return [
       ...(none.length

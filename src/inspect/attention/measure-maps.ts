@@ -50,7 +50,7 @@ export interface MeasuredMaps {
   images: number;
   /** In the order of the encoders, layers shallow to deep. */
   layers: LayerMeasures[];
-  /** What needs no map, for each image; undefined if the set says nothing about objects. */
+  /** What needs no map, for each image; undefined if nothing is known of objects in any of them. */
   withoutMap: Record<keyof WithoutMap, Float64Array> | undefined;
   /** For the user, one sentence each: what was left out. */
   notes: string[];
@@ -59,7 +59,7 @@ export interface MeasuredMaps {
 /**
  * Measures maps batch by batch; none is kept. Localisation is measured if the set knows where its objects are.
  * @throws UsageError for no encoder, two of one label, a layer that an encoder lacks, and a class of masks without masks; SelfsightError if
- *   objects are known but no image has any, and as `openPixels` and `ImageSet.objects` do
+ *   no mask has the class, and as `openPixels` and `ImageSet.objects` do
  */
 export async function measureMaps(
   sources: readonly MapSource[],

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { ImageSet } from "../../../src/data/images.ts";
 import { type Box, objectsIn } from "../../../src/data/objects.ts";
-import { InterruptedError, SelfsightError, UsageError } from "../../../src/errors.ts";
+import { InterruptedError, UsageError } from "../../../src/errors.ts";
+import { mapNumbers } from "../../../src/evaluate/map-numbers.ts";
 import { type MapSource, measureMaps } from "../../../src/inspect/attention/measure-maps.ts";
 import { avgPool2d, full } from "../../../src/torch/ops.ts";
 import type { Tensor } from "../../../src/torch/tensor.ts";
@@ -113,17 +114,25 @@ describe("measuring maps", () => {
     expect(Object.keys(found.layers[0]?.values ?? {})).toEqual(["spread"]);
   });
 
-  it("refuses a layer that is not there, two encoders of one name, and a set without any object", async () => {
+  it("measures what needs no object where no image has one, and says so", async () => {
+    const none = squares(3, () => []);
+    const found = await measureMaps([eye], none);
+    expect(found.withoutMap).toBeUndefined();
+    expect(found.notes).toEqual([
+      expect.stringMatching(
+        /^None of the 3 images .* has an object .* nothing was measured of objects\. Expected Annotations/,
+      ),
+    ]);
+    const measures = mapNumbers(found.layers).map(({ measure }) => measure);
+    expect(measures).toContain("spread");
+    expect(measures).not.toContain("mass");
+  });
+
+  it("refuses a layer that is not there, two encoders of one name, and a class that no mask has", async () => {
     const set = squares(3, (_, own) => [own]);
     await expect(measureMaps([eye], set, { layers: ["lat"] })).rejects.toThrow(/layer "lat".*late/);
     await expect(measureMaps([eye, { ...blind, label: "eye" }], set)).rejects.toThrow(UsageError);
     await expect(measureMaps([], set)).rejects.toThrow(/no encoder .* name one at least/);
-    const none = measureMaps(
-      [eye],
-      squares(3, () => []),
-    );
-    await expect(none).rejects.toThrow(SelfsightError);
-    await expect(none).rejects.toThrow(/None of the 3 images of squares has an object .* Expected Annotations/);
     await expect(measureMaps([eye], set, { maskClass: 3 })).rejects.toThrow(
       /square 0 has no mask, and --mask-class is 3/,
     );
