@@ -17,7 +17,7 @@ export function differenceTable(differences: readonly Difference[]): string {
   });
   return `<div class="card"><div class="scroll"><table><thead><tr><th>Measured by</th><th class="wide">Layers</th><th class="number">Points</th><th class="interval">95 % interval</th><th class="middle">worse | better</th></tr></thead>
 ${groups.join("\n")}
-</table></div></div>`;
+</table></div></div>${differences.length > 1 ? '<p class="note">Each interval is about its comparison alone: where nothing differs, one in twenty lies beyond zero by chance.</p>' : ""}`;
 }
 
 function differenceLine(one: Difference, reach: number): string {
