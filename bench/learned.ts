@@ -8,11 +8,11 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { kebab } from "../src/cli/flags.ts";
 import { SelfsightError, unknownName } from "../src/errors.ts";
 import type { Evaluation } from "../src/evaluate/evaluate.ts";
 import { runFiles } from "../src/run/folder.ts";
 import { lastLines, run } from "../src/setup/process.ts";
+import { flag } from "../src/setup/terminal.ts";
 import { type Cell, keepMeasured, keyOf, readMeasured, recipes } from "./learned/cells.ts";
 import { learnedSet, setNames } from "./learned/sets.ts";
 import { candidates, gains, leaveOneOut } from "./learned/tables.ts";
@@ -60,8 +60,7 @@ async function measureCell(folder: string, cell: Cell, program: string): Promise
   say(`${keyOf(cell)}: ${d} [${l}, ${h}] at ${layer}`);
 }
 
-const asFlags = (options: object) =>
-  Object.entries(options).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
+const asFlags = (options: object) => Object.entries(options).flatMap(([name, value]) => [flag(name), String(value)]);
 
 async function call(program: string, args: string[]): Promise<void> {
   const { code, output } = await run(process.execPath, [program, ...args], { timeoutSeconds: 7200 });

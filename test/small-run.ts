@@ -1,10 +1,10 @@
 /** A run that takes a second, on pictures of `test/images.ts`. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { kebab } from "../src/cli/flags.ts";
 import type { Hooks, RunEvent } from "../src/run/events.ts";
 import { runFiles } from "../src/run/folder.ts";
 import type { PretrainOptions } from "../src/run/options.ts";
+import { flag } from "../src/setup/terminal.ts";
 import { openSafetensors } from "../src/torch/safetensors.ts";
 
 /** fp32 on the CPU: bit-identical every time, once the ways of its convolutions are in the cache. */
@@ -21,7 +21,7 @@ export const smallRun = {
 
 /** The options as command-line arguments. */
 export function asFlags(options: object): string[] {
-  return Object.entries(options).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
+  return Object.entries(options).flatMap(([name, value]) => [flag(name), String(value)]);
 }
 
 /** Hooks that interrupt a run after this step. */

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { expectation, type OptionsError } from "../options.ts";
-import { shellWord } from "../setup/terminal.ts";
+import { flag, shellWord } from "../setup/terminal.ts";
 
 type Shape = Readonly<Record<string, z.ZodType>>;
 
@@ -12,17 +12,17 @@ export function addFlags(command: Command, schema: z.ZodObject, except: readonly
   for (const [name, type] of Object.entries(schema.shape as Shape)) {
     if (except.includes(name)) continue;
     const { inner, fallback } = unwrap(type);
-    const flag = kebab(name);
+    const on = flag(name);
     const help = [type.description ?? inner.description, fallback === undefined ? "" : `(default: ${show(fallback)})`]
       .filter(Boolean)
       .join(" ");
     if (inner instanceof z.ZodBoolean) {
-      if (fallback !== true) command.addOption(new Option(`--${flag}`, help));
-      if (fallback !== false) command.addOption(new Option(`--no-${flag}`, fallback === true ? help : undefined));
+      if (fallback !== true) command.addOption(new Option(on, help));
+      if (fallback !== false) command.addOption(new Option(flag(name, false), fallback === true ? help : undefined));
     } else
       command.addOption(
-        new Option(`--${flag} <${placeholder(inner)}>`, help).argParser((text, before: unknown) => {
-          refuseNoValue(flag, text, inner);
+        new Option(`${on} <${placeholder(inner)}>`, help).argParser((text, before: unknown) => {
+          refuseNoValue(on, text, inner);
           const value = parseValue(text, inner);
           return Array.isArray(value) && Array.isArray(before) ? [...before, ...value] : value;
         }),
@@ -59,7 +59,7 @@ export function complaint(error: OptionsError): string {
   return error.describe(([name = "", ...rest]) => {
     if (what !== "option") return `${[name, ...rest].join(".")} (${what})`;
     if (name === "images" || name === "runs") return `<${name}>`;
-    return [`--${kebab(name)}`, ...rest].join(".");
+    return [flag(name), ...rest].join(".");
   });
 }
 
@@ -75,16 +75,13 @@ export function parsePairs(words: readonly string[]): Record<string, unknown> {
   );
 }
 
-/** `batchSize` to `batch-size`. */
-export const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
 /** An empty value is usually an unset shell variable. A value that looks like a flag means that the value was left out. */
-function refuseNoValue(flag: string, text: string, type: z.ZodType): void {
+function refuseNoValue(on: string, text: string, type: z.ZodType): void {
   if (text.trim() && !/^--[a-z]/.test(text)) return;
   const got = text.trim()
     ? `the flag ${text} (for a file of that name: ./${text})`
     : "nothing (an empty word; perhaps a variable of the shell is not set)";
-  throw new UsageError(`--${flag}: expected ${expectation(type) || "a value"}; got ${got}`);
+  throw new UsageError(`${on}: expected ${expectation(type) || "a value"}; got ${got}`);
 }
 
 function parseValue(text: string, type: z.ZodType): unknown {
@@ -145,9 +142,9 @@ function show(value: unknown): string {
 /** What to type to repeat a command that was given these flags. */
 export function commandLine(command: string, place: string, flags: object): string {
   const words = Object.entries(flags).flatMap(([name, value]) => {
-    if (typeof value === "boolean") return [`--${value ? "" : "no-"}${kebab(name)}`];
+    if (typeof value === "boolean") return [flag(name, value)];
     const text = typeof value === "object" && !Array.isArray(value) ? JSON.stringify(value) : String(value);
-    return [`--${kebab(name)}`, shellWord(text)];
+    return [flag(name), shellWord(text)];
   });
   return [`selfsight ${command}`, shellWord(place), ...words].join(" ");
 }

@@ -49,6 +49,10 @@ export function shellWord(word: string): string {
   return /^[\w./:=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** "imageSize" as it is on a command line: "--image-size"; with `on` false "--no-image-size". */
+export const flag = (name: string, on = true): string =>
+  `--${on ? "" : "no-"}${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 /** 75,000 ms becomes "1 min 15 s". */
 export function duration(milliseconds: number): string {
   if (!Number.isFinite(milliseconds)) return "?";

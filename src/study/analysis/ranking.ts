@@ -1,6 +1,6 @@
 /** Which task suits these images, from a study that tried several for a short time; and what to do next. */
 import { improvement } from "../../metric.ts";
-import { shellWord } from "../../setup/terminal.ts";
+import { flag, shellWord } from "../../setup/terminal.ts";
 import type { CellResult } from "../grid/cell.ts";
 import { contrast, estimate, gain, performance, significant, spreadOf, start } from "./estimates.ts";
 import { fullGrid, gridOf, groupBy, withoutLabels } from "./grid.ts";
@@ -59,6 +59,12 @@ export function ranking(study: Pick<FinishedStudy, "cells">): RankedTask[] {
 const LONGER = 10;
 const LEAST_MINUTES = 30;
 
+/** How the study trains, if it says so: what was best here was best with these. */
+const SETTINGS = [
+  ...["preset", "crop", "minArea", "flip", "batchSize", "optimizer", "learningRate", "weightDecay", "firstLayer"],
+  ...["schedule", "warmup"],
+];
+
 /** Whether all cells know how good they are on held-out training labels, so that no test image has to choose. */
 export const chosenByLabels = (cells: readonly CellResult[]): boolean =>
   cells.every(({ heldOut }) => heldOut !== undefined);
@@ -89,6 +95,11 @@ export function nextCommand(study: Pick<FinishedStudy, "cells" | "config">): str
   const about = Object.entries({ labels, group, split }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, value],
   );
+  const settings = SETTINGS.flatMap((name) => {
+    const value = study.config[name];
+    if (value === undefined || value === "auto") return [];
+    return typeof value === "boolean" ? [flag(name, value)] : [flag(name), String(value)];
+  });
   const minutes = Math.max(LEAST_MINUTES, Math.ceil((LONGER * seconds) / 60));
   const options = Object.entries(factors.options).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
@@ -97,7 +108,7 @@ export function nextCommand(study: Pick<FinishedStudy, "cells" | "config">): str
     ...["selfsight", "pretrain", images as string, ...options, ...about],
     ...["--task", factors.task, "--model", factors.model, "--width", String(factors.width)],
     ...(factors.stem === undefined ? [] : ["--stem", factors.stem]),
-    ...["--image-size", String(factors.imageSize), "--minutes", String(minutes)],
+    ...["--image-size", String(factors.imageSize), ...settings, "--minutes", String(minutes)],
   ]
     .map(shellWord)
     .join(" ");

@@ -287,6 +287,10 @@ describe("a scout", () => {
     expect(nextCommand({ ...more, config: { images: "my photos" } })).toBe(
       "selfsight pretrain 'my photos' permutations=10 --task jigsaw --model resnet18 --width 0.5 --stem cifar --image-size 64 --minutes 100",
     );
+    const config = { images: "photos", preset: "paper", crop: "auto", flip: false, learningRate: 0.02, epochs: 3 };
+    expect(nextCommand({ ...scouted, config })).toBe(
+      "selfsight pretrain photos --task rotation --model resnet18 --width 0.5 --image-size 64 --preset paper --no-flip --learning-rate 0.02 --minutes 30",
+    );
     expect(nextCommand({ ...more, cells: [] })).toBeUndefined();
   });
 });
