@@ -1,5 +1,6 @@
 /** A study in a terminal: its cells ranked, what failed, and what to run next; or what it will take. */
 import Table from "cli-table3";
+import { listed } from "../data/names.ts";
 import { showDifference, showValue, signedValue } from "../metric.ts";
 import { duration } from "../setup/terminal.ts";
 import { chosenByLabels, ranked } from "../study/analysis/ranking.ts";
@@ -27,7 +28,7 @@ export function studyTable(study: Pick<Study, "cells">): string {
   return `${table(["cell", "held out", "pre-trained", baselineWords({ study: { cells } }).short, "difference"], rows)}${more}\n${note}`;
 }
 
-export function planTable({ cells, peak, finished }: DryRun): string {
+export function planTable({ cells, peak, finished, unknown }: DryRun): string {
   const time = (seconds: number) => duration(seconds * 1000);
   const rows = cells
     .slice(0, LISTED)
@@ -39,6 +40,9 @@ export function planTable({ cells, peak, finished }: DryRun): string {
   const lines = [
     `${table(["cell", "training", "measuring", "parameters"], rows)}${more}`,
     `${count(cells.length, "cell")}, about ${time(all)} in one process.`,
+    ...(unknown.length
+      ? [`Measuring by ${listed(unknown)} comes on top: how long that takes is not known beforehand.`]
+      : []),
     ...(finished ? [`${count(finished, "other cell is", "other cells are")} finished already.`] : []),
     ...(peak === undefined ? [] : [`Memory: ${(peak / 2 ** 30).toFixed(1)} GiB at most while trying them.`]),
   ];

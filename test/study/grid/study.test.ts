@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { InterruptedError, SelfsightError } from "../../../src/errors.ts";
+import { planTable } from "../../../src/report/study-text.ts";
 import { runFiles } from "../../../src/run/folder.ts";
 import type { CellResult } from "../../../src/study/grid/cell.ts";
 import { cellFiles, studyFiles } from "../../../src/study/grid/folder.ts";
@@ -168,7 +169,11 @@ test("cells that cannot be trained are refused by name before anything runs, or 
   );
   await expect(study({ ...small, trainImages: [4], out: place("refused") })).rejects.toThrow(/batch of 8 is more than/);
   expect(existsSync(place("refused"))).toBe(false);
-  const plan = await dryRun({ ...options, impossible: "leave-out", out: place("refused") });
+  const plan = await dryRun({
+    ...options,
+    ...{ protocol: ["linear", "finetune"], impossible: "leave-out", out: place("refused") },
+  });
+  expect(planTable(plan)).toContain("Measuring by finetune comes on top");
   expect(plan.leftOut.map(({ name }) => name)).toEqual(["jigsaw"]);
   expect(plan.cells.map(({ name }) => name)).toEqual(["rotation"]);
   for (const { training, measuring, parameters } of plan.cells)
