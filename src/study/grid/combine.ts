@@ -140,10 +140,14 @@ function named(cells: readonly Factors[]): Cell[] {
       ...(optionsOf.get(factors.task) ?? []).map((name) => `${name}${factors.options[name] ?? "-default"}`),
       ...(seeds ? [seed(factors)] : []),
     ];
-    const plain = (parts.join("-") || factors.task).replace(/[^\w.-]+/g, "_");
-    let name = plain;
-    for (let i = 2; taken.has(name); i++) name = `${plain}-${i}`;
-    taken.add(name);
-    return { name, factors };
+    return { name: freeName((parts.join("-") || factors.task).replace(/[^\w.-]+/g, "_"), taken), factors };
   });
+}
+
+/** The name, with a number where it is taken. Takes it. */
+export function freeName(plain: string, taken: Set<string>): string {
+  let name = plain;
+  for (let i = 2; taken.has(name); i++) name = `${plain}-${i}`;
+  taken.add(name);
+  return name;
 }

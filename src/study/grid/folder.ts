@@ -1,11 +1,13 @@
 /** The folder of a study, which several processes may share: its files, and whether it belongs to the same study. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { some } from "../../data/names.ts";
 import { onDisk, SelfsightError, UsageError } from "../../errors.ts";
 import { writeJson } from "../../files.ts";
 import { makeFolder } from "../../setup/folders.ts";
-import type { CellResult } from "./cell.ts";
-import type { StudyConfig } from "./options.ts";
+import type { Cell, CellResult } from "./cell.ts";
+import { cellsOf, freeName } from "./combine.ts";
+import { gridOptions, type StudyConfig } from "./options.ts";
 
 /** Bump when the files of a study change in a way that older ones cannot be read. */
 export const VERSION = 1;
@@ -41,25 +43,39 @@ export interface Study {
 
 /** Settings that may differ when it goes on, and between processes: they do not change what is computed. */
 const MAY_CHANGE = ["out", "device", "threads", "saveMinutes"];
+/** Settings that say which cells there are: a study may grow. */
+const GRID = [...Object.keys(gridOptions.shape), "include", "exclude"];
+
+/** Contents of config.json. Of older versions they lack the cells. */
+interface Begun {
+  version: number;
+  config: StudyConfig;
+  cells?: Cell[];
+}
 
 /**
- * Makes the folder, or checks that it was begun by the same study.
- * @throws UsageError as {@link checkStudyFolder}; SelfsightError if it cannot be made
+ * Makes the folder, or goes on with that of the same study, which may have had fewer cells.
+ * @param cells as {@link cellsInFolder} names them
+ * @throws UsageError as {@link cellsInFolder}; SelfsightError if it cannot be made
  */
-export function openStudyFolder(config: StudyConfig): void {
+export function openStudyFolder(config: StudyConfig, cells: readonly Cell[]): void {
   const { out } = config;
   const files = studyFiles(out);
   onDisk(`${out} cannot be made`, () => makeFolder(out));
-  if (!existsSync(files.config)) writeJson(files.config, { version: VERSION, config });
-  checkStudyFolder(config); // of two that begin at once, one has written it last
+  if (cells.length > begunIn(files.config).length)
+    writeJson(files.config, { version: VERSION, config, cells: [...cells] } satisfies Begun);
+  cellsInFolder(config, cells); // of two that begin at once, one has written it last
   onDisk(`${out} cannot be written to`, () => {
     makeFolder(files.cells);
     makeFolder(files.measured);
   });
 }
 
-/** Writes nothing. @throws UsageError for a folder of another study or version, or of anything else */
-export function checkStudyFolder(config: StudyConfig): void {
+/**
+ * The cells by the names that they have in the study's folder: what was begun there keeps its name when the study grows. Writes nothing.
+ * @throws UsageError for a folder of another study or version, or of anything else, and for cells in it that are no longer part of the study
+ */
+export function cellsInFolder(config: StudyConfig, cells: readonly Cell[]): Cell[] {
   const { out, images } = config;
   const file = studyFiles(out).config;
   if (resolve(out) === resolve(images))
@@ -71,7 +87,27 @@ export function checkStudyFolder(config: StudyConfig): void {
   else if (!names.every((name) => name.startsWith(basename(file))))
     // another process may just be writing it
     throw new UsageError(`${out} exists and is not a study's folder. Choose another with --out.`);
+  const begun = begunIn(file);
+  const known = new Map(cells.map((cell) => [keyOf(cell), cell]));
+  const lost = begun.filter((cell) => !known.has(keyOf(cell)));
+  if (lost.length)
+    throw new UsageError(
+      `${out} holds a study with cells that are no part of this one: ${some(lost.map(({ name }) => name))}. A study may grow, not lose cells: keep these, or choose another --out.`,
+    );
+  const before = new Map(begun.map((cell) => [keyOf(cell), cell.name]));
+  const taken = new Set(before.values());
+  return cells.map((cell) => ({ ...cell, name: before.get(keyOf(cell)) ?? freeName(cell.name, taken) }));
 }
+
+/** The cells that the folder was begun with; none if there is none. */
+function begunIn(file: string): Cell[] {
+  if (!existsSync(file)) return [];
+  const { cells, config } = readJson<Begun>(file);
+  return cells ?? cellsOf(config);
+}
+
+/** What tells a cell from others, whatever its name. */
+const keyOf = ({ factors }: Cell) => JSON.stringify(factors);
 
 function refuseOther(config: StudyConfig, file: string): void {
   const { out } = config;
@@ -86,7 +122,7 @@ function refuseOther(config: StudyConfig, file: string): void {
   }
   const now: Readonly<Record<string, unknown>> = { ...config };
   const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
-    (key) => !MAY_CHANGE.includes(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
+    (key) => ![...MAY_CHANGE, ...GRID].includes(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
   );
   if (!changed.length) return;
   const shown = (value: unknown) => JSON.stringify(value) ?? "left open";

@@ -15,7 +15,7 @@ import { cellsOf } from "./combine.ts";
 import { type Plan, planStudy } from "./dry-run.ts";
 import {
   cellFiles,
-  checkStudyFolder,
+  cellsInFolder,
   type Failure,
   openStudyFolder,
   readJson,
@@ -70,7 +70,7 @@ export async function study(options: StudyOptions, hooks: Hooks = {}, how: Study
   const progress = studyProgress(hooks);
   const { config, cells, leftOut, images } = await openStudy(options, hooks, how);
   await images.close();
-  openStudyFolder(config);
+  openStudyFolder(config, cells);
   await workOn(config, cells, how, progress);
   return { folder: config.out, ...collect(config, cells), leftOut };
 }
@@ -90,13 +90,13 @@ export async function dryRun(options: StudyOptions, hooks: Hooks = {}, how: Stud
 async function openStudy(options: StudyOptions, hooks: Hooks, { yes }: StudyRun) {
   const parsed = parseStudy(options);
   const config: StudyConfig = { ...parsed, out: parsed.out ?? join("runs", `study-${nameForFolder(parsed.images)}`) };
-  const cells = cellsOf(config);
-  if (cells.length > MANY && !yes) {
+  const wanted = cellsOf(config);
+  if (wanted.length > MANY && !yes) {
     throw new UsageError(
-      `The study has ${cells.length.toLocaleString("en-US")} cells, each a training. If that is meant, add --yes; else name fewer values.`,
+      `The study has ${wanted.length.toLocaleString("en-US")} cells, each a training. If that is meant, add --yes; else name fewer values.`,
     );
   }
-  checkStudyFolder(config);
+  const cells = cellsInFolder(config, wanted);
   hooks.onEvent?.({ type: "working", what: "looking at the images" });
   const images = await openStudyImages(config, hooks);
   try {

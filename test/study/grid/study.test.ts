@@ -1,6 +1,6 @@
 /** A study in one process: what it leaves behind, what it refuses, failures, interruptions, parts. */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { InterruptedError, SelfsightError } from "../../../src/errors.ts";
 import { planTable } from "../../../src/report/study-text.ts";
@@ -82,6 +82,23 @@ test("the same study again computes nothing; another one, or another version's, 
   writeFileSync(files.config, config.replace('"version": 1', '"version": 0'));
   await expect(study(options)).rejects.toThrow(/of another version of Selfsight/);
   writeFileSync(files.config, config);
+});
+
+test("a study may grow: what is done stays, under its name; it may not lose a cell", async () => {
+  const grown: StudyOptions = { ...small, epochs: 1, out: place("grown") };
+  const { study: one } = await study({ ...grown, task: "rotation" });
+  expect(one?.cells.map(({ name }) => name)).toEqual(["rotation"]);
+  const told: string[] = [];
+  const more: StudyOptions = { ...grown, tasks: ["exemplar", "rotation"], seeds: [0, 1] };
+  const { study: all } = await study(more, {
+    onEvent: (event) => void (event.type === "start" && told.push(event.folder)),
+  });
+  const names = ["exemplar-seed0", "rotation", "exemplar-seed1", "rotation-seed1"];
+  expect(all?.cells.map(({ name }) => name)).toEqual(names);
+  expect(told.map((run) => basename(run))).toEqual(names.filter((name) => name !== "rotation"));
+  expect(all?.cells[1]).toEqual(one?.cells[0]);
+  await expect(study({ ...more, seeds: [0] })).rejects.toThrow(/no part of this one: exemplar-seed1, rotation-seed1\./);
+  await expect(study({ ...more, imageSize: 24 })).rejects.toThrow(/no part of this one: exemplar-seed0, /);
 });
 
 test("interrupted and repeated, it gives what it would have given", async () => {
