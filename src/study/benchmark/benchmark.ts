@@ -17,7 +17,7 @@ import { parseOptions } from "../../options.ts";
 import { counting, type Hooks } from "../../run/events.ts";
 import { openGiven } from "../../run/images.ts";
 import { taskEntry } from "../../tasks/index.ts";
-import { minutesEach, minutesOf, type TimeLeft, timeLeft } from "./budget.ts";
+import { measuringTime, minutesEach, minutesOf, type TimeLeft, timeLeft } from "./budget.ts";
 import { benchmarkFiles, claimFolder, defaultFolder } from "./folder.ts";
 import { type Gallery, gallery } from "./gallery.ts";
 import { type DataHealth, dataHealth } from "./health.ts";
@@ -65,7 +65,8 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
   const given = parseOptions(benchmarkOptions, options);
   const config: BenchmarkConfig = { ...given, out: given.out ?? defaultFolder(given.images) };
   const budget = minutesOf(config.budget);
-  const spent = secondsOfAll(trainingsOf(config, budget)); // by an earlier start of this benchmark
+  const measuring = measuringTime(benchmarkFiles(config.out).spent);
+  const spent = secondsOfAll(trainingsOf(config, budget)) + measuring.before; // by earlier starts of this benchmark
   const left = config.epochs === undefined ? timeLeft(budget, spent) : undefined;
   refuseProtocols(config);
   checkWeights(config, config);

@@ -1,5 +1,7 @@
 /** The time that a benchmark may take, and what its trainings get of it. */
+import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "../../errors.ts";
+import { writeJson } from "../../files.ts";
 
 /** Part of the budget that is for training, after what reading and decoding take; the rest is for measuring. */
 const TRAINING_PART = 2 / 3;
@@ -13,6 +15,21 @@ export type TimeLeft = () => number;
 export function timeLeft(minutes: number, spent: number, now: () => number = () => performance.now()): TimeLeft {
   const began = now();
   return () => minutes * 60 - spent - (now() - began) / 1000;
+}
+
+/** Seconds of measuring, over all starts of a benchmark: kept in a file, of which a damaged one counts nothing. */
+export function measuringTime(file: string) {
+  const before = secondsIn(file);
+  const began = performance.now();
+  return { before, note: () => writeJson(file, { seconds: before + (performance.now() - began) / 1000 }) };
+}
+
+function secondsIn(file: string): number {
+  try {
+    return existsSync(file) ? Number(JSON.parse(readFileSync(file, "utf8")).seconds) || 0 : 0;
+  } catch {
+    return 0;
+  }
 }
 
 /**

@@ -16,6 +16,8 @@ export const benchmarkFiles = (folder: string) => ({
   measured: join(folder, "measured"),
   /** What was decided by the time there was. */
   plan: join(folder, "plan.json"),
+  /** How long measuring has taken. */
+  spent: join(folder, "spent.json"),
   report: join(folder, "report.json"),
   page: join(folder, "report.html"),
   /** Training images whose label looks wrong. */

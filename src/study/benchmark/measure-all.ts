@@ -10,7 +10,7 @@ import type { Representation } from "../../evaluate/representations.ts";
 import type { Session } from "../../evaluate/session.ts";
 import type { Hooks } from "../../run/events.ts";
 import { duration } from "../../setup/terminal.ts";
-import type { TimeLeft } from "./budget.ts";
+import { measuringTime, type TimeLeft } from "./budget.ts";
 import { benchmarkFiles } from "./folder.ts";
 import { headlineCount } from "./label-counts.ts";
 import type { BenchmarkConfig } from "./options.ts";
@@ -67,11 +67,13 @@ export async function measureAll(
   const shared = { draws, seed, percents, cache: benchmarkFiles(out).measured };
   const measured: Measured[] = [];
   const notes: string[] = [];
+  const time = measuringTime(benchmarkFiles(out).spent);
   const work = async (one: Representation, plan: Plan) => {
     progress.begin(`measuring ${one.label}`);
     const result = await measureRepresentation(one, session, plan, progress.hooks);
     measured.push(...result.measured);
     session.notes.push(...result.notes);
+    time.note();
   };
   progress.expect(session.representations.length);
   const frozen = await frozenCounts(wanted, session, { ...shared, variants, labelsPerClass: counts }, progress.hooks);

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { minutesEach, minutesOf, timeLeft } from "../../../src/study/benchmark/budget.ts";
+import { measuringTime, minutesEach, minutesOf, timeLeft } from "../../../src/study/benchmark/budget.ts";
 import { byImportance, chooseWhole, decisionsIn, growingCounts, isPlanFor } from "../../../src/study/benchmark/plan.ts";
 import { scratch } from "../../images.ts";
 
@@ -24,6 +24,19 @@ test("the time left counts what was used before", () => {
   const left = timeLeft(2, 30, () => now);
   now += 10_000;
   expect(left()).toBe(80);
+});
+
+test("time of measuring adds up over starts", () => {
+  const file = join(scratch(), "spent.json");
+  expect(measuringTime(file).before).toBe(0);
+  writeFileSync(file, '{"seconds": 100}');
+  const second = measuringTime(file);
+  second.note();
+  expect([second.before, measuringTime(file).before >= 100]).toEqual([100, true]);
+  for (const damaged of ["{", "{}", "null"]) {
+    writeFileSync(file, damaged);
+    expect(measuringTime(file).before).toBe(0);
+  }
 });
 
 test("trainings get two thirds of what reading and decoding leave, and never nothing", () => {
