@@ -114,7 +114,10 @@ function componentsOf({ rows, columns, settings }: FullGrid, grid: Grid): Compon
       rows.map((row) => columns.map((column) => grid.at(row, column, setting).map(performance.value))),
     ),
   );
-  const mean = (name: keyof Components) => all.reduce((sum, one) => sum + one[name], 0) / all.length;
+  const mean = (name: keyof Components) => {
+    const known = all.map((one) => one[name]).filter((value) => !Number.isNaN(value)); // no repetitions in some settings
+    return known.reduce((sum, value) => sum + value, 0) / known.length;
+  };
   return {
     rows: mean("rows"),
     columns: mean("columns"),

@@ -121,15 +121,18 @@ export interface Estimate {
   freedom: number;
 }
 
-/** The mean over some cells. @throws TypeError for none */
+/** The mean over some cells, each network in each setting once, however many seeds it has. @throws TypeError for none */
 export function estimate(cells: readonly CellResult[], measure: Measure, spread: Spread): Estimate {
-  const images = meanRow(cells.map(measure.images));
-  const value = mean(cells.map(measure.value));
-  const draws = mean(cells.map((cell) => drawVariance(cell, measure)));
-  const trainings = spread.variance / cells.length;
+  const weights = seedWeights(cells);
+  const average = (of: (cell: CellResult) => number) =>
+    cells.reduce((sum, cell, i) => sum + (weights[i] as number) * of(cell), 0);
+  const images = meanRow(cells.map(measure.images), weights);
+  const value = average(measure.value);
+  const draws = average((cell) => drawVariance(cell, measure));
+  const trainings = spread.variance * weights.reduce((sum, weight) => sum + weight ** 2, 0);
   const parts = [
     { variance: trainings, freedom: spread.freedom },
-    { variance: draws, freedom: mean(cells.map((cell) => Math.max(1, cell.difference.draws - 1))) },
+    { variance: draws, freedom: average((cell) => Math.max(1, cell.difference.draws - 1)) },
   ];
   const common = { value, images, luck: trainings + draws, freedom: satterthwaite(total(parts), parts) };
   const [lone] = cells;
@@ -138,6 +141,13 @@ export function estimate(cells: readonly CellResult[], measure: Measure, spread:
   if (cells.length > 1 || spread.freedom || !lone) return { ...common, ...tested };
   const { low, high } = measure.interval(lone);
   return { ...common, low, high, p: tested.p };
+}
+
+/** Sum to 1. Cells that differ in their seed alone share a weight. */
+function seedWeights(cells: readonly CellResult[]): number[] {
+  const keys = cells.map(({ factors }) => JSON.stringify({ ...factors, seed: undefined }));
+  const groups = groupBy(keys, (key) => key);
+  return keys.map((key) => 1 / groups.size / (groups.get(key)?.length as number));
 }
 
 /** The difference of two means on the same images, a − b, with its interval. */
@@ -186,9 +196,9 @@ function varianceOfMean(values: ArrayLike<number>): number {
   return list.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (n - 1) / n;
 }
 
-function meanRow(rows: readonly ArrayLike<number>[]): Float64Array {
-  return Float64Array.from(
-    rows[0] ?? [],
-    (_, i) => rows.reduce((sum, row) => sum + (row[i] as number), 0) / rows.length,
+/** @param weights sum to 1; default: the same for all */
+function meanRow(rows: readonly ArrayLike<number>[], weights = rows.map(() => 1 / rows.length)): Float64Array {
+  return Float64Array.from(rows[0] ?? [], (_, i) =>
+    rows.reduce((sum, row, k) => sum + (weights[k] as number) * (row[i] as number), 0),
   );
 }

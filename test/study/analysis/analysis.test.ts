@@ -3,6 +3,7 @@ import { SelfsightError } from "../../../src/errors.ts";
 import { studentInterval } from "../../../src/evaluate/statistics.ts";
 import { estimateMean } from "../../../src/evaluate/variance.ts";
 import { randomAt, uniform } from "../../../src/random.ts";
+import { analyse } from "../../../src/study/analysis/analysis.ts";
 import { varianceComponents } from "../../../src/study/analysis/components.ts";
 import { contrast, estimate, gain, spreadOf } from "../../../src/study/analysis/estimates.ts";
 import { fullGrid, gridOf } from "../../../src/study/analysis/grid.ts";
@@ -276,6 +277,25 @@ describe("a scout", () => {
         .slice(1)
         .every(({ tied }) => tied),
     ).toBe(true);
+  });
+
+  it("counts each network once, however many seeds it has", () => {
+    const effects: Effects = {
+      gain: ({ task, model }) => (task === "jigsaw" ? 0.12 : model === "vgg11" ? 0 : 0.2),
+      untrained: () => 0.4,
+    };
+    const all = study({ task: ["rotation", "jigsaw"], model: models, seed: [0, 1, 2] }, effects, 2000);
+    const cells = all.cells.filter(
+      ({ factors: { seed, task, model } }) => !seed || (task === "rotation" && model !== "vgg11"),
+    );
+    expect(cells).toHaveLength(6);
+    expect(ranking({ cells }).map(({ name }) => name)).toEqual(["jigsaw", "rotation"]);
+    expect(ranking({ cells })[1]?.difference).toBeCloseTo(0.1, 1);
+    const { components } = analyse({
+      ...all,
+      cells: [...cells, ...study({ task: ["rotation", "jigsaw"], model: models, width: [1] }, effects, 2000).cells],
+    });
+    expect(components?.repetitions).toBeGreaterThanOrEqual(0); // one setting alone was repeated
   });
 
   it("names the command for the best", () => {
