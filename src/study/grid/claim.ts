@@ -69,9 +69,14 @@ interface Holder extends ProcessMark {
 
 const claimFile = (folder: string, number: number) => join(folder, `claim.${number}`);
 
+const CLAIM = /^claim\.(\d+)$/;
+
+/** Whether a file of this name is a claim. */
+export const isClaim = (name: string): boolean => CLAIM.test(name);
+
 /** Number of the claim that counts; -1 if there is none. */
 function latestClaim(folder: string): number {
-  return Math.max(-1, ...readdirSync(folder).map((name) => Number(/^claim\.(\d+)$/.exec(name)?.[1] ?? -1)));
+  return Math.max(-1, ...readdirSync(folder).map((name) => Number(CLAIM.exec(name)?.[1] ?? -1)));
 }
 
 /** All texts of one holder have the same length, so that each is written over the one before. */

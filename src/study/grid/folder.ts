@@ -1,11 +1,13 @@
 /** The folder of a study, which several processes may share: its files, and whether it belongs to the same study. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { some } from "../../data/names.ts";
 import { onDisk, SelfsightError, UsageError } from "../../errors.ts";
 import { writeJson } from "../../files.ts";
 import { makeFolder } from "../../setup/folders.ts";
 import type { Cell, CellResult } from "./cell.ts";
+import { type Claims, isClaim } from "./claim.ts";
 import { cellsOf, freeName } from "./combine.ts";
 import { gridOptions, type StudyConfig } from "./options.ts";
 
@@ -39,10 +41,12 @@ export interface Study {
   config: StudyConfig;
   cells: CellResult[];
   failed: Failure[];
+  /** Cells that cannot be trained. Older versions do not say. */
+  leftOut?: Failure[];
 }
 
 /** Settings that may differ when it goes on, and between processes: they do not change what is computed. */
-const MAY_CHANGE = ["out", "device", "threads", "saveMinutes"];
+const MAY_CHANGE = ["out", "device", "threads", "saveMinutes", "impossible"];
 /** Settings that say which cells there are: a study may grow. */
 const GRID = [...Object.keys(gridOptions.shape), "include", "exclude"];
 
@@ -53,22 +57,40 @@ interface Begun {
   cells?: Cell[];
 }
 
+/** Milliseconds between two tries to open a folder that another process is just opening. */
+const RETRY = 100;
+
 /**
- * Makes the folder, or goes on with that of the same study, which may have had fewer cells.
- * @param cells as {@link cellsInFolder} names them
+ * Makes the folder, or goes on with that of the same study, which may have had fewer cells. One process at a time: of two that let the study
+ * grow at once, the later one must know what the other has added.
+ * @returns the cells as {@link cellsInFolder} names them
  * @throws UsageError as {@link cellsInFolder}; SelfsightError if it cannot be made
  */
-export function openStudyFolder(config: StudyConfig, cells: readonly Cell[]): void {
+export async function openStudyFolder(config: StudyConfig, cells: readonly Cell[], claims: Claims): Promise<Cell[]> {
   const { out } = config;
   const files = studyFiles(out);
   onDisk(`${out} cannot be made`, () => makeFolder(out));
-  if (cells.length > begunIn(files.config).length)
-    writeJson(files.config, { version: VERSION, config, cells: [...cells] } satisfies Begun);
-  cellsInFolder(config, cells); // of two that begin at once, one has written it last
-  onDisk(`${out} cannot be written to`, () => {
-    makeFolder(files.cells);
-    makeFolder(files.measured);
-  });
+  let claim = onDisk(`${out} cannot be written to`, () => claims.take(out));
+  for (; !claim; claim = claims.take(out)) await sleep(RETRY);
+  try {
+    const named = cellsInFolder(config, cells);
+    const begun = begunIn(files.config);
+    if (named.length > begun.length)
+      writeJson(files.config, { version: VERSION, config, cells: named } satisfies Begun);
+    onDisk(`${out} cannot be written to`, () => {
+      makeFolder(files.cells);
+      makeFolder(files.measured);
+    });
+    return named;
+  } finally {
+    await claim.release(true);
+  }
+}
+
+/** Whether the study has grown beyond these cells, by another process. */
+export function hasGrown({ out }: StudyConfig, cells: readonly Cell[]): boolean {
+  const known = new Set(cells.map(keyOf));
+  return begunIn(studyFiles(out).config).some((cell) => !known.has(keyOf(cell)));
 }
 
 /**
@@ -84,8 +106,8 @@ export function cellsInFolder(config: StudyConfig, cells: readonly Cell[]): Cell
     );
   const names = onDisk(`${out} cannot be read`, () => (existsSync(out) ? readdirSync(out) : []));
   if (existsSync(file)) refuseOther(config, file);
-  else if (!names.every((name) => name.startsWith(basename(file))))
-    // another process may just be writing it
+  else if (!names.every((name) => name.startsWith(basename(file)) || isClaim(name)))
+    // another process may just be opening it
     throw new UsageError(`${out} exists and is not a study's folder. Choose another with --out.`);
   const begun = begunIn(file);
   const known = new Map(cells.map((cell) => [keyOf(cell), cell]));

@@ -1,5 +1,5 @@
 /** `study`: a grid of trainings, each measured. Any number of processes that share the folder work on it together. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { plural } from "../../data/names.ts";
@@ -10,13 +10,14 @@ import { nameForFolder, runFiles } from "../../run/folder.ts";
 import { makeFolder } from "../../setup/folders.ts";
 import type { Cell, CellResult } from "./cell.ts";
 import { runCell } from "./cell-run.ts";
-import { type Claim, openClaims, PACE, type Pace } from "./claim.ts";
+import { type Claim, type Claims, openClaims, PACE, type Pace } from "./claim.ts";
 import { cellsOf } from "./combine.ts";
 import { type Plan, planStudy } from "./dry-run.ts";
 import {
   cellFiles,
   cellsInFolder,
   type Failure,
+  hasGrown,
   openStudyFolder,
   readJson,
   type Study,
@@ -68,25 +69,29 @@ const MANY = 10_000;
  */
 export async function study(options: StudyOptions, hooks: Hooks = {}, how: StudyRun = {}): Promise<StudyResult> {
   const progress = studyProgress(hooks);
-  const { config, cells, leftOut, images } = await openStudy(options, hooks, how);
+  const { config, cells: all, leftOut, images } = await openStudy(options, hooks, how);
   await images.close();
-  openStudyFolder(config, cells);
-  await workOn(config, cells, how, progress);
-  return { folder: config.out, ...collect(config, cells), leftOut };
+  const claims = openClaims(how.pace);
+  const named = await openStudyFolder(config, all, claims);
+  const impossible = new Set(leftOut.map(({ name }) => name));
+  const cells = named.filter((_, i) => !impossible.has(all[i]?.name as string));
+  await workOn(config, cells, claims, how, progress);
+  return { folder: config.out, ...collect(config, named, cells, leftOut), leftOut };
 }
 
 /** What it would do, and how long that takes. Trains nothing, and writes nothing. @throws as {@link study} */
 export async function dryRun(options: StudyOptions, hooks: Hooks = {}, how: StudyRun = {}): Promise<DryRun> {
-  const { config, cells, leftOut, images } = await openStudy(options, hooks, how);
+  const { config, cells: all, leftOut, images } = await openStudy(options, hooks, how);
   try {
-    const open = cells.filter(({ name }) => !isDone(config, name) && !hasFailed(config, name));
+    const cells = all.filter(({ name }) => !leftOut.some((one) => one.name === name));
+    const open = cells.filter((cell) => isOpen(config, cell));
     return { ...(await planStudy(config, open, images, hooks)), finished: cells.length - open.length, leftOut };
   } finally {
     await images.close();
   }
 }
 
-/** The cells that can be trained: everything is checked before the first one is. The caller closes the images. */
+/** All cells, and those that cannot be trained: everything is checked before the first one is. The caller closes the images. */
 async function openStudy(options: StudyOptions, hooks: Hooks, { yes }: StudyRun) {
   const parsed = parseStudy(options);
   const config: StudyConfig = { ...parsed, out: parsed.out ?? join("runs", `study-${nameForFolder(parsed.images)}`) };
@@ -101,12 +106,10 @@ async function openStudy(options: StudyOptions, hooks: Hooks, { yes }: StudyRun)
   const images = await openStudyImages(config, hooks);
   try {
     hooks.onEvent?.({ type: "working", what: `checking ${plural(cells.length, "cell")}` });
-    const open = cells.filter(({ name }) => !isDone(config, name) && !hasFailed(config, name));
+    const open = cells.filter((cell) => isOpen(config, cell));
     const leftOut = await impossibleCells(config, open, images, hooks.signal);
-    const names = new Set(leftOut.map(({ name }) => name));
-    const possible = cells.filter(({ name }) => !names.has(name));
-    if (leftOut.length && (config.impossible === "refuse" || !possible.length)) throw refusal(leftOut);
-    return { config, cells: possible, leftOut, images };
+    if (leftOut.length && (config.impossible === "refuse" || leftOut.length === cells.length)) throw refusal(leftOut);
+    return { config, cells, leftOut, images };
   } catch (error) {
     await images.close();
     throw error;
@@ -123,25 +126,30 @@ function refusal(impossible: readonly Failure[]): UsageError {
 }
 
 const isDone = (config: StudyConfig, name: string) => existsSync(cellFiles(config.out, name).result);
+const isOpen = (config: StudyConfig, { name }: Cell) => !isDone(config, name) && !hasFailed(config, name);
 const hasFailed = (config: StudyConfig, name: string) => existsSync(cellFiles(config.out, name).failed);
 
 /** Works on cells until none is left, or those that are left are in the hands of others: these are waited for, unless it is a shard. */
 async function workOn(
   config: StudyConfig,
   all: readonly Cell[],
+  claims: Claims,
   { retry, shard, pace = PACE }: StudyRun,
   { tell, begin, end, hooks }: ReturnType<typeof studyProgress>,
 ): Promise<void> {
-  const claims = openClaims(pace);
   const { part, of } = shard ?? { part: 1, of: 1 };
-  const open = new Set(all.filter((_, i) => i % of === part - 1));
-  /** Failed before: each is tried once more, by one process. */
-  const again = new Set([...open].filter(({ name }) => retry && hasFailed(config, name)));
-  const isFinished = (cell: Cell) => isDone(config, cell.name) || (hasFailed(config, cell.name) && !again.has(cell));
+  const own = all.filter((_, i) => i % of === part - 1);
+  const open = new Set(own);
+  /** When those failed that are tried once more, by one process: one that failed since was tried by another. */
+  const again = new Map(
+    own.filter((cell) => retry && failedAt(config, cell)).map((cell) => [cell, failedAt(config, cell)]),
+  );
+  const isFinished = (cell: Cell) =>
+    isDone(config, cell.name) || (hasFailed(config, cell.name) && again.get(cell) !== failedAt(config, cell));
   const counts = (elsewhere: readonly Cell[]): Counts => ({
-    all: all.length,
-    done: all.filter(({ name }) => isDone(config, name)).length,
-    failed: all.filter(({ name }) => hasFailed(config, name)).length,
+    all: own.length,
+    done: own.filter(({ name }) => isDone(config, name)).length,
+    failed: own.filter(({ name }) => hasFailed(config, name)).length,
     running: elsewhere.filter((cell) => !isFinished(cell)).length,
   });
   let waitingSince: number | undefined;
@@ -158,7 +166,6 @@ async function workOn(
       onDisk(`${folder} cannot be made`, () => makeFolder(folder));
       const claim = onDisk(`${folder} cannot be written to`, () => claims.take(folder));
       if (!claim) {
-        again.delete(cell);
         elsewhere.push(cell);
         continue;
       }
@@ -175,13 +182,20 @@ async function workOn(
       }
     }
     if (!open.size) return;
-    if (worked) continue;
+    if (worked) {
+      waitingSince = undefined;
+      continue;
+    }
     waitingSince ??= performance.now();
     if (shard && performance.now() - waitingSince > pace.stale + 2 * pace.beat) return; // the others are alive
     tell(counts(elsewhere), "waiting for other processes");
     await sleep(pace.beat, undefined, { signal: hooks.signal }).catch(() => {});
   }
 }
+
+/** When a cell failed, in milliseconds; undefined if it has not. */
+const failedAt = (config: StudyConfig, { name }: Cell): number | undefined =>
+  statSync(cellFiles(config.out, name).failed, { throwIfNoEntry: false })?.mtimeMs;
 
 /** A failure is forgotten, and a training that was not finished begins anew. */
 function forgetFailure(config: StudyConfig, { name }: Cell): void {
@@ -214,18 +228,27 @@ function isOfTheDisk(error: unknown): boolean {
   return diskError(error) !== undefined || (cause !== undefined && diskError(cause) !== undefined);
 }
 
-/** Writes the study's result if every cell is finished. Processes that end at once write the same. */
-function collect(config: StudyConfig, all: readonly Cell[]): Pick<StudyResult, "study" | "failed"> {
+/**
+ * Writes the study's result if every cell is finished, and no other process has let the study grow. Processes that end at once write the same.
+ * @param all with those that were left out
+ */
+function collect(
+  config: StudyConfig,
+  known: readonly Cell[],
+  all: readonly Cell[],
+  leftOut: readonly Failure[],
+): Pick<StudyResult, "study" | "failed"> {
   const done = all.filter(({ name }) => isDone(config, name));
   const failed = all
     .filter((cell) => !done.includes(cell) && hasFailed(config, cell.name))
     .map(({ name }) => readJson<Failure>(cellFiles(config.out, name).failed));
-  if (done.length + failed.length < all.length) return { study: undefined, failed };
+  if (done.length + failed.length < all.length || hasGrown(config, known)) return { study: undefined, failed };
   const study: Study = {
     version: VERSION,
     config,
     cells: done.map(({ name }) => readJson<CellResult>(cellFiles(config.out, name).result)),
     failed,
+    leftOut: [...leftOut],
   };
   writeJson(studyFiles(config.out).study, study);
   return { study, failed };

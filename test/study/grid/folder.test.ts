@@ -1,0 +1,56 @@
+/** The folder of a study that grows, also while several processes open it. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Cell } from "../../../src/study/grid/cell.ts";
+import { openClaims } from "../../../src/study/grid/claim.ts";
+import { cellsOf } from "../../../src/study/grid/combine.ts";
+import { cellsInFolder, hasGrown, openStudyFolder, studyFiles } from "../../../src/study/grid/folder.ts";
+import type { StudyConfig, StudyOptions } from "../../../src/study/grid/options.ts";
+import { parseStudy } from "../../../src/study/grid/parse.ts";
+import { scratch } from "../../images.ts";
+
+const folder = scratch();
+const studyOf = (out: string, options: Partial<StudyOptions>) => {
+  const config = { ...parseStudy({ images: "photos", ...options }), out: join(folder, out) } as StudyConfig;
+  return { config, cells: cellsOf(config) };
+};
+const open = ({ config, cells }: { config: StudyConfig; cells: Cell[] }) =>
+  openStudyFolder(config, cells, openClaims({ beat: 20, stale: 200 }));
+const names = (cells: readonly Cell[]) => cells.map(({ name }) => name);
+
+test("cells keep the names that they were begun with", async () => {
+  expect(names(await open(studyOf("named", { task: "rotation" })))).toEqual(["rotation"]);
+  const grown = studyOf("named", { tasks: ["rotation", "jigsaw"], seeds: [0, 1] });
+  const all = ["rotation", "jigsaw-seed0", "rotation-seed1", "jigsaw-seed1"];
+  expect(names(await open(grown))).toEqual(all);
+  expect(names(await open({ ...grown, cells: [...grown.cells].reverse() }))).toEqual([...all].reverse());
+});
+
+test("of two processes that let it grow at once, one is refused: the study must not lose a cell", async () => {
+  const begun = studyOf("both", { task: "rotation" });
+  await open(begun);
+  const two = [
+    studyOf("both", { task: "rotation", seeds: [0, 1] }),
+    studyOf("both", { tasks: ["rotation", "jigsaw", "exemplar"] }),
+  ];
+  const ended = await Promise.allSettled(two.map(open));
+  expect(ended.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  const { reason } = ended.find(({ status }) => status === "rejected") as PromiseRejectedResult;
+  expect(String(reason)).toMatch(/no part of this one: /);
+  expect(hasGrown(begun.config, begun.cells)).toBe(true);
+  const winner = two[ended.findIndex(({ status }) => status === "fulfilled")] as (typeof two)[number];
+  expect(hasGrown(winner.config, winner.cells)).toBe(false);
+});
+
+test("a folder of an older version, which does not list its cells, goes on", async () => {
+  const older = studyOf("older", { tasks: ["rotation", "colorization"], impossible: "leave-out" });
+  await open(older);
+  const file = studyFiles(older.config.out).config;
+  const { cells: _, ...rest } = JSON.parse(readFileSync(file, "utf8"));
+  writeFileSync(file, JSON.stringify(rest));
+  expect(names(await open(older))).toEqual(["rotation", "colorization"]);
+  const grown = studyOf("older", { tasks: ["rotation", "colorization", "jigsaw"], impossible: "refuse" });
+  expect(names(await open(grown))).toEqual(["rotation", "colorization", "jigsaw"]);
+  expect(() => cellsInFolder(older.config, older.cells)).toThrow(/no part of this one: jigsaw/);
+});
