@@ -10,7 +10,7 @@ import { escapeHtml } from "./escape.ts";
 import { count, labelCount } from "./format.ts";
 import { pageHtml, section } from "./page.ts";
 import { baselineWords } from "./study/baseline.ts";
-import { cellTable, cost, failures, rankingSection } from "./study/cells.ts";
+import { cellTable, cost, rankingSection, reasons } from "./study/cells.ts";
 import { studyCsv } from "./study/csv.ts";
 import { heatmaps } from "./study/heatmaps.ts";
 import { paragraph } from "./study/html.ts";
@@ -42,7 +42,8 @@ export function studyHtml(study: FinishedStudy): string {
   const sections = [
     ...(study.cells.length ? measured(analysis) : []),
     titled("What to train next", next(study)),
-    titled("What failed", failures(analysis)),
+    titled("What failed", reasons(study.failed)),
+    titled("What cannot be trained", reasons(study.leftOut)),
     study.cells.length ? section("What it took", cost(analysis)) : undefined,
     section("How to repeat it", repetition(study)),
   ];

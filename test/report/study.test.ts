@@ -48,6 +48,18 @@ describe("the sentences", () => {
     expect(studySentences(labels)[0]).toBe("Nothing was trained without labels, so that there is nothing to rank.");
   });
 
+  it("name a task that clearly helps where one that gains more may owe it to chance, and what is left out of the ranking", () => {
+    const two = study({ task: ["rotation", "jigsaw"] }, { gain: ({ task }) => (task === "jigsaw" ? 0.2 : 0.25) }, 200);
+    const [rotation] = two.cells as [CellResult, CellResult];
+    rotation.difference.p = 0.4; // its own test, which is valid for few images
+    expect(studySentences(two)[0]).toMatch(
+      /^Jigsaw helps: \+\S+ points .*untrained\. Rotation gains more, \+.*, but chance could give that\.$/,
+    );
+    const gap = crossed(byTask);
+    gap.cells = gap.cells.filter(({ factors }) => factors.task !== "jigsaw" || factors.model !== "vgg11");
+    expect(studySentences(gap)[1]).toBe("Left out because cells are missing: vgg11.");
+  });
+
   it("name the best by held-out labels where these are known, else by the test images, as the command for what is next does", () => {
     const both = study({ task: ["rotation", "jigsaw"], seed: [0, 1] }, byTask);
     expect(sentence(both, /best features/)).toMatch(
@@ -164,6 +176,7 @@ describe("the page", () => {
   const html = studyHtml({
     ...big,
     failed: [{ name: "<jigsaw>", message: "not finite" }],
+    leftOut: [{ name: "colorization", message: "grey" }],
     command: "selfsight study a.yaml",
   });
 
@@ -182,6 +195,7 @@ describe("the page", () => {
       "How to read this",
       "What to train next",
       "What failed",
+      "What cannot be trained",
       "What it took",
       "How to repeat it",
     ]);

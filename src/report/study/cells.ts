@@ -4,6 +4,7 @@ import { type Metric, plainValue, showValue, signedValue } from "../../metric.ts
 import { duration } from "../../setup/terminal.ts";
 import type { Analysis } from "../../study/analysis/analysis.ts";
 import { usesLabels } from "../../study/analysis/grid.ts";
+import type { FinishedStudy } from "../../study/analysis/result.ts";
 import { escapeHtml } from "../escape.ts";
 import { count } from "../format.ts";
 import { differenceBar } from "../results.ts";
@@ -101,9 +102,10 @@ export function cellTable(analysis: Analysis): string {
   return `<details><summary>${count(cells.length, "cell")}</summary>${content}</details>`;
 }
 
-export function failures({ study: { failed } }: Analysis): string | undefined {
-  if (!failed.length) return undefined;
-  const lines = failed.map(({ name, message }) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(message)}</dd>`);
+/** Cells without a result, and why. */
+export function reasons(cells: FinishedStudy["leftOut"] = []): string | undefined {
+  if (!cells.length) return undefined;
+  const lines = cells.map(({ name, message }) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(message)}</dd>`);
   return `<dl>${lines.join("\n")}</dl>`;
 }
 

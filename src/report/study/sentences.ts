@@ -15,6 +15,7 @@ export function studyVerdict(analysis: Analysis): string[] {
   if (!metric) return ["Nothing could be measured: every training failed."];
   return [
     rankingSentence(analysis, metric),
+    analysis.full.leftOut,
     helpedSentence(analysis),
     bestSentence(analysis),
     orderSentence(analysis, metric),
@@ -42,6 +43,9 @@ function rankingSentence(analysis: Analysis, metric: Metric): string {
   const numbers = gained(metric, best);
   if (!best.significant && !others.length)
     return `${capital(best.name)} is not clearly better than ${before.none}${over}: it gains ${numbers}.`;
+  const sure = others.find((one) => one.significant && one.difference > 0);
+  if (!best.significant && sure)
+    return `${capital(sure.name)} helps: ${gained(metric, sure)} over ${before.network}${over}. ${capital(best.name)} gains more, ${numbers}, but chance could give that.`;
   if (!best.significant)
     return `No task is clearly better than ${before.none}${over}: ${best.name}, the first of ${count(ranking.length, "task")}, gains ${numbers}.`;
   if (best.difference < 0)

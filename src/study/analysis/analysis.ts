@@ -13,6 +13,7 @@ import {
   significant,
   spreadOf,
   start,
+  testedGain,
 } from "./estimates.ts";
 import { type FullGrid, fullGrid, type Grid, gridOf, usesLabels, withoutLabels } from "./grid.ts";
 import { type Orders, ordersOf } from "./orders.ts";
@@ -101,10 +102,7 @@ function placesOf(grid: Grid, of: (cells: CellResult[]) => Estimate): Place[] {
       }),
     ),
   );
-  // A lone cell has the p-value of its own test, too, which is valid for few images.
-  const sure = significant(
-    found.map(({ gain, cells }) => Math.max(gain.p, cells.length === 1 ? (cells[0] as CellResult).difference.p : 0)),
-  );
+  const sure = significant(found.map(({ gain, cells }) => testedGain(cells, gain)));
   return found.map((place, i) => ({ ...place, significant: sure[i] as boolean }));
 }
 

@@ -86,7 +86,7 @@ export interface Spread {
 
 /** Without what other test images would change, which the images' scores tell. */
 export function spreadOf(cells: readonly CellResult[], grid: Grid, measure: Measure): Spread {
-  const groups = groupBy(cells, (cell) => JSON.stringify([grid.rowOf(cell), cell.factors.model, grid.settingOf(cell)]));
+  const groups = groupBy(cells, grid.placeOf);
   let [squares, ofImages, freedom] = [0, 0, 0];
   for (const group of groups.values()) {
     if (group.length < 2) continue;
@@ -149,6 +149,10 @@ function seedWeights(cells: readonly CellResult[]): number[] {
   const groups = groupBy(keys, (key) => key);
   return keys.map((key) => 1 / groups.size / (groups.get(key)?.length as number));
 }
+
+/** The p-value of a gain. A lone cell has that of its own test, too, which is valid for few images. */
+export const testedGain = (cells: readonly CellResult[], { p }: Pick<Estimate, "p">): number =>
+  Math.max(p, cells.length === 1 ? (cells[0] as CellResult).difference.p : 0);
 
 /** The difference of two means on the same images, a − b, with its interval. */
 export function contrast(a: Estimate, b: Estimate): Pick<Estimate, "value" | "low" | "high" | "p"> {

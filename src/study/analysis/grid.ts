@@ -17,6 +17,8 @@ export interface Grid {
   varying: SettingName[];
   rowOf(cell: Cell): string;
   settingOf(cell: Cell): string;
+  /** The same for cells that differ only in their seeds. */
+  placeOf(cell: Cell): string;
   /** All cells at these places, which differ only in their seeds; in any setting if none is named. */
   at(row: string, column: string, setting?: string): CellResult[];
 }
@@ -41,6 +43,7 @@ export function gridOf(cells: readonly CellResult[]): Grid {
     varying,
     rowOf,
     settingOf,
+    placeOf: (cell) => JSON.stringify([rowOf(cell), cell.factors.model, settingOf(cell)]),
     at: (row, column, setting) =>
       cells.filter(
         (cell) =>

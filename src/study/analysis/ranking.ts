@@ -2,7 +2,7 @@
 import { improvement } from "../../metric.ts";
 import { flag, shellWord } from "../../setup/terminal.ts";
 import type { CellResult } from "../grid/cell.ts";
-import { contrast, estimate, gain, performance, significant, spreadOf, start } from "./estimates.ts";
+import { contrast, estimate, gain, performance, significant, spreadOf, start, testedGain } from "./estimates.ts";
 import { fullGrid, gridOf, groupBy, withoutLabels } from "./grid.ts";
 import type { FinishedStudy } from "./result.ts";
 
@@ -44,7 +44,7 @@ export function ranking(study: Pick<FinishedStudy, "cells">): RankedTask[] {
     })
     .sort((a, b) => b.gained.value - a.gained.value);
   const [first] = found;
-  const helps = significant(found.map(({ gained }) => gained.p));
+  const helps = significant(found.map(({ own, gained }) => testedGain(own, gained)));
   const behind = significant(found.slice(1).map(({ gained }) => (first ? contrast(first.gained, gained).p : 1)));
   return found.map(({ name, own, gained, value, untrained }, i) => ({
     ...{ rank: i + 1, name, task: own[0]?.factors.task as string, value, untrained },
@@ -86,7 +86,7 @@ export const ranked = (cells: readonly CellResult[]): CellResult[] => bestFirst(
 export function nextCommand(study: Pick<FinishedStudy, "cells" | "config">): string | undefined {
   const cells = withoutLabels(study.cells);
   const grid = gridOf(cells);
-  const places = groupBy(cells, (cell) => JSON.stringify([grid.rowOf(cell), cell.factors.model, grid.settingOf(cell)]));
+  const places = groupBy(cells, grid.placeOf);
   const [best] = bestFirst([...places.values()]);
   if (!best) return undefined;
   const [{ factors }] = best as [CellResult];

@@ -13,6 +13,8 @@ export interface FinishedStudy {
   cells: CellResult[];
   /** Cells without a result, and why. */
   failed: { name: string; message: string }[];
+  /** Cells that cannot be trained, and why. */
+  leftOut?: { name: string; message: string }[];
   /** What its file is called. */
   name?: string | undefined;
   /** What to type to repeat it. */

@@ -41,10 +41,10 @@ export function trainingOf(config: StudyConfig, { name, factors }: Cell): Pretra
 /** What all cells are measured with. Draws of labels are the same for all, so that cells can be compared in pairs. */
 export function evaluationOf(config: StudyConfig, runs: string[]): EvaluateOptions {
   const { images, labels, group, protocol, protocolOptions, labelsPerClass, draws, trainSplit, testSplit } = config;
-  const { seenLabels, device, precision, threads } = config;
+  const { device, precision, threads } = config;
   return {
     ...{ runs, images, labels, group, protocol, protocolOptions, labelsPerClass, draws, trainSplit, testSplit },
-    ...{ seenLabels, device, precision, threads },
+    ...{ device, precision, threads },
   };
 }
 

@@ -1,4 +1,5 @@
 /** The images of a study, looked at before anything is trained: how many there are of each kind, and a sample to try cells on. */
+import { digestsOf } from "../../data/digest.ts";
 import { type ImageSet, spreadOver } from "../../data/images.ts";
 import type { DecodedStore } from "../../data/pixels.ts";
 import { imagesToLearnFrom, labelledParts } from "../../data/splits.ts";
@@ -17,6 +18,8 @@ const SAMPLE = 256;
 export interface StudyImages {
   /** Number of images that a task can learn from. */
   learnable(task: string): Promise<number>;
+  /** Number of test images that are copies of images whose labels can be learned. Reads all of both. */
+  copies(): Promise<number>;
   /** Number of labelled images to learn from and to test on, and of classes. */
   readonly labelled: number;
   readonly tested: number;
@@ -36,6 +39,7 @@ export async function openStudyImages(config: StudyConfig, hooks: Hooks): Promis
   refuseSeveralLabels({ train, test }, chooseVariants(config), labelAmounts(config.labelsPerClass, labels).counts);
   const sets = new Map<boolean, Promise<ImageSet>>();
   const samples = new Map<string, Promise<TrainingImages & { store: DecodedStore }>>();
+  let found: Promise<number> | undefined;
   const learned = (labelled: boolean) =>
     remember(sets, labelled, async () => {
       const { set } = await imagesToLearnFrom(collection, { split: config.split, labelled }, reading);
@@ -43,6 +47,13 @@ export async function openStudyImages(config: StudyConfig, hooks: Hooks): Promis
     });
   return {
     ...{ labelled: train.length, tested: test.length, classes: classes.length },
+    copies: () => {
+      found ??= (async () => {
+        const known = new Set(await digestsOf(await learned(true), reading));
+        return (await digestsOf(test, reading)).filter((digest) => digest !== "" && known.has(digest)).length;
+      })();
+      return found;
+    },
     learnable: async (task) => (await learned(usesLabels(task))).length,
     sample: (task, imageSize) =>
       remember(samples, `${usesLabels(task)} ${imageSize}`, async () => {

@@ -61,7 +61,6 @@ export const studyOptions = z.strictObject({
     .default([25])
     .describe("numbers of training labels a class; cells are compared by the first"),
   ...evaluateOptions.pick({ protocolOptions: true, draws: true, trainSplit: true, testSplit: true }).shape,
-  ...evaluateOptions.pick({ seenLabels: true }).shape,
   ...pretrainOptions.pick({ device: true, precision: true, threads: true }).shape,
   impossible: z
     .enum(["refuse", "leave-out"])

@@ -1,11 +1,12 @@
 /** Which cells can be trained: everything that training needs is set up once for each kind of cell, before the first one starts. */
 import { withCleanup } from "../../cleanup.ts";
+import { plural } from "../../data/names.ts";
 import { InterruptedError, SelfsightError, UsageError } from "../../errors.ts";
 import { parseOptions } from "../../options.ts";
 import { pretrainOptions, type TrainingConfig } from "../../run/options.ts";
 import { refuseContradictions, resolveConfig } from "../../run/resolve.ts";
 import { chooseCompute } from "../../torch/compute.ts";
-import { firstEncoder, prepareTraining, refuseLargeBatch } from "../../train/prepare.ts";
+import { firstEncoder, prepareTraining, refuseLargeBatch, usesLabels } from "../../train/prepare.ts";
 import type { Cell } from "./cell.ts";
 import { trainingOf } from "./cell-run.ts";
 import type { Failure } from "./folder.ts";
@@ -59,6 +60,11 @@ async function checkNumbers(config: StudyConfig, cell: Cell, images: StudyImages
   const count = trainImages === "all" ? all : trainImages;
   if (count > all) throw new UsageError(`There are ${all} images to learn from; trainImages asks for ${count}.`);
   refuseLargeBatch(resolvedTraining(config, cell), count);
+  const copies = usesLabels(task) ? await images.copies() : 0;
+  if (copies)
+    throw new UsageError(
+      `${plural(copies, "test image is a copy", "test images are copies")} of images whose labels ${task} learns: it would be tested on what it remembers. Remove the copies, or leave ${task} out.`,
+    );
 }
 
 async function problemOf(attempt: () => Promise<void>): Promise<string | undefined> {

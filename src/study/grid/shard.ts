@@ -24,5 +24,7 @@ export function shardOf(
   const [id, of] = [number("ID"), number("COUNT")];
   if (!(id >= 0 && of >= 1)) return undefined;
   const [first, step] = [number("MIN") || 0, number("STEP") || 1]; // --array=10-16:2
+  const last = number("MAX");
+  if (Number.isFinite(last) && (last - first) / step + 1 !== of) return undefined; // --array=3,7: jobs share the whole by claims
   return { part: (Math.floor((id - first) / step) % of) + 1, of };
 }

@@ -1,5 +1,5 @@
 /** A study's file. Errors name the line and column. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
@@ -60,7 +60,7 @@ export const studyName = (file: string): string => basename(file, extname(file))
 
 /** @throws UsageError if there is neither such a file nor such a recipe */
 function findStudy(file: string): string {
-  if (existsSync(file)) return file;
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
   const known = existsSync(recipes) ? readdirSync(recipes).map((one) => basename(one, ".yaml")) : [];
   const found = known.find((one) => one === file || `${one}.yaml` === file);
   if (found !== undefined) return join(recipes, `${found}.yaml`);

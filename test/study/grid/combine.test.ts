@@ -177,6 +177,7 @@ test("recipes are found by their names, and each can be read", () => {
     expect(cellsOf(readStudy(name)).length).toBeGreaterThan(5);
   expect(() => readStudy("architecture")).toThrow(/Unknown study "architecture". Did you mean "architectures"/);
   expect(() => readStudy(join(folder, "none.yaml"))).toThrow(/There is no file/);
+  expect(() => readStudy(folder)).toThrow(/There is no file/); // a folder called like a recipe does not hide it
 });
 
 test("a part is named, or that of a job in an array of SLURM", () => {
@@ -189,6 +190,13 @@ test("a part is named, or that of a job in an array of SLURM", () => {
       const own = Object.entries({ ID, COUNT: ids.length, MIN, STEP }).filter(([, value]) => value !== undefined);
       return shardOf(undefined, Object.fromEntries(own.map(([key, value]) => [`SLURM_ARRAY_TASK_${key}`, `${value}`])));
     });
+  const some = {
+    SLURM_ARRAY_TASK_ID: "7",
+    SLURM_ARRAY_TASK_COUNT: "2",
+    SLURM_ARRAY_TASK_MIN: "3",
+    SLURM_ARRAY_TASK_MAX: "7",
+  };
+  expect(shardOf(undefined, some)).toBeUndefined(); // --array=3,7: two of more jobs
   for (const found of [parts([0, 1, 2]), parts([3, 4, 5]), parts([1, 2, 3], 1), parts([10, 12, 14], 10, 2)])
     expect(found.map((shard) => shard?.part).sort()).toEqual([1, 2, 3]);
 });

@@ -1,5 +1,5 @@
 /** A study in one process: what it leaves behind, what it refuses, failures, interruptions, parts. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { InterruptedError, SelfsightError } from "../../../src/errors.ts";
@@ -196,6 +196,19 @@ test("cells that cannot be trained are refused by name before anything runs, or 
   for (const { training, measuring, parameters } of plan.cells)
     for (const number of [training, measuring, parameters, plan.peak]) expect(number).toBeGreaterThan(0);
   expect(existsSync(place("refused"))).toBe(false);
+});
+
+test("a task that would learn the answers to test images is refused before anything runs", async () => {
+  const copied = join(folder, "copied");
+  await makePictures(join(copied, "train"), { count: 12, classes: ["red", "green"] });
+  await makePictures(join(copied, "test"), { count: 12, classes: ["red", "green"], seed: 1 });
+  for (const name of ["0001.png", "0002.png"])
+    cpSync(join(copied, "train", "red", name), join(copied, "test", "red", `copy-${name}`));
+  const options: StudyOptions = { ...small, images: copied, tasks: ["rotation", "supervised"], out: place("copies") };
+  await expect(study(options)).rejects.toThrow(
+    /supervised: 2 test images are copies of images whose labels supervised learns/,
+  );
+  expect(existsSync(place("copies"))).toBe(false);
 });
 
 test("more than 10,000 cells need a yes", async () => {
