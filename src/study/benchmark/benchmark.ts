@@ -29,6 +29,7 @@ import { decisionsIn } from "./plan.ts";
 import { overallProgress } from "./progress.ts";
 import { type TaskResult, taskResults } from "./task-results.ts";
 import { secondsOfAll, type Training, trainAll, trainingsOf } from "./train-all.ts";
+import { staleYardsticks } from "./yardsticks.ts";
 
 export interface Benchmark {
   images: string;
@@ -130,7 +131,7 @@ async function report(
     const all = await measureAll({ config, variants, counts, percents, sizes, left }, session, progress);
     const { measured, representations } = all;
     progress.begin("writing the report");
-    const { classes, seen, notes } = session;
+    const { classes, seen } = session;
     const [labelled, tested] = [session.train.length, session.test.length];
     const headline = headlineCount(counts);
     const differences = compare(measured, representations, { classes: classes.length, seen });
@@ -144,7 +145,8 @@ async function report(
     const { health, suspects } = await dataHealth({ session, measured, best, headline, seed, file, signal });
     const result: Benchmark = {
       ...{ images, options: config, classes, labelled, tested, headline, tasks },
-      ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...all.notes, ...notes], health },
+      ...{ rows: measured.map(({ row }) => row), differences, health },
+      notes: [...failures, ...staleYardsticks(trainings, session.train), ...all.notes, ...session.notes],
       lines: linesOf({ tasks, measured, representations, headline }),
     };
     writeJson(benchmarkFiles(out).report, result);

@@ -15,6 +15,7 @@ import { benchmarkFiles } from "./folder.ts";
 import { headlineCount } from "./label-counts.ts";
 import type { BenchmarkConfig } from "./options.ts";
 import {
+  areChosenFrom,
   byImportance,
   chooseWhole,
   decisionsIn,
@@ -111,15 +112,17 @@ async function frozenCounts(
   hooks: Hooks,
 ): Promise<readonly LabelCount[]> {
   if (!left || config.labelsPerClass) return counts;
-  return decisionsIn(benchmarkFiles(config.out).plan).once("counts", async () => {
+  const headline = headlineCount(counts);
+  const choose = async () => {
     const [first] = session.representations as [Representation];
     await session.partsFor(first); // decoding is not what grows with the number of labels
     const weight = session.representations.reduce((sum, { encoder }) => sum + (encoder ? 1 : PLAIN_PART), 0);
     const { chosen, enough } = growingCounts(FROZEN_PART * left(), weight);
-    const labelsPerClass = byImportance(counts, headlineCount(counts));
+    const labelsPerClass = byImportance(counts, headline);
     await measureRepresentation(first, session, { ...plan, labelsPerClass, enough }, hooks);
     return counts.filter((count) => chosen.includes(count));
-  });
+  };
+  return decisionsIn(benchmarkFiles(config.out).plan).once("counts", choose, areChosenFrom(counts, headline));
 }
 
 /** The protocol that trains whole networks. */

@@ -120,10 +120,16 @@ export function chooseWhole(
   return { ...chosen, left: seconds(everything) - seconds(chosen) };
 }
 
+/** Whether numbers that were chosen before are still wanted, with the headline: labels may have been added since. */
+export function areChosenFrom(counts: readonly LabelCount[], headline: LabelCount) {
+  return (before: readonly LabelCount[]): boolean =>
+    before.includes(headline) && before.every((count) => counts.includes(count));
+}
+
 /** Whether a plan is about these numbers of labels: `--labels-per-class` may have named others since. */
 export function isPlanFor(counts: readonly LabelCount[], headline: LabelCount) {
   return ({ draws, scratch, further }: ScratchPlan): boolean =>
-    draws === 0 || (scratch.includes(headline) && [...scratch, ...further].every((count) => counts.includes(count)));
+    draws === 0 || areChosenFrom(counts, headline)([...scratch, ...further]);
 }
 
 /** All that is measured if time does not matter. */

@@ -153,3 +153,33 @@ test("images that cannot be read are no reason to refuse a set, while they are f
   const { notes } = await benchmark({ ...small, images: torn, out: join(folder, "torn-results") });
   expect(notes.join("\n")).toMatch(/4 of 80 training images cannot be read/);
 });
+
+test("labels may be added: the verdict moves to more of them, and a yardstick that has not learned them is named", async () => {
+  const grown = join(folder, "grown");
+  for (const [seed, part] of ["train", "test"].entries())
+    await makePictures(join(grown, part), { count: 12, classes, seed });
+  const labels = join(folder, "labels.csv");
+  const label = (trained: number) => {
+    const lines = ["train", "test"].flatMap((part) =>
+      classes.flatMap((name) =>
+        Array.from({ length: part === "train" ? trained : 12 }, (_, i) => {
+          return `${part}/${name}/${String(i).padStart(4, "0")}.png,${name}`;
+        }),
+      ),
+    );
+    writeFileSync(labels, ["path,label", ...lines, ""].join("\n"));
+  };
+  const { epochs: _, labelsPerClass: __, ...timed } = small;
+  const tasks = ["rotation", "supervised"];
+  const run = () =>
+    benchmark({ ...timed, tasks, images: grown, labels, budget: "0.1s", out: join(folder, "grown-results") });
+  label(4);
+  const before = await run();
+  expect([before.headline, before.notes.join().includes("supervised")]).toEqual([2, false]);
+  label(12);
+  const after = await run();
+  expect([after.headline, after.labelled]).toEqual([4, 24]);
+  expect(after.notes.join()).toMatch(
+    /supervised was trained before 16 training labels of 24 were added or changed.* Delete .*supervised and repeat/,
+  );
+});

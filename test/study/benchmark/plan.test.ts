@@ -3,7 +3,14 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { measuringTime, minutesEach, minutesOf, timeLeft } from "../../../src/study/benchmark/budget.ts";
-import { byImportance, chooseWhole, decisionsIn, growingCounts, isPlanFor } from "../../../src/study/benchmark/plan.ts";
+import {
+  areChosenFrom,
+  byImportance,
+  chooseWhole,
+  decisionsIn,
+  growingCounts,
+  isPlanFor,
+} from "../../../src/study/benchmark/plan.ts";
 import { scratch } from "../../images.ts";
 
 const counts = [1, 2, 4, 8, 16, "all"] as const;
@@ -78,6 +85,13 @@ test("a plan is kept while its numbers of labels are still wanted", () => {
   expect(isPlanFor(counts, 8)(plan)).toBe(false); // the verdict is about another number
   expect(isPlanFor([2, 4, 8, "all"], 4)(plan)).toBe(false);
   expect(isPlanFor([1, 3], 3)({ draws: 0, scratch: [], further: [], left: 9 })).toBe(true);
+});
+
+test("chosen numbers of labels are kept while they are wanted and hold the headline", () => {
+  const holds = (counts: readonly (number | "all")[], headline: number) => areChosenFrom(counts, headline)([2, 4]);
+  expect(holds(counts, 4)).toBe(true);
+  expect(holds(counts, 8)).toBe(false); // more labels have moved it
+  expect(holds([1, 4, 8], 4)).toBe(false);
 });
 
 test("decisions are made once, unless they no longer hold", async () => {
