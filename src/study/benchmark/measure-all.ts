@@ -198,6 +198,6 @@ function wholeNote({ budget }: BenchmarkConfig, plan: ScratchPlan, everything: S
     ? `${plural(plan.draws, "draw")} of ${listed(plan.scratch)} labels a class ${plan.draws > 1 ? "were" : "was"} trained from scratch${plan.further.length ? `, and ${listed(plan.further)} from pre-trained networks` : ""}`
     : "no network was trained from scratch";
   return [
-    `In the time that --budget ${budget} left, ${what}. All of it (${plural(everything.draws, "draw")} of every number of labels) would have taken about ${duration(plan.left * 1000)} more: the same command with --scratch-draws ${everything.draws} goes on with it.`,
+    `In the time that --budget ${budget} left, ${what}. All of it (${plural(everything.draws, "draw")} of every number of labels) would take about ${duration(plan.left * 1000)} more: the same command with --scratch-draws ${everything.draws} goes on with it.`,
   ];
 }

@@ -13,7 +13,7 @@ export interface ScratchPlan {
   /** Numbers of labels a class for networks from scratch, and for pre-trained ones. */
   scratch: readonly LabelCount[];
   further: readonly LabelCount[];
-  /** About how many seconds all that was wanted would have taken more. */
+  /** About how many seconds it takes to go on to all that was wanted. */
   left: number;
 }
 
@@ -117,7 +117,10 @@ export function chooseWhole(
     return Array.from({ length: draws - fewest + 1 }, (_, i) => ({ draws: draws - i, scratch, further }));
   });
   const chosen = plans.find((plan) => seconds(plan) <= allowed) ?? { draws: 0, scratch: [], further: [] };
-  return { ...chosen, left: seconds(everything) - seconds(chosen) };
+  // With another number of draws, what was measured is of use only where there is one draw in any case.
+  const once = (list: readonly LabelCount[]) => list.filter((count) => draws === chosen.draws || count === "all");
+  const kept = { draws: chosen.draws, scratch: once(chosen.scratch), further: once(chosen.further) };
+  return { ...chosen, left: seconds(everything) - seconds(kept) };
 }
 
 /** Whether numbers that were chosen before are still wanted, with the headline: labels may have been added since. */
