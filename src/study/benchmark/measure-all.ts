@@ -23,6 +23,7 @@ import {
   isPlanFor,
   type ScratchPlan,
   wholeWanted,
+  withDraws,
 } from "./plan.ts";
 import type { overallProgress } from "./progress.ts";
 
@@ -93,7 +94,7 @@ export async function measureAll(
   };
   const plan =
     wanted.left && config.scratchDraws === undefined
-      ? await decisions.once("whole", decide, isPlanFor(counts, headline))
+      ? withDraws(await decisions.once("whole", decide, isPlanFor(counts, headline)), asked.draws)
       : everything;
   notes.push(...wholeNote(config, plan, everything));
   const trained = plan.draws ? scratch : [];

@@ -135,6 +135,9 @@ export function isPlanFor(counts: readonly LabelCount[], headline: LabelCount) {
     draws === 0 || areChosenFrom(counts, headline)([...scratch, ...further]);
 }
 
+/** The plan when there are more draws than it was made with: one that left nothing out takes them too. */
+export const withDraws = (plan: ScratchPlan, draws: number): ScratchPlan => (plan.left > 0 ? plan : { ...plan, draws });
+
 /** All that is measured if time does not matter. */
 export function wholeWanted({
   draws,

@@ -91,8 +91,8 @@ test("the same command goes on where it was, and another one is refused", async 
   expect(readFileSync(report, "utf8")).toBe(before);
   expect(again.tasks).toEqual(result.tasks);
   expect(existsSync(measured)).toBe(true);
-  await expect(benchmark({ ...small, draws: 3, out: join(folder, "first") })).rejects.toThrow(
-    /other settings: draws was 2, is 3.*--out/,
+  await expect(benchmark({ ...small, width: 0.25, out: join(folder, "first") })).rejects.toThrow(
+    /other settings: width was 0\.125, is 0\.25\. .*--out\.$/,
   );
 });
 

@@ -10,6 +10,7 @@ import {
   decisionsIn,
   growingCounts,
   isPlanFor,
+  withDraws,
 } from "../../../src/study/benchmark/plan.ts";
 import { scratch } from "../../images.ts";
 
@@ -85,6 +86,8 @@ test("a plan is kept while its numbers of labels are still wanted", () => {
   expect(isPlanFor(counts, 8)(plan)).toBe(false); // the verdict is about another number
   expect(isPlanFor([2, 4, 8, "all"], 4)(plan)).toBe(false);
   expect(isPlanFor([1, 3], 3)({ draws: 0, scratch: [], further: [], left: 9 })).toBe(true);
+  expect(withDraws(plan, 3)).toEqual({ ...plan, draws: 3 });
+  expect(withDraws({ ...plan, left: 9 }, 3)).toMatchObject({ draws: 2 }); // there was no time for more
 });
 
 test("chosen numbers of labels are kept while they are wanted and hold the headline", () => {
