@@ -40,7 +40,7 @@ export interface Benchmark {
   tested: number;
   /** Labels per class that the verdicts are about. */
   headline: LabelCount;
-  /** The best first, by accuracy on held-out training labels. */
+  /** The best first, by accuracy on held-out training labels; in the order of the options where none could be held out. */
   tasks: TaskResult[];
   rows: ResultRow[];
   differences: Difference[];

@@ -70,6 +70,28 @@ test("the report says it in sentences, and holds no broken values", () => {
   );
 });
 
+test("the report says how the best was chosen, and which test images were seen without labels", () => {
+  const said = (task: { heldOut?: null }, seen: number | null = 0) =>
+    benchmarkHtml(
+      { ...result, tasks: result.tasks.map((one) => ({ ...one, ...task, untrained: { ...one.untrained, seen } })) },
+      "",
+    );
+  const known = said({});
+  for (const words of [
+    "chosen like the task on held-out training labels.<",
+    '<th class="wide">Best layer',
+    "ranked by",
+  ])
+    expect(known).toContain(words);
+  expect(known).toContain("With one label a class none can be held out: the last layer is shown.");
+  expect(said({}, 5)).toContain("labels; pre-training saw 5 of the 24 test images, without their labels.<");
+  expect(said({}, null)).toContain("; which test images pre-training saw is not known.<");
+  const none = said({ heldOut: null });
+  expect(none).toMatch(/, the last, of the task that was named first: with so few labels, none could be held out/);
+  expect(none).toContain("tasks stand in the order in which they were named");
+  for (const untrue of ["chosen like the task", "Best layer", "ranked by"]) expect(none).not.toContain(untrue);
+});
+
 test("a training image with a wrong label is found, listed and shown", () => {
   const { health, gallery, folder: out } = result;
   expect(health.labels).toMatchObject({ checked: 25, suspects: 1 });
