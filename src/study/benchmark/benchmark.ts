@@ -101,8 +101,10 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
 interface Found {
   /** Numbers of labels a class, in order. */
   counts: readonly LabelCount[];
-  /** The percentage that a number stands for, where it was given as a share. */
+  /** The percentage of all labels that a number is, where it was given as a share. */
   percents: ReadonlyMap<LabelCount, number>;
+  /** Which shares came to the same number as others. */
+  notes: readonly string[];
   /** Labelled training images of each class. */
   sizes: readonly number[];
   /** Identifies the images. */
@@ -146,7 +148,13 @@ async function report(
     const result: Benchmark = {
       ...{ images, options: config, classes, labelled, tested, headline, tasks },
       ...{ rows: measured.map(({ row }) => row), differences, health },
-      notes: [...failures, ...staleYardsticks(trainings, session.train), ...all.notes, ...session.notes],
+      notes: [
+        ...failures,
+        ...found.notes,
+        ...staleYardsticks(trainings, session.train),
+        ...all.notes,
+        ...session.notes,
+      ],
       lines: linesOf({ tasks, measured, representations, headline }),
     };
     writeJson(benchmarkFiles(out).report, result);
@@ -203,10 +211,10 @@ async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   const decoding = ((performance.now() - read) * set.length) / Math.max(1, sample.length);
   const labels = firstLabels(train);
   const sizes = byClass(labels).map(({ length }) => length);
-  const { counts, percents } = labelAmounts(config.labelsPerClass ?? labelCounts(sizes), labels);
+  const { counts, percents, notes } = labelAmounts(config.labelsPerClass ?? labelCounts(sizes), labels);
   return {
     counts: inOrder(counts),
-    ...{ percents, sizes, collection: identityOf(collection) },
+    ...{ percents, notes, sizes, collection: identityOf(collection) },
     preparing: (read - began + decoding) / 1000,
   };
 }

@@ -41,7 +41,7 @@ export interface Wanted {
   variants: readonly Variant[];
   /** Numbers of labels a class, in order. */
   counts: readonly LabelCount[];
-  /** The percentage that a number stands for, where it was given as a share. */
+  /** The percentage of all labels that a number is, where it was given as a share. */
   percents: ReadonlyMap<LabelCount, number>;
   /** Labelled training images of each class. */
   sizes: readonly number[];

@@ -179,8 +179,15 @@ test("a task that fails is noted, and the others go on", async () => {
   for (const [seed, part] of ["train", "test"].entries())
     await makePictures(join(grey, part), { count: 8, classes, grey: true, seed });
   const { tasks, notes } = await benchmark({
-    ...{ ...small, images: grey, tasks: ["colorization", "rotation"], out: join(folder, "one-fails") },
+    ...{
+      ...small,
+      labelsPerClass: ["20%", "25%"],
+      images: grey,
+      tasks: ["colorization", "rotation"],
+      out: join(folder, "one-fails"),
+    },
   });
   expect(tasks.map(({ task }) => task)).toEqual(["rotation"]);
   expect(notes.join()).toMatch(/colorization could not be trained: These images are grey/);
+  expect(notes.join()).toMatch(/20% and 25% come to the same 2 labels a class/);
 });
