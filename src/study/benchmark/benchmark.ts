@@ -24,7 +24,7 @@ import { type DataHealth, dataHealth } from "./health.ts";
 import { headlineCount, inOrder, labelCounts } from "./label-counts.ts";
 import { type Line, linesOf } from "./lines.ts";
 import { measureAll, wholeVariants } from "./measure-all.ts";
-import { type BenchmarkConfig, type BenchmarkOptions, benchmarkOptions } from "./options.ts";
+import { type BenchmarkConfig, type BenchmarkOptions, BUDGET, benchmarkOptions, refuseIdle } from "./options.ts";
 import { decisionsIn } from "./plan.ts";
 import { overallProgress } from "./progress.ts";
 import { type TaskResult, taskResults } from "./task-results.ts";
@@ -64,7 +64,9 @@ export interface BenchmarkResult extends Benchmark {
  */
 export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): Promise<BenchmarkResult> {
   const given = parseOptions(benchmarkOptions, options);
-  const config: BenchmarkConfig = { ...given, out: given.out ?? defaultFolder(given.images) };
+  refuseIdle(given);
+  const { out = defaultFolder(given.images), budget: time = BUDGET } = given;
+  const config: BenchmarkConfig = { ...given, out, budget: time };
   const budget = minutesOf(config.budget);
   const measuring = measuringTime(benchmarkFiles(config.out).spent);
   const spent = secondsOfAll(trainingsOf(config, budget)) + measuring.before; // by earlier starts of this benchmark

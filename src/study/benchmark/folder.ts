@@ -28,7 +28,16 @@ export const benchmarkFiles = (folder: string) => ({
 export const defaultFolder = (images: string): string => join("runs", `benchmark-${nameForFolder(images)}`);
 
 /** Settings that may differ when it goes on: what was computed is still right. */
-const MAY_CHANGE = ["out", "device", "threads", "scratchDraws", "labelsPerClass", "weights", "weightsSize"];
+const MAY_CHANGE = [
+  "out",
+  "device",
+  "threads",
+  "scratchDraws",
+  "scratchSteps",
+  "labelsPerClass",
+  "weights",
+  "weightsSize",
+];
 /** Settings of which there may be more when it goes on. */
 const MAY_GROW = ["draws", "seeds", "protocol"];
 

@@ -16,7 +16,7 @@ const images = join(folder, "pictures");
 const classes = ["red", "green"];
 const small: Omit<BenchmarkOptions, "out"> = {
   ...{ images, tasks: ["rotation", "jigsaw"], epochs: 1, imageSize: 32, width: 0.125, batchSize: 8, threads: 1 },
-  ...{ labelsPerClass: [1, 2, 4, "all"], draws: 2, scratchDraws: 0, scratchSteps: 10, precision: "f32" },
+  ...{ labelsPerClass: [1, 2, 4, "all"], draws: 2, scratchDraws: 0, precision: "f32" },
 };
 let result: BenchmarkResult;
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   await makePictures(join(images, "test"), { count: 12, classes, seed: 1 });
   await makePictures(join(folder, "singles", "train"), { count: 1, classes });
   await makePictures(join(folder, "singles", "test"), { count: 2, classes, seed: 1 });
-  result = await benchmark({ ...small, scratchDraws: 1, out: join(folder, "first") });
+  result = await benchmark({ ...small, scratchDraws: 1, scratchSteps: 10, out: join(folder, "first") });
 }, 120_000);
 
 test("each task is compared with the same network untrained, from scratch, pixels and descriptors", () => {
@@ -109,7 +109,7 @@ test("a training image with a wrong label is found, listed and shown", () => {
 test("the same command goes on where it was, and another one is refused", async () => {
   const { report, measured } = benchmarkFiles(join(folder, "first"));
   const before = readFileSync(report, "utf8");
-  const again = await benchmark({ ...small, scratchDraws: 1, out: join(folder, "first") });
+  const again = await benchmark({ ...small, scratchDraws: 1, scratchSteps: 10, out: join(folder, "first") });
   expect(readFileSync(report, "utf8")).toBe(before);
   expect(again.tasks).toEqual(result.tasks);
   expect(existsSync(measured)).toBe(true);
@@ -167,6 +167,8 @@ test.each([
   ["a size of weights without any", { weightsSize: 32 }, /--weights-size has no effect without --weights/],
   ["a folder called like the images", { out: images }, /also what the images are called/],
   ["one label a class", { images: join(folder, "singles") }, /no class with two labelled images/],
+  ["a budget beside epochs", { budget: "1h" }, /--budget has no effect with --epochs/],
+  ["steps of no training from scratch", { scratchSteps: 10 }, /--scratch-steps has no effect with --scratch-draws 0/],
   ["a model that does not exist", { model: "resnet9" }, /resnet/],
 ])("%s is refused before anything is trained", async (_, wrong, message) => {
   const out = join(folder, "refused");
