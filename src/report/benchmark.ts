@@ -21,7 +21,7 @@ import { escapeHtml } from "./escape.ts";
 import { whatWouldTell } from "./evidence.ts";
 import { count, drawCount, labelCount } from "./format.ts";
 import { healthPart } from "./health.ts";
-import { pageHtml, pictureFigure, section } from "./page.ts";
+import { factList, pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { curve } from "./run.ts";
 import { savedPart, savingsSentence } from "./savings.ts";
@@ -195,7 +195,7 @@ function facts({ images, labelled, tested, classes, trainings, options }: Benchm
     ],
     ["Software", `Selfsight ${environment.selfsight}, libtorch ${environment.libtorch}, Node ${environment.node}`],
   ];
-  return `<dl>${lines.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("\n")}</dl>`;
+  return factList(lines);
 }
 
 const list = (sentences: readonly string[]) =>

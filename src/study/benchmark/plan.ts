@@ -2,9 +2,8 @@
  * What is measured when time is short. Decisions that depend on time are kept in the benchmark's folder once they are made, so
  * that one that goes on after a kill comes to the same report.
  */
-import { existsSync, readFileSync } from "node:fs";
 import type { LabelCount } from "../../evaluate/draws.ts";
-import { writeJson } from "../../files.ts";
+import { readJson, writeJson } from "../../files.ts";
 
 /** Training whole networks on the labels, from scratch and from pre-trained weights. */
 export interface ScratchPlan {
@@ -28,13 +27,7 @@ export interface Decisions {
 
 /** The decisions kept in a file. A damaged file holds none. */
 export function decisionsIn(file: string) {
-  const read = (): Partial<Decisions> => {
-    try {
-      return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<Decisions>) : {};
-    } catch {
-      return {};
-    }
-  };
+  const read = () => readJson<Partial<Decisions> | null>(file, {}) ?? {};
   return {
     /** What was decided before, if it still holds, or else what `decide` says. */
     async once<Key extends keyof Decisions>(
