@@ -1,6 +1,16 @@
-/** Writes files atomically: a reader sees the old one or the new one, never half of it. */
+/** Writes files atomically: a reader sees the old one or the new one, never half of it. Reads what may be missing. */
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { onDisk } from "./errors.ts";
 
 /**
@@ -37,4 +47,13 @@ function replace(named: string, contents: string | Uint8Array): void {
 /** Writes a value as indented JSON, like {@link replaceFile}. */
 export function writeJson(file: string, value: unknown): void {
   replaceFile(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** The value in a file of JSON; `otherwise` if it is missing or damaged. */
+export function readJson<Value>(file: string, otherwise: Value): Value {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Value;
+  } catch {
+    return otherwise;
+  }
 }

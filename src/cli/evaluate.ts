@@ -6,6 +6,7 @@ import { resultTable } from "../report/table.ts";
 import { verdict } from "../report/verdict.ts";
 import { wrap } from "../setup/terminal.ts";
 import { addFlags } from "./flags.ts";
+import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
 
 export function addEvaluate(program: Command): void {
@@ -31,10 +32,12 @@ export function addEvaluate(program: Command): void {
 }
 
 /** Evaluates with progress on stderr and the table on stdout. */
-export async function runEvaluate(options: EvaluateOptions): Promise<Evaluation> {
+async function runEvaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { stdout, stderr } = process;
   const working = workingLine();
-  const result = await evaluate(options, { onEvent: (event) => working.tell(event) }).finally(() => working.end());
+  const result = await untilInterrupted(({ signal }) =>
+    evaluate(options, { signal, onEvent: (event) => working.tell(event) }).finally(() => working.end()),
+  );
   for (const note of result.notes) stderr.write(`${note}\n`);
   stdout.write(`${resultTable(result.rows, stdout, result.differences)}\n`);
   return result;

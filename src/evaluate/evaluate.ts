@@ -44,7 +44,8 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   const wanted = resultFile(config.runs[0] as string, config.name);
   const session = await openSession(config, hooks);
   const { representations, classes, seen, notes, train } = session;
-  const { counts: labelsPerClass, percents } = labelAmounts(config.labelsPerClass, firstLabels(train));
+  const { counts: labelsPerClass, percents, notes: same } = labelAmounts(config.labelsPerClass, firstLabels(train));
+  notes.push(...same);
   refuseSeveralLabels(session, variants, labelsPerClass);
   const measured: Measured[] = [];
   try {

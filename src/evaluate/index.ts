@@ -17,9 +17,6 @@ const known = registry<Protocol>("protocol", protocols as unknown as Record<Prot
 /** The protocol of that name. @throws UsageError that suggests the nearest known name */
 export const protocolEntry = known.get;
 
-/** Names of all protocols, including registered ones. */
-export const protocolNames = known.names;
-
 /** Registers your own protocol under a name that `evaluate` accepts like the others. @throws UsageError for a name that is taken */
 export function registerProtocol<Options extends z.ZodObject, Prediction, Truth, Score>(
   name: string,

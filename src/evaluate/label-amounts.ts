@@ -1,4 +1,5 @@
 /** How many training labels a measurement may use: numbers a class, or shares of all labels. */
+import { listed, plural } from "../data/names.ts";
 import { byClass, type LabelCount } from "./draws.ts";
 
 /** "1%", "12.5 %", "100%": above 0. */
@@ -7,8 +8,10 @@ export const SHARE = /^(?:100|(?=.*[1-9])\d{1,2}(?:\.\d+)?) ?%$/;
 export interface LabelAmounts {
   /** Labels per class, each number once. */
   readonly counts: readonly LabelCount[];
-  /** The percentage that a number stands for, where it was given as a share. */
+  /** The percentage of all labels that a number really is, where it was given as a share. */
   readonly percents: ReadonlyMap<LabelCount, number>;
+  /** Which shares came to the same number as others: one sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -20,13 +23,25 @@ export function labelAmounts(wanted: readonly (LabelCount | string)[], labels: A
   const sizes = byClass(labels).flatMap(({ length }) => (length ? [length] : []));
   const all = sizes.reduce((sum, size) => sum + size, 0);
   const percents = new Map<LabelCount, number>();
-  const counts = wanted.map((amount): LabelCount => {
-    if (amount === "all" || typeof amount === "number") return amount;
-    const percent = Number.parseFloat(amount);
-    if (percent === 100) return "all";
-    const count = Math.max(1, Math.ceil((percent * all) / (100 * sizes.length)));
-    percents.set(count, percent);
-    return count;
-  });
-  return { counts: [...new Set(counts)], percents };
+  const amounts = new Map<LabelCount, string[]>();
+  for (const amount of new Set(wanted.map((one) => (typeof one === "string" ? one.replace(" ", "") : one)))) {
+    const count = countOf(amount, all / sizes.length);
+    amounts.set(count, [...(amounts.get(count) ?? []), String(amount)]);
+    if (count === "all" || amount === count) continue;
+    const drawn = sizes.reduce((sum, size) => sum + Math.min(size, count), 0);
+    percents.set(count, Number(((100 * drawn) / all).toPrecision(3)));
+  }
+  const notes = [...amounts].flatMap(([count, same]) =>
+    percents.has(count) && same.length > 1
+      ? [`${listed(same)} come to the same ${plural(count as number, "label")} a class: measured once.`]
+      : [],
+  );
+  return { counts: [...amounts.keys()], percents, notes };
+}
+
+/** @param mean labels per class, on average */
+function countOf(amount: LabelCount | string, mean: number): LabelCount {
+  if (amount === "all" || typeof amount === "number") return amount;
+  const percent = Number.parseFloat(amount);
+  return percent === 100 ? "all" : Math.max(1, Math.ceil((percent * mean) / 100));
 }

@@ -12,7 +12,7 @@ import { choosePenalty } from "./linear.ts";
 import { disposeModel, fitLogistic, type Labelled, logits } from "./logistic.ts";
 
 /** Classes with fewer images are not checked: a probe that learned from so few would be right by luck. */
-export const FOLDS = 5;
+const FOLDS = 5;
 /** L2 strengths to choose from, with the first fold held out. Fewer than a linear probe's: an ordinary fit will do here. */
 const PENALTIES = [1, 0.1, 0.01];
 const MAX_ITERATIONS = 100;

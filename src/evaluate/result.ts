@@ -12,7 +12,7 @@ export interface ResultRow {
   protocol: string;
   layer: string;
   labelsPerClass: number | "all";
-  /** The percentage of all labels that this number stands for, if it was asked for as a share. */
+  /** The percentage of all labels that this number is, if it was asked for as a share. */
   labelPercent?: number;
   metric: Metric;
   value: number;
@@ -43,7 +43,7 @@ export interface Difference {
   layer: string;
   baselineLayer: string;
   labelsPerClass: number | "all";
-  /** The percentage of all labels that this number stands for, if it was asked for as a share. */
+  /** The percentage of all labels that this number is, if it was asked for as a share. */
   labelPercent?: number;
   metric: Metric;
   /** The metric of the encoder, and of the baseline. */

@@ -1,5 +1,4 @@
 /** `preview`: what a task shows the network, before you spend an hour on it; and whether it leaks its answer. */
-import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { withCleanup } from "../cleanup.ts";
 import { type ImageSet, spreadOver, subset } from "../data/images.ts";
@@ -12,6 +11,7 @@ import { loadState, prefixed } from "../run/checkpoint.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { readConfig, runFiles } from "../run/folder.ts";
 import { openGiven } from "../run/images.ts";
+import { readSkipped } from "../run/learned.ts";
 import { pretrainOptions, type TrainingConfig } from "../run/options.ts";
 import { resolveConfig } from "../run/resolve.ts";
 import { taskEntry } from "../tasks/index.ts";
@@ -150,7 +150,7 @@ async function imagesOf(
   hooks: Hooks,
 ): Promise<TrainingImages> {
   const size = await decodeSizeFor(set, imageSize);
-  const skipped = unreadIn(folder);
+  const skipped = new Set(readSkipped(folder).map(({ id }) => id));
   const source = Int32Array.from({ length: set.length }, (_, i) => i).filter((i) => !skipped.has(set.id(i)));
   const store: PixelStore = {
     length: source.length,
@@ -176,12 +176,4 @@ async function imagesOf(
     close: async () => {},
   };
   return trainingImages(set, store, usesLabels(task));
-}
-
-/** Names of the images that a run could not read. */
-function unreadIn(folder: string): Set<string> {
-  const { skipped } = runFiles(folder);
-  if (!existsSync(skipped)) return new Set();
-  const list = JSON.parse(readFileSync(skipped, "utf8")) as { id: string }[];
-  return new Set(list.map(({ id }) => id));
 }

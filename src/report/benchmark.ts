@@ -21,11 +21,11 @@ import { escapeHtml } from "./escape.ts";
 import { whatWouldTell } from "./evidence.ts";
 import { count, drawCount, labelCount } from "./format.ts";
 import { healthPart } from "./health.ts";
-import { pageHtml, pictureFigure, section } from "./page.ts";
+import { factList, pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { curve } from "./run.ts";
 import { savedPart, savingsSentence } from "./savings.ts";
-import { doubts, outcome, SIGNIFICANT } from "./verdict.ts";
+import { doubts, outcome, SIGNIFICANT, seenImages } from "./verdict.ts";
 
 /** Writes the page as one self-contained HTML file. @param command what to type to repeat it */
 export function writeBenchmark(file: string, result: BenchmarkResult, command: string): void {
@@ -93,10 +93,21 @@ function stillOpen(difference: Difference): string {
 function verdictCard(result: BenchmarkResult): string {
   const [first = "", ...others] = benchmarkVerdict(result);
   const [best] = result.tasks as [TaskResult];
-  const how = `${labelCount(result.headline, best.untrained.labelPercent)}, ${count(best.untrained.n, "test image")}, ${drawCount(best.untrained)}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
-  const small = [...others, how].map(escapeHtml).join(" ");
+  const { labelPercent, n, layer } = best.untrained;
+  const circumstances = [
+    `${labelCount(result.headline, labelPercent)}, ${count(n, "test image")}, ${drawCount(best.untrained)}`,
+    `layer ${layer}, ${howChosen(result)}`,
+    ...seenImages(best.untrained),
+  ];
+  const small = [...others, `${circumstances.join("; ")}.`].map(escapeHtml).join(" ");
   return `<p class="verdict ${outcome(best.untrained).replaceAll(" ", "-")}">${escapeHtml(first)}<small>${small}</small></p>`;
 }
+
+/** How the layer and the best task were chosen. */
+const howChosen = ({ tasks }: BenchmarkResult) =>
+  tasks[0]?.heldOut === null
+    ? `the last${tasks.length > 1 ? ", of the task that was named first" : ""}: with so few labels, none could be held out to choose by`
+    : "chosen like the task on held-out training labels";
 
 function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
   const anySaved = headline !== "all" && tasks.some(({ savings, usesLabels }) => savings && !usesLabels);
@@ -110,7 +121,7 @@ function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
     return `<tr><th>${escapeHtml(title)}${usesLabels ? " *" : ""}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td>${anySaved ? `<td>${saved}</td>` : ""}<td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
   });
   const { metric } = (tasks[0] as TaskResult).untrained;
-  return `<div class="card"><div class="scroll"><table><thead><tr><th>Task</th><th>Verdict</th><th class="number">${metric.name}</th><th class="number">Points gained</th><th class="interval">95 % interval</th>${anySaved ? "<th>Labels</th>" : ""}<th class="wide">Best layer</th><th class="number">Training</th></tr></thead><tbody>
+  return `<div class="card"><div class="scroll"><table><thead><tr><th>Task</th><th>Verdict</th><th class="number">${metric.name}</th><th class="number">Points gained</th><th class="interval">95 % interval</th>${anySaved ? "<th>Labels</th>" : ""}<th class="wide">${(tasks[0] as TaskResult).heldOut === null ? "Last" : "Best"} layer</th><th class="number">Training</th></tr></thead><tbody>
 ${lines.join("\n")}
 </tbody></table></div></div>${tasks.some(({ usesLabels }) => usesLabels) ? `<p class="note">* learned from all training labels: a yardstick, whatever number of labels its probe is given.</p>` : ""}`;
 }
@@ -184,7 +195,7 @@ function facts({ images, labelled, tested, classes, trainings, options }: Benchm
     ],
     ["Software", `Selfsight ${environment.selfsight}, libtorch ${environment.libtorch}, Node ${environment.node}`],
   ];
-  return `<dl>${lines.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("\n")}</dl>`;
+  return factList(lines);
 }
 
 const list = (sentences: readonly string[]) =>
@@ -221,7 +232,7 @@ function curves({ trainings, tasks }: BenchmarkResult): string {
     .join("\n");
 }
 
-const howToRead = ({ rows, lines, options }: BenchmarkResult) =>
+const howToRead = ({ rows, lines, options, tasks }: BenchmarkResult) =>
   [
     "A network that was trained without labels is frozen, and a simple classifier learns from its features with the number of labels given. What training was worth is the difference to the same network untrained; where its interval holds zero, chance alone could have given it.",
     rows.some(({ kind }) => kind === "from-scratch")
@@ -229,7 +240,9 @@ const howToRead = ({ rows, lines, options }: BenchmarkResult) =>
       : "",
     `In the plots, bands are 95 % intervals, and hollow dots are what was not pre-trained${severalCounts(lines) ? "; “all” labels, at the right end, are not to scale" : ""}.${options.seeds > 1 ? ` Lines are means over ${options.seeds} trainings, and their bands allow for these.` : ""}`,
     "A verdict allows for the number of tasks: with several, one of them may look like a gain by luck (Holm's correction).",
-    "Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told.",
+    tasks[0]?.heldOut === null
+      ? "With so few labels, none could be held out to choose by: tasks stand in the order in which they were named, and each network shows its last layer."
+      : `Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told.${rows.some(({ labelsPerClass }) => labelsPerClass === 1) ? " With one label a class none can be held out: the last layer is shown." : ""}`,
   ]
     .filter(Boolean)
     .join(" ");

@@ -1,6 +1,5 @@
 /** Groups result rows into the blocks that are shown: one for each protocol and number of labels. */
 import type { Difference, ResultRow } from "../evaluate/result.ts";
-import { improvement } from "../metric.ts";
 import { count, labelCount } from "./format.ts";
 
 export interface Block {
@@ -12,13 +11,13 @@ export interface Block {
   layers: string[];
   rows: ResultRow[];
   cell(layer: string, encoder: string): ResultRow | undefined;
-  /** Whether this row's layer represents its encoder. */
+  /** Whether this row's layer was chosen to represent its encoder. */
   isBest(row: ResultRow): boolean;
 }
 
 /**
- * Groups rows in their order. An encoder's best layer is the one that was chosen for its differences; for an encoder
- * without differences, it is the one that tested best.
+ * Groups rows in their order. An encoder's best layer is the one that was chosen for its differences, by held-out labels, or its
+ * only one. Without differences none is best: the rows tell which tested best, and that may be luck.
  */
 export function blocksOf(rows: readonly ResultRow[], differences: readonly Difference[] = []): Block[] {
   const groups = new Map<string, ResultRow[]>();
@@ -33,7 +32,8 @@ function blockOf(rows: ResultRow[], differences: readonly Difference[]): Block {
   const [{ protocol, labelsPerClass, labelPercent, n, draws }] = rows as [ResultRow];
   const encoders = [...new Set(rows.map((row) => row.encoder))];
   const own = differences.filter((one) => one.protocol === protocol && one.labelsPerClass === labelsPerClass);
-  const best = new Map(encoders.map((encoder) => [encoder, chosenLayer(encoder, own) ?? bestLayer(encoder, rows)]));
+  const layersOf = (encoder: string) => rows.filter((row) => row.encoder === encoder).map(({ layer }) => layer);
+  const best = new Map(encoders.map((encoder) => [encoder, chosenLayer(encoder, own) ?? onlyOne(layersOf(encoder))]));
   return {
     protocol,
     labelsPerClass,
@@ -42,19 +42,13 @@ function blockOf(rows: ResultRow[], differences: readonly Difference[]): Block {
     layers: [...new Set(rows.map((row) => row.layer))],
     rows,
     cell: (layer, encoder) => rows.find((row) => row.layer === layer && row.encoder === encoder),
-    isBest: (row) => best.get(row.encoder) === row.layer,
+    isBest: (row) => differences.length > 0 && best.get(row.encoder) === row.layer,
   };
 }
+
+const onlyOne = (layers: readonly string[]) => (layers.length === 1 ? layers[0] : undefined);
 
 function chosenLayer(encoder: string, differences: readonly Difference[]): string | undefined {
   const asEncoder = differences.find((one) => one.encoder === encoder);
   return asEncoder?.layer ?? differences.find((one) => one.baseline === encoder)?.baselineLayer;
-}
-
-function bestLayer(encoder: string, rows: readonly ResultRow[]): string | undefined {
-  const own = rows.filter((row) => row.encoder === encoder);
-  return own.reduce<ResultRow | undefined>(
-    (best, row) => (best && improvement(row.metric, row.value, best.value) <= 0 ? best : row),
-    undefined,
-  )?.layer;
 }

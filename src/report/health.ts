@@ -1,9 +1,8 @@
 /** The report's section on the images themselves. */
 import type { Sizes } from "../data/sizes.ts";
 import type { DataHealth } from "../study/benchmark/health.ts";
-import { escapeHtml } from "./escape.ts";
 import { count } from "./format.ts";
-import { pictureFigure } from "./page.ts";
+import { factList, pictureFigure } from "./page.ts";
 
 /** @param suspects PNG: images whose label looks wrong. @returns HTML */
 export function healthPart(
@@ -11,15 +10,14 @@ export function healthPart(
   input: number,
   suspects: Uint8Array | undefined,
 ): string {
-  const lines: [string, string][] = [
+  const list = factList([
     ["Left out, copies", notes.length ? notes.join(" ") : "Nothing was left out, and no copies were found."],
     ["Sizes", sizesSentence(sizes, input)],
     ["Labels", labelsSentence(labels)],
-  ];
-  const list = lines.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("\n");
+  ]);
   const picture =
     suspects && pictureFigure(suspects, { alt: "Training images whose label looks wrong", note: suspectsNote });
-  return `<dl>${list}</dl>${picture ? `\n<h3>Labels that look wrong</h3>\n${picture}` : ""}`;
+  return `${list}${picture ? `\n<h3>Labels that look wrong</h3>\n${picture}` : ""}`;
 }
 
 const suspectsNote =

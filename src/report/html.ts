@@ -3,7 +3,7 @@ import type { Difference, ResultRow } from "../evaluate/result.ts";
 import { replaceFile } from "../files.ts";
 import { type Curve, curveChart } from "./charts/curve.ts";
 import { escapeHtml } from "./escape.ts";
-import { pageHtml, pictureFigure, section } from "./page.ts";
+import { factList, pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import type { Outcome } from "./verdict.ts";
 
@@ -46,10 +46,7 @@ export function reportHtml({
   headline,
 }: Report): string {
   const sections = [
-    section(
-      "What was done",
-      `<dl>${facts.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join("\n")}</dl>`,
-    ),
+    section("What was done", factList(facts)),
     curves.length && section("How training went", `<div class="charts">${curves.map(curveChart).join("\n")}</div>`),
     samples && section("What the network saw", samplesFigure(samples)),
     neighbours && section("What looks alike to it", neighboursFigure(neighbours)),

@@ -41,6 +41,11 @@ export function section(heading: string, content: string): string {
   return `<section><h2>${escapeHtml(heading)}</h2>\n${content}</section>`;
 }
 
+/** Names with what is said of each, as plain text. */
+export function factList(facts: readonly (readonly [name: string, value: string])[]): string {
+  return `<dl>${facts.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join("\n")}</dl>`;
+}
+
 /** A PNG with a note below it. @param note HTML */
 export function pictureFigure(png: Uint8Array, { alt, note }: { alt: string; note: string }): string {
   const data = Buffer.from(png).toString("base64");

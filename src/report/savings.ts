@@ -18,9 +18,13 @@ export function savingsSentence({ labels, low, high, open, below }: LabelSavings
   return `From scratch, the same network needs ${needs} labels a class to do what it does with ${number(own)} (${interval})`;
 }
 
-/** "saves 40 %", "saves none", "not clear" where the interval holds the own number: labels not needed, of those that training from scratch takes. */
-export function savedPart({ labels, low, open }: LabelSavings, own: number): string {
-  if (labels <= own) return "saves none";
-  if (low <= own) return "not clear";
+/**
+ * Labels not needed, of those that training from scratch takes: "saves 40 %"; "saves some" where the curve from scratch ends before
+ * its interval begins; "not clear" where the interval holds the own number.
+ */
+export function savedPart({ labels, low, high, open }: LabelSavings, own: number): string {
+  if (high <= own && !open.high) return "saves none";
+  if (low <= own && !open.low) return "not clear";
+  if (labels <= own) return "saves some";
   return `saves ${open.labels ? "more than " : ""}${Math.floor(100 * (1 - own / labels))} %`;
 }

@@ -19,8 +19,8 @@ type Paint = (format: "bold" | "dim", text: string) => string;
 
 /**
  * One table for each protocol and number of labels: layers down, encoders across, values and their 95 % intervals in
- * percent, `*` at each encoder's best layer. Bold and dim only on a terminal.
- * @param differences if given, the best layers are those that were chosen for them
+ * percent. Bold and dim only on a terminal.
+ * @param differences `*` stands at the layers that were chosen for them, by held-out labels
  */
 export function resultTable(
   rows: readonly ResultRow[],
@@ -36,9 +36,8 @@ export function resultTable(
     );
   });
   const units = [...new Set(rows.map(({ metric }) => (metric.unit === "%" ? "Percent" : metric.unit || metric.name)))];
-  const key = wrap(`${units.join("; ")} [95 % interval]; * each encoder's best layer.`, most).map((line) =>
-    paint("dim", line),
-  );
+  const marks = differences.length ? "; * each encoder's best layer" : "";
+  const key = wrap(`${units.join("; ")} [95 % interval]${marks}.`, most).map((line) => paint("dim", line));
   return `${blocks.join("\n\n")}\n${key.join("\n")}`;
 }
 

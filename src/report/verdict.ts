@@ -51,7 +51,7 @@ export function verdict(difference: Difference): string {
 }
 
 /** Learning from test images without their labels can be right (if they are the images to sort), but must be reported. */
-function seenImages({ seen, n }: Difference): string[] {
+export function seenImages({ seen, n }: Pick<Difference, "seen" | "n">): string[] {
   if (seen === null) return ["which test images pre-training saw is not known"];
   return seen ? [`pre-training saw ${seen} of the ${count(n, "test image")}, without their labels`] : [];
 }

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { MEAN, STD } from "../augment/normalise.ts";
 import { onDisk, SelfsightError, UsageError } from "../errors.ts";
-import { replaceFile, writeJson } from "../files.ts";
+import { readJson, replaceFile, writeJson } from "../files.ts";
 import type { Guess, Metric } from "../metric.ts";
 import { createEncoder } from "../models/index.ts";
 import type { Encoder } from "../models/model.ts";
@@ -48,12 +48,7 @@ export interface RunStatus extends Position {
 /** Whether a run has come to its end. That it has saved an encoder is not enough: one may be saved before. */
 export function isDone(folder: string): boolean {
   const { status, encoder } = runFiles(folder);
-  if (!existsSync(status) || !existsSync(encoder)) return false;
-  try {
-    return (JSON.parse(readFileSync(status, "utf8")) as RunStatus).state === "done";
-  } catch {
-    return false;
-  }
+  return existsSync(encoder) && readJson<Partial<RunStatus> | null>(status, {})?.state === "done";
 }
 
 /**

@@ -43,20 +43,27 @@ export function writeLearned(folder: string, images: readonly LearnedImage[]): v
  * @throws SelfsightError for a damaged list: no test is valid if it is unknown what the run has seen
  */
 export function readLearned(folder: string): Map<string, LearnedImage> | undefined {
+  const images = learnedList(folder);
+  return images && new Map(images.map((image) => [image.digest, image]));
+}
+
+/** All images a run learned from, copies too. Undefined and throws like {@link readLearned}. */
+export function learnedList(folder: string): LearnedImage[] | undefined {
   const { learned: file } = runFiles(folder);
   if (!existsSync(file)) return undefined;
   try {
     const lines = readFileSync(file, "utf8").trimEnd().split("\n");
-    return new Map(
-      lines.map((line) => {
-        const image = JSON.parse(line) as LearnedImage;
-        return [image.digest, image];
-      }),
-    );
+    return lines.map((line) => JSON.parse(line) as LearnedImage);
   } catch (cause) {
     throw new SelfsightError(
       `${file} is damaged, so nobody can say what the run learned from: ${(cause as Error).message}. Train anew.`,
       { cause },
     );
   }
+}
+
+/** Images that a run could not read: their names, and why. */
+export function readSkipped(folder: string): { id: string; reason: string }[] {
+  const { skipped } = runFiles(folder);
+  return existsSync(skipped) ? JSON.parse(readFileSync(skipped, "utf8")) : [];
 }

@@ -116,6 +116,16 @@ test("pretrain and evaluate from end to end", async () => {
   expect(measured.stdout).toMatch(/layer4/);
   expect(measured.stdout).toMatch(/untrained/);
   expect(existsSync(join(out, "evals", "default", "result.json"))).toBe(true);
+
+  let listening = false;
+  const stopped = await selfsight(["evaluate", out, images, "--draws", "50"], {
+    watch(child) {
+      if (!listening) child.stderr?.on("data", (text: string) => text.includes("features of") && child.kill("SIGINT"));
+      listening = true;
+    },
+  });
+  expect([stopped.code, stopped.stdout]).toEqual([130, ""]);
+  expect(existsSync(join(out, "evals", "default-2"))).toBe(false);
 });
 
 test("preview writes a picture, also of a run, and refuses settings that differ from the run's", async () => {

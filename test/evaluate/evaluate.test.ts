@@ -120,10 +120,11 @@ test.each([
 });
 
 test("one label a class is measured at the last layer: none is held out to choose another by", async () => {
-  const { rows, differences } = await evaluate({
-    ...{ runs: [run], images, protocol: ["linear"], labelsPerClass: ["1%"], draws: 2, name: "one" },
+  const { rows, differences, notes } = await evaluate({
+    ...{ runs: [run], images, protocol: ["linear"], labelsPerClass: ["1%", "2%"], draws: 2, name: "one" },
   });
-  for (const row of [...rows, ...differences]) expect(row).toMatchObject({ labelsPerClass: 1, labelPercent: 1 });
+  for (const row of [...rows, ...differences]) expect(row).toMatchObject({ labelsPerClass: 1, labelPercent: 5 });
+  expect(notes).toContain("1% and 2% come to the same 1 label a class: measured once.");
   const last = rows.filter(({ kind }) => kind === "pre-trained").at(-1)?.layer;
   expect(last).toBe("output");
   expect(differences.map(({ layer }) => layer)).toEqual(differences.map(() => last));

@@ -8,7 +8,7 @@ test("shares of all labels become the same number for each class, rounded up", (
   const { counts, percents } = labelAmounts(["1%", "10 %", "all"], labelled([130, 130, 130]));
   expect(counts).toEqual([2, 13, "all"]); // 1.3 and 13 of 130
   expect([...percents]).toEqual([
-    [2, 1],
+    [2, 1.54],
     [13, 10],
   ]);
   expect(labelAmounts(["10%"], labelled([90, 10])).counts).toEqual([5]); // 10 labels, 5 of each class
@@ -18,7 +18,17 @@ test("a share gives one label a class at least, and each number is measured once
   const labels = labelled([20, 0, 20]); // the class in the middle has none
   expect(labelAmounts(["0.5%"], labels).counts).toEqual([1]);
   expect(labelAmounts([2, "10%", "100%", "all"], labels).counts).toEqual([2, "all"]);
-  expect(labelAmounts([5, 25], labels)).toEqual({ counts: [5, 25], percents: new Map() });
+  expect(labelAmounts([5, 25], labels)).toEqual({ counts: [5, 25], percents: new Map(), notes: [] });
+});
+
+test("a share is told as it is drawn, and which come to the same number", () => {
+  const { counts, percents, notes } = labelAmounts(["1%", "2 %", "2%", "100%", "all"], labelled([40, 40]));
+  expect([counts, [...percents]]).toEqual([[1, "all"], [[1, 2.5]]]);
+  expect(notes).toEqual(["1% and 2% come to the same 1 label a class: measured once."]);
+  expect([...labelAmounts(["10%"], labelled([92, 3])).percents]).toEqual([[5, 8.42]]); // the small class gives all three
+  expect(labelAmounts([4, "10%"], labelled([40, 40])).notes).toEqual([
+    "4 and 10% come to the same 4 labels a class: measured once.",
+  ]);
 });
 
 test("shares are above 0 % and up to 100 %", () => {

@@ -22,5 +22,19 @@ it("says of saved labels where the curve from scratch begins or ends before the 
   expect(said({ labels: 64, low: 64, high: 64, open: beyond })).toMatch(
     /needs more than 64 labels .*\(95 % interval: more than 64\)$/,
   );
-  expect(savedPart({ ...inside, low: 1, below: beginning }, 8)).toBe("not clear");
+});
+
+it("says in short what part of the labels is saved, in agreement with the sentence", () => {
+  const closed = { labels: false, low: false, high: false };
+  const saved = (labels: number, low: number, high: number, open = closed) =>
+    savedPart({ labels, low, high, open, below: { labels: false, low: false } }, 8);
+  expect(saved(21, 14, 33)).toBe("saves 61 %");
+  expect(saved(64, 64, 64, { labels: true, low: true, high: true })).toBe("saves more than 87 %");
+  expect(saved(5, 3, 7)).toBe("saves none");
+  expect(saved(21, 1, 33)).toBe("not clear");
+  expect(saved(7.5, 3, 30)).toBe("not clear");
+  // The curve from scratch is the own number alone: ours is clearly above it, perhaps above it, or below it.
+  expect(saved(8, 8, 8, { labels: true, low: true, high: true })).toBe("saves some");
+  expect(saved(8, 8, 8, { labels: true, low: false, high: true })).toBe("not clear");
+  expect(saved(8, 8, 8)).toBe("saves none");
 });

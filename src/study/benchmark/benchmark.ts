@@ -24,11 +24,12 @@ import { type DataHealth, dataHealth } from "./health.ts";
 import { headlineCount, inOrder, labelCounts } from "./label-counts.ts";
 import { type Line, linesOf } from "./lines.ts";
 import { measureAll, wholeVariants } from "./measure-all.ts";
-import { type BenchmarkConfig, type BenchmarkOptions, benchmarkOptions } from "./options.ts";
+import { type BenchmarkConfig, type BenchmarkOptions, BUDGET, benchmarkOptions, refuseIdle } from "./options.ts";
 import { decisionsIn } from "./plan.ts";
 import { overallProgress } from "./progress.ts";
 import { type TaskResult, taskResults } from "./task-results.ts";
 import { secondsOfAll, type Training, trainAll, trainingsOf } from "./train-all.ts";
+import { staleYardsticks } from "./yardsticks.ts";
 
 export interface Benchmark {
   images: string;
@@ -39,7 +40,7 @@ export interface Benchmark {
   tested: number;
   /** Labels per class that the verdicts are about. */
   headline: LabelCount;
-  /** The best first, by accuracy on held-out training labels. */
+  /** The best first, by accuracy on held-out training labels; in the order of the options where none could be held out. */
   tasks: TaskResult[];
   rows: ResultRow[];
   differences: Difference[];
@@ -63,7 +64,9 @@ export interface BenchmarkResult extends Benchmark {
  */
 export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): Promise<BenchmarkResult> {
   const given = parseOptions(benchmarkOptions, options);
-  const config: BenchmarkConfig = { ...given, out: given.out ?? defaultFolder(given.images) };
+  refuseIdle(given);
+  const { out = defaultFolder(given.images), budget: time = BUDGET } = given;
+  const config: BenchmarkConfig = { ...given, out, budget: time };
   const budget = minutesOf(config.budget);
   const measuring = measuringTime(benchmarkFiles(config.out).spent);
   const spent = secondsOfAll(trainingsOf(config, budget)) + measuring.before; // by earlier starts of this benchmark
@@ -100,8 +103,10 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
 interface Found {
   /** Numbers of labels a class, in order. */
   counts: readonly LabelCount[];
-  /** The percentage that a number stands for, where it was given as a share. */
+  /** The percentage of all labels that a number is, where it was given as a share. */
   percents: ReadonlyMap<LabelCount, number>;
+  /** Which shares came to the same number as others. */
+  notes: readonly string[];
   /** Labelled training images of each class. */
   sizes: readonly number[];
   /** Identifies the images. */
@@ -130,7 +135,7 @@ async function report(
     const all = await measureAll({ config, variants, counts, percents, sizes, left }, session, progress);
     const { measured, representations } = all;
     progress.begin("writing the report");
-    const { classes, seen, notes } = session;
+    const { classes, seen } = session;
     const [labelled, tested] = [session.train.length, session.test.length];
     const headline = headlineCount(counts);
     const differences = compare(measured, representations, { classes: classes.length, seen });
@@ -144,7 +149,14 @@ async function report(
     const { health, suspects } = await dataHealth({ session, measured, best, headline, seed, file, signal });
     const result: Benchmark = {
       ...{ images, options: config, classes, labelled, tested, headline, tasks },
-      ...{ rows: measured.map(({ row }) => row), differences, notes: [...failures, ...all.notes, ...notes], health },
+      ...{ rows: measured.map(({ row }) => row), differences, health },
+      notes: [
+        ...failures,
+        ...found.notes,
+        ...staleYardsticks(trainings, session.train),
+        ...all.notes,
+        ...session.notes,
+      ],
       lines: linesOf({ tasks, measured, representations, headline }),
     };
     writeJson(benchmarkFiles(out).report, result);
@@ -201,10 +213,10 @@ async function lookAt(config: BenchmarkConfig, hooks: Hooks): Promise<Found> {
   const decoding = ((performance.now() - read) * set.length) / Math.max(1, sample.length);
   const labels = firstLabels(train);
   const sizes = byClass(labels).map(({ length }) => length);
-  const { counts, percents } = labelAmounts(config.labelsPerClass ?? labelCounts(sizes), labels);
+  const { counts, percents, notes } = labelAmounts(config.labelsPerClass ?? labelCounts(sizes), labels);
   return {
     counts: inOrder(counts),
-    ...{ percents, sizes, collection: identityOf(collection) },
+    ...{ percents, notes, sizes, collection: identityOf(collection) },
     preparing: (read - began + decoding) / 1000,
   };
 }

@@ -1,7 +1,6 @@
 /** The time that a benchmark may take, and what its trainings get of it. */
-import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "../../errors.ts";
-import { writeJson } from "../../files.ts";
+import { readJson, writeJson } from "../../files.ts";
 
 /** Part of the budget that is for training, after what reading and decoding take; the rest is for measuring. */
 const TRAINING_PART = 2 / 3;
@@ -19,17 +18,9 @@ export function timeLeft(minutes: number, spent: number, now: () => number = () 
 
 /** Seconds of measuring, over all starts of a benchmark: kept in a file, of which a damaged one counts nothing. */
 export function measuringTime(file: string) {
-  const before = secondsIn(file);
+  const before = Number(readJson<{ seconds?: unknown } | null>(file, {})?.seconds) || 0;
   const began = performance.now();
   return { before, note: () => writeJson(file, { seconds: before + (performance.now() - began) / 1000 }) };
-}
-
-function secondsIn(file: string): number {
-  try {
-    return existsSync(file) ? Number(JSON.parse(readFileSync(file, "utf8")).seconds) || 0 : 0;
-  } catch {
-    return 0;
-  }
 }
 
 /**

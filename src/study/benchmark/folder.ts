@@ -1,6 +1,7 @@
 /** The folder of a benchmark: the same command goes on where it was, another command is refused. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { listed } from "../../data/names.ts";
 import { onDisk, SelfsightError, UsageError } from "../../errors.ts";
 import { writeJson } from "../../files.ts";
 import { nameForFolder } from "../../run/folder.ts";
@@ -27,7 +28,25 @@ export const benchmarkFiles = (folder: string) => ({
 export const defaultFolder = (images: string): string => join("runs", `benchmark-${nameForFolder(images)}`);
 
 /** Settings that may differ when it goes on: what was computed is still right. */
-const MAY_CHANGE = ["out", "device", "threads", "scratchDraws", "labelsPerClass", "weights", "weightsSize"];
+const MAY_CHANGE = [
+  "out",
+  "device",
+  "threads",
+  "scratchDraws",
+  "scratchSteps",
+  "labelsPerClass",
+  "weights",
+  "weightsSize",
+];
+/** Settings of which there may be more when it goes on. */
+const MAY_GROW = ["draws", "seeds", "protocol"];
+
+/** Whether a number is as large as before, or a list holds all that it held. */
+function hasGrown(before: unknown, now: unknown): boolean {
+  return Array.isArray(before) && Array.isArray(now)
+    ? before.every((one) => now.includes(one))
+    : typeof before === "number" && typeof now === "number" && now >= before;
+}
 
 /**
  * Claims the folder, new or begun by the same command. Returns a function that releases it.
@@ -73,7 +92,10 @@ function refuseOther(config: BenchmarkConfig, collection: string, file: string):
   }
   const now: Readonly<Record<string, unknown>> = { ...config };
   const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
-    (key) => !MAY_CHANGE.includes(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]),
+    (key) =>
+      JSON.stringify(before[key]) !== JSON.stringify(now[key]) &&
+      !MAY_CHANGE.includes(key) &&
+      !(MAY_GROW.includes(key) && hasGrown(before[key], now[key])),
   );
   if (!changed.length) {
     if (images === undefined || images === collection) return; // benchmarks of older versions do not say
@@ -85,6 +107,6 @@ function refuseOther(config: BenchmarkConfig, collection: string, file: string):
   }
   const list = changed.map((key) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(now[key])}`);
   throw new UsageError(
-    `${config.out} holds a benchmark with other settings: ${list.join("; ")}. Repeat its command to go on with it, or choose another --out.`,
+    `${config.out} holds a benchmark with other settings: ${list.join("; ")}. Repeat its command to go on with it, or choose another --out.${changed.some((key) => MAY_GROW.includes(key)) ? ` It may have more ${listed(MAY_GROW)} then, never fewer.` : ""}`,
   );
 }

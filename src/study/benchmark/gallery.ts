@@ -44,9 +44,7 @@ export async function gallery({
   ];
   const shown = session.representations.find((one) => one.id === id) as Representation;
   const { test } = await session.partsFor(shown);
-  const rate = ({ scores }: Measured, i: number) =>
-    scores.reduce((sum, row) => sum + (row[i] as number), 0) / scores.length;
-  const changes = Array.from({ length: test.store.length }, (_, i) => ({ i, change: rate(ours, i) - rate(theirs, i) }));
+  const changes = changesOf(ours, theirs, test.labels);
   const most = (sign: 1 | -1) =>
     changes
       .filter(({ change }) => sign * change > 0)
@@ -72,6 +70,14 @@ export async function gallery({
     ),
     confusion: confusionOf(ours, test.labels, session.classes.length),
   };
+}
+
+/** By how much more of the draws each test image is right for the one than for the other; none where predictions are not classes. */
+export function changesOf(ours: Measured, theirs: Measured, labels: Int32Array): { i: number; change: number }[] {
+  const [mine, others] = [ours.predictions, theirs.predictions];
+  if (!mine || !others) return [];
+  const rate = (rows: number[][], i: number) => rows.filter((row) => row[i] === labels[i]).length / rows.length;
+  return Array.from(labels, (_, i) => ({ i, change: rate(mine, i) - rate(others, i) }));
 }
 
 /** Fewer than two images have no neighbours. */

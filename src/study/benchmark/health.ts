@@ -1,5 +1,4 @@
 /** What a benchmark says of the images themselves: what could not be read, copies, odd sizes, and labels that look wrong. */
-import { existsSync, readFileSync } from "node:fs";
 import { csvFormatRows } from "d3-dsv";
 import { concatenate, evenly } from "../../data/images.ts";
 import { plural, some } from "../../data/names.ts";
@@ -12,7 +11,7 @@ import { type Part, partOf } from "../../evaluate/parts.ts";
 import type { Representation } from "../../evaluate/representations.ts";
 import type { Session } from "../../evaluate/session.ts";
 import { replaceFile } from "../../files.ts";
-import { runFiles } from "../../run/folder.ts";
+import { readSkipped } from "../../run/learned.ts";
 import { dispose } from "../../torch/scope.ts";
 import type { Tensor } from "../../torch/tensor.ts";
 import { bestAt, type TaskResult } from "./task-results.ts";
@@ -91,11 +90,8 @@ export async function dataHealth({
 
 /** A sentence about images that a training could not read, besides those of these parts; none if there are none. */
 function unreadByTraining(folder: string, parts: readonly Part[]): string[] {
-  const { skipped } = runFiles(folder);
-  if (!existsSync(skipped)) return [];
   const told = new Set(parts.flatMap(({ store }) => store.skipped.map(({ id }) => id)));
-  const list = JSON.parse(readFileSync(skipped, "utf8")) as { id: string; reason: string }[];
-  const more = list.filter(({ id }) => !told.has(id));
+  const more = readSkipped(folder).filter(({ id }) => !told.has(id));
   const names = more.map(({ id, reason }) => `${id} (${reason})`);
   return more.length ? [`${plural(more.length, "image")} could not be read by the training: ${some(names)}.`] : [];
 }

@@ -15,6 +15,7 @@ import { benchmarkFiles } from "./folder.ts";
 import { headlineCount } from "./label-counts.ts";
 import type { BenchmarkConfig } from "./options.ts";
 import {
+  areChosenFrom,
   byImportance,
   chooseWhole,
   decisionsIn,
@@ -22,6 +23,7 @@ import {
   isPlanFor,
   type ScratchPlan,
   wholeWanted,
+  withDraws,
 } from "./plan.ts";
 import type { overallProgress } from "./progress.ts";
 
@@ -39,7 +41,7 @@ export interface Wanted {
   variants: readonly Variant[];
   /** Numbers of labels a class, in order. */
   counts: readonly LabelCount[];
-  /** The percentage that a number stands for, where it was given as a share. */
+  /** The percentage of all labels that a number is, where it was given as a share. */
   percents: ReadonlyMap<LabelCount, number>;
   /** Labelled training images of each class. */
   sizes: readonly number[];
@@ -92,7 +94,7 @@ export async function measureAll(
   };
   const plan =
     wanted.left && config.scratchDraws === undefined
-      ? await decisions.once("whole", decide, isPlanFor(counts, headline))
+      ? withDraws(await decisions.once("whole", decide, isPlanFor(counts, headline)), asked.draws)
       : everything;
   notes.push(...wholeNote(config, plan, everything));
   const trained = plan.draws ? scratch : [];
@@ -111,15 +113,17 @@ async function frozenCounts(
   hooks: Hooks,
 ): Promise<readonly LabelCount[]> {
   if (!left || config.labelsPerClass) return counts;
-  return decisionsIn(benchmarkFiles(config.out).plan).once("counts", async () => {
+  const headline = headlineCount(counts);
+  const choose = async () => {
     const [first] = session.representations as [Representation];
     await session.partsFor(first); // decoding is not what grows with the number of labels
     const weight = session.representations.reduce((sum, { encoder }) => sum + (encoder ? 1 : PLAIN_PART), 0);
     const { chosen, enough } = growingCounts(FROZEN_PART * left(), weight);
-    const labelsPerClass = byImportance(counts, headlineCount(counts));
+    const labelsPerClass = byImportance(counts, headline);
     await measureRepresentation(first, session, { ...plan, labelsPerClass, enough }, hooks);
     return counts.filter((count) => chosen.includes(count));
-  });
+  };
+  return decisionsIn(benchmarkFiles(config.out).plan).once("counts", choose, areChosenFrom(counts, headline));
 }
 
 /** The protocol that trains whole networks. */
@@ -195,6 +199,6 @@ function wholeNote({ budget }: BenchmarkConfig, plan: ScratchPlan, everything: S
     ? `${plural(plan.draws, "draw")} of ${listed(plan.scratch)} labels a class ${plan.draws > 1 ? "were" : "was"} trained from scratch${plan.further.length ? `, and ${listed(plan.further)} from pre-trained networks` : ""}`
     : "no network was trained from scratch";
   return [
-    `In the time that --budget ${budget} left, ${what}. All of it (${plural(everything.draws, "draw")} of every number of labels) would have taken about ${duration(plan.left * 1000)} more: the same command with --scratch-draws ${everything.draws} goes on with it.`,
+    `In the time that --budget ${budget} left, ${what}. All of it (${plural(everything.draws, "draw")} of every number of labels) would take about ${duration(plan.left * 1000)} more: the same command with --scratch-draws ${everything.draws} goes on with it.`,
   ];
 }

@@ -1,8 +1,12 @@
 /** The options of `benchmark`. */
 import { z } from "zod";
+import { UsageError } from "../../errors.ts";
 import { evaluateOptions, labelsPerClass, learningAndTesting } from "../../evaluate/options.ts";
 import { aboutImages } from "../../run/images.ts";
 import { computeOptions } from "../../torch/compute.ts";
+
+/** So long it takes unless told. */
+export const BUDGET = "30m";
 
 export const benchmarkOptions = z.strictObject({
   images: z
@@ -21,9 +25,9 @@ export const benchmarkOptions = z.strictObject({
     .describe("pretext tasks to compare (selfsight tasks lists them)"),
   budget: z
     .string()
-    .default("30m")
+    .optional()
     .describe(
-      "time for the whole, such as 45m or 2h: two thirds of it for training, shared evenly; measuring does what the rest allows",
+      `time for the whole, such as 45m or 2h: two thirds of it for training, shared evenly; measuring does what the rest allows; default: ${BUDGET}`,
     ),
   epochs: z
     .number()
@@ -41,7 +45,7 @@ export const benchmarkOptions = z.strictObject({
   labelsPerClass: labelsPerClass
     .optional()
     .describe(
-      `${labelsPerClass.description}; default: 1, 2, 4, … as far as there are so many, and all, as far as --budget allows`,
+      `${labelsPerClass.description}; default: 1, 2, 4, … up to 256 and below 75 % of what the middle class has, and all, as far as --budget allows`,
     ),
   probe: z.string().default("linear").describe("protocol of the verdicts, on frozen features"),
   protocol: z
@@ -67,4 +71,16 @@ export const benchmarkOptions = z.strictObject({
 
 /** A caller's options: everything but `images` has a default. */
 export type BenchmarkOptions = z.input<typeof benchmarkOptions>;
-export type BenchmarkConfig = z.output<typeof benchmarkOptions> & { out: string };
+export type BenchmarkConfig = z.output<typeof benchmarkOptions> & { out: string; budget: string };
+
+/** @throws UsageError for an option that has no effect with the others */
+export function refuseIdle({ epochs, budget, scratchDraws, scratchSteps }: z.output<typeof benchmarkOptions>): void {
+  if (epochs !== undefined && budget !== undefined)
+    throw new UsageError(
+      "--budget has no effect with --epochs, which trains for so long and measures everything. Give one of the two.",
+    );
+  if (scratchDraws === 0 && scratchSteps !== undefined)
+    throw new UsageError(
+      "--scratch-steps has no effect with --scratch-draws 0, which trains nothing from scratch. Leave one of them out.",
+    );
+}

@@ -2,9 +2,8 @@
  * What is measured when time is short. Decisions that depend on time are kept in the benchmark's folder once they are made, so
  * that one that goes on after a kill comes to the same report.
  */
-import { existsSync, readFileSync } from "node:fs";
 import type { LabelCount } from "../../evaluate/draws.ts";
-import { writeJson } from "../../files.ts";
+import { readJson, writeJson } from "../../files.ts";
 
 /** Training whole networks on the labels, from scratch and from pre-trained weights. */
 export interface ScratchPlan {
@@ -13,7 +12,7 @@ export interface ScratchPlan {
   /** Numbers of labels a class for networks from scratch, and for pre-trained ones. */
   scratch: readonly LabelCount[];
   further: readonly LabelCount[];
-  /** About how many seconds all that was wanted would have taken more. */
+  /** About how many seconds it takes to go on to all that was wanted. */
   left: number;
 }
 
@@ -28,13 +27,7 @@ export interface Decisions {
 
 /** The decisions kept in a file. A damaged file holds none. */
 export function decisionsIn(file: string) {
-  const read = (): Partial<Decisions> => {
-    try {
-      return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<Decisions>) : {};
-    } catch {
-      return {};
-    }
-  };
+  const read = () => readJson<Partial<Decisions> | null>(file, {}) ?? {};
   return {
     /** What was decided before, if it still holds, or else what `decide` says. */
     async once<Key extends keyof Decisions>(
@@ -117,14 +110,26 @@ export function chooseWhole(
     return Array.from({ length: draws - fewest + 1 }, (_, i) => ({ draws: draws - i, scratch, further }));
   });
   const chosen = plans.find((plan) => seconds(plan) <= allowed) ?? { draws: 0, scratch: [], further: [] };
-  return { ...chosen, left: seconds(everything) - seconds(chosen) };
+  // With another number of draws, what was measured is of use only where there is one draw in any case.
+  const once = (list: readonly LabelCount[]) => list.filter((count) => draws === chosen.draws || count === "all");
+  const kept = { draws: chosen.draws, scratch: once(chosen.scratch), further: once(chosen.further) };
+  return { ...chosen, left: seconds(everything) - seconds(kept) };
+}
+
+/** Whether numbers that were chosen before are still wanted, with the headline: labels may have been added since. */
+export function areChosenFrom(counts: readonly LabelCount[], headline: LabelCount) {
+  return (before: readonly LabelCount[]): boolean =>
+    before.includes(headline) && before.every((count) => counts.includes(count));
 }
 
 /** Whether a plan is about these numbers of labels: `--labels-per-class` may have named others since. */
 export function isPlanFor(counts: readonly LabelCount[], headline: LabelCount) {
   return ({ draws, scratch, further }: ScratchPlan): boolean =>
-    draws === 0 || (scratch.includes(headline) && [...scratch, ...further].every((count) => counts.includes(count)));
+    draws === 0 || areChosenFrom(counts, headline)([...scratch, ...further]);
 }
+
+/** The plan when there are more draws than it was made with: one that left nothing out takes them too. */
+export const withDraws = (plan: ScratchPlan, draws: number): ScratchPlan => (plan.left > 0 ? plan : { ...plan, draws });
 
 /** All that is measured if time does not matter. */
 export function wholeWanted({

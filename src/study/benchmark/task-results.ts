@@ -37,7 +37,7 @@ export interface Results {
   allLabels: number;
 }
 
-/** One result for each task, the best on held-out training labels first; those that learned from labels come last. */
+/** One result for each task, the best on held-out training labels first, if any could be held out; those that learned from labels come last. */
 export function taskResults(results: Results): TaskResult[] {
   const { trainings, differences, probe, headline, representations } = results;
   const tasks = [...new Set(trainings.map(({ task }) => task))];
@@ -74,7 +74,7 @@ export function taskResults(results: Results): TaskResult[] {
   );
 }
 
-/** An encoder's layer that did best on held-out training labels. */
+/** An encoder's layer that did best on held-out training labels; its last where none could be held out. */
 export function bestAt(
   { measured }: Pick<Results, "measured">,
   id: string,

@@ -1,4 +1,5 @@
 /** The trainings of a benchmark, one after the other. Finished ones are kept, an interrupted one goes on. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { diskError, InterruptedError, SelfsightError, UsageError } from "../../errors.ts";
 import { parseOptions } from "../../options.ts";
@@ -34,7 +35,9 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
     throw new UsageError(`--tasks names ${twice} twice. Name each once; --seeds repeats them all.`);
   return tasks.flatMap((task) =>
     Array.from({ length: seeds }, (_, i): Training => {
-      const folder = join(benchmarkFiles(out).runs, seeds > 1 ? `${task}-${seed + i}` : task);
+      const { runs } = benchmarkFiles(out);
+      const before = join(runs, task); // older versions called the only training so
+      const folder = i === 0 && existsSync(before) ? before : join(runs, `${task}-${seed + i}`);
       const length = epochs === undefined ? { minutes } : { epochs };
       const options: PretrainOptions = {
         ...{ images, labels, group, split: trainSplit, holdBack, seed: seed + i, out: folder },

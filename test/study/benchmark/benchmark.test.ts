@@ -16,7 +16,7 @@ const images = join(folder, "pictures");
 const classes = ["red", "green"];
 const small: Omit<BenchmarkOptions, "out"> = {
   ...{ images, tasks: ["rotation", "jigsaw"], epochs: 1, imageSize: 32, width: 0.125, batchSize: 8, threads: 1 },
-  ...{ labelsPerClass: [1, 2, 4, "all"], draws: 2, scratchDraws: 0, scratchSteps: 10, precision: "f32" },
+  ...{ labelsPerClass: [1, 2, 4, "all"], draws: 2, scratchDraws: 0, precision: "f32" },
 };
 let result: BenchmarkResult;
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   await makePictures(join(images, "test"), { count: 12, classes, seed: 1 });
   await makePictures(join(folder, "singles", "train"), { count: 1, classes });
   await makePictures(join(folder, "singles", "test"), { count: 2, classes, seed: 1 });
-  result = await benchmark({ ...small, scratchDraws: 1, out: join(folder, "first") });
+  result = await benchmark({ ...small, scratchDraws: 1, scratchSteps: 10, out: join(folder, "first") });
 }, 120_000);
 
 test("each task is compared with the same network untrained, from scratch, pixels and descriptors", () => {
@@ -70,6 +70,28 @@ test("the report says it in sentences, and holds no broken values", () => {
   );
 });
 
+test("the report says how the best was chosen, and which test images were seen without labels", () => {
+  const said = (task: { heldOut?: null }, seen: number | null = 0) =>
+    benchmarkHtml(
+      { ...result, tasks: result.tasks.map((one) => ({ ...one, ...task, untrained: { ...one.untrained, seen } })) },
+      "",
+    );
+  const known = said({});
+  for (const words of [
+    "chosen like the task on held-out training labels.<",
+    '<th class="wide">Best layer',
+    "ranked by",
+  ])
+    expect(known).toContain(words);
+  expect(known).toContain("With one label a class none can be held out: the last layer is shown.");
+  expect(said({}, 5)).toContain("labels; pre-training saw 5 of the 24 test images, without their labels.<");
+  expect(said({}, null)).toContain("; which test images pre-training saw is not known.<");
+  const none = said({ heldOut: null });
+  expect(none).toMatch(/, the last, of the task that was named first: with so few labels, none could be held out/);
+  expect(none).toContain("tasks stand in the order in which they were named");
+  for (const untrue of ["chosen like the task", "Best layer", "ranked by"]) expect(none).not.toContain(untrue);
+});
+
 test("a training image with a wrong label is found, listed and shown", () => {
   const { health, gallery, folder: out } = result;
   expect(health.labels).toMatchObject({ checked: 25, suspects: 1 });
@@ -87,12 +109,12 @@ test("a training image with a wrong label is found, listed and shown", () => {
 test("the same command goes on where it was, and another one is refused", async () => {
   const { report, measured } = benchmarkFiles(join(folder, "first"));
   const before = readFileSync(report, "utf8");
-  const again = await benchmark({ ...small, scratchDraws: 1, out: join(folder, "first") });
+  const again = await benchmark({ ...small, scratchDraws: 1, scratchSteps: 10, out: join(folder, "first") });
   expect(readFileSync(report, "utf8")).toBe(before);
   expect(again.tasks).toEqual(result.tasks);
   expect(existsSync(measured)).toBe(true);
-  await expect(benchmark({ ...small, draws: 3, out: join(folder, "first") })).rejects.toThrow(
-    /other settings: draws was 2, is 3.*--out/,
+  await expect(benchmark({ ...small, width: 0.25, out: join(folder, "first") })).rejects.toThrow(
+    /other settings: width was 0\.125, is 0\.25\. .*--out\.$/,
   );
 });
 
@@ -145,6 +167,8 @@ test.each([
   ["a size of weights without any", { weightsSize: 32 }, /--weights-size has no effect without --weights/],
   ["a folder called like the images", { out: images }, /also what the images are called/],
   ["one label a class", { images: join(folder, "singles") }, /no class with two labelled images/],
+  ["a budget beside epochs", { budget: "1h" }, /--budget has no effect with --epochs/],
+  ["steps of no training from scratch", { scratchSteps: 10 }, /--scratch-steps has no effect with --scratch-draws 0/],
   ["a model that does not exist", { model: "resnet9" }, /resnet/],
 ])("%s is refused before anything is trained", async (_, wrong, message) => {
   const out = join(folder, "refused");
@@ -157,8 +181,15 @@ test("a task that fails is noted, and the others go on", async () => {
   for (const [seed, part] of ["train", "test"].entries())
     await makePictures(join(grey, part), { count: 8, classes, grey: true, seed });
   const { tasks, notes } = await benchmark({
-    ...{ ...small, images: grey, tasks: ["colorization", "rotation"], out: join(folder, "one-fails") },
+    ...{
+      ...small,
+      labelsPerClass: ["20%", "25%"],
+      images: grey,
+      tasks: ["colorization", "rotation"],
+      out: join(folder, "one-fails"),
+    },
   });
   expect(tasks.map(({ task }) => task)).toEqual(["rotation"]);
   expect(notes.join()).toMatch(/colorization could not be trained: These images are grey/);
+  expect(notes.join()).toMatch(/20% and 25% come to the same 2 labels a class/);
 });

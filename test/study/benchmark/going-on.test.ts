@@ -1,5 +1,5 @@
 /** A benchmark that goes on: with its own images, decisions and runs, and never tested on what it learned from. */
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { benchmarkHtml } from "../../../src/report/benchmark.ts";
@@ -50,12 +50,12 @@ test("test images that a yardstick has learned as copies are left out, when all 
     images: copies,
     out,
   });
-  expect(notes.join("\n")).toMatch(/1 of 16 test images are left out: supervised learned their labels/);
+  expect(notes.join("\n")).toMatch(/1 of 16 test images are left out: supervised-0 learned their labels/);
   expect([tested, labelled]).toEqual([15, 17]);
 });
 
 test("a run that was killed after its encoder was saved, but before its end, goes on", async () => {
-  const run = join(benchmarkFiles(first).runs, "rotation");
+  const run = join(benchmarkFiles(first).runs, "rotation-0");
   const { status } = runFiles(run);
   const before = JSON.parse(readFileSync(status, "utf8")) as RunStatus;
   const report = told(first);
@@ -65,6 +65,24 @@ test("a run that was killed after its encoder was saved, but before its end, goe
   expect(events.filter(({ type }) => type === "start")).toMatchObject([{ folder: run }]);
   expect(JSON.parse(readFileSync(status, "utf8"))).toMatchObject({ state: "done" });
   expect(told(first)).toBe(report);
+});
+
+test("it may have more draws, trainings and protocols, and keeps what it has; never fewer", async () => {
+  const out = join(folder, "more");
+  cpSync(first, out, { recursive: true });
+  const { runs, measured } = benchmarkFiles(out);
+  renameSync(join(runs, "rotation-0"), join(runs, "rotation")); // as older versions called a single training
+  const before = readdirSync(measured);
+  const events: RunEvent[] = [];
+  const options = { ...small, images: loose, trainSplit: "all", out };
+  const more = { ...options, draws: 2, seeds: 2, protocol: ["knn", "retrieval"] };
+  const grown = await benchmark(more, { onEvent: (one) => events.push(one) });
+  expect(events.filter(({ type }) => type === "start")).toMatchObject([{ folder: join(runs, "rotation-1") }]);
+  expect(grown.tasks[0]?.untrained).toMatchObject({ trainings: 2, draws: 2 });
+  expect(new Set(grown.rows.map(({ protocol }) => protocol))).toEqual(new Set(["knn-20", "linear", "retrieval"]));
+  expect(readdirSync(measured)).toEqual(expect.arrayContaining(before));
+  for (const fewer of [{ draws: 1 }, { seeds: 1 }, { protocol: ["retrieval"] }])
+    await expect(benchmark({ ...more, ...fewer })).rejects.toThrow(/other settings: .* more draws, seeds and protocol/);
 });
 
 test("images that are others now are refused", async () => {
@@ -83,7 +101,7 @@ test("images that are others now are refused", async () => {
 });
 
 test("weights from elsewhere are one more baseline, in tables and lines", async () => {
-  const weights = [`other:resnet10=${runFiles(join(benchmarkFiles(first).runs, "rotation")).encoder}`];
+  const weights = [`other:resnet10=${runFiles(join(benchmarkFiles(first).runs, "rotation-0")).encoder}`];
   const out = join(folder, "weights");
   const measured = await benchmark({ ...small, images: parted, tasks: ["jigsaw"], weights, out });
   const against = measured.differences.filter(({ baselineKind }) => baselineKind === "weights");
@@ -152,4 +170,34 @@ test("images that cannot be read are no reason to refuse a set, while they are f
   for (const i of [0, 1, 2, 3]) writeFileSync(join(torn, "train", "green", `000${i}.png`), "torn"); // 4 of 80, and of a sample of 64
   const { notes } = await benchmark({ ...small, images: torn, out: join(folder, "torn-results") });
   expect(notes.join("\n")).toMatch(/4 of 80 training images cannot be read/);
+});
+
+test("labels may be added: the verdict moves to more of them, and a yardstick that has not learned them is named", async () => {
+  const grown = join(folder, "grown");
+  for (const [seed, part] of ["train", "test"].entries())
+    await makePictures(join(grown, part), { count: 12, classes, seed });
+  const labels = join(folder, "labels.csv");
+  const label = (trained: number) => {
+    const lines = ["train", "test"].flatMap((part) =>
+      classes.flatMap((name) =>
+        Array.from({ length: part === "train" ? trained : 12 }, (_, i) => {
+          return `${part}/${name}/${String(i).padStart(4, "0")}.png,${name}`;
+        }),
+      ),
+    );
+    writeFileSync(labels, ["path,label", ...lines, ""].join("\n"));
+  };
+  const { epochs: _, labelsPerClass: __, ...timed } = small;
+  const tasks = ["rotation", "supervised"];
+  const run = () =>
+    benchmark({ ...timed, tasks, images: grown, labels, budget: "0.1s", out: join(folder, "grown-results") });
+  label(4);
+  const before = await run();
+  expect([before.headline, before.notes.join().includes("supervised")]).toEqual([2, false]);
+  label(12);
+  const after = await run();
+  expect([after.headline, after.labelled]).toEqual([4, 24]);
+  expect(after.notes.join()).toMatch(
+    /supervised was trained before 16 training labels of 24 were added or changed.* Delete .*supervised-0 and repeat/,
+  );
 });

@@ -3,7 +3,15 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { measuringTime, minutesEach, minutesOf, timeLeft } from "../../../src/study/benchmark/budget.ts";
-import { byImportance, chooseWhole, decisionsIn, growingCounts, isPlanFor } from "../../../src/study/benchmark/plan.ts";
+import {
+  areChosenFrom,
+  byImportance,
+  chooseWhole,
+  decisionsIn,
+  growingCounts,
+  isPlanFor,
+  withDraws,
+} from "../../../src/study/benchmark/plan.ts";
 import { scratch } from "../../images.ts";
 
 const counts = [1, 2, 4, 8, 16, "all"] as const;
@@ -59,14 +67,14 @@ test("numbers of labels are added while all encoders fit, and the first always",
   expect([late.enough(4, 10), late.chosen]).toEqual([true, [4]]);
 });
 
-test("what matters least is left out first, and what it would have taken is told", () => {
+test("what matters least is left out first, and what going on to it takes is told", () => {
   const all = 3 * (1 + 2 + 4 + 8 + 16) + 50 + 2 * (3 * 4 + 50);
   expect(whole(all)).toEqual({ draws: 3, scratch: [...counts], further: [4, "all"], left: 0 });
-  expect(whole(all - 1)).toMatchObject({ draws: 2, scratch: [...counts], further: [4, "all"], left: 35 + 4 });
+  expect(whole(all - 1)).toMatchObject({ draws: 2, scratch: [...counts], further: [4, "all"], left: all - 150 }); // all labels are kept
   expect(whole(160)).toMatchObject({ draws: 2, further: [4] });
   expect(whole(122)).toMatchObject({ draws: 2, scratch: [4, 8, 16, "all"], further: [4] });
   expect(whole(110)).toMatchObject({ draws: 2, scratch: [4, 8, 16, "all"], further: [] });
-  expect(whole(60)).toMatchObject({ draws: 3, scratch: [4, 16], further: [] });
+  expect(whole(60)).toMatchObject({ draws: 3, scratch: [4, 16], further: [], left: all - 60 }); // as many draws: all is kept
   expect(whole(8)).toMatchObject({ draws: 2, scratch: [4], further: [] });
   expect(whole(7)).toEqual({ draws: 0, scratch: [], further: [], left: all });
   expect(whole(4, 1)).toMatchObject({ draws: 1, scratch: [4] });
@@ -78,6 +86,15 @@ test("a plan is kept while its numbers of labels are still wanted", () => {
   expect(isPlanFor(counts, 8)(plan)).toBe(false); // the verdict is about another number
   expect(isPlanFor([2, 4, 8, "all"], 4)(plan)).toBe(false);
   expect(isPlanFor([1, 3], 3)({ draws: 0, scratch: [], further: [], left: 9 })).toBe(true);
+  expect(withDraws(plan, 3)).toEqual({ ...plan, draws: 3 });
+  expect(withDraws({ ...plan, left: 9 }, 3)).toMatchObject({ draws: 2 }); // there was no time for more
+});
+
+test("chosen numbers of labels are kept while they are wanted and hold the headline", () => {
+  const holds = (counts: readonly (number | "all")[], headline: number) => areChosenFrom(counts, headline)([2, 4]);
+  expect(holds(counts, 4)).toBe(true);
+  expect(holds(counts, 8)).toBe(false); // more labels have moved it
+  expect(holds([1, 4, 8], 4)).toBe(false);
 });
 
 test("decisions are made once, unless they no longer hold", async () => {
