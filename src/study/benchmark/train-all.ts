@@ -36,8 +36,8 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
   return tasks.flatMap((task) =>
     Array.from({ length: seeds }, (_, i): Training => {
       const { runs } = benchmarkFiles(out);
-      const before = join(runs, task); // older versions called the only training so
-      const folder = i === 0 && existsSync(before) ? before : join(runs, `${task}-${seed + i}`);
+      const numbered = join(runs, `${task}-${seed + i}`);
+      const folder = i === 0 && !existsSync(numbered) ? join(runs, task) : numbered; // older versions number the first of several, too
       const length = epochs === undefined ? { minutes } : { epochs };
       const options: PretrainOptions = {
         ...{ images, labels, group, split: trainSplit, holdBack, seed: seed + i, out: folder },

@@ -50,12 +50,12 @@ test("test images that a yardstick has learned as copies are left out, when all 
     images: copies,
     out,
   });
-  expect(notes.join("\n")).toMatch(/1 of 16 test images are left out: supervised-0 learned their labels/);
+  expect(notes.join("\n")).toMatch(/1 of 16 test images are left out: supervised learned their labels/);
   expect([tested, labelled]).toEqual([15, 17]);
 });
 
 test("a run that was killed after its encoder was saved, but before its end, goes on", async () => {
-  const run = join(benchmarkFiles(first).runs, "rotation-0");
+  const run = join(benchmarkFiles(first).runs, "rotation");
   const { status } = runFiles(run);
   const before = JSON.parse(readFileSync(status, "utf8")) as RunStatus;
   const report = told(first);
@@ -71,7 +71,7 @@ test("it may have more draws, trainings and protocols, and keeps what it has; ne
   const out = join(folder, "more");
   cpSync(first, out, { recursive: true });
   const { runs, measured } = benchmarkFiles(out);
-  renameSync(join(runs, "rotation-0"), join(runs, "rotation")); // as older versions called a single training
+  renameSync(join(runs, "rotation"), join(runs, "rotation-0")); // as older versions called the first of several
   const before = readdirSync(measured);
   const events: RunEvent[] = [];
   const options = { ...small, images: loose, trainSplit: "all", out };
@@ -101,7 +101,7 @@ test("images that are others now are refused", async () => {
 });
 
 test("weights from elsewhere are one more baseline, in tables and lines", async () => {
-  const weights = [`other:resnet10=${runFiles(join(benchmarkFiles(first).runs, "rotation-0")).encoder}`];
+  const weights = [`other:resnet10=${runFiles(join(benchmarkFiles(first).runs, "rotation")).encoder}`];
   const out = join(folder, "weights");
   const measured = await benchmark({ ...small, images: parted, tasks: ["jigsaw"], weights, out });
   const against = measured.differences.filter(({ baselineKind }) => baselineKind === "weights");
@@ -198,6 +198,6 @@ test("labels may be added: the verdict moves to more of them, and a yardstick th
   const after = await run();
   expect([after.headline, after.labelled]).toEqual([4, 24]);
   expect(after.notes.join()).toMatch(
-    /supervised was trained before 16 training labels of 24 were added or changed.* Delete .*supervised-0 and repeat/,
+    /supervised was trained before 16 training labels of 24 were added or changed.* Delete .*supervised and repeat/,
   );
 });
