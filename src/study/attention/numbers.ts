@@ -1,8 +1,13 @@
 /** The numbers beside attention pictures: what the maps of every encoder do on many images, and whether encoders differ. */
 import { type ImageCollection, selectSplits } from "../../data/images.ts";
 import { type MapDifference, type MapNumber, mapDifferences, mapNumbers } from "../../evaluate/map-numbers.ts";
-import { attentionMaps } from "../../inspect/attention/activation.ts";
-import { type LayerMeasures, type MapSource, measureMaps } from "../../inspect/attention/measure-maps.ts";
+import { attentionMaps, powerOf } from "../../inspect/attention/activation.ts";
+import {
+  type LayerMeasures,
+  type MapSource,
+  type MeasuredMaps,
+  measureMaps,
+} from "../../inspect/attention/measure-maps.ts";
 import type { Measure } from "../../inspect/attention/measures.ts";
 import type { Encoder } from "../../models/model.ts";
 import type { Hooks } from "../../run/events.ts";
@@ -19,13 +24,20 @@ export interface AttentionNumbers {
   compared: MapNumber[];
   /** At these layers, between every two that are not untrained, and between each and what it began as. */
   differences: MapDifference[];
-  /** Without any map: part of each image that the objects cover, and hits of the image's middle; undefined if nothing is known of objects. */
-  withoutMap: { area: Float64Array; centre: Float64Array } | undefined;
+  /**
+   * Without any map, for each image: the part of it that the objects cover, a hit of its middle, CorLoc of the whole image; undefined if
+   * nothing is known of objects.
+   */
+  withoutMap: MeasuredMaps["withoutMap"];
+  /** The powers of the maps, early to late layers. */
+  powers: readonly number[];
   notes: string[];
 }
 
 /** What encoders are compared by. Fewer comparisons leave each of them more certain. */
 const COMPARED: readonly Measure[] = ["mass", "equivariance", "spread"];
+const UNEVEN =
+  "Encoders whose compared layers have maps of different powers are not compared: a higher power alone gives narrower maps. --power 2 measures all alike.";
 /** Coarser maps say little about places. */
 const FINEST = 4 * 4;
 
@@ -39,11 +51,13 @@ export async function attentionNumbers(
   const { split, measure: count, layers, power: powers, maskClass } = config;
   const set = selectSplits(collection, split ?? usualParts(collection));
   const encoders: Encoder[] = [];
+  const layersOf = new Map<string, readonly string[]>();
   try {
     const sources = looks.map(({ label, imageSize, encoder: load }): MapSource => {
       const encoder = load().to({ device: compute.device, memoryFormat: "channels_last" });
       encoders.push(encoder);
       const known = Object.keys(encoder.featureDims);
+      layersOf.set(label, known);
       const own = layers?.filter((layer) => known.includes(layer));
       return { label, imageSize, maps: (images) => attentionMaps(encoder, images, { layers: own, powers }) };
     });
@@ -51,11 +65,14 @@ export async function attentionNumbers(
     const measured = await measureMaps(sources, set, { count, maskClass, device }, hooks);
     const { images, notes, withoutMap } = measured;
     const compared = comparedLayers(measured.layers);
+    const asked = pairsOf(looks);
+    const alike = samePower(compared, layersOf, powers);
+    const uneven = pairs(looks).some(([one, other]) => asked(one.label, other.label) && !alike(one.label, other.label));
     return {
-      ...{ images, notes, withoutMap },
+      ...{ images, withoutMap, powers, notes: [...notes, ...(uneven ? [UNEVEN] : [])] },
       numbers: mapNumbers(measured.layers),
       compared: mapNumbers(compared),
-      differences: mapDifferences(compared, { measures: COMPARED, pair: pairsOf(looks) }),
+      differences: mapDifferences(compared, { measures: COMPARED, pair: (a, b) => asked(a, b) && alike(a, b) }),
     };
   } finally {
     for (const encoder of encoders) encoder.dispose();
@@ -70,6 +87,24 @@ function pairsOf(looks: readonly Look[]): (encoder: string, baseline: string) =>
     const [trained, start] = one.kind === "untrained" ? [other, one] : [one, other];
     return start.kind !== "untrained" || trained.baselines.includes(start.id);
   };
+}
+
+const pairs = <One>(list: readonly One[]) =>
+  list.flatMap((one, i) => list.slice(i + 1).map((other) => [one, other] as const));
+
+/** Whether the compared layers of two encoders, by their labels, have maps of the same power. @param layersOf all layers of each */
+function samePower(
+  compared: readonly LayerMeasures[],
+  layersOf: ReadonlyMap<string, readonly string[]>,
+  powers: readonly number[],
+): (encoder: string, baseline: string) => boolean {
+  const power = new Map(
+    compared.map(({ label, layer }) => {
+      const known = layersOf.get(label) as readonly string[];
+      return [label, powerOf(known.indexOf(layer), known.length, powers)];
+    }),
+  );
+  return (encoder, baseline) => power.get(encoder) === power.get(baseline);
 }
 
 /** One of each encoder: networks of other families have layers of other names. The last, if all are coarse. */

@@ -150,6 +150,17 @@ describe("numbers beside the pictures", () => {
     ]);
   });
 
+  test("do not compare maps of different powers: the higher one alone makes them narrower", async () => {
+    const uneven = { ...drawn, runs: [conv, vit], show: undefined, layers: ["layer2", "block12"], measure: 4 };
+    const { numbers, notes } = await attention(uneven);
+    const compared = numbers?.differences.map(({ encoder, baseline }) => `${encoder} and ${baseline}`);
+    expect(new Set(compared)).toEqual(new Set(["conv and conv, untrained", "vit and vit, untrained"]));
+    expect(notes.join(" ")).toMatch(/different powers are not compared.*--power 2/);
+    const even = await attention({ ...uneven, power: [2] });
+    expect(even.numbers?.differences.map(({ baseline }) => baseline)).toContain("vit");
+    expect(await attentionHtml(even)).toContain("with p = 2. Correlation");
+  });
+
   test("tell how much of the maps is on the objects, where masks say where these are", async () => {
     const masked = join(folder, "masked");
     await makePictures(masked, { count: 6, size: 48 });
