@@ -63,7 +63,8 @@ export { type BenchmarkResult, benchmark } from "./study/benchmark/benchmark.ts"
 export type { BenchmarkOptions } from "./study/benchmark/options.ts";
 export type { Study } from "./study/grid/folder.ts";
 export type { StudyOptions } from "./study/grid/options.ts";
-export { type StudyResult, type StudyRun, study } from "./study/grid/study.ts";
+export { type StudyResult, study } from "./study/grid/study.ts";
+export type { StudyRun } from "./study/grid/work.ts";
 export { registerTask, tasks } from "./tasks/index.ts";
 export { defineTask, type Task, type TaskInstance } from "./tasks/task.ts";
 export { autocast, grad, noGrad } from "./torch/autograd.ts";

@@ -29,6 +29,9 @@ export function cellFiles(folder: string, name: string) {
   return { folder: own, run: join(own, name), result: join(own, "result.json"), failed: join(own, "failed.json") };
 }
 
+export const isDone = ({ out }: StudyConfig, { name }: Cell): boolean => existsSync(cellFiles(out, name).result);
+export const hasFailed = ({ out }: StudyConfig, { name }: Cell): boolean => existsSync(cellFiles(out, name).failed);
+
 /** A cell that failed, or cannot be. */
 export interface Failure {
   name: string;

@@ -1,23 +1,21 @@
 /** `study`: a grid of trainings, each measured. Any number of processes that share the folder work on it together. */
-import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { plural } from "../../data/names.ts";
-import { diskError, InterruptedError, onDisk, SelfsightError, UsageError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { writeJson } from "../../files.ts";
 import type { Hooks } from "../../run/events.ts";
-import { nameForFolder, runFiles } from "../../run/folder.ts";
-import { makeFolder } from "../../setup/folders.ts";
+import { nameForFolder } from "../../run/folder.ts";
 import type { Cell, CellResult } from "./cell.ts";
-import { runCell } from "./cell-run.ts";
-import { type Claim, type Claims, openClaims, PACE, type Pace } from "./claim.ts";
+import { openClaims } from "./claim.ts";
 import { cellsOf } from "./combine.ts";
 import { type Plan, planStudy } from "./dry-run.ts";
 import {
   cellFiles,
   cellsInFolder,
   type Failure,
+  hasFailed,
   hasGrown,
+  isDone,
   openStudyFolder,
   readJson,
   type Study,
@@ -28,19 +26,8 @@ import { openStudyImages } from "./images.ts";
 import type { StudyConfig, StudyOptions } from "./options.ts";
 import { parseStudy } from "./parse.ts";
 import { impossibleCells } from "./possible.ts";
-import { type Counts, studyProgress } from "./progress.ts";
-import type { Shard } from "./shard.ts";
-
-/** How a study is run, whatever it is about. */
-export interface StudyRun {
-  /** Try again what has failed. */
-  retry?: boolean;
-  /** More than 10,000 cells are wanted. */
-  yes?: boolean;
-  /** Work only on every `of`-th cell, from the `part`-th on, which counts from 1. */
-  shard?: Shard | undefined;
-  pace?: Pace;
-}
+import { studyProgress } from "./progress.ts";
+import { type StudyRun, workOn } from "./work.ts";
 
 export interface StudyResult {
   folder: string;
@@ -57,6 +44,8 @@ export interface DryRun extends Plan {
   finished: number;
   leftOut: Failure[];
 }
+
+const isOpen = (config: StudyConfig, cell: Cell) => !isDone(config, cell) && !hasFailed(config, cell);
 
 /** More cells than this are hardly meant. */
 const MANY = 10_000;
@@ -125,109 +114,6 @@ function refusal(impossible: readonly Failure[]): UsageError {
   );
 }
 
-const isDone = (config: StudyConfig, name: string) => existsSync(cellFiles(config.out, name).result);
-const isOpen = (config: StudyConfig, { name }: Cell) => !isDone(config, name) && !hasFailed(config, name);
-const hasFailed = (config: StudyConfig, name: string) => existsSync(cellFiles(config.out, name).failed);
-
-/** Works on cells until none is left, or those that are left are in the hands of others: these are waited for, unless it is a shard. */
-async function workOn(
-  config: StudyConfig,
-  all: readonly Cell[],
-  claims: Claims,
-  { retry, shard, pace = PACE }: StudyRun,
-  { tell, begin, end, hooks }: ReturnType<typeof studyProgress>,
-): Promise<void> {
-  const { part, of } = shard ?? { part: 1, of: 1 };
-  const own = all.filter((_, i) => i % of === part - 1);
-  const open = new Set(own);
-  /** When those failed that are tried once more, by one process: one that failed since was tried by another. */
-  const again = new Map(
-    own.filter((cell) => retry && failedAt(config, cell)).map((cell) => [cell, failedAt(config, cell)]),
-  );
-  const isFinished = (cell: Cell) =>
-    isDone(config, cell.name) || (hasFailed(config, cell.name) && again.get(cell) !== failedAt(config, cell));
-  const counts = (elsewhere: readonly Cell[]): Counts => ({
-    all: own.length,
-    done: own.filter(({ name }) => isDone(config, name)).length,
-    failed: own.filter(({ name }) => hasFailed(config, name)).length,
-    running: elsewhere.filter((cell) => !isFinished(cell)).length,
-  });
-  let waitingSince: number | undefined;
-  for (;;) {
-    let worked = false;
-    const elsewhere: Cell[] = [];
-    for (const cell of open) {
-      if (hooks.signal?.aborted) throw new InterruptedError("Interrupted. The same command goes on.");
-      if (isFinished(cell)) {
-        open.delete(cell);
-        continue;
-      }
-      const { folder } = cellFiles(config.out, cell.name);
-      onDisk(`${folder} cannot be made`, () => makeFolder(folder));
-      const claim = onDisk(`${folder} cannot be written to`, () => claims.take(folder));
-      if (!claim) {
-        elsewhere.push(cell);
-        continue;
-      }
-      let finished = isFinished(cell); // by another process, just before the claim
-      try {
-        if (finished) continue;
-        worked = true;
-        begin(counts(elsewhere), cell.name);
-        if (again.delete(cell)) forgetFailure(config, cell);
-        finished = await attempt(config, cell, claim, hooks);
-        end();
-      } finally {
-        await claim.release(finished);
-      }
-    }
-    if (!open.size) return;
-    if (worked) {
-      waitingSince = undefined;
-      continue;
-    }
-    waitingSince ??= performance.now();
-    if (shard && performance.now() - waitingSince > pace.stale + 2 * pace.beat) return; // the others are alive
-    tell(counts(elsewhere), "waiting for other processes");
-    await sleep(pace.beat, undefined, { signal: hooks.signal }).catch(() => {});
-  }
-}
-
-/** When a cell failed, in milliseconds; undefined if it has not. */
-const failedAt = (config: StudyConfig, { name }: Cell): number | undefined =>
-  statSync(cellFiles(config.out, name).failed, { throwIfNoEntry: false })?.mtimeMs;
-
-/** A failure is forgotten, and a training that was not finished begins anew. */
-function forgetFailure(config: StudyConfig, { name }: Cell): void {
-  const { failed, run } = cellFiles(config.out, name);
-  onDisk(`${failed} cannot be removed`, () => {
-    if (!existsSync(runFiles(run).encoder)) rmSync(run, { recursive: true, force: true });
-    rmSync(failed, { force: true });
-  });
-}
-
-/** Runs a cell, and writes its result or why it failed. Returns whether it is finished: not if another process took over. */
-async function attempt(config: StudyConfig, cell: Cell, claim: Claim, hooks: Hooks): Promise<boolean> {
-  const { result, failed } = cellFiles(config.out, cell.name);
-  try {
-    const found = await runCell(config, cell, hooks, claim.lost);
-    if (!claim.held()) return false;
-    writeJson(result, found);
-  } catch (error) {
-    if (!claim.held()) return false;
-    if (error instanceof InterruptedError || isOfTheDisk(error)) throw error;
-    const known = error instanceof SelfsightError;
-    writeJson(failed, { name: cell.name, message: known ? error.message : ((error as Error).stack ?? String(error)) });
-  }
-  return true;
-}
-
-/** Of the disk: the next cell would fail too. */
-function isOfTheDisk(error: unknown): boolean {
-  const { cause } = error as Error;
-  return diskError(error) !== undefined || (cause !== undefined && diskError(cause) !== undefined);
-}
-
 /**
  * Writes the study's result if every cell is finished, and no other process has let the study grow. Processes that end at once write the same.
  * @param all with those that were left out
@@ -238,9 +124,9 @@ function collect(
   all: readonly Cell[],
   leftOut: readonly Failure[],
 ): Pick<StudyResult, "study" | "failed"> {
-  const done = all.filter(({ name }) => isDone(config, name));
+  const done = all.filter((cell) => isDone(config, cell));
   const failed = all
-    .filter((cell) => !done.includes(cell) && hasFailed(config, cell.name))
+    .filter((cell) => !done.includes(cell) && hasFailed(config, cell))
     .map(({ name }) => readJson<Failure>(cellFiles(config.out, name).failed));
   if (done.length + failed.length < all.length || hasGrown(config, known)) return { study: undefined, failed };
   const study: Study = {
