@@ -19,7 +19,7 @@ import { labelEfficiencyChart } from "./charts/labels.ts";
 import { layerChart } from "./charts/layers.ts";
 import { escapeHtml } from "./escape.ts";
 import { whatWouldTell } from "./evidence.ts";
-import { count, drawCount, labelCount } from "./format.ts";
+import { count, drawCount, labelCount, testImages } from "./format.ts";
 import { healthPart } from "./health.ts";
 import { pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
@@ -93,7 +93,7 @@ function stillOpen(difference: Difference): string {
 function verdictCard(result: BenchmarkResult): string {
   const [first = "", ...others] = benchmarkVerdict(result);
   const [best] = result.tasks as [TaskResult];
-  const how = `${labelCount(result.headline, best.untrained.labelPercent)}, ${count(best.untrained.n, "test image")}, ${drawCount(best.untrained)}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
+  const how = `${labelCount(result.headline, best.untrained.labelPercent)}, ${testImages(best.untrained)}, ${drawCount(best.untrained)}; layer ${best.untrained.layer}, chosen like the task on held-out training labels.`;
   const small = [...others, how].map(escapeHtml).join(" ");
   return `<p class="verdict ${outcome(best.untrained).replaceAll(" ", "-")}">${escapeHtml(first)}<small>${small}</small></p>`;
 }

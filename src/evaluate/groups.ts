@@ -1,0 +1,18 @@
+/** Images that hang together, such as those of one patient: together they are learned from, held out, and one piece of evidence. */
+
+/**
+ * The number of each image's group (N): 0 to G − 1, in the order of their first images. Undefined if each is alone.
+ * @param keys the same for two images of one group (N)
+ */
+export function groupNumbers(keys: ArrayLike<string | number>): Int32Array | undefined {
+  const numbers = new Map<string | number, number>();
+  const groups = Int32Array.from(keys as ArrayLike<never>, (key) => {
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    return number;
+  });
+  return numbers.size < keys.length ? groups : undefined;
+}
+
+/** How many groups there are. @param groups of {@link groupNumbers} */
+export const groupCount = (groups: Int32Array): number => 1 + groups.reduce((most, group) => Math.max(most, group), -1);
