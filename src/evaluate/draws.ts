@@ -15,11 +15,10 @@ export function byClass(labels: ArrayLike<number>): number[][] {
   return Array.from(rows, (row) => row ?? []);
 }
 
-/** `count` rows of each class (all of a class that has fewer), for draw number `draw`. */
+/** `count` rows of each class (all of a class that has fewer), in random order, for draw number `draw`. */
 export function drawLabels(labels: ArrayLike<number>, count: LabelCount, seed: number, draw: number): number[] {
-  const classes = byClass(labels);
-  if (count === "all") return classes.flat();
-  return classes.flatMap((rows, label) => shuffle([...rows], randomAt(seed, draw, label)).slice(0, count));
+  const most = count === "all" ? labels.length : count;
+  return byClass(labels).flatMap((rows, label) => shuffle([...rows], randomAt(seed, draw, label)).slice(0, most));
 }
 
 /** Splits rows into some to fit on and some to choose by: the fraction `part` of each class, at least one if it has two. */
