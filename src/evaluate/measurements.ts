@@ -110,7 +110,12 @@ export async function measureRepresentation(
         ...(all ? { features: all[layer] as Tensor } : { store: own.store }),
       });
       cell.layers[layer] = await measure(variant, {
-        ...{ train: known(drawn, layers.train), test: known(parts.test, layers.test), draws, seed },
+        ...{
+          train: { ...known(drawn, layers.train), groups: drawn.groups },
+          test: known(parts.test, layers.test),
+          draws,
+          seed,
+        },
         ...{ classes: session.classes.length, compute: session.compute, signal: hooks.signal },
         ...(encoder && { encoder }),
       });

@@ -8,7 +8,6 @@ import type { Part } from "../../src/evaluate/parts.ts";
 import type { Protocol } from "../../src/evaluate/protocol.ts";
 import type { Representation } from "../../src/evaluate/representations.ts";
 import type { Session } from "../../src/evaluate/session.ts";
-import { randomAt, uniform } from "../../src/random.ts";
 import { tensor } from "../../src/torch/ops.ts";
 import { fakeSet } from "../data/fake-set.ts";
 import { scratch } from "../images.ts";
@@ -18,12 +17,13 @@ import { memoryStore } from "../memory-store.ts";
 expectNoLeak();
 
 const IMAGES = 60;
+const patientOf = (i: number) => i >> 3;
 const cache = scratch();
 
-/** Features (N, 2) of images that a patient tells more about than the class; `asked` counts how often they are computed. */
+/** Features (N, 2) that tell nothing but the patient; `asked` counts how often they are computed. */
 async function measured(groups: string[] | undefined, asked: { count: number }) {
   const of = (name: string): Part => {
-    const labels = Array.from({ length: IMAGES }, (_, i) => i % 2);
+    const labels = Array.from({ length: IMAGES }, (_, i) => patientOf(i) % 2);
     const set = fakeSet(name, { labels, classes: ["a", "b"], ...(groups && { groups }) });
     const store = memoryStore(
       1,
@@ -41,11 +41,12 @@ async function measured(groups: string[] | undefined, asked: { count: number }) 
     ...{ id: "r", label: "r", role: "r", kind: "pre-trained", imageSize: 1, baselines: [] },
     async features({ length }) {
       asked.count++;
-      const random = randomAt(length);
-      return { l: tensor(Array.from({ length }, () => [uniform(random, -1, 1), uniform(random, -1, 1)])) };
+      const angles = Array.from({ length }, (_, i) => (patientOf(i) * 2 * Math.PI) / 8 + 0.01 * (i % 8));
+      return { l: tensor(angles.map((angle) => [Math.cos(angle), Math.sin(angle)])) };
     },
   };
-  const variants = variantsOf("knn", knn as unknown as Protocol, knn.options.parse({})).slice(0, 1);
+  const neighbours = [{ k: 5, temperature: 0.1 }];
+  const variants = variantsOf("knn", knn as unknown as Protocol, { neighbours });
   const plan = { variants, labelsPerClass: ["all"] as const, draws: 1, seed: 0, cache };
   return (await measureRepresentation(representation, session, plan)).measured[0];
 }
@@ -58,10 +59,11 @@ test("with groups, all is measured anew, and test images count as groups", async
   expect(alone?.values).toBe(alone?.scores);
   await measured(undefined, asked);
   expect(asked.count).toBe(2); // of training and test images, once
-  const patients = Array.from({ length: IMAGES }, (_, i) => `patient ${i >> 3}`);
+  const patients = Array.from({ length: IMAGES }, (_, i) => `patient ${patientOf(i)}`);
   const grouped = await measured(patients, asked);
   expect(asked.count).toBe(4);
   expect(grouped?.row).toMatchObject({ n: IMAGES, groups: 8 });
   expect(grouped?.row.value).toBeCloseTo(alone?.row.value as number, 10);
   expect(grouped?.values[0]).toHaveLength(8);
+  expect([alone?.heldOut, grouped?.heldOut]).toEqual([1, 0]); // without groups, patients are recognised; their neighbours have the other label
 });
