@@ -18,6 +18,8 @@ export interface Sides {
   of: Side[];
   /** Number of images that only a near-duplicate joins to others. */
   near: number;
+  /** The cluster of each image. */
+  cluster: number[];
   /** Number of clusters. */
   clusters: number;
 }
@@ -48,8 +50,9 @@ export function sidesOf(set: ImageSet, { digests, looks }: Contents): Sides {
     if (own && (before === undefined || own < before)) keys.set(cluster, own);
   }
   const sides = new Map([...keys].map(([cluster, key]) => [cluster, sideOf(key)]));
-  const own = Array.from(digests, (_, i) => clusters.of(i));
-  return { of: own.map((cluster) => sides.get(cluster) ?? "train"), near: near.size, clusters: new Set(own).size };
+  const cluster = Array.from(digests, (_, i) => clusters.of(i));
+  const of = cluster.map((one) => sides.get(one) ?? "train");
+  return { of, near: near.size, cluster, clusters: new Set(cluster).size };
 }
 
 function sideOf(key: string): Side {

@@ -125,9 +125,11 @@ export interface LabelledParts {
 
 /**
  * Labelled images to train on and to test on: by default the splits train and validation+test, as far as they exist.
- * Without these, about 70 % and 30 % of the images, by their content; groups stay together.
+ * Without these, about 70 % and 30 % of the images, by their content; groups stay together, and copies and near-duplicates
+ * are groups too.
  * Images without a label are left out.
- * @throws UsageError for images without labels, splits that are missing or named on both sides, and too few images
+ * @throws UsageError for images without labels, splits that are missing or named on both sides, too few images, and test images
+ *   that are all of one group
  */
 export async function labelledParts(
   collection: ImageCollection,
@@ -146,17 +148,30 @@ export async function labelledParts(
   const known = labelled(selectSplits(collection, (trains.length ? trains : others.length ? others : tests).join("+")));
   if (!tests.length) return { ...(await cutByContent(known, hooks)), classes: known.classes ?? [], cut: true };
   const test = labelled(selectSplits(collection, tests.join("+")));
+  refuseLoneGroup(test);
   return { train: known, test, classes: known.classes ?? [], cut: false, notes: [] };
+}
+
+/** Other images of one group say nothing of other groups. */
+function refuseLoneGroup(test: ImageSet): void {
+  const [group, ...more] = new Set(Array.from({ length: test.length }, (_, i) => test.group(i)));
+  if (test.length < 2 || more.length) return;
+  throw new UsageError(
+    `All ${test.length} test images are of one group, ${group}: they say nothing of other groups. ` +
+      "Test on several groups, or leave out --group.",
+  );
 }
 
 async function cutByContent(set: ImageSet, hooks: ReadHooks): Promise<Pick<LabelledParts, "train" | "test" | "notes">> {
   const sides = sidesOf(set, await contentsOf(set, hooks));
   const rows = (side: Side) => rowsOf(set, (i) => sides.of[i] === side);
   const [train, test] = [rows("train"), rows("test")];
-  if (train.length && test.length) {
+  const tested = new Set(Array.from(test, (i) => sides.cluster[i]));
+  if (train.length && (tested.size > 1 || test.length === 1)) {
+    const grouped = { ...set, group: (i: number) => sides.cluster[i] as number };
     return {
-      train: subset(set, train, `${set.name} (part)`),
-      test: subset(set, test, `${set.name} (rest)`),
+      train: subset(grouped, train, `${set.name} (part)`),
+      test: subset(grouped, test, `${set.name} (rest)`),
       notes: nearNotes(sides.near),
     };
   }

@@ -4,7 +4,7 @@ import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
 import type { Difference, ResultRow } from "./result.ts";
 import { holm, pValue, studentInterval, subtract } from "./statistics.ts";
-import { intervalOf } from "./uncertainty.ts";
+import { flippedOf, intervalOf } from "./uncertainty.ts";
 import { estimateMean, type Rows } from "./variance.ts";
 
 /** A row, and the data it was computed from. */
@@ -13,7 +13,9 @@ export interface Measured {
   protocol: Protocol;
   /** Draws × test images. */
   scores: unknown[][];
-  /** For each draw, numbers whose mean is the metric (`valuesOf`). */
+  /** The group of each test image; undefined if each is alone. */
+  groups?: Int32Array | undefined;
+  /** For each draw, independent numbers whose mean is the metric (`valuesOf`): for each test image, or for each group. */
   values: Rows;
   /** Draws × test images, where predictions are classes. */
   predictions?: number[][];
@@ -93,7 +95,7 @@ function differenceOf(
   { classes, seen }: Common,
 ): Omit<Difference, "baselineRole"> {
   const { protocol, row } = ours[0] as Measured;
-  const { id, metric, labelsPerClass, labelPercent, n, draws } = row;
+  const { id, metric, labelsPerClass, labelPercent, n, groups, draws } = row;
   const baseline = (theirs[0] as Measured).row;
   const [a, b] = [together(ours), together(theirs)];
   const trainings = ours.length;
@@ -110,7 +112,8 @@ function differenceOf(
     protocol: row.protocol,
     ...{ metric, labelsPerClass, n, trainings, draws, difference, low, high },
     ...(labelPercent !== undefined && { labelPercent }),
-    ...{ p: pValue(differences, estimate), comparisons: 1, shares: estimate.shares },
+    ...(groups !== undefined && { groups }),
+    ...{ p: pValue(subtract(a.flipped, b.flipped), estimate), comparisons: 1, shares: estimate.shares },
     valueLow: intervalOf(a.scores, a.values, protocol.reduce, { trainings }).low,
     chance: protocol.guess(classes, a.scores[0]),
     seen: mostSeen(ours.map((one) => seen.get(one.row.id))),
@@ -130,6 +133,9 @@ function together(several: readonly Measured[]) {
     value: several.reduce((sum, { row }) => sum + row.value, 0) / several.length,
     scores: several.flatMap(({ scores }) => scores),
     values: several.flatMap(({ values }) => values),
+    flipped: several.flatMap(({ scores, values, protocol, groups }) =>
+      flippedOf(scores, values, protocol.reduce, groups),
+    ),
   };
 }
 

@@ -116,12 +116,12 @@ export const convProbe = defineProtocol({
   variants: (chosen) =>
     Object.fromEntries(chosen.classifiers.map((one) => [`conv-probe-${one}`, { ...chosen, classifiers: [one] }])),
   async fit(on: Training<number>, chosen): Promise<Fitted<number>> {
-    const { rows, truths, compute, signal } = on;
+    const { rows, truths, groups, compute, signal } = on;
     const encoder = (on.encoder as () => Encoder)()
       .to({ device: compute.device, memoryFormat: "channels_last" })
       .eval();
     try {
-      const split = holdOut(rows, truths, 1 / 5);
+      const split = holdOut(rows, truths, 1 / 5, groups);
       const trial = Math.min(chosen.steps, Math.max(SHORTEST_TRIAL, Math.round(chosen.steps * TRIAL)));
       let best: { layer: string; heldOut: HeldOut } | undefined;
       for (const layer of layersOf(encoder, chosen)) {

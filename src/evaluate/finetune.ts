@@ -70,9 +70,9 @@ export const finetune = defineProtocol({
     return 3 * steps * chosen.batchSize + (held * Math.min(steps, chosen.steps)) / chosen.checkEvery;
   },
   async fit(on: Training<number>, chosen) {
-    const { rows, truths, classes, seed, compute, signal } = on;
+    const { rows, truths, groups, classes, seed, compute, signal } = on;
     const { batchSize, learningRate, patience } = chosen;
-    const split = holdOut(rows, truths, 1 / 5);
+    const split = holdOut(rows, truths, 1 / 5, groups);
     const steps = stepsFor(split.fit.length, chosen);
     // As many looks whatever the number of steps: each costs a pass over the held-out images.
     const checkEvery = Math.ceil((chosen.checkEvery * steps) / Math.min(steps, chosen.steps));

@@ -4,9 +4,10 @@
  */
 import { z } from "zod";
 import { pause } from "../interrupt.ts";
-import { integers, normalize, zeros } from "../torch/ops.ts";
+import { integers, normalize, tensor, where, zeros } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import { groupsOf, inSeveralGroups } from "./groups.ts";
 import { classification, defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 
 /** Common neighbours and temperatures: solo-learn's 20 and 0.07, DINO's and lightly's 200 and 0.1. */
@@ -27,20 +28,21 @@ export const knn = defineProtocol({
       .describe("numbers of neighbours and the temperatures of their votes"),
   }),
   variants: ({ neighbours }) => Object.fromEntries(neighbours.map((one) => [`knn-${one.k}`, { neighbours: [one] }])),
-  async fit({ features, truths, rows, classes, signal }: Training<number>, { neighbours: [chosen] }) {
+  async fit({ features, truths, rows, groups, classes, signal }: Training<number>, { neighbours: [chosen] }) {
     const { k, temperature } = chosen as (typeof usual)[number];
     const labels = rows.map((row) => truths[row] ?? -1);
     const all = features as Tensor;
     const bank = scope(() => keep(normalize(all.indexSelect(0, integers(rows, all.device))))); // (M, D)
-    const votes = (queries: Tensor, skip: number) =>
-      vote(queries, bank, labels, { k, skip, temperature, classes, signal });
+    const own = groupsOf(rows, groups);
+    const votes = (queries: Tensor, left: Pick<Vote, "skip" | "own">) =>
+      vote(queries, bank, labels, { k, ...left, temperature, classes, signal });
     try {
       return {
-        // Classifies each labelled image by the others: its nearest neighbour is itself, and gets no vote.
-        heldOut: leaveOneOut(await votes(bank, 1), labels),
+        // Classifies each labelled image by those of other groups. If each is alone, its nearest neighbour is itself, and gets no vote.
+        heldOut: leaveOneOut(await votes(bank, own ? { skip: 0, own } : { skip: 1 }), labels, own),
         async predict({ features: test }) {
           const queries = scope(() => normalize(test as Tensor));
-          return votes(queries, 0).finally(() => dispose(queries));
+          return votes(queries, { skip: 0 }).finally(() => dispose(queries));
         },
         dispose: () => dispose(bank),
       };
@@ -51,11 +53,10 @@ export const knn = defineProtocol({
   },
 });
 
-/** Accuracy over the rows whose class has a second row to be recognised by; NaN if there is none. */
-function leaveOneOut(votes: readonly number[], labels: readonly number[]): number {
-  const sizes = new Map<number, number>();
-  for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
-  const rows = labels.flatMap((label, i) => ((sizes.get(label) as number) > 1 ? [i] : []));
+/** Accuracy over the rows whose class has a row of another group to be recognised by; NaN if there is none. */
+function leaveOneOut(votes: readonly number[], labels: readonly number[], groups?: Int32Array): number {
+  const several = inSeveralGroups(labels, groups);
+  const rows = labels.flatMap((label, i) => (several.has(label) ? [i] : []));
   return mean(rows.map((i) => (votes[i] === labels[i] ? 1 : 0)));
 }
 
@@ -63,6 +64,8 @@ interface Vote {
   k: number;
   /** Number of nearest neighbours without a vote. */
   skip: number;
+  /** The groups of the bank (M), if the queries are the bank itself: none of a query's own group has a vote. */
+  own?: Int32Array;
   temperature: number;
   classes: number;
   signal: AbortSignal | undefined;
@@ -76,7 +79,7 @@ async function vote(
   queries: Tensor,
   bank: Tensor,
   labels: readonly number[],
-  { k, skip, temperature, classes, signal }: Vote,
+  { k, skip, own, temperature, classes, signal }: Vote,
 ): Promise<number[]> {
   const count = Math.min(k, labels.length - skip);
   const { device } = bank;
@@ -88,7 +91,9 @@ async function vote(
       ...scope(() => {
         const classOf = integers(labels, device); // (M)
         const part = queries.narrow(0, start, Math.min(atOnce, queries.size(0) - start)); // (n, D)
-        const [similarity, index] = part.matmul(bank.transpose(0, 1)).topk(count + skip, 1); // (n, k)
+        const similarities = part.matmul(bank.transpose(0, 1)); // (n, M)
+        const all = own ? withoutOwn(similarities, integers(own, device), start) : similarities;
+        const [similarity, index] = all.topk(count + skip, 1); // (n, k)
         const weight = similarity.narrow(1, skip, count).div(temperature).exp(); // (n, k)
         const voted = classOf.indexSelect(0, index.narrow(1, skip, count).flatten()).reshape(part.size(0), count); // (n, k)
         return zeros([part.size(0), classes], { device })
@@ -99,4 +104,10 @@ async function vote(
     );
   }
   return winners;
+}
+
+/** Similarities (n, M) of the rows from `start` on, −∞ to those of their own group (M): these weigh nothing. */
+function withoutOwn(similarities: Tensor, groups: Tensor, start: number): Tensor {
+  const same = groups.narrow(0, start, similarities.size(0)).unsqueeze(1).eq(groups); // (n, M)
+  return where(same, tensor([Number.NEGATIVE_INFINITY], { device: groups.device }), similarities);
 }

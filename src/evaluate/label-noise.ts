@@ -8,10 +8,11 @@ import { randomAt, shuffle } from "../random.ts";
 import { integers } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import { byClass } from "./draws.ts";
+import { groupsOf } from "./groups.ts";
 import { choosePenalty } from "./linear.ts";
 import { disposeModel, fitLogistic, type Labelled, logits } from "./logistic.ts";
 
-/** Classes with fewer images are not checked: a probe that learned from so few would be right by luck. */
+/** Classes with fewer images, or groups of them, are not checked: a probe that learned from so few would be right by luck. */
 const FOLDS = 5;
 /** L2 strengths to choose from, with the first fold held out. Fewer than a linear probe's: an ordinary fit will do here. */
 const PENALTIES = [1, 0.1, 0.01];
@@ -38,18 +39,20 @@ export interface LabelNoise {
   suspects: Suspect[];
 }
 
-/** Features (N, D), and the class of each row (N). */
-type Labels = Omit<Labelled, "rows">;
+/** Features (N, D), the class of each row (N), and the number of its group (N); undefined if each is alone. */
+type Labels = Omit<Labelled, "rows"> & { groups: Int32Array | undefined };
 
 /**
- * Cross-validates a logistic regression, and asks it about each row. Rows with a negative label are left out.
+ * Cross-validates a logistic regression, and asks it about each row: one that learned from no image of its group. Rows with a
+ * negative label are left out.
  * @throws InterruptedError when the signal aborts
  */
 export async function findLabelNoise(
   all: Labels,
   { classes, seed, signal }: { classes: number; seed: number; signal?: AbortSignal | undefined },
 ): Promise<LabelNoise> {
-  const usable = byClass(all.labels).map((rows) => (rows.length < FOLDS ? [] : rows));
+  const enough = (rows: readonly number[]) => new Set(groupsOf(rows, all.groups) ?? rows).size >= FOLDS;
+  const usable = byClass(all.labels).map((rows) => (enough(rows) ? rows : []));
   const rows = usable.flat().sort((a, b) => a - b);
   if (usable.filter(({ length }) => length).length < 2) return { checked: 0, accuracy: 0, estimated: 0, suspects: [] };
   const probabilities = await heldOutProbabilities(all, usable, { classes, seed, signal });
@@ -62,10 +65,7 @@ async function heldOutProbabilities(
   members: readonly (readonly number[])[],
   { classes, seed, signal }: { classes: number; seed: number; signal: AbortSignal | undefined },
 ): Promise<Float32Array> {
-  const folds = Array.from({ length: FOLDS }, (): number[] => []);
-  for (const [label, own] of members.entries())
-    for (const [k, row] of shuffle([...own], randomAt(seed, FOLD, label)).entries())
-      (folds[(k + label) % FOLDS] as number[]).push(row);
+  const folds = dealFolds(members, all.groups, seed);
   const probabilities = new Float32Array(all.labels.length * classes);
   let chosen: number | undefined;
   for (const [number, held] of folds.entries()) {
@@ -85,6 +85,21 @@ async function heldOutProbabilities(
         probabilities[row * classes + label] = values?.[k * classes + label] ?? 0;
   }
   return probabilities;
+}
+
+/** The rows of each fold: those of every class, or their groups, dealt in turn in random order. */
+function dealFolds(members: readonly (readonly number[])[], groups: Int32Array | undefined, seed: number): number[][] {
+  const folds = Array.from({ length: FOLDS }, (): number[] => []);
+  const foldOf = new Map<number, number>();
+  for (const [label, own] of members.entries()) {
+    let dealt = label;
+    for (const row of shuffle([...own], randomAt(seed, FOLD, label))) {
+      const group = groups?.[row] ?? row;
+      if (!foldOf.has(group)) foldOf.set(group, dealt++ % FOLDS);
+      (folds[foldOf.get(group) as number] as number[]).push(row);
+    }
+  }
+  return folds;
 }
 
 /** Keeps these draws apart from others of the same seed. */

@@ -6,7 +6,7 @@
 import { isotonic, meanInterval, subtract } from "./statistics.ts";
 import type { Rows } from "./variance.ts";
 
-/** One measured number of labels: values (draws × test images) whose mean is the metric, higher is better. */
+/** One measured number of labels: values (draws × test images, or their groups) whose mean is the metric, higher is better. */
 export interface CurvePoint {
   /** Labels per class. */
   readonly labels: number;

@@ -42,9 +42,9 @@ async function fitDraws(
 ): Promise<Fitted<number>[]> {
   const { classes, signal } = draws[0] as Training<number>;
   const options = { classes, maxIterations, signal };
-  const parts = draws.map(({ features, truths, rows }) => {
+  const parts = draws.map(({ features, truths, rows, groups }) => {
     const part = (rows: readonly number[]): Labelled => ({ features: features as Tensor, labels: truths, rows });
-    const { fit, choose } = holdOut(rows, truths, 1 / 5);
+    const { fit, choose } = holdOut(rows, truths, 1 / 5, groups);
     return { all: part(rows), fit: part(fit), choose: part(choose) };
   });
   const tried = await fitLogistic(

@@ -15,7 +15,7 @@ export interface Variant<Options = unknown, Score = unknown> {
 export type Known<Truth = unknown> = Inputs & { readonly truths: ArrayLike<Truth> };
 
 export interface MeasureInput extends Pick<Training<unknown>, "classes" | "seed" | "compute" | "encoder" | "signal"> {
-  train: Known;
+  train: Known & Pick<Training<unknown>, "groups">;
   test: Known;
   /** Rows of `train` whose truths may be used: one list per draw. */
   draws: readonly (readonly number[])[];
@@ -26,7 +26,10 @@ export interface Measurement<Score = unknown> {
   scores: Score[][];
   /** Draws × test images, where a prediction is a number: the class. */
   predictions?: number[][];
-  /** The metric on held-out training images, averaged over the draws: it decides which layer is best. */
+  /**
+   * The metric on held-out training images, averaged over the draws that could hold some out; NaN if none could. It decides which
+   * layer is best.
+   */
   heldOut: number;
 }
 
@@ -69,5 +72,9 @@ export async function measure<Score>(
   } finally {
     for (const fitted of together ?? []) fitted.dispose();
   }
-  return { scores, ...(answers.length && { predictions: answers }), heldOut: mean(heldOut) };
+  return {
+    scores,
+    ...(answers.length && { predictions: answers }),
+    heldOut: mean(heldOut.filter((value) => !Number.isNaN(value))),
+  };
 }

@@ -10,6 +10,7 @@ import type { Tensor } from "../torch/tensor.ts";
 import type { Measured } from "./compare.ts";
 import { drawLabels, type LabelCount } from "./draws.ts";
 import { constantLayers, type LayerFeatures } from "./features.ts";
+import { groupCount, groupNumbers } from "./groups.ts";
 import { type Known, type Measurement, measure, type Variant } from "./measure.ts";
 import { type Part, partOf } from "./parts.ts";
 import type { Protocol } from "./protocol.ts";
@@ -80,7 +81,12 @@ export async function measureRepresentation(
         for (const layer of cell.constant) constant.add(layer);
         measured.push(
           ...Object.entries(cell.layers).map(([layer, result]) =>
-            rowOf(representation, variant, { layer, ...amountOf(labelsPerClass) }, result),
+            rowOf(
+              representation,
+              variant,
+              { layer, ...amountOf(labelsPerClass) },
+              { ...result, groups: parts.test.groups },
+            ),
           ),
         );
       }
@@ -104,7 +110,12 @@ export async function measureRepresentation(
         ...(all ? { features: all[layer] as Tensor } : { store: own.store }),
       });
       cell.layers[layer] = await measure(variant, {
-        ...{ train: known(drawn, layers.train), test: known(parts.test, layers.test), draws, seed },
+        ...{
+          train: { ...known(drawn, layers.train), groups: drawn.groups },
+          test: known(parts.test, layers.test),
+          draws,
+          seed,
+        },
         ...{ classes: session.classes.length, compute: session.compute, signal: hooks.signal },
         ...(encoder && { encoder }),
       });
@@ -150,20 +161,21 @@ function rowOf(
   { id, label, kind }: Representation,
   { name, protocol }: Variant,
   at: Pick<ResultRow, "layer" | "labelsPerClass" | "labelPercent">,
-  result: Measurement,
+  result: Measurement & Pick<Part, "groups">,
 ): Measured {
   const { metric, reduce } = protocol;
-  const size = { n: result.scores[0]?.length ?? 0, draws: result.scores.length };
+  const { scores, groups } = result;
+  const size = { n: scores[0]?.length ?? 0, ...(groups && { groups: groupCount(groups) }), draws: scores.length };
   const row = { id, encoder: label, kind, protocol: name, ...at, metric };
-  const values = valuesOf(result.scores, reduce);
-  return { row: { ...row, ...intervalOf(result.scores, values, reduce), ...size }, protocol, values, ...result };
+  const values = valuesOf(scores, reduce, groups);
+  return { row: { ...row, ...intervalOf(scores, values, reduce), ...size }, protocol, values, ...result };
 }
 
 function truthsOf({ truth }: Protocol, { set, store, labels }: Part): ArrayLike<unknown> {
   return truth ? Array.from(store.source, (i) => truth(set, i)) : labels;
 }
 
-/** What determines a cell's result: weights, images, protocol, labels and draws. */
+/** What determines a cell's result: weights, images, protocol, labels, groups and draws. */
 function keyOf(
   { id, weights, imageSize }: Representation,
   { train, test, classes, compute }: Session,
@@ -176,16 +188,19 @@ function keyOf(
   return hash([selfsightVersion(), JSON.stringify({ ...what, ...how, classes }), ...about]);
 }
 
-/** What tells a set from others. A fingerprint says nothing of labels: a table of them may be corrected. */
-function identifying(set: ImageSet): readonly [images: string, labels: string] {
-  const labels =
-    listedLabels.get(set) ?? Array.from({ length: set.length }, (_, i) => allLabels(set, i).join("+")).join();
-  listedLabels.set(set, labels);
-  return [set.fingerprint, labels];
+/** What tells a set from others. A fingerprint says nothing of labels and groups: a table of them may be corrected. */
+function identifying(set: ImageSet): readonly [images: string, labels: string, groups: string] {
+  const known = listed.get(set);
+  if (known) return [set.fingerprint, ...known];
+  const each = <One>(of: (i: number) => One) => Array.from({ length: set.length }, (_, i) => of(i));
+  const groups = groupNumbers(each((i) => set.group(i)));
+  const found = [each((i) => allLabels(set, i).join("+")).join(), groups?.join() ?? ""] as const;
+  listed.set(set, found);
+  return [set.fingerprint, ...found];
 }
 
-/** Listing the labels of a large set takes long, and every cell asks for them. */
-const listedLabels = new WeakMap<ImageSet, string>();
+/** Listing the labels and groups of a large set takes long, and every cell asks for them. */
+const listed = new WeakMap<ImageSet, readonly [labels: string, groups: string]>();
 
 /** As JSON: it has no NaN, for which nothing was held out, and no typed arrays. */
 interface Kept {

@@ -2,6 +2,7 @@
 import { fromTypedArray, integers, stack, tensor, where, zerosLike } from "../torch/ops.ts";
 import { dispose, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import { groupCount } from "./groups.ts";
 import { mean } from "./protocol.ts";
 import { averagePrecision, countByRank } from "./ranking.ts";
 import type { HingeSolver } from "./squared-hinge.ts";
@@ -21,6 +22,8 @@ export interface Classes {
   readonly solver: HingeSolver;
   /** For each of the C classes: 1 where a row belongs to it, else 0 (N). */
   readonly members: readonly Uint8Array[];
+  /** The number of each row's group (N): no fold shares one with another. By default each row is alone. */
+  readonly groups?: Int32Array | undefined;
   readonly costs: readonly number[];
   readonly maxIterations: number;
   readonly signal?: AbortSignal | undefined;
@@ -53,7 +56,8 @@ interface Problem {
  */
 export async function fitOneVsRest(on: Classes): Promise<OneVsRest> {
   const { members, costs, maxIterations, solver, signal } = on;
-  const folds = members.map(dealFolds);
+  const groups = on.groups ?? Int32Array.from({ length: on.x.size(0) }, (_, row) => row);
+  const folds = members.map((member) => dealFolds(member, groups));
   const solve = async (problems: readonly Problem[], tolerance: number) => {
     const targets = scope(() => targetsOf(on, folds, problems));
     try {
@@ -99,22 +103,32 @@ function heldOut({ x, members }: Classes, folds: readonly Folds[], problems: rea
 interface Folds {
   /** The fold of each row (N). */
   readonly of: Uint8Array;
-  /** Two or three; zero if the class has fewer than two rows in it, or fewer than two outside of it. */
+  /** Two or three; zero if fewer than two groups have rows in the class, or fewer than two have rows outside of it. */
   readonly count: number;
 }
 
-/** Deals a class's rows and the others to the folds in turn. If rows are sorted by class, this spreads every class evenly. */
-function dealFolds(member: Uint8Array): Folds {
-  const inside = member.reduce((sum, one) => sum + one, 0);
-  const fewest = Math.min(FOLDS, inside, member.length - inside);
+/** Rows of a group in the class, outside of it, or both. */
+const [INSIDE, OUTSIDE, BOTH] = [1, 2, 3];
+
+/**
+ * Deals groups to the folds in turn: those with rows both in the class and outside of it, and then each kind of the others, so that
+ * every fold has rows of both kinds. If rows are sorted by class, this spreads every class evenly.
+ */
+function dealFolds(member: Uint8Array, groups: Int32Array): Folds {
+  const kinds = new Uint8Array(groupCount(groups));
+  for (const [row, group] of groups.entries())
+    kinds[group] = (kinds[group] as number) | (member[row] ? INSIDE : OUTSIDE);
+  const having = (kind: number) => kinds.reduce((sum, one) => sum + Number((one & kind) === kind), 0);
+  const fewest = Math.min(FOLDS, having(INSIDE), having(OUTSIDE));
   const count = fewest < 2 ? 0 : fewest;
-  const dealt = [0, 0];
-  const of = member.map((one) => {
-    const before = dealt[one] as number;
-    dealt[one] = before + 1;
-    return before % Math.max(1, count);
+  const both = having(BOTH);
+  const next = [0, both, both, 0]; // by kind
+  const foldOf = kinds.map((kind) => {
+    const place = next[kind] as number;
+    next[kind] = place + 1;
+    return place % Math.max(1, count);
   });
-  return { of, count };
+  return { of: member.map((_, row) => foldOf[groups[row] as number] as number), count };
 }
 
 /** Signs (P, N), and costs (P, N) that are zero in the fold to leave out. */

@@ -4,6 +4,7 @@ import { some } from "../data/names.ts";
 import { openPixels, type PixelStore } from "../data/pixels.ts";
 import type { Hooks } from "../run/events.ts";
 import { byClass } from "./draws.ts";
+import { groupNumbers } from "./groups.ts";
 import type { Parts } from "./leaks.ts";
 
 /** Decoded images and their labels. */
@@ -12,6 +13,8 @@ export interface Part {
   set: ImageSet;
   /** (N), by position in the store. */
   labels: Int32Array;
+  /** The number of each image's group (N); undefined if each is alone. */
+  groups?: Int32Array | undefined;
 }
 
 export interface DecodedParts {
@@ -27,7 +30,8 @@ export function decodedParts(sets: Parts, hooks: Hooks = {}) {
     hooks.onEvent?.({ type: "working", what: `decoding ${set.length} images of ${set.name}` });
     const store = await openPixels(set, { size, signal: hooks.signal });
     stores.push(store);
-    return { store, set, labels: Int32Array.from(store.source, (i) => set.label(i)) };
+    const groups = groupNumbers(Array.from(store.source, (i) => set.group(i)));
+    return { store, set, labels: Int32Array.from(store.source, (i) => set.label(i)), groups };
   };
   const both = async (size: number) => ({ train: await decode(sets.train, size), test: await decode(sets.test, size) });
   return {
@@ -44,13 +48,14 @@ export function decodedParts(sets: Parts, hooks: Hooks = {}) {
  * The images that some positions name, each once, as a part of their own: features of the others need not be computed.
  * `rowsOf` translates positions in the whole part to positions in this one.
  */
-export function partOf({ store, set, labels }: Part, positions: readonly number[]) {
+export function partOf({ store, set, labels, groups }: Part, positions: readonly number[]) {
   const kept = Int32Array.from([...new Set(positions)].sort((a, b) => a - b));
   const rows = new Map(Array.from(kept, (position, row) => [position, row]));
   const pick = (source: Int32Array) => kept.map((position) => source[position] as number);
   const part: Part = {
     set,
     labels: pick(labels),
+    groups: groups && groupNumbers(pick(groups)),
     store: {
       ...store,
       length: kept.length,

@@ -21,6 +21,11 @@ export interface Training<Truth> extends Inputs {
   readonly truths: ArrayLike<Truth>;
   /** Indices of the images whose truths may be used. */
   readonly rows: readonly number[];
+  /**
+   * The number of each image's group (N): what is held out, to choose by, shares no group with what is fitted on. By default each
+   * image is alone.
+   */
+  readonly groups?: ArrayLike<number> | undefined;
   /** Number of classes, if truths are classes. */
   readonly classes: number;
   readonly seed: number;

@@ -21,6 +21,8 @@ export interface ResultRow {
   high: number;
   /** Number of test images. */
   n: number;
+  /** Number of independent groups of test images, where not each image is alone. */
+  groups?: number;
   /** Number of draws of training labels. */
   draws: number;
 }
@@ -64,6 +66,8 @@ export interface Difference {
   valueLow: number;
   /** Number of test images. */
   n: number;
+  /** Number of independent groups of test images, where not each image is alone. */
+  groups?: number;
   /** Number of runs that are compared together. */
   trainings: number;
   /** Number of draws of training labels, for each training. */

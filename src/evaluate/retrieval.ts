@@ -11,6 +11,7 @@ import { integers, normalize } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { byClass } from "./draws.ts";
+import { groupsOf, inSeveralGroups } from "./groups.ts";
 import { defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 import { eachTie, ranking } from "./ranking.ts";
 
@@ -64,8 +65,8 @@ function recallAt(k: number) {
 const HELD_OUT = 2000;
 
 /**
- * A query whose label no training image has scores 0. `heldOut`: up to 2,000 training images as queries, each ranks all the
- * others; one without a second image of its label is left out.
+ * A query whose label no training image has scores 0. `heldOut`: up to 2,000 training images as queries, each ranks all that are
+ * not of its group; one without an image of its label among these is left out.
  */
 function byRanking({ title, metric, measure, guess }: Measure) {
   return defineProtocol({
@@ -73,20 +74,29 @@ function byRanking({ title, metric, measure, guess }: Measure) {
     needs: "features",
     metric,
     options: z.strictObject({}),
-    async fit({ features, truths, rows, signal }: Training<number>) {
+    async fit({ features, truths, rows, groups, signal }: Training<number>) {
       const all = features as Tensor;
       const labels = Int32Array.from(rows, (row) => truths[row] ?? -1); // (M)
       const members = byClass(labels);
       const index = scope(() => keep(normalize(all.indexSelect(0, integers(rows, all.device))))); // (M, D)
       const gallery = { index, labels, classes: members.length };
-      const several = [...labels.keys()].filter((i) => (members[labels[i] as number]?.length ?? 0) > 1);
+      const own = groupsOf(rows, groups);
+      const inSeveral = inSeveralGroups(labels, own);
+      const several = [...labels.keys()].filter(
+        (i) => (labels[i] as number) >= 0 && inSeveral.has(labels[i] as number),
+      );
+      const inGroups = own && byClass(own);
+      const ofGroup = (row: number) => inGroups?.[own?.[row] as number] ?? [row];
       const left = Array.from(evenly(HELD_OUT, several.length), (i) => several[i] as number);
-      const find = (makeQueries: () => Tensor, own?: readonly number[]) => {
+      const find = (makeQueries: () => Tensor, out?: (query: number) => readonly number[]) => {
         const queries = scope(makeQueries);
-        return search(queries, gallery, { measure, own, signal }).finally(() => dispose(queries));
+        return search(queries, gallery, { measure, out, signal }).finally(() => dispose(queries));
       };
       try {
-        const answers = await find(() => index.indexSelect(0, integers(left, index.device)), left);
+        const answers = await find(
+          () => index.indexSelect(0, integers(left, index.device)),
+          (query) => ofGroup(left[query] as number),
+        );
         return {
           heldOut: mean(left.map((row, i) => answers[i]?.[labels[row] as number] ?? Number.NaN)),
           predict: ({ features: test }) => find(() => normalize(test as Tensor)),
@@ -109,8 +119,8 @@ interface Gallery extends Pick<Ranked, "labels" | "classes"> {
 }
 
 interface Search extends Pick<Measure, "measure"> {
-  /** For each query, which image of the index it is: not ranked. */
-  readonly own: readonly number[] | undefined;
+  /** Images of the index that are not ranked for a query. */
+  readonly out: ((query: number) => readonly number[]) | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -118,7 +128,7 @@ interface Search extends Pick<Measure, "measure"> {
 const SIMILARITIES = 2 ** 23;
 
 /** Ranks the index for each query (N, D), of length 1. */
-async function search(queries: Tensor, { index, ...known }: Gallery, { measure, own, signal }: Search) {
+async function search(queries: Tensor, { index, ...known }: Gallery, { measure, out, signal }: Search) {
   const [count, size] = [queries.size(0), index.size(0)];
   const answers: Float32Array[] = [];
   const atOnce = Math.max(1, Math.min(1024, Math.floor(SIMILARITIES / size)));
@@ -128,8 +138,9 @@ async function search(queries: Tensor, { index, ...known }: Gallery, { measure, 
     for (let row = 0; row < rows; row++) {
       await pause(signal, MEASURING);
       const similarities = similar.subarray(row * size, (row + 1) * size);
-      if (own) similarities[own[start + row] as number] = Number.NEGATIVE_INFINITY; // last, and cut off
-      const order = ranking(similarities).subarray(0, own ? size - 1 : size);
+      const unranked = out?.(start + row) ?? [];
+      for (const one of unranked) similarities[one] = Number.NEGATIVE_INFINITY; // last, and cut off
+      const order = ranking(similarities).subarray(0, size - unranked.length);
       answers.push(measure({ similarities, order, ...known }));
     }
   }

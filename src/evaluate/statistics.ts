@@ -32,13 +32,14 @@ export function studentInterval({ mean, variance, freedom }: Omit<MeanEstimate, 
 }
 
 /**
- * The mean of values between 0 and 1 with its 95 % interval: Wilson's, for as many independent answers as would have the
+ * The mean of values between 0 and 1 (or of groups of such values, which may lie outside) with its 95 % interval: Wilson's, for as many independent answers as would have the
  * variance that was found (Korn & Graubard, Survey Methodology 1998). It stays within 0 and 1, and has a width even if all
  * answers are right.
  * @throws SelfsightError as {@link meanInterval}
  */
 export function fractionInterval(rows: Rows, { level = 0.95, trainings = 1 }: IntervalOptions = {}): Interval {
-  const { mean: p, variance, freedom } = estimateMean(rows, trainings);
+  const { mean, variance, freedom } = estimateMean(rows, trainings);
+  const p = Math.max(0, Math.min(1, mean)); // but for rounding
   const size = variance > 0 ? (p * (1 - p)) / variance : checkShape(rows);
   const t = studentQuantile((1 + level) / 2, freedom);
   const middle = (p + t ** 2 / (2 * size)) / (1 + t ** 2 / size);
@@ -77,7 +78,7 @@ const FEW = 16;
  * variance at all. There it is the larger of that p-value and {@link signFlipTest}'s. Where more than {@link FEW} differ, Student's
  * t has close to its nominal errors (counted exactly for one draw: bench/README.md), and an exact test costs power
  * (Fagerland, Lydersen & Laake, BMC Medical Research Methodology 2013, https://doi.org/10.1186/1471-2288-13-91).
- * @param differences (draws × images)
+ * @param differences (draws × images or groups), with their signs to flip
  * @param estimate of their mean
  */
 export function pValue(differences: Rows, estimate: MeanEstimate): number {

@@ -13,6 +13,7 @@ import { allFinite } from "../torch/nn/finite.ts";
 import { cat, integers, ones } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import { groupsOf } from "./groups.ts";
 import { FOLDS, fitOneVsRest, type OneVsRest } from "./one-vs-rest.ts";
 import { defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 import { averagePrecision, ranksOf } from "./ranking.ts";
@@ -52,12 +53,13 @@ export const svm = defineProtocol({
     maxIterations: z.int().positive().default(500).describe("of conjugate gradients, for each fit"),
   }),
   /**
-   * A class with two labels is cross-validated in two folds. One with a single label, or without any other class beside it,
+   * A class with two labels, of different groups, is cross-validated in two folds. One with a single label, or without any other class beside it,
    * gets the cost 1. `heldOut` is the mean over the other classes of the best average precision; NaN if there is none.
    */
-  async fit({ features, truths, rows, classes, signal }: Training<ClassTruth>, { costs, maxIterations }) {
+  async fit({ features, truths, rows, groups, classes, signal }: Training<ClassTruth>, { costs, maxIterations }) {
     const all = features as Tensor;
     const x = scope(() => keep(inputsOf(all.indexSelect(0, integers(rows, all.device))))); // (N, D + 1)
+    const own = groupsOf(rows, groups);
     const fits: OneVsRest[] = [];
     let solver: HingeSolver | undefined;
     try {
@@ -68,7 +70,7 @@ export const svm = defineProtocol({
         const some = Array.from({ length: Math.min(atOnce, classes - from) }, (_, i) =>
           Uint8Array.from(rows, (row) => Number(isOf(truths[row] as ClassTruth, from + i))),
         );
-        fits.push(await fitOneVsRest({ x, solver, members: some, costs, maxIterations, signal }));
+        fits.push(await fitOneVsRest({ ...{ x, solver, members: some, groups: own }, costs, maxIterations, signal }));
       }
       const weights = scope(() => keep(cat(fits.map((one) => one.weights)))); // (C, D + 1)
       return {

@@ -8,7 +8,7 @@
  */
 import { SelfsightError } from "../errors.ts";
 
-/** One row of N values for each draw; several trainings one after the other, each with the same draws. */
+/** One row of N values, of independent images or groups of them, for each draw; several trainings one after the other, each with the same draws. */
 export type Rows = readonly ArrayLike<number>[];
 
 export interface MeanEstimate {

@@ -19,7 +19,7 @@ import { labelEfficiencyChart } from "./charts/labels.ts";
 import { layerChart } from "./charts/layers.ts";
 import { escapeHtml } from "./escape.ts";
 import { whatWouldTell } from "./evidence.ts";
-import { count, drawCount, labelCount } from "./format.ts";
+import { count, drawCount, labelCount, testImages } from "./format.ts";
 import { healthPart } from "./health.ts";
 import { factList, pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
@@ -93,9 +93,9 @@ function stillOpen(difference: Difference): string {
 function verdictCard(result: BenchmarkResult): string {
   const [first = "", ...others] = benchmarkVerdict(result);
   const [best] = result.tasks as [TaskResult];
-  const { labelPercent, n, layer } = best.untrained;
+  const { labelPercent, layer } = best.untrained;
   const circumstances = [
-    `${labelCount(result.headline, labelPercent)}, ${count(n, "test image")}, ${drawCount(best.untrained)}`,
+    `${labelCount(result.headline, labelPercent)}, ${testImages(best.untrained)}, ${drawCount(best.untrained)}`,
     `layer ${layer}, ${howChosen(result)}`,
     ...seenImages(best.untrained),
   ];

@@ -1,6 +1,6 @@
 /** Groups result rows into the blocks that are shown: one for each protocol and number of labels. */
 import type { Difference, ResultRow } from "../evaluate/result.ts";
-import { count, labelCount } from "./format.ts";
+import { count, labelCount, testImages } from "./format.ts";
 
 export interface Block {
   protocol: string;
@@ -29,7 +29,8 @@ export function blocksOf(rows: readonly ResultRow[], differences: readonly Diffe
 }
 
 function blockOf(rows: ResultRow[], differences: readonly Difference[]): Block {
-  const [{ protocol, labelsPerClass, labelPercent, n, draws }] = rows as [ResultRow];
+  const [row] = rows as [ResultRow];
+  const { protocol, labelsPerClass, labelPercent, draws } = row;
   const encoders = [...new Set(rows.map((row) => row.encoder))];
   const own = differences.filter((one) => one.protocol === protocol && one.labelsPerClass === labelsPerClass);
   const layersOf = (encoder: string) => rows.filter((row) => row.encoder === encoder).map(({ layer }) => layer);
@@ -37,7 +38,7 @@ function blockOf(rows: ResultRow[], differences: readonly Difference[]): Block {
   return {
     protocol,
     labelsPerClass,
-    title: `${protocol} · ${labelCount(labelsPerClass, labelPercent)} · ${count(n, "test image")}, ${count(draws, "draw")}`,
+    title: `${protocol} · ${labelCount(labelsPerClass, labelPercent)} · ${testImages(row)}, ${count(draws, "draw")}`,
     encoders,
     layers: [...new Set(rows.map((row) => row.layer))],
     rows,

@@ -31,8 +31,9 @@ interface Kind {
 }
 
 /** The kinds of evidence of which more would narrow the interval, the largest share of its width first. */
-function kindsOf({ shares, n, draws, trainings }: Difference): Kind[] {
-  const images = { name: "test images", number: n, share: shares.images };
+function kindsOf({ shares, n, groups, draws, trainings }: Difference): Kind[] {
+  const name = groups === undefined ? "test images" : "groups of test images";
+  const images = { name, number: groups ?? n, share: shares.images };
   const others = [
     { name: "draws of labels", number: draws, share: shares.draws },
     { name: "trainings with other seeds", number: trainings, share: shares.trainings },

@@ -17,6 +17,11 @@ export function labelCount(labelsPerClass: number | "all", percent?: number): st
   return `${percent} % of the labels (${labelsPerClass.toLocaleString("en-US")} per class)`;
 }
 
+/** "1,000 test images", or "1,000 test images of 20 groups": images of one group are one piece of evidence. */
+export function testImages({ n, groups }: { n: number; groups?: number }): string {
+  return count(n, "test image") + (groups === undefined ? "" : ` of ${count(groups, "group")}`);
+}
+
 /** 12,000 to "12k", 1.38629 to "1.39", -0.05 to "−0.05". */
 export function short(value: number): string {
   const size = Math.abs(value);

@@ -2,6 +2,7 @@
 import type { Difference } from "../evaluate/result.ts";
 import { showDifference, showValue, signedValue } from "../metric.ts";
 import { whatWouldTell } from "./evidence.ts";
+import { testImages } from "./format.ts";
 import { doubts, outcome } from "./verdict.ts";
 
 export interface PlainResult {
@@ -18,7 +19,7 @@ export function plainResult({ untrained, pixels, handcrafted, neighbours }: Plai
   const { value, baselineValue, chance, n, seen, metric } = untrained;
   const show = (number: number) => showValue(metric, number);
   const right = [
-    `Pre-trained: ${show(value)} of ${n.toLocaleString("en-US")} test images right.`,
+    `Pre-trained: ${show(value)} of ${testImages(untrained)} right.`,
     `The same network untrained: ${show(baselineValue)}.`,
     `Raw pixels: ${show(pixels.baselineValue)}.`,
     `Edges and colours, described by hand: ${show(handcrafted.baselineValue)}.`,

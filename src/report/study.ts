@@ -7,7 +7,7 @@ import { withoutLabels } from "../study/analysis/grid.ts";
 import { chosenByLabels, nextCommand } from "../study/analysis/ranking.ts";
 import type { FinishedStudy } from "../study/analysis/result.ts";
 import { escapeHtml } from "./escape.ts";
-import { count, labelCount } from "./format.ts";
+import { count, labelCount, testImages } from "./format.ts";
 import { pageHtml, section } from "./page.ts";
 import { baselineWords } from "./study/baseline.ts";
 import { cellTable, cost, rankingSection, reasons } from "./study/cells.ts";
@@ -83,9 +83,14 @@ ${findings.length ? `<ul class="findings">${findings.join("\n")}</ul>` : ""}`;
 function circumstances({ study: { cells }, repeated }: Analysis): string {
   const [first] = cells;
   if (!first) return "";
-  const { protocol, labelsPerClass, labelPercent, n, draws } = first.difference;
+  const { protocol, labelsPerClass, labelPercent, draws } = first.difference;
   const words = [
-    ...[count(cells.length, "training"), protocol, labelCount(labelsPerClass, labelPercent), count(n, "test image")],
+    ...[
+      count(cells.length, "training"),
+      protocol,
+      labelCount(labelsPerClass, labelPercent),
+      testImages(first.difference),
+    ],
     ...[count(draws, "draw of labels", "draws of labels"), repeated ? "several seeds" : "one seed"],
   ];
   return `<small>${escapeHtml(words.join("; "))}.</small>`;

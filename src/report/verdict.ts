@@ -2,7 +2,7 @@
 import type { Difference } from "../evaluate/result.ts";
 import { improvement, showDifference, showValue, signedValue } from "../metric.ts";
 import { whatWouldTell } from "./evidence.ts";
-import { count, drawCount, labelCount } from "./format.ts";
+import { drawCount, labelCount, testImages } from "./format.ts";
 
 export type Outcome = "helped" | "did not help" | "cannot tell";
 
@@ -12,23 +12,24 @@ export const SIGNIFICANT = 0.05;
 /**
  * Helped: the whole interval is above zero, chance is an unlikely explanation even among all comparisons of the family, and
  * the encoder is not just better than a baseline that does worse than guessing. Did not help: the interval excludes
- * any worthwhile gain. If none of n images differs it has no width, and yet up to 3/n of all images may differ (the rule of three:
+ * any worthwhile gain. If none of n images (or groups of them) differs it has no width, and yet up to 3/n of all may differ (the rule of three:
  * Hanley & Lippman-Hand, JAMA 1983, https://doi.org/10.1001/jama.1983.03330370053031).
  */
 export function outcome(difference: Difference): Outcome {
-  const { low, high, metric, n } = difference;
+  const { low, high, metric, n, groups = n } = difference;
   if (low > 0) return doubts(difference).length ? "cannot tell" : "helped";
-  const most = low === high ? high + 3 / n : high;
+  const most = low === high ? high + 3 / groups : high;
   return most < metric.worthwhile ? "did not help" : "cannot tell";
 }
 
 /** Reasons why a difference whose interval is above zero may still be luck. */
-export function doubts({ p, comparisons, baseline, baselineValue, chance, valueLow, n, metric }: Difference): string[] {
+export function doubts(difference: Difference): string[] {
+  const { p, comparisons, baseline, baselineValue, chance, valueLow, metric } = difference;
   return [
     p >= SIGNIFICANT &&
       (comparisons > 1
-        ? `among ${comparisons} comparisons on ${count(n, "test image")}, luck alone often gives one like it`
-        : `luck alone often gives as much on ${count(n, "test image")}`),
+        ? `among ${comparisons} comparisons on ${testImages(difference)}, luck alone often gives one like it`
+        : `luck alone often gives as much on ${testImages(difference)}`),
     improvement(metric, baselineValue, chance) < 0 &&
       improvement(metric, valueLow, chance) <= 0 &&
       `${baseline} did worse than guessing (${showValue(metric, chance)}), and the encoder is not clearly better than that`,
@@ -37,13 +38,13 @@ export function doubts({ p, comparisons, baseline, baselineValue, chance, valueL
 
 /** A paired difference in words: whether it helped, by how much, what was compared and with how many labels. */
 export function verdict(difference: Difference): string {
-  const { value, baselineValue, protocol, labelsPerClass, labelPercent, low, high, n, metric } = difference;
+  const { value, baselineValue, protocol, labelsPerClass, labelPercent, low, high, metric } = difference;
   const circumstances = [
     `${showValue(metric, value)} against ${showValue(metric, baselineValue)}`,
     `95 % interval of the difference ${signedValue(metric, low)} to ${showDifference(metric, high)}`,
     protocol,
     labelCount(labelsPerClass, labelPercent),
-    count(n, "test image"),
+    testImages(difference),
     drawCount(difference),
     ...seenImages(difference),
   ];
@@ -53,7 +54,7 @@ export function verdict(difference: Difference): string {
 /** Learning from test images without their labels can be right (if they are the images to sort), but must be reported. */
 export function seenImages({ seen, n }: Pick<Difference, "seen" | "n">): string[] {
   if (seen === null) return ["which test images pre-training saw is not known"];
-  return seen ? [`pre-training saw ${seen} of the ${count(n, "test image")}, without their labels`] : [];
+  return seen ? [`pre-training saw ${seen} of the ${testImages({ n })}, without their labels`] : [];
 }
 
 function opening(difference: Difference): string {

@@ -70,12 +70,12 @@ describe.each(variants)("%s", (_, variant) => {
   const chance = protocol.guess(CLASSES);
 
   /** Fits on `train` and tests on `test`, with truths shuffled as `change` says. Returns scores, held-out value and metric. */
-  async function run(apart: number, change: { train?: boolean; test?: boolean } = {}, seed = 0) {
+  async function run(apart: number, change: { train?: boolean; test?: boolean; groups?: number[] } = {}, seed = 0) {
     const [train, tested] = [part(90, apart, 1), part(150, apart, 2)];
     const shuffled = (known: typeof train) => shuffle([...known.labels], randomAt(9));
     const draws = [0, 1].map((draw) => drawLabels(train.labels, 20, 0, draw));
     const input: MeasureInput = {
-      train: { ...train, truths: change.train ? shuffled(train) : train.labels },
+      train: { ...train, truths: change.train ? shuffled(train) : train.labels, groups: change.groups },
       test: { ...tested, truths: change.test ? shuffled(tested) : tested.labels },
       encoder: () => {
         manualSeed(3);
@@ -107,6 +107,14 @@ describe.each(variants)("%s", (_, variant) => {
     const [plain, changed] = [await run(1), await run(1, { test: true })];
     expect(changed.heldOut).toBe(plain.heldOut);
     expect(changed.scores).not.toEqual(plain.scores);
+  });
+
+  test("holds out whole groups: none of a class that is a single one", async () => {
+    const known = Array.from({ length: 90 }, (_, i) => i % CLASSES);
+    expect((await run(20, { groups: known })).heldOut).toBeNaN();
+    expect(
+      (await run(20, { groups: known.map((label, i) => (i < 45 ? label : label + CLASSES)) })).heldOut,
+    ).not.toBeNaN();
   });
 
   test("gives the same result for the same seed", async () => {

@@ -51,6 +51,13 @@ describe("a collection with splits", () => {
     await expect(labelledParts(onlyTests, {})).rejects.toThrow(/train has no labels/);
   });
 
+  test("is not tested on a single group", async () => {
+    const lone = fakeSet("test", { labels: [0, 1], classes, groups: ["who x", "who x"] });
+    await expect(labelledParts({ name: "pets", splits: { train, test: lone } }, {})).rejects.toThrow(
+      /^All 2 test images are of one group, who x: .* leave out --group\.$/,
+    );
+  });
+
   test("is never tested on images that it is trained on", async () => {
     expect(ids((await labelledParts(pets, { trainSplit: "validation" })).test)).toEqual(["test#0", "test#2"]);
     await expect(labelledParts(pets, { testSplit: "train" })).rejects.toThrow(/train cannot be both/);
@@ -108,6 +115,9 @@ describe("a labelled set without splits", () => {
     expect([...content(train)].filter((one) => content(tests).has(one))).toEqual([]);
     const { set } = await imagesToLearnFrom(photos(twice, (i) => (i < 60 ? i % 2 : -1)));
     expect([...content(set)].filter((one) => content(tests).has(one))).toEqual([]);
+    // An image and its copy are one piece of evidence.
+    for (const part of [train, tests])
+      expect(new Set(ids(part).map((_, i) => part.group(i))).size).toBe(content(part).size);
   });
 
   test("is used completely for training if its split is named", async () => {

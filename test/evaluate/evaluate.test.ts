@@ -183,7 +183,9 @@ test("draws the same labels for the same seed, as many per class as requested, a
   expect(rows).not.toEqual(drawLabels(labels, 5, 1, 1));
   expect(new Set(rows).size).toBe(15);
   for (const label of [0, 1, 2]) expect(rows.filter((row) => labels[row] === label)).toHaveLength(5);
-  expect(drawLabels(labels, "all", 1, 0)).toHaveLength(90);
+  const all = drawLabels(labels, "all", 1, 0);
+  expect([...all].sort((a, b) => a - b)).toEqual([...labels.keys()]);
+  expect(all.filter((row) => labels[row] === 0)).not.toEqual([...labels.keys()].filter((row) => labels[row] === 0));
   expect(drawLabels(labels, 100, 1, 0)).toHaveLength(90);
   const { fit, choose } = holdOut(rows, labels, 1 / 5);
   expect([...fit, ...choose].sort()).toEqual([...rows].sort());

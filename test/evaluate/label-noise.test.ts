@@ -10,10 +10,10 @@ expectNoLeak();
 
 const [CLASSES, COUNT, WIDTH] = [4, 600, 8];
 
-async function noiseIn(rows: number[][], labels: number[], classes: number) {
+async function noiseIn(rows: number[][], labels: number[], classes: number, groups?: Int32Array) {
   const features = tensor(rows);
   try {
-    return await findLabelNoise({ features, labels }, { classes, seed: 0 });
+    return await findLabelNoise({ features, labels, groups }, { classes, seed: 0 });
   } finally {
     dispose(features);
   }
@@ -76,4 +76,24 @@ test("classes with too few images, and images without a label, are not checked",
   expect([checked, suspects.length]).toEqual([20, 0]);
   const oneClass = labels.map(() => 0);
   expect((await noiseIn(rows, oneClass, 3)).checked).toBe(0);
+});
+
+test("a patient whose label is wrong throughout is a suspect: nobody learned it from the patient's other images", async () => {
+  const random = randomAt(5);
+  const normal = () => Array.from({ length: 12 }, () => uniform(random, -0.5, 0.5)).reduce((a, b) => a + b);
+  const [patients, each] = [20, 6];
+  const looks = Array.from({ length: patients }, () => Array.from({ length: 12 }, normal));
+  const groups = Int32Array.from({ length: patients * each }, (_, i) => i % patients);
+  const truths = Array.from(groups, (patient) => patient % 2);
+  const rows = truths.map((label, i) => [
+    ...[1, 1, 1, 1].map(() => 2 * label - 1 + 0.1 * normal()),
+    ...(looks[groups[i] as number] as number[]).map((value) => value + 0.1 * normal()),
+  ]);
+  const labels = truths.map((label, i) => (groups[i] === 7 ? 1 - label : label));
+  const wrong = ({ suspects }: Awaited<ReturnType<typeof noiseIn>>) =>
+    suspects.filter(({ row }) => groups[row] === 7).length;
+  expect(wrong(await noiseIn(rows, labels, 2, groups))).toBe(each);
+  expect(wrong(await noiseIn(rows, labels, 2))).toBe(0);
+  const few = groups.map((patient) => patient % 8); // four of each class
+  expect((await noiseIn(rows, labels, 2, few)).checked).toBe(0);
 });

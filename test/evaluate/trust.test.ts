@@ -165,6 +165,12 @@ test("images that cannot be read, and classes that cannot be measured, are repor
   expect((JSON.parse(readFileSync(file, "utf8")) as { notes: string[] }).notes).toEqual(notes);
 });
 
+test("test images of one group count once", async () => {
+  const { rows, differences } = await evaluate({ runs: [run], images, ...quick, group: "folder" });
+  for (const one of [...rows, ...differences]) expect(one).toMatchObject({ n: 15, groups: 3 });
+  expect(differences[0]?.low).toBeLessThanOrEqual(differences[0]?.difference as number);
+});
+
 test("supervised uses only the labelled images, and other tasks get no labels", async () => {
   const partly = join(folder, "partly");
   cpSync(images, partly, { recursive: true });

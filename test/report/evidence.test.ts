@@ -11,6 +11,9 @@ it("names the kind of evidence that the interval's width is owed to, and how muc
   expect(whatWouldTell(difference({ ...unclear, shares: images(0.9) }))).toBe(
     "if that is the true difference, about 1,900 test images instead of 700 would tell",
   );
+  expect(whatWouldTell(difference({ ...unclear, groups: 20, shares: images(1) }))).toMatch(
+    /about 45 groups of test images instead of 20 would tell$/,
+  );
   expect(whatWouldTell(difference({ ...unclear, shares: images(0.1) }))).toMatch(
     /about 14 draws of labels instead of 5 would tell$/,
   );

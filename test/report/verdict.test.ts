@@ -18,6 +18,7 @@ it("does not take equal answers on a few images for proof that nothing changed",
   const equal = { difference: 0, low: 0, high: 0, p: 1 };
   expect(outcome(difference({ ...equal, n: 160 }))).toBe("did not help");
   expect(outcome(difference({ ...equal, n: 12 }))).toBe("cannot tell");
+  expect(outcome(difference({ ...equal, n: 1600, groups: 12 }))).toBe("cannot tell");
   expect(verdict(difference({ ...equal, n: 12 }))).toMatch(/^Cannot tell yet: .*; more test images would tell \(/);
 });
 

@@ -58,7 +58,7 @@ export async function dataHealth({
   const layers = await shown.features(part.store, session.compute, { signal });
   let noise: LabelNoise;
   try {
-    const on = { features: layers[layer] as Tensor, labels: part.labels };
+    const on = { features: layers[layer] as Tensor, labels: part.labels, groups: part.groups };
     noise = await findLabelNoise(on, { classes: session.classes.length, seed, signal });
   } finally {
     dispose(...Object.values(layers));

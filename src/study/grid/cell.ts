@@ -37,7 +37,7 @@ export interface CellResult extends Cell {
   difference: Difference;
   /** The encoder's metric on held-out training labels, at that layer: it ranks cells. Undefined if none could be held out. */
   heldOut?: number | undefined;
-  /** Scores of each test image at those layers, averaged over draws of labels: what paired resampling needs. */
+  /** Values of each test image, or of each group of them, at those layers, averaged over draws of labels: what paired resampling needs. */
   perImage: { trained: number[]; untrained: number[] };
   /** Learned parameters of the encoder. */
   parameters: number;
