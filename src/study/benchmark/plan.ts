@@ -75,12 +75,10 @@ export function growingCounts(allowed: number, weight: number) {
 /** What training whole networks takes, in seconds, for one draw of so many labels a class. */
 type Cost = (count: LabelCount) => number;
 
-/** Fewer draws would say nothing of how much results depend on the choice of labels. */
-const LEAST_DRAWS = 2;
-
 /**
  * The most that fits into the allowed seconds. What matters most stays longest: training from scratch at the headline, then with more
  * labels (which tells how many were saved), then pre-trained networks trained further, then the curve below the headline.
+ * Fewer draws are no way to save time: from two, the interval of what depends on the choice of labels says next to nothing.
  * @param networks number of untrained networks, and of pre-trained ones
  */
 export function chooseWhole(
@@ -91,9 +89,9 @@ export function chooseWhole(
 ): ScratchPlan {
   const { draws, counts, headline } = wanted;
   const everything = wholeWanted(wanted);
-  const seconds = (plan: Omit<ScratchPlan, "left">) => {
+  const seconds = (plan: Pick<ScratchPlan, "scratch" | "further">) => {
     const sum = (list: readonly LabelCount[]) =>
-      list.reduce<number>((total, count) => total + cost(count) * (count === "all" ? 1 : plan.draws), 0);
+      list.reduce<number>((total, count) => total + cost(count) * (count === "all" ? 1 : draws), 0);
     return networks.scratch * sum(plan.scratch) + networks.further * sum(plan.further);
   };
   const above = counts.slice(counts.indexOf(headline));
@@ -105,15 +103,12 @@ export function chooseWhole(
     { scratch: above.filter((_, i) => i % 2 === 0), further: [] },
     { scratch: [headline], further: [] },
   ];
-  const plans = levels.flatMap(({ scratch, further }) => {
-    const fewest = Math.min(draws, LEAST_DRAWS);
-    return Array.from({ length: draws - fewest + 1 }, (_, i) => ({ draws: draws - i, scratch, further }));
-  });
-  const chosen = plans.find((plan) => seconds(plan) <= allowed) ?? { draws: 0, scratch: [], further: [] };
-  // With another number of draws, what was measured is of use only where there is one draw in any case.
-  const once = (list: readonly LabelCount[]) => list.filter((count) => draws === chosen.draws || count === "all");
-  const kept = { draws: chosen.draws, scratch: once(chosen.scratch), further: once(chosen.further) };
-  return { ...chosen, left: seconds(everything) - seconds(kept) };
+  const fitting = levels.find((level) => seconds(level) <= allowed);
+  const { scratch, further } = fitting ?? { scratch: [], further: [] };
+  return {
+    ...{ draws: fitting ? draws : 0, scratch, further },
+    left: seconds(everything) - seconds({ scratch, further }),
+  };
 }
 
 /** Whether numbers that were chosen before are still wanted, with the headline: labels may have been added since. */

@@ -70,13 +70,12 @@ test("numbers of labels are added while all encoders fit, and the first always",
 test("what matters least is left out first, and what going on to it takes is told", () => {
   const all = 3 * (1 + 2 + 4 + 8 + 16) + 50 + 2 * (3 * 4 + 50);
   expect(whole(all)).toEqual({ draws: 3, scratch: [...counts], further: [4, "all"], left: 0 });
-  expect(whole(all - 1)).toMatchObject({ draws: 2, scratch: [...counts], further: [4, "all"], left: all - 150 }); // all labels are kept
-  expect(whole(160)).toMatchObject({ draws: 2, further: [4] });
-  expect(whole(122)).toMatchObject({ draws: 2, scratch: [4, 8, 16, "all"], further: [4] });
-  expect(whole(110)).toMatchObject({ draws: 2, scratch: [4, 8, 16, "all"], further: [] });
-  expect(whole(60)).toMatchObject({ draws: 3, scratch: [4, 16], further: [], left: all - 60 }); // as many draws: all is kept
-  expect(whole(8)).toMatchObject({ draws: 2, scratch: [4], further: [] });
-  expect(whole(7)).toEqual({ draws: 0, scratch: [], further: [], left: all });
+  expect(whole(all - 1)).toMatchObject({ draws: 3, scratch: [...counts], further: [4], left: 2 * 50 });
+  expect(whole(166)).toMatchObject({ draws: 3, scratch: [4, 8, 16, "all"], further: [4] });
+  expect(whole(134)).toMatchObject({ draws: 3, scratch: [4, 8, 16, "all"], further: [] });
+  expect(whole(60)).toMatchObject({ draws: 3, scratch: [4, 16], further: [], left: all - 60 });
+  expect(whole(12)).toMatchObject({ draws: 3, scratch: [4], further: [] });
+  expect(whole(11)).toEqual({ draws: 0, scratch: [], further: [], left: all });
   expect(whole(4, 1)).toMatchObject({ draws: 1, scratch: [4] });
 });
 
