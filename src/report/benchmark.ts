@@ -19,7 +19,7 @@ import { labelEfficiencyChart } from "./charts/labels.ts";
 import { layerChart } from "./charts/layers.ts";
 import { escapeHtml } from "./escape.ts";
 import { whatWouldTell } from "./evidence.ts";
-import { count, drawCount, labelCount, testImages } from "./format.ts";
+import { capital, count, drawCount, labelCount, testImages } from "./format.ts";
 import { healthPart } from "./health.ts";
 import { factList, pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
@@ -121,7 +121,7 @@ function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
     return `<tr><th>${escapeHtml(title)}${usesLabels ? " *" : ""}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td>${anySaved ? `<td>${saved}</td>` : ""}<td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
   });
   const { metric } = (tasks[0] as TaskResult).untrained;
-  return `<div class="card"><div class="scroll"><table><thead><tr><th>Task</th><th>Verdict</th><th class="number">${metric.name}</th><th class="number">Points gained</th><th class="interval">95 % interval</th>${anySaved ? "<th>Labels</th>" : ""}<th class="wide">${(tasks[0] as TaskResult).heldOut === null ? "Last" : "Best"} layer</th><th class="number">Training</th></tr></thead><tbody>
+  return `<div class="card"><div class="scroll"><table><thead><tr><th>Task</th><th>Verdict</th><th class="number">${capital(metric.name)}</th><th class="number">Points gained</th><th class="interval">95 % interval</th>${anySaved ? "<th>Labels</th>" : ""}<th class="wide">${(tasks[0] as TaskResult).heldOut === null ? "Last" : "Best"} layer</th><th class="number">Training</th></tr></thead><tbody>
 ${lines.join("\n")}
 </tbody></table></div></div>${tasks.some(({ usesLabels }) => usesLabels) ? `<p class="note">* learned from all training labels: a yardstick, whatever number of labels its probe is given.</p>` : ""}`;
 }

@@ -30,3 +30,5 @@ export function short(value: number): string {
   if (size >= 1e4) return `${sign}${Number((size / 1e3).toPrecision(3))}k`;
   return sign + Number(size.toPrecision(3)).toLocaleString("en-US");
 }
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -26,5 +26,5 @@ export function savedPart({ labels, low, high, open }: LabelSavings, own: number
   if (high <= own && !open.high) return "saves none";
   if (low <= own && !open.low) return "not clear";
   if (labels <= own) return "saves some";
-  return `saves ${open.labels ? "more than " : ""}${Math.floor(100 * (1 - own / labels))} %`;
+  return `saves ${open.labels ? "more than " : ""}${Math.floor(100 * (1 - own / labels))}\u00a0%`;
 }

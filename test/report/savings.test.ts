@@ -28,8 +28,8 @@ it("says in short what part of the labels is saved, in agreement with the senten
   const closed = { labels: false, low: false, high: false };
   const saved = (labels: number, low: number, high: number, open = closed) =>
     savedPart({ labels, low, high, open, below: { labels: false, low: false } }, 8);
-  expect(saved(21, 14, 33)).toBe("saves 61 %");
-  expect(saved(64, 64, 64, { labels: true, low: true, high: true })).toBe("saves more than 87 %");
+  expect(saved(21, 14, 33)).toBe("saves 61\u00a0%");
+  expect(saved(64, 64, 64, { labels: true, low: true, high: true })).toBe("saves more than 87\u00a0%");
   expect(saved(5, 3, 7)).toBe("saves none");
   expect(saved(21, 1, 33)).toBe("not clear");
   expect(saved(7.5, 3, 30)).toBe("not clear");

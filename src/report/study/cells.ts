@@ -6,11 +6,11 @@ import type { Analysis } from "../../study/analysis/analysis.ts";
 import { usesLabels } from "../../study/analysis/grid.ts";
 import type { FinishedStudy } from "../../study/analysis/result.ts";
 import { escapeHtml } from "../escape.ts";
-import { count } from "../format.ts";
+import { capital, count } from "../format.ts";
 import { differenceBar } from "../results.ts";
 import { baselineWords } from "./baseline.ts";
 import { heading, meansOver, note, number, table, text } from "./html.ts";
-import { capital, metricOf } from "./sentences.ts";
+import { metricOf } from "./sentences.ts";
 
 /** Undefined for one task: there is nothing to rank. */
 export function rankingSection(analysis: Analysis): string | undefined {

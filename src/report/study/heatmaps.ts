@@ -5,9 +5,10 @@ import { significant } from "../../study/analysis/estimates.ts";
 import { usesLabels } from "../../study/analysis/grid.ts";
 import { axisName } from "../charts/axes.ts";
 import { heatmapChart } from "../charts/heatmap.ts";
+import { capital } from "../format.ts";
 import { baselineWords } from "./baseline.ts";
 import { charts, meansOver, note, wideCharts } from "./html.ts";
-import { capital, metricOf } from "./sentences.ts";
+import { metricOf } from "./sentences.ts";
 
 /** With more settings than this, their mean is shown. */
 const FEW = 4;

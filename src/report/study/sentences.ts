@@ -6,7 +6,7 @@ import type { Components } from "../../study/analysis/components.ts";
 import { usesLabels, withoutLabels } from "../../study/analysis/grid.ts";
 import { LEAST_POINTS, type PretextLink } from "../../study/analysis/pretext.ts";
 import { chosenByLabels, type RankedTask } from "../../study/analysis/ranking.ts";
-import { count } from "../format.ts";
+import { capital, count } from "../format.ts";
 import { baselineWords } from "./baseline.ts";
 
 /** The first says which task gained most. */
@@ -216,5 +216,3 @@ function range(values: readonly number[]): string {
 
 const ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
 const ordinal = (rank: number) => ORDINALS[rank - 1] ?? `number ${rank}`;
-
-export const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
