@@ -16,9 +16,9 @@ export interface Localisation {
 }
 
 /** Part of a map's range above its minimum: Zhou et al. 2016 take 20 % of the maximum, https://arxiv.org/abs/1512.04150 */
-export const THRESHOLD = 0.2;
+const THRESHOLD = 0.2;
 /** A box is right if its intersection with an object's is at least this part of their union (Pascal VOC's criterion). */
-export const OVERLAP = 0.5;
+const OVERLAP = 0.5;
 
 /**
  * Compares maps with the objects of their images.

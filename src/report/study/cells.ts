@@ -3,7 +3,6 @@ import { listed } from "../../data/names.ts";
 import { type Metric, plainValue, showValue, signedValue } from "../../metric.ts";
 import { duration } from "../../setup/terminal.ts";
 import type { Analysis } from "../../study/analysis/analysis.ts";
-import { usesLabels } from "../../study/analysis/grid.ts";
 import type { FinishedStudy } from "../../study/analysis/result.ts";
 import { escapeHtml } from "../escape.ts";
 import { capital, count } from "../format.ts";
@@ -56,7 +55,7 @@ const startsDiffer = (ranking: Analysis["ranking"]) => new Set(ranking.map(({ un
 
 /** The tasks that learn from labels, where the others are compared. */
 function yardsticks({ grid, full, places, estimate }: Analysis) {
-  const names = places.filter(({ cells }) => usesLabels(cells[0]?.factors.task as string)).map(({ row }) => row);
+  const names = places.filter(({ yardstick }) => yardstick).map(({ row }) => row);
   return [...new Set(names)].flatMap((name) => {
     const cells = full.columns.flatMap((column) => full.settings.flatMap((setting) => grid.at(name, column, setting)));
     if (!cells.length) return [];

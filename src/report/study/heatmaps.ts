@@ -2,7 +2,6 @@
 import type { Metric } from "../../metric.ts";
 import type { Analysis, MeasureName } from "../../study/analysis/analysis.ts";
 import { significant } from "../../study/analysis/estimates.ts";
-import { usesLabels } from "../../study/analysis/grid.ts";
 import { axisName } from "../charts/axes.ts";
 import { heatmapChart } from "../charts/heatmap.ts";
 import { capital } from "../format.ts";
@@ -44,7 +43,7 @@ export function heatmaps(analysis: Analysis): string | undefined {
       }),
     ),
   );
-  const yardsticks = analysis.places.filter(({ cells }) => usesLabels(cells[0]?.factors.task as string));
+  const yardsticks = analysis.places.filter(({ yardstick }) => yardstick);
   const labels = [...new Set(yardsticks.map(({ row }) => row))];
   return [
     across.length > NARROW ? wideCharts(drawn) : charts(drawn),

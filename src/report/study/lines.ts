@@ -151,7 +151,7 @@ function content(analysis: Analysis, factor: Factor): string {
 }
 
 /** From the smallest to the largest number, as far as the same things were trained with both. */
-export function factorSentence(analysis: Analysis, factor: Factor): string {
+function factorSentence(analysis: Analysis, factor: Factor): string {
   if (!factor.alone) return ""; // other architectures differ in more than their size
   const metric = metricOf(analysis) as Metric;
   const cells = [...groupBy(factor.cells, (cell) => lineOf(cell, factor)).values()].flatMap((own) =>

@@ -3,7 +3,7 @@ import { listed } from "../../data/names.ts";
 import { type Metric, showDifference, showValue, signedValue } from "../../metric.ts";
 import { type Analysis, bestPlace, type Place } from "../../study/analysis/analysis.ts";
 import type { Components } from "../../study/analysis/components.ts";
-import { usesLabels, withoutLabels } from "../../study/analysis/grid.ts";
+import { withoutLabels } from "../../study/analysis/grid.ts";
 import { LEAST_POINTS, type PretextLink } from "../../study/analysis/pretext.ts";
 import { chosenByLabels, type RankedTask } from "../../study/analysis/ranking.ts";
 import { capital, count } from "../format.ts";
@@ -59,7 +59,7 @@ function rankingSentence(analysis: Analysis, metric: Metric): string {
 function helpedSentence(analysis: Analysis): string {
   const { places: all, study } = analysis;
   const failures = study.failed.length ? ` ${count(study.failed.length, "training")} failed.` : "";
-  const places = all.filter(({ cells }) => !usesLabels(cells[0]?.factors.task as string));
+  const places = all.filter(({ yardstick }) => !yardstick);
   if (places.length < 2) return failures.trim();
   const helped = places.filter(({ gain, significant }) => significant && gain.value > 0).length;
   const harmed = places.filter(({ gain, significant }) => significant && gain.value < 0).length;
@@ -82,10 +82,7 @@ function bestSentence(analysis: Analysis): string {
 }
 
 /** "rotation on resnet18, width 0.5": only what differs. */
-export function placeName(
-  { row, column, setting }: Pick<Place, "row" | "column" | "setting">,
-  { grid }: Analysis,
-): string {
+function placeName({ row, column, setting }: Pick<Place, "row" | "column" | "setting">, { grid }: Analysis): string {
   return [`${row}${grid.columns.length > 1 ? ` on ${column}` : ""}`, setting].filter(Boolean).join(", ");
 }
 

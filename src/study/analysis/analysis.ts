@@ -50,6 +50,8 @@ export interface Place {
   column: string;
   setting: string;
   cells: CellResult[];
+  /** Of a task that learns from labels: it takes no part in rankings. */
+  yardstick: boolean;
   gain: Estimate;
   /** Corrected for all places. */
   significant: boolean;
@@ -98,13 +100,15 @@ function placesOf(grid: Grid, of: (cells: CellResult[]) => Estimate): Place[] {
     grid.rows.flatMap((row) =>
       grid.columns.flatMap((column) => {
         const cells = grid.at(row, column, setting);
-        return cells.length ? [{ row, column, setting, cells, gain: of(cells) }] : [];
+        return cells.length ? [{ row, column, setting, cells, yardstick: isYardstick(cells), gain: of(cells) }] : [];
       }),
     ),
   );
   const sure = significant(found.map(({ gain, cells }) => testedGain(cells, gain)));
   return found.map((place, i) => ({ ...place, significant: sure[i] as boolean }));
 }
+
+const isYardstick = ([first]: readonly CellResult[]) => usesLabels(first?.factors.task ?? "");
 
 function componentsOf({ rows, columns, settings }: FullGrid, grid: Grid): Components {
   const all = settings.map((setting) =>
@@ -126,7 +130,7 @@ function componentsOf({ rows, columns, settings }: FullGrid, grid: Grid): Compon
 
 /** The best place of tasks that learn without labels, as {@link bestFirst}. Undefined if there is none. */
 export function bestPlace({ places }: Analysis): Place | undefined {
-  const own = places.filter(({ cells }) => !usesLabels(cells[0]?.factors.task ?? ""));
+  const own = places.filter(({ yardstick }) => !yardstick);
   const [best] = bestFirst(own.map(({ cells }) => cells));
   return own.find(({ cells }) => cells === best);
 }

@@ -5,7 +5,7 @@ import { studentQuantile } from "../../evaluate/statistics.ts";
 import { randomAt, randomInt, uniform } from "../../random.ts";
 import type { Estimate } from "./estimates.ts";
 
-export const RESAMPLES = 1000;
+const RESAMPLES = 1000;
 
 /**
  * The estimates as they could have come out with other test images, and with other luck in training and in drawing labels: for
