@@ -32,9 +32,9 @@ export function studentInterval({ mean, variance, freedom }: Omit<MeanEstimate, 
 }
 
 /**
- * The mean of values between 0 and 1 (or of groups of such values, which may lie outside) with its 95 % interval: Wilson's, for as many independent answers as would have the
- * variance that was found (Korn & Graubard, Survey Methodology 1998). It stays within 0 and 1, and has a width even if all
- * answers are right.
+ * The mean of values between 0 and 1 (or of groups of such values, which may lie outside) with its 95 % interval: Wilson's, for as
+ * many independent answers as would have the variance that was found (Korn & Graubard, Survey Methodology 1998). It stays within
+ * 0 and 1, and has a width even if all answers are right.
  * @throws SelfsightError as {@link meanInterval}
  */
 export function fractionInterval(rows: Rows, { level = 0.95, trainings = 1 }: IntervalOptions = {}): Interval {

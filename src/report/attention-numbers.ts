@@ -16,7 +16,7 @@ const COLUMNS: readonly Measure[] = ["mass", "pointing", "corloc", "equivariance
 
 /** Differences between encoders in sentences, then a line for each encoder and layer. */
 export function numbersPart(all: AttentionNumbers): string {
-  const { numbers, differences, images, withoutMap, powers } = all;
+  const { numbers, differences } = all;
   const verdicts = differences.map((one) => `<li>${escapeHtml(mapVerdict(one))}</li>`).join("\n");
   const columns = COLUMNS.filter((measure) => numbers.some((one) => one.measure === measure));
   const encoders = [...new Set(numbers.map(({ encoder }) => encoder))];
@@ -31,7 +31,22 @@ export function numbersPart(all: AttentionNumbers): string {
 <div class="card"><div class="scroll"><table><thead><tr><th>Layer</th>${heads.join("")}</tr></thead>
 ${bodies.join("\n")}
 </table></div></div>
-<p class="note">Means over ${count(images, "image")} with 95 % intervals. Encoders are compared at their last layer of 4×4 places or more. ${withoutMap ? `Without any map: the middle of the image hits an object in ${meanShare(withoutMap.centre)} of the images, and a map that is even everywhere has ${meanShare(withoutMap.area)} of its mass on them${corloc(withoutMap.whole)}. ` : ""}Maps are sums of |activation|^p, with p = ${powers.join(", ")}${powers.length > 1 ? " from early to late layers" : ""}. Correlation with the turned-back map: of the map of the image turned by 90°, 180° and 270°, turned back, with that of the image as it is; 1 if the map turns with the image. Effective area: the exponential of the map's entropy, as a part of the image.</p>`;
+<p class="note">${escapeHtml(howMeasured(all))}</p>`;
+}
+
+function howMeasured({ images, withoutMap, powers }: AttentionNumbers): string {
+  return [
+    `Means over ${count(images, "image")} with 95 % intervals. Encoders are compared at their last layer of 4×4 places or more.`,
+    withoutMap &&
+      `Without any map: the middle of the image hits an object in ${meanShare(withoutMap.centre)} of the images, ` +
+        `and a map that is even everywhere has ${meanShare(withoutMap.area)} of its mass on them${corloc(withoutMap.whole)}.`,
+    `Maps are sums of |activation|^p, with p = ${powers.join(", ")}${powers.length > 1 ? " from early to late layers" : ""}.`,
+    "Correlation with the turned-back map: of the map of the image turned by 90°, 180° and 270°, turned back, with that of the " +
+      "image as it is; 1 if the map turns with the image.",
+    "Effective area: the exponential of the map's entropy, as a part of the image.",
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
 
 /** What a box around everything gives; "" without boxes. */
