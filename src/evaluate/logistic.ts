@@ -2,7 +2,7 @@
 import { noGrad } from "../torch/autograd.ts";
 import { threads } from "../torch/device.ts";
 import { operator } from "../torch/dispatch.ts";
-import { cat, integers, oneHot, ones, stack, zeros } from "../torch/ops.ts";
+import { cat, integers, linalgQr, oneHot, ones, stack, zeros } from "../torch/ops.ts";
 import { type BatchObjective, copiesHeld, minimiseBatch } from "../torch/optim/batch-lbfgs.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -87,25 +87,49 @@ export function batchesOf(fits: readonly Fit[], classes: number, most = MOST): F
 }
 
 /**
- * Numbers in memory while a batch is fitted: for each part its standardised features with a column of ones, and its one-hot
- * classes; for one part at a time its features before that; what L-BFGS keeps of the weights; and the logits of one term.
+ * Numbers in memory while a batch is fitted: for each part its standardised features with a column of ones (or their coordinates and
+ * their basis), and its one-hot classes; for one part at a time its features before that; what L-BFGS keeps of the weights; and the
+ * logits of one term.
  */
 export function numbersHeld(fits: readonly Fit[], classes: number): number {
   const parts = [...new Set(fits.map(({ part }) => part))];
-  const width = 1 + Math.max(...parts.map(({ features }) => features.size(1)));
+  const dimensions = 1 + Math.max(...parts.map(({ features }) => features.size(1)));
+  const width = 1 + coordinatesOf(fits, classes);
+  const reduced = width < dimensions;
   const sizes = parts.map(({ rows }) => rows.length);
   const rows = sizes.reduce((sum, size) => sum + size, 0);
-  const ready = (rows + Math.max(...sizes)) * width + rows * classes;
+  const copies = reduced ? 3 : 1; // to find the basis
+  const ready = (rows + copies * Math.max(...sizes)) * dimensions + rows * ((reduced ? width : 0) + classes);
   const weights = fits.length * classes * width * copiesHeld();
   const largest = Math.max(...sizes) * fits.length * classes;
   return ready + weights + LOGIT_COPIES * Math.min(LOGITS, largest);
 }
 
-/** A part made ready: standardised features with a last column of ones (N, D + 1), and the classes as one-hot rows (N, 1, C). */
+/** Finding a basis pays for itself if a fit takes about so many iterations. */
+const ITERATIONS = 30;
+
+/**
+ * How many numbers a row of features has while it is fitted: D, or fewer if there are few rows. With a penalty the best weights are a
+ * combination of the N rows, so that of D > N dimensions only those matter that the rows span: coordinates in a basis of these are
+ * fitted. Losses, gradients and steps of L-BFGS are the same, turned.
+ */
+function coordinatesOf(fits: readonly Fit[], classes: number): number {
+  const parts = [...new Set(fits.map(({ part }) => part))];
+  const dimensions = (parts[0] as Labelled).features.size(1);
+  const most = Math.max(...parts.map(({ rows }) => rows.length));
+  const each = (fits.length / parts.length) * classes; // weights of a dimension, of which a basis saves some
+  return 2 * most <= dimensions && most <= ITERATIONS * each ? most : dimensions;
+}
+
+/** A part made ready. W is D, or the number of coordinates. */
 interface Ready {
   mean: Tensor;
   deviation: Tensor;
+  /** Orthonormal columns (D, at most W) that span the features' rows, if `x` holds coordinates. */
+  basis: Tensor | undefined;
+  /** Standardised features, or coordinates, with a last column of ones (N, W + 1). */
   x: Tensor;
+  /** The classes as one-hot rows (N, 1, C). */
   target: Tensor;
 }
 
@@ -117,7 +141,8 @@ async function fitBatch(
   const ready: Ready[] = [];
   let points: Tensor | undefined;
   try {
-    for (const part of parts) ready.push(makeReady(part, classes));
+    const coordinates = coordinatesOf(fits, classes);
+    for (const part of parts) ready.push(makeReady(part, classes, coordinates));
     const { x } = ready[0] as Ready;
     const width = x.size(1);
     const batch: Batch = { ready, fits, partOf: fits.map(({ part }) => parts.indexOf(part)), classes, width };
@@ -128,12 +153,14 @@ async function fitBatch(
     }).finally(() => dispose(start));
     return fits.map((_, i) => modelOf(batch, points as Tensor, i));
   } finally {
-    for (const { mean, deviation, x, target } of ready) dispose(mean, deviation, x, target);
+    for (const { mean, deviation, basis, x, target } of ready)
+      dispose(mean, deviation, x, target, ...(basis ? [basis] : []));
     if (points) dispose(points);
   }
 }
 
-function makeReady({ features, rows, labels }: Labelled, classes: number): Ready {
+/** @param coordinates of each row: as many as features, or at least as many as rows */
+function makeReady({ features, rows, labels }: Labelled, classes: number, coordinates: number): Ready {
   return scope(() =>
     noGrad(() => {
       const { device } = features;
@@ -141,12 +168,21 @@ function makeReady({ features, rows, labels }: Labelled, classes: number): Ready
       const mean = own.mean(0);
       const deviation = own.std(0, { correction: 0 }).clamp(1e-6); // constant features stay 0
       divide_(own.add_(mean, { alpha: -1 }), deviation); // in place: copies may be large
-      const x = cat([own, ones([rows.length, 1], { device })], 1);
+      const { basis, inBasis } = coordinates < own.size(1) ? rowBasis(own) : { basis: undefined, inBasis: own };
+      const unused = zeros([rows.length, coordinates - inBasis.size(1)], { device }); // others of the batch have more rows
+      const x = cat([inBasis, unused, ones([rows.length, 1], { device })], 1);
       const classesOf = rows.map((row) => labels[row] ?? -1);
       const target = oneHot(integers(classesOf, device), classes).to("f32").unsqueeze(1);
-      return { mean: keep(mean), deviation: keep(deviation), x: keep(x), target: keep(target) };
+      const shared = { mean: keep(mean), deviation: keep(deviation), x: keep(x), target: keep(target) };
+      return { ...shared, basis: basis && keep(basis) };
     }),
   );
+}
+
+/** An orthonormal basis (D, N) of what N < D rows (N, D) span, and the rows in it (N, N). */
+function rowBasis(rows: Tensor): { basis: Tensor; inBasis: Tensor } {
+  const [basis, upper] = linalgQr(rows.transpose(0, 1));
+  return { basis, inBasis: upper.transpose(0, 1) };
 }
 
 interface Batch {
@@ -155,7 +191,7 @@ interface Batch {
   /** For each fit: the index in `ready` of its part. */
   readonly partOf: readonly number[];
   readonly classes: number;
-  /** D + 1 */
+  /** W + 1, see {@link Ready}. */
   readonly width: number;
 }
 
@@ -201,7 +237,7 @@ function termsOf({ ready, partOf, classes }: Batch, logitsAtOnce: number): Piece
   return terms;
 }
 
-/** What a piece adds to the loss (k) and gradient (k, C · (D + 1)) of weights (k, C, D + 1). */
+/** What a piece adds to the loss (k) and gradient (k, C · (W + 1)) of weights (k, C, W + 1). */
 function crossEntropy({ x, target }: Ready, { from, count }: Piece, weights: Tensor) {
   const [k, classes, width] = weights.shape as [number, number, number];
   const [rows, some, truth] = [x.size(0), x.narrow(0, from, count), target.narrow(0, from, count)];
@@ -223,17 +259,19 @@ function penaltyOf({ ready, fits, classes, width }: Batch): BatchObjective {
     const { device } = (ready[0] as Ready).x;
     const penalised = cat([ones([width - 1], { device }), zeros([1], { device })]);
     const weights = points.reshape(problems.length, classes, width);
-    const strength = stack(problems.map((problem) => penalised.mul((fits[problem] as Fit).penalty))).unsqueeze(1); // (b, 1, D + 1)
+    const strength = stack(problems.map((problem) => penalised.mul((fits[problem] as Fit).penalty))).unsqueeze(1); // (b, 1, W + 1)
     const pull = weights.mul(strength);
     return { loss: pull.mul(weights).sum([1, 2]).div(2), gradient: pull.flatten(1) };
   };
 }
 
 function modelOf({ ready, partOf, classes, width }: Batch, points: Tensor, i: number): LinearModel {
-  const { mean, deviation } = ready[partOf[i] as number] as Ready;
+  const { mean, deviation, basis } = ready[partOf[i] as number] as Ready;
   return scope(() => {
     const own = points.select(0, i).reshape(classes, width);
-    const weight = own.narrow(1, 0, width - 1).clone();
+    const weight = basis
+      ? own.narrow(1, 0, basis.size(1)).matmul(basis.transpose(0, 1))
+      : own.narrow(1, 0, width - 1).clone();
     const bias = own.select(1, width - 1).clone();
     return { mean: keep(mean.clone()), deviation: keep(deviation.clone()), weight: keep(weight), bias: keep(bias) };
   });

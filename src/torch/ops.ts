@@ -154,6 +154,11 @@ export const linalgEigh = (x: Tensor): [values: Tensor, vectors: Tensor] => {
   const [values, vectors] = linalgEighOp(x, "L") as [Handle, Handle];
   return [new Tensor(values), new Tensor(vectors)];
 };
+/** x (M, N) = Q R with orthonormal columns Q (M, min(M, N)) and an upper triangle R (min(M, N), N). */
+export const linalgQr = (x: Tensor): [q: Tensor, r: Tensor] => {
+  const [q, r] = linalgQrOp(x, "reduced") as [Handle, Handle];
+  return [new Tensor(q), new Tensor(r)];
+};
 export const gelu = tensorOperator("aten::gelu") as (x: Tensor) => Tensor;
 /** Divides (B, C) by its L2 norm along `dim`: by default every row gets length 1. */
 export const normalize = (x: Tensor, dim = 1, epsilon = 1e-12) => x.div(normOp(x, 2, [dim], true).clamp(epsilon));
@@ -196,6 +201,7 @@ const randintOp = tensorOperator("aten::randint");
 const normOp = tensorOperator("aten::norm.ScalarOpt_dim");
 const adaptiveMaxPool2dOp = operator("aten::adaptive_max_pool2d");
 const linalgEighOp = operator("aten::linalg_eigh");
+const linalgQrOp = operator("aten::linalg_qr");
 const crossEntropyOp = tensorOperator("aten::cross_entropy_loss");
 const affineGridOp = tensorOperator("aten::affine_grid_generator");
 const gridSampleOp = tensorOperator("aten::grid_sampler");

@@ -7,6 +7,7 @@ import {
   type Fit,
   fitLogistic,
   type Labelled,
+  type LinearModel,
   numbersHeld,
 } from "../../src/evaluate/logistic.ts";
 import { randn } from "../../src/torch/ops.ts";
@@ -48,6 +49,47 @@ test("batches hold what the limit allows beside their first fit", () => {
   expect(lengths(batchesOf(fits([sized(60_000, 1024), sized(60_000, 1024)]), 10))).toEqual([3, 3]);
   expect(lengths(batchesOf(fits(small), 5, 0))).toEqual([1, 1, 1, 1, 1, 1]);
   expect(batchesOf(fits(small), 5, 0).flat()).toEqual(fits(small));
+});
+
+test("few rows of many features are fitted in the space that they span, with the same result", async () => {
+  manualSeed(3);
+  const features = randn([24, 80]);
+  const labels = upTo(24).map((row) => row % 3);
+  const often = (rows: readonly number[]) => upTo(3).flatMap(() => rows); // the same loss, but too many rows for a basis
+  const sizes = [upTo(24), upTo(20)];
+  const fitsOf = (rowsOf: (rows: readonly number[]) => readonly number[]) =>
+    sizes.flatMap((rows) => {
+      const part = { features, rows: rowsOf(rows), labels };
+      return [1, 0.1].map((penalty) => ({ part, penalty }));
+    });
+  const options = { classes: 3, maxIterations: 500, tolerance: 1e-6 };
+  const [reduced, whole] = [
+    await fitLogistic(
+      fitsOf((rows) => rows),
+      options,
+    ),
+    await fitLogistic(fitsOf(often), options),
+  ];
+  for (const [i, { weight, bias, mean }] of whole.entries()) {
+    const got = reduced[i] as LinearModel;
+    expect([got.weight.shape, got.mean.toArray()]).toEqual([
+      weight.shape,
+      mean.toArray().map((value) => expect.closeTo(value, 5)),
+    ]);
+    for (const [a, b] of [
+      [weight, got.weight],
+      [bias, got.bias],
+    ] as const)
+      for (const [k, value] of a.toArray().entries()) expect(b.toArray()[k]).toBeCloseTo(value, 3);
+  }
+  for (const model of [...reduced, ...whole]) disposeModel(model);
+  features.dispose();
+});
+
+test("a basis is held beside the coordinates", () => {
+  const part = sized(100, 999);
+  // 100 × 1000 for the basis and three more to find it, 100 × 101 coordinates, 100 × 10 one-hot; 32 copies of 10 × 101 weights; logits
+  expect(numbersHeld([{ part, penalty: 1 }], 10)).toBe(400_000 + 10_100 + 1000 + 32_320 + 6000);
 });
 
 test("fits whose rows are cut into terms find what they find uncut", async () => {
