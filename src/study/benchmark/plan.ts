@@ -101,6 +101,8 @@ export function chooseWhole(
     { scratch: above, further: [headline] },
     { scratch: above, further: [] },
     { scratch: above.filter((_, i) => i % 2 === 0), further: [] },
+    { scratch: above.filter((_, i) => i === 0 || i === 2), further: [] },
+    { scratch: above.slice(0, 2), further: [] },
     { scratch: [headline], further: [] },
   ];
   const fitting = levels.find((level) => seconds(level) <= allowed);

@@ -87,7 +87,7 @@ export function bestAt(
   return own.reduce((best, one) => (isBetterLayer(one, best) ? one : best));
 }
 
-/** Undefined if nothing was trained from scratch. */
+/** Undefined if nothing was trained from scratch, or with one number of labels only, which is no curve. */
 function savingsOf(results: Results, own: readonly Representation[]): LabelSavings | undefined {
   const { measured, representations, probe, headline, counts, allLabels } = results;
   const scratch = own.map(({ baselines }) =>
@@ -114,6 +114,7 @@ function savingsOf(results: Results, own: readonly Representation[]): LabelSavin
       values: values(ids, undefined, count),
     }),
   );
+  if (curve.length < 2) return undefined;
   const ours = own.map(({ id }) => id);
   return labelSavings({ labels: headline, values: values(ours, probe, headline) }, curve, ids.length);
 }

@@ -74,6 +74,7 @@ test("what matters least is left out first, and what going on to it takes is tol
   expect(whole(166)).toMatchObject({ draws: 3, scratch: [4, 8, 16, "all"], further: [4] });
   expect(whole(134)).toMatchObject({ draws: 3, scratch: [4, 8, 16, "all"], further: [] });
   expect(whole(60)).toMatchObject({ draws: 3, scratch: [4, 16], further: [], left: all - 60 });
+  expect(whole(36)).toMatchObject({ draws: 3, scratch: [4, 8], further: [] });
   expect(whole(12)).toMatchObject({ draws: 3, scratch: [4], further: [] });
   expect(whole(11)).toEqual({ draws: 0, scratch: [], further: [], left: all });
   expect(whole(4, 1)).toMatchObject({ draws: 1, scratch: [4] });
