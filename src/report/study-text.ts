@@ -25,7 +25,7 @@ export function studyTable(study: Pick<Study, "cells">): string {
   const note = chosenByLabels(cells)
     ? "The best on held-out training labels first; the rest on test images, with 95 % intervals."
     : "The best on test images first, with 95 % intervals.";
-  return `${table(["cell", "held out", "pre-trained", baselineWords({ study: { cells } }).short, "difference"], rows)}${more}\n${note}`;
+  return `${table(["cell", "held out", "pre-trained", baselineWords({ study }).short, "difference"], rows)}${more}\n${note}`;
 }
 
 export function planTable({ cells, peak, finished, unknown }: DryRun): string {

@@ -4,8 +4,8 @@ import { type Metric, plainValue, showValue, signedValue } from "../../metric.ts
 import { duration } from "../../setup/terminal.ts";
 import type { Analysis } from "../../study/analysis/analysis.ts";
 import type { FinishedStudy } from "../../study/analysis/result.ts";
-import { escapeHtml } from "../escape.ts";
 import { capital, count } from "../format.ts";
+import { factList } from "../page.ts";
 import { differenceBar } from "../results.ts";
 import { baselineWords } from "./baseline.ts";
 import { heading, meansOver, note, number, table, text } from "./html.ts";
@@ -103,19 +103,16 @@ export function cellTable(analysis: Analysis): string {
 
 /** Cells without a result, and why. */
 export function reasons(cells: FinishedStudy["leftOut"] = []): string | undefined {
-  if (!cells.length) return undefined;
-  const lines = cells.map(({ name, message }) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(message)}</dd>`);
-  return `<dl>${lines.join("\n")}</dl>`;
+  return cells.length ? factList(cells.map(({ name, message }) => [name, message])) : undefined;
 }
 
 export function cost({ study: { cells } }: Analysis): string {
   const [training, measuring] = (["training", "measuring"] as const).map((part) =>
     cells.reduce((sum, { seconds }) => sum + seconds[part], 0),
   ) as [number, number];
-  const lines = [
+  return factList([
     ["Training", `${duration(1000 * training)} for ${count(cells.length, "cell")}`],
     ["Measuring", duration(1000 * measuring)],
     ["Together", duration(1000 * (training + measuring))],
-  ];
-  return `<dl>${lines.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join("\n")}</dl>`;
+  ]);
 }

@@ -66,13 +66,16 @@ export async function attentionNumbers(
     const { images, notes, withoutMap } = measured;
     const compared = comparedLayers(measured.layers);
     const asked = pairsOf(looks);
-    const alike = samePower(compared, layersOf, powers);
-    const uneven = pairs(looks).some(([one, other]) => asked(one.label, other.label) && !alike(one.label, other.label));
+    const power = powersOf(compared, layersOf, powers);
+    const uneven = new Set(power.values()).size > 1;
     return {
       ...{ images, withoutMap, powers, notes: [...notes, ...(uneven ? [UNEVEN] : [])] },
       numbers: mapNumbers(measured.layers),
       compared: mapNumbers(compared),
-      differences: mapDifferences(compared, { measures: COMPARED, pair: (a, b) => asked(a, b) && alike(a, b) }),
+      differences: mapDifferences(compared, {
+        measures: COMPARED,
+        pair: (a, b) => asked(a, b) && power.get(a) === power.get(b),
+      }),
     };
   } finally {
     for (const encoder of encoders) encoder.dispose();
@@ -89,22 +92,18 @@ function pairsOf(looks: readonly Look[]): (encoder: string, baseline: string) =>
   };
 }
 
-const pairs = <One>(list: readonly One[]) =>
-  list.flatMap((one, i) => list.slice(i + 1).map((other) => [one, other] as const));
-
-/** Whether the compared layers of two encoders, by their labels, have maps of the same power. @param layersOf all layers of each */
-function samePower(
+/** The power of each encoder's maps at its compared layer, by its label. @param layersOf all layers of each */
+function powersOf(
   compared: readonly LayerMeasures[],
   layersOf: ReadonlyMap<string, readonly string[]>,
   powers: readonly number[],
-): (encoder: string, baseline: string) => boolean {
-  const power = new Map(
+): Map<string, number> {
+  return new Map(
     compared.map(({ label, layer }) => {
       const known = layersOf.get(label) as readonly string[];
       return [label, powerOf(known.indexOf(layer), known.length, powers)];
     }),
   );
-  return (encoder, baseline) => power.get(encoder) === power.get(baseline);
 }
 
 /** One of each encoder: networks of other families have layers of other names. The last, if all are coarse. */

@@ -20,7 +20,7 @@ import type { PretrainOptions } from "../../run/options.ts";
 import { isSign } from "../../setup/lock.ts";
 import { pretrain } from "../../train/pretrain.ts";
 import type { Cell, CellResult } from "./cell.ts";
-import { cellFiles, readJson, studyFiles } from "./folder.ts";
+import { cellFiles, requireJson, studyFiles } from "./folder.ts";
 import type { StudyConfig } from "./options.ts";
 
 /** What a cell is trained with. */
@@ -147,7 +147,7 @@ const [LAST_PART, MOST_STEPS] = [0.1, 100];
 
 function pretextOf(run: string): CellResult["pretext"] {
   const { status, metrics } = runFiles(run);
-  const { metric, guess } = readJson<RunStatus>(status);
+  const { metric, guess } = requireJson<RunStatus>(status);
   const records = readMetrics(metrics);
   const last = records.slice(-Math.max(1, Math.min(MOST_STEPS, Math.round(records.length * LAST_PART))));
   const value = last.reduce((sum, record) => sum + (record[metric.name] ?? Number.NaN), 0) / last.length;

@@ -127,7 +127,7 @@ export function cellsInFolder(config: StudyConfig, cells: readonly Cell[]): Cell
 /** The cells that the folder was begun with; none if there is none. */
 function begunIn(file: string): Cell[] {
   if (!existsSync(file)) return [];
-  const { cells, config } = readJson<Begun>(file);
+  const { cells, config } = requireJson<Begun>(file);
   return cells ?? cellsOf(config);
 }
 
@@ -136,9 +136,10 @@ const keyOf = ({ factors }: Cell) => JSON.stringify(factors);
 
 function refuseOther(config: StudyConfig, file: string): void {
   const { out } = config;
-  const { version, config: before = {} } = readJson<{ version?: number; config?: Readonly<Record<string, unknown>> }>(
-    file,
-  );
+  const { version, config: before = {} } = requireJson<{
+    version?: number;
+    config?: Readonly<Record<string, unknown>>;
+  }>(file);
   if (version !== VERSION) {
     throw new UsageError(
       `${out} holds a study of another version of Selfsight (its files have version ${version}, this one writes ${VERSION}). ` +
@@ -158,7 +159,7 @@ function refuseOther(config: StudyConfig, file: string): void {
 }
 
 /** @throws SelfsightError for a damaged file */
-export function readJson<Contents>(file: string): Contents {
+export function requireJson<Contents>(file: string): Contents {
   const text = onDisk(`${file} cannot be read`, () => readFileSync(file, "utf8"));
   try {
     return JSON.parse(text) as Contents;

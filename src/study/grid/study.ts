@@ -17,7 +17,7 @@ import {
   hasGrown,
   isDone,
   openStudyFolder,
-  readJson,
+  requireJson,
   type Study,
   studyFiles,
   VERSION,
@@ -116,7 +116,7 @@ function refusal(impossible: readonly Failure[]): UsageError {
 
 /**
  * Writes the study's result if every cell is finished, and no other process has let the study grow. Processes that end at once write the same.
- * @param all with those that were left out
+ * @param known all cells, with those that were left out
  */
 function collect(
   config: StudyConfig,
@@ -127,12 +127,12 @@ function collect(
   const done = all.filter((cell) => isDone(config, cell));
   const failed = all
     .filter((cell) => !done.includes(cell) && hasFailed(config, cell))
-    .map(({ name }) => readJson<Failure>(cellFiles(config.out, name).failed));
+    .map(({ name }) => requireJson<Failure>(cellFiles(config.out, name).failed));
   if (done.length + failed.length < all.length || hasGrown(config, known)) return { study: undefined, failed };
   const study: Study = {
     version: VERSION,
     config,
-    cells: done.map(({ name }) => readJson<CellResult>(cellFiles(config.out, name).result)),
+    cells: done.map(({ name }) => requireJson<CellResult>(cellFiles(config.out, name).result)),
     failed,
     leftOut: [...leftOut],
   };
