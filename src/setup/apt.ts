@@ -19,7 +19,8 @@ export async function aptInstall(packages: string[]): Promise<string | undefined
   };
   const quick = ["-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10", "-o", "Acquire::Retries=1"];
   await run("apt-get", [...quick, "update"], options); // may fail in part (one dead source) and still be enough
-  const args = [...quick, "install", "-y", "--no-install-recommends", ...packages];
+  const patient = ["-o", "DPkg::Lock::Timeout=120"]; // seconds: on a fresh machine, upgrades run by themselves for a while
+  const args = [...quick, ...patient, "install", "-y", "--no-install-recommends", ...packages];
   const { code, output } = await run("apt-get", args, options);
   return code === 0 ? undefined : `apt-get install ${packages.join(" ")} failed: ${lastLines(output, 1)}`;
 }
