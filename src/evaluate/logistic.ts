@@ -2,10 +2,11 @@
 import { noGrad } from "../torch/autograd.ts";
 import { threads } from "../torch/device.ts";
 import { operator } from "../torch/dispatch.ts";
-import { cat, integers, linalgQr, oneHot, ones, stack, zeros } from "../torch/ops.ts";
+import { cat, integers, oneHot, ones, tensor, zeros } from "../torch/ops.ts";
 import { type BatchObjective, copiesHeld, minimiseBatch } from "../torch/optim/batch-lbfgs.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import { type PrincipalAxes, principalAxes } from "./principal-axes.ts";
 
 /** Some rows of features (M, D), f32, and the class of each of the M. */
 export interface Labelled {
@@ -33,7 +34,7 @@ export interface FitOptions {
   maxIterations: number;
   /**
    * A fit ends when no element of its gradient exceeds this; default: 1e-4, scikit-learn's. Or when an iteration lowers its loss
-   * by less than a hundredth of this.
+   * by less than a tenth of this times the loss.
    */
   tolerance?: number;
   signal?: AbortSignal | undefined;
@@ -87,46 +88,47 @@ export function batchesOf(fits: readonly Fit[], classes: number, most = MOST): F
 }
 
 /**
- * Numbers in memory while a batch is fitted: for each part its standardised features with a column of ones (or their coordinates and
- * their basis), and its one-hot classes; for one part at a time its features before that; what L-BFGS keeps of the weights; and the
+ * Numbers in memory while a batch is fitted: for each part its standardised features with a column of ones (or these, its coordinates
+ * and its axes), and its one-hot classes; for one part at a time its features before that; what L-BFGS keeps of the weights; and the
  * logits of one term.
  */
 export function numbersHeld(fits: readonly Fit[], classes: number): number {
   const parts = [...new Set(fits.map(({ part }) => part))];
   const dimensions = 1 + Math.max(...parts.map(({ features }) => features.size(1)));
-  const width = 1 + coordinatesOf(fits, classes);
-  const reduced = width < dimensions;
+  const turned = axesOf(fits, classes);
+  const width = turned ? turned + 1 : dimensions;
   const sizes = parts.map(({ rows }) => rows.length);
   const rows = sizes.reduce((sum, size) => sum + size, 0);
-  const copies = reduced ? 3 : 1; // to find the basis
-  const ready = (rows + copies * Math.max(...sizes)) * dimensions + rows * ((reduced ? width : 0) + classes);
+  const ready = (rows + Math.max(...sizes)) * dimensions + rows * ((turned ? width : 0) + classes);
+  const axes = (parts.length + 4) * (turned ?? 0) ** 2; // four more of one, for its eigenvectors in f64
   const weights = fits.length * classes * width * copiesHeld();
   const largest = Math.max(...sizes) * fits.length * classes;
-  return ready + weights + LOGIT_COPIES * Math.min(LOGITS, largest);
+  return ready + axes + weights + LOGIT_COPIES * Math.min(LOGITS, largest);
 }
 
-/** Finding a basis pays for itself if a fit takes about so many iterations. */
-const ITERATIONS = 30;
+/** Finding principal axes costs about as much as so many multiplications for each element of their matrix and each axis. */
+const WORTH = 16;
 
 /**
- * How many numbers a row of features has while it is fitted: D, or fewer if there are few rows. With a penalty the best weights are a
- * combination of the N rows, so that of D > N dimensions only those matter that the rows span: coordinates in a basis of these are
- * fitted. Losses, gradients and steps of L-BFGS are the same, turned.
+ * How many principal axes the parts are turned into before they are fitted, min(N, D); undefined if that costs more than it saves.
+ * There a fit needs a fraction of the iterations, and fewer numbers where there are fewer rows than features: with a penalty the
+ * best weights are a combination of the rows. The weights found are the same.
  */
-function coordinatesOf(fits: readonly Fit[], classes: number): number {
+function axesOf(fits: readonly Fit[], classes: number): number | undefined {
   const parts = [...new Set(fits.map(({ part }) => part))];
   const dimensions = (parts[0] as Labelled).features.size(1);
   const most = Math.max(...parts.map(({ rows }) => rows.length));
-  const each = (fits.length / parts.length) * classes; // weights of a dimension, of which a basis saves some
-  return 2 * most <= dimensions && most <= ITERATIONS * each ? most : dimensions;
+  const axes = Math.min(most, dimensions);
+  const each = (fits.length / parts.length) * classes; // weights of a dimension
+  return axes ** 2 <= WORTH * Math.max(most, dimensions) * each ? axes : undefined;
 }
 
-/** A part made ready. W is D, or the number of coordinates. */
+/** A part made ready. W is D, or the number of axes. */
 interface Ready {
   mean: Tensor;
   deviation: Tensor;
-  /** Orthonormal columns (D, at most W) that span the features' rows, if `x` holds coordinates. */
-  basis: Tensor | undefined;
+  /** Standardised features (N, D) and their axes, if `x` holds coordinates. */
+  turned: { readonly features: Tensor; readonly axes: PrincipalAxes } | undefined;
   /** Standardised features, or coordinates, with a last column of ones (N, W + 1). */
   x: Tensor;
   /** The classes as one-hot rows (N, 1, C). */
@@ -141,48 +143,70 @@ async function fitBatch(
   const ready: Ready[] = [];
   let points: Tensor | undefined;
   try {
-    const coordinates = coordinatesOf(fits, classes);
-    for (const part of parts) ready.push(makeReady(part, classes, coordinates));
+    const axes = axesOf(fits, classes);
+    for (const part of parts) ready.push(await makeReady(part, classes, axes, signal));
     const { x } = ready[0] as Ready;
     const width = x.size(1);
     const batch: Batch = { ready, fits, partOf: fits.map(({ part }) => parts.indexOf(part)), classes, width };
     const start = scope(() => keep(zeros([fits.length, classes * width], { device: x.device })));
-    const tolerances = { gradientTolerance: tolerance, changeTolerance: tolerance / 100 };
-    points = await minimiseBatch([...crossEntropies(batch, logitsAtOnce), penaltyOf(batch)], start, {
-      ...{ maxIterations, ...tolerances, signal },
+    const terms = termsOf(batch, logitsAtOnce);
+    const curvature = axes ? curvatureOf(batch, terms) : undefined;
+    const tolerances = { gradientTolerance: tolerance, changeTolerance: tolerance / 10 };
+    points = await minimiseBatch([...crossEntropies(batch, terms), penaltyOf(batch)], start, {
+      ...{ maxIterations, ...tolerances, curvature, signal },
     }).finally(() => dispose(start));
     return fits.map((_, i) => modelOf(batch, points as Tensor, i));
   } finally {
-    for (const { mean, deviation, basis, x, target } of ready)
-      dispose(mean, deviation, x, target, ...(basis ? [basis] : []));
+    for (const { mean, deviation, turned, x, target } of ready) {
+      dispose(mean, deviation, x, target);
+      forget(turned);
+    }
     if (points) dispose(points);
   }
 }
 
-/** @param coordinates of each row: as many as features, or at least as many as rows */
-function makeReady({ features, rows, labels }: Labelled, classes: number, coordinates: number): Ready {
-  return scope(() =>
+function forget(turned: Ready["turned"]): void {
+  turned?.axes.dispose();
+  if (turned) dispose(turned.features);
+}
+
+/** @param axes to turn it into, at least as many as it has; undefined for none */
+async function makeReady(
+  { features, rows, labels }: Labelled,
+  classes: number,
+  axes: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Ready> {
+  const { device } = features;
+  const { own, mean, deviation } = scope(() =>
     noGrad(() => {
-      const { device } = features;
       const own = features.indexSelect(0, integers(rows, device));
       const mean = own.mean(0);
       const deviation = own.std(0, { correction: 0 }).clamp(1e-6); // constant features stay 0
       divide_(own.add_(mean, { alpha: -1 }), deviation); // in place: copies may be large
-      const { basis, inBasis } = coordinates < own.size(1) ? rowBasis(own) : { basis: undefined, inBasis: own };
-      const unused = zeros([rows.length, coordinates - inBasis.size(1)], { device }); // others of the batch have more rows
-      const x = cat([inBasis, unused, ones([rows.length, 1], { device })], 1);
-      const classesOf = rows.map((row) => labels[row] ?? -1);
-      const target = oneHot(integers(classesOf, device), classes).to("f32").unsqueeze(1);
-      const shared = { mean: keep(mean), deviation: keep(deviation), x: keep(x), target: keep(target) };
-      return { ...shared, basis: basis && keep(basis) };
+      return { own: keep(own), mean: keep(mean), deviation: keep(deviation) };
     }),
   );
-}
-
-/** An orthonormal basis (D, N) of what N < D rows (N, D) span, and the rows in it (N, N). */
-function rowBasis(rows: Tensor): { basis: Tensor; inBasis: Tensor } {
-  const [basis, upper] = linalgQr(rows.transpose(0, 1));
-  return { basis, inBasis: upper.transpose(0, 1) };
+  let turned: Ready["turned"];
+  try {
+    if (axes) turned = { features: own, axes: await principalAxes(own, signal) };
+    return scope(() =>
+      noGrad(() => {
+        const inAxes = turned ? turned.axes.coordinates : own;
+        const unused = zeros([rows.length, (axes ?? own.size(1)) - inAxes.size(1)], { device }); // others of the batch have more
+        const x = keep(cat([inAxes, unused, ones([rows.length, 1], { device })], 1));
+        const classesOf = rows.map((row) => labels[row] ?? -1);
+        const target = keep(oneHot(integers(classesOf, device), classes).to("f32").unsqueeze(1));
+        return { mean, deviation, turned, x, target };
+      }),
+    );
+  } catch (error) {
+    dispose(mean, deviation);
+    forget(turned);
+    throw error;
+  } finally {
+    if (!turned) dispose(own);
+  }
 }
 
 interface Batch {
@@ -202,19 +226,48 @@ interface Piece {
   readonly count: number;
 }
 
-/** The mean cross-entropies of all fits as a sum of terms, each of at most so many logits. */
-function crossEntropies(batch: Batch, logitsAtOnce: number): BatchObjective[] {
-  const { ready, partOf, classes, width } = batch;
-  return termsOf(batch, logitsAtOnce).map((pieces) => (points, problems) => {
-    const groups = runs(problems, (problem) => partOf[problem] as number).map(({ key, from, members: { length } }) => {
+/** The mean cross-entropies of all fits as a sum of terms. */
+function crossEntropies(batch: Batch, terms: readonly Piece[][]): BatchObjective[] {
+  return terms.map((pieces) => (points, problems) => {
+    const groups = piecesAt(batch, pieces, points, problems).map(({ piece, weights }) => {
+      const [k, classes, width] = weights.shape as [number, number, number];
       const { device } = points;
-      const piece = pieces.find(({ part }) => part === key);
-      if (!piece) return { loss: zeros([length], { device }), gradient: zeros([length, classes * width], { device }) };
-      const weights = points.narrow(0, from, length).reshape(length, classes, width);
-      return scope(() => crossEntropy(ready[key] as Ready, piece, weights));
+      if (!piece) return { loss: zeros([k], { device }), gradient: zeros([k, classes * width], { device }) };
+      return scope(() => crossEntropy(batch.ready[piece.part] as Ready, piece, weights));
     });
     return { loss: cat(groups.map(({ loss }) => loss)), gradient: cat(groups.map(({ gradient }) => gradient)) };
   });
+}
+
+/** The Hessians' diagonals: a fit's probabilities p give p (1 − p) for a row's score, times its squared features; and the penalty. */
+function curvatureOf(batch: Batch, terms: readonly Piece[][]) {
+  return (points: Tensor, problems: readonly number[]): Tensor => {
+    const sum = strengthsOf(batch, problems).repeatInterleave(batch.classes, 0).reshape(problems.length, -1);
+    for (const pieces of terms) {
+      scope(() => {
+        const groups = piecesAt(batch, pieces, points, problems).map(({ piece, weights }) => {
+          const [k, classes, width] = weights.shape as [number, number, number];
+          if (!piece) return zeros([k, classes * width], { device: points.device });
+          return scope(() => ownCurvature(batch.ready[piece.part] as Ready, piece, weights));
+        });
+        sum.add_(cat(groups));
+      });
+    }
+    return sum;
+  };
+}
+
+/** The weights (k, C, W + 1) of the fits of each part, and the part's piece in a term, if it has one. */
+function piecesAt(
+  { partOf, classes, width }: Batch,
+  pieces: readonly Piece[],
+  points: Tensor,
+  problems: readonly number[],
+) {
+  return runs(problems, (problem) => partOf[problem] as number).map(({ key, from, members: { length } }) => ({
+    piece: pieces.find(({ part }) => part === key),
+    weights: points.narrow(0, from, length).reshape(length, classes, width),
+  }));
 }
 
 /** Cuts all rows into terms: each has at most one piece of a part, and as many rows as keep its logits below the limit. */
@@ -238,43 +291,73 @@ function termsOf({ ready, partOf, classes }: Batch, logitsAtOnce: number): Piece
 }
 
 /** What a piece adds to the loss (k) and gradient (k, C · (W + 1)) of weights (k, C, W + 1). */
-function crossEntropy({ x, target }: Ready, { from, count }: Piece, weights: Tensor) {
-  const [k, classes, width] = weights.shape as [number, number, number];
-  const [rows, some, truth] = [x.size(0), x.narrow(0, from, count), target.narrow(0, from, count)];
-  const logits = some.matmul(weights.reshape(k * classes, width).transpose(0, 1)).reshape(count, k, classes);
-  const logProbabilities = logits.logSoftmax(2);
+function crossEntropy({ x, target }: Ready, piece: Piece, weights: Tensor) {
+  const { some, logProbabilities } = scores(x, piece, weights);
+  const truth = target.narrow(0, piece.from, piece.count);
   const error = logProbabilities.exp().sub(truth); // (n, k, C)
-  const loss = logProbabilities.mul(truth).sum([0, 2]).div(-rows);
-  const gradient = error
-    .reshape(count, k * classes)
-    .transpose(0, 1)
-    .matmul(some)
-    .div(rows);
-  return { loss, gradient: gradient.reshape(k, classes * width) };
+  const loss = logProbabilities.mul(truth).sum([0, 2]).div(-x.size(0));
+  return { loss, gradient: pulled(error, some).div(x.size(0)) };
 }
 
-/** penalty / 2 · |weights|², without the bias, which is the last column. */
-function penaltyOf({ ready, fits, classes, width }: Batch): BatchObjective {
+/** What a piece adds to the diagonal of the Hessian (k, C · (W + 1)). */
+function ownCurvature({ x }: Ready, piece: Piece, weights: Tensor): Tensor {
+  const { some, logProbabilities } = scores(x, piece, weights);
+  const p = logProbabilities.exp();
+  return pulled(p.sub(p.pow(2)), some.pow(2)).div(x.size(0));
+}
+
+/** A piece's rows (n, W + 1), and the logarithms of their classes' probabilities (n, k, C). */
+function scores(x: Tensor, { from, count }: Piece, weights: Tensor) {
+  const [k, classes, width] = weights.shape as [number, number, number];
+  const some = x.narrow(0, from, count);
+  const logits = some.matmul(weights.reshape(k * classes, width).transpose(0, 1)).reshape(count, k, classes);
+  return { some, logProbabilities: logits.logSoftmax(2) };
+}
+
+/** Sums rows (n, W + 1) by numbers for each row, fit and class (n, k, C): (k, C · (W + 1)). */
+function pulled(numbers: Tensor, rows: Tensor): Tensor {
+  const [n, k, classes] = numbers.shape as [number, number, number];
+  const sums = numbers
+    .reshape(n, k * classes)
+    .transpose(0, 1)
+    .matmul(rows);
+  return sums.reshape(k, classes * rows.size(1));
+}
+
+/** penalty / 2 · |weights|². */
+function penaltyOf(batch: Batch): BatchObjective {
   return (points, problems) => {
-    const { device } = (ready[0] as Ready).x;
-    const penalised = cat([ones([width - 1], { device }), zeros([1], { device })]);
-    const weights = points.reshape(problems.length, classes, width);
-    const strength = stack(problems.map((problem) => penalised.mul((fits[problem] as Fit).penalty))).unsqueeze(1); // (b, 1, W + 1)
-    const pull = weights.mul(strength);
+    const weights = points.reshape(problems.length, batch.classes, batch.width);
+    const pull = weights.mul(strengthsOf(batch, problems).unsqueeze(1));
     return { loss: pull.mul(weights).sum([1, 2]).div(2), gradient: pull.flatten(1) };
   };
 }
 
+/** How strongly each weight is penalised, (b, W + 1): the bias, which is the last column, is not. */
+function strengthsOf({ ready, fits, width }: Batch, problems: readonly number[]): Tensor {
+  const { device } = (ready[0] as Ready).x;
+  const penalties = problems.map((problem) => (fits[problem] as Fit).penalty);
+  const penalised = cat([ones([width - 1], { device }), zeros([1], { device })]);
+  return tensor(penalties, { device }).unsqueeze(1).mul(penalised);
+}
+
 function modelOf({ ready, partOf, classes, width }: Batch, points: Tensor, i: number): LinearModel {
-  const { mean, deviation, basis } = ready[partOf[i] as number] as Ready;
-  return scope(() => {
-    const own = points.select(0, i).reshape(classes, width);
-    const weight = basis
-      ? own.narrow(1, 0, basis.size(1)).matmul(basis.transpose(0, 1))
-      : own.narrow(1, 0, width - 1).clone();
-    const bias = own.select(1, width - 1).clone();
-    return { mean: keep(mean.clone()), deviation: keep(deviation.clone()), weight: keep(weight), bias: keep(bias) };
-  });
+  const { mean, deviation, turned } = ready[partOf[i] as number] as Ready;
+  return scope(() =>
+    noGrad(() => {
+      const own = points.select(0, i).reshape(classes, width);
+      const [weights, bias] = [own.narrow(1, 0, width - 1), own.select(1, width - 1)];
+      const weight = turned
+        ? turned.axes.weightsOf(weights.narrow(1, 0, turned.axes.coordinates.size(1)))
+        : weights.clone();
+      return {
+        mean: keep(mean.clone()),
+        deviation: keep(deviation.clone()),
+        weight: keep(weight),
+        bias: keep(bias.clone()),
+      };
+    }),
+  );
 }
 
 /** Neighbours with the same key, as one group: where it begins, and its members. */

@@ -5,9 +5,10 @@
  */
 import { pause } from "../interrupt.ts";
 import { noGrad } from "../torch/autograd.ts";
-import { cat, integers, linalgEigh, rowDots, where, zerosLike } from "../torch/ops.ts";
+import { cat, integers, rowDots, where, zerosLike } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import { type Tensor, tensorOperator } from "../torch/tensor.ts";
+import { principalAxes } from "./principal-axes.ts";
 import { MEASURING } from "./protocol.ts";
 
 export interface HingeOptions {
@@ -28,68 +29,27 @@ export interface HingeSolver {
 }
 
 /**
- * A solver for inputs x (N, D), f32. It minimises ½|w|² + Σ cost_i · max(0, 1 − sign_i · w·x_i)² for each problem. There is no
+ * A solver for inputs x (N, D), f32, which are kept until it is disposed. It minimises ½|w|² + Σ cost_i · max(0, 1 − sign_i · w·x_i)² for each problem. There is no
  * bias: a constant column of x is one, and is penalised like the rest, as in LIBLINEAR. Preconditioner: the Hessian's diagonal
  * along the principal axes of x, where the Hessian is nearly diagonal.
  */
 export async function squaredHinge(x: Tensor, signal?: AbortSignal): Promise<HingeSolver> {
-  const axes = await principalAxes(x, signal); // (D, R)
-  const [z, squares] = scope(() =>
-    noGrad(() => {
-      const z = x.matmul(axes); // (N, R)
-      return [keep(z), keep(z.pow(2))];
-    }),
-  ) as [Tensor, Tensor];
+  const axes = await principalAxes(x, signal);
+  const { coordinates: z } = axes; // (N, R)
+  const squares = scope(() => noGrad(() => keep(z.pow(2))));
   return {
     async solve(signs, costs, options) {
       const w = await descend({ z, squares, signs, costs }, options); // (P, R)
-      const weights = scope(() => noGrad(() => keep(w.matmul(axes.transpose(0, 1)))));
+      const weights = scope(() => keep(axes.weightsOf(w)));
       dispose(w);
       return weights;
     },
-    dispose: () => dispose(axes, z, squares),
+    dispose() {
+      axes.dispose();
+      dispose(squares);
+    },
   };
 }
-
-/**
- * Orthonormal axes (D, R) that the rows of x (N, D) span: eigenvectors of xᵀx; or, for fewer rows than columns, of xxᵀ, as
- * the weights are combinations of rows. Three pieces of work, which can take a second each. The caller disposes them.
- */
-async function principalAxes(x: Tensor, signal: AbortSignal | undefined): Promise<Tensor> {
-  const [rows = 0, columns = 0] = x.shape;
-  const like = { dtype: "f32", device: x.device } as const;
-  const wide = rows < columns;
-  const product = scope(() =>
-    noGrad(() => {
-      if (!wide) return keep(double(x.transpose(0, 1).matmul(x)));
-      const all = double(x);
-      return keep(all.matmul(all.transpose(0, 1)));
-    }),
-  );
-  try {
-    await pause(signal, MEASURING);
-    const [values, vectors] = scope(() => noGrad(() => linalgEigh(product).map(keep))) as [Tensor, Tensor];
-    try {
-      await pause(signal, MEASURING);
-      if (!wide) return scope(() => keep(vectors.to(like)));
-      const least = 1e-12 * Math.max(...values.toArray());
-      const rank = Math.max(1, values.toArray().filter((value) => value > least).length);
-      return scope(() =>
-        noGrad(() => {
-          const lengths = values.clamp(1e-30).sqrt(); // singular values of x
-          const axes = double(x).transpose(0, 1).matmul(vectors).div(lengths);
-          return keep(axes.narrow(1, rows - rank, rank).to(like)); // eigenvalues ascend
-        }),
-      );
-    } finally {
-      dispose(values, vectors);
-    }
-  } finally {
-    dispose(product);
-  }
-}
-
-const double = (x: Tensor) => x.to({ dtype: "f64", device: "cpu" });
 
 interface Problems {
   /** (N, R) */

@@ -10,9 +10,9 @@ import {
   type LinearModel,
   numbersHeld,
 } from "../../src/evaluate/logistic.ts";
-import { randn } from "../../src/torch/ops.ts";
+import { randn, tensor } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
-import { dispose } from "../../src/torch/scope.ts";
+import { dispose, keep, scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
 
@@ -27,16 +27,17 @@ const sized = (rows: number, width: number): Labelled => ({
 });
 
 test("what a batch holds: each part's features twice at most, the weights' history, and one term's logits", () => {
-  const part = sized(1000, 99);
-  // 1000 × 100 ready and again before, 1000 × 10 one-hot; 32 copies of 10 × 100 weights; 6 of 1000 × 10 logits
-  expect(numbersHeld([{ part, penalty: 1 }], 10)).toBe(200_000 + 10_000 + 32_000 + 60_000);
+  const part = sized(12_000, 1999); // too many features to look for their axes
+  // 12,000 × 2,000 ready and again before, 12,000 × 10 one-hot; 34 copies of 10 × 2,000 weights; 6 of 12,000 × 10 logits
+  expect(numbersHeld([{ part, penalty: 1 }], 10)).toBe(48_000_000 + 120_000 + 680_000 + 720_000);
   const same = { part, penalty: 2 };
-  expect(numbersHeld([{ part, penalty: 1 }, same], 10)).toBe(200_000 + 10_000 + 64_000 + 120_000);
+  expect(numbersHeld([{ part, penalty: 1 }, same], 10)).toBe(48_000_000 + 120_000 + 1_360_000 + 1_440_000);
   // The second part is ready too, but only one at a time is standardised.
-  const other = { part: sized(500, 99), penalty: 1 };
-  expect(numbersHeld([{ part, penalty: 1 }, other], 10)).toBe(250_000 + 15_000 + 64_000 + 120_000);
+  const other = { part: sized(6000, 1999), penalty: 1 };
+  expect(numbersHeld([{ part, penalty: 1 }, other], 10)).toBe(60_000_000 + 180_000 + 1_360_000 + 1_440_000);
   // Logits are computed 2²² at a time.
-  expect(numbersHeld([{ part: sized(1e6, 99), penalty: 1 }], 10)).toBe(200_000_000 + 10_000_000 + 32_000 + 6 * 2 ** 22);
+  const many = { part: sized(1e6, 99_999), penalty: 1 };
+  expect(numbersHeld([many], 10)).toBe(2e11 + 10_000_000 + 34_000_000 + 6 * 2 ** 22);
 });
 
 test("batches hold what the limit allows beside their first fit", () => {
@@ -55,7 +56,7 @@ test("few rows of many features are fitted in the space that they span, with the
   manualSeed(3);
   const features = randn([24, 80]);
   const labels = upTo(24).map((row) => row % 3);
-  const often = (rows: readonly number[]) => upTo(3).flatMap(() => rows); // the same loss, but too many rows for a basis
+  const often = (rows: readonly number[]) => upTo(3).flatMap(() => rows); // the same loss, from more rows than features
   const sizes = [upTo(24), upTo(20)];
   const fitsOf = (rowsOf: (rows: readonly number[]) => readonly number[]) =>
     sizes.flatMap((rows) => {
@@ -86,10 +87,34 @@ test("few rows of many features are fitted in the space that they span, with the
   features.dispose();
 });
 
-test("a basis is held beside the coordinates", () => {
-  const part = sized(100, 999);
-  // 100 × 1000 for the basis and three more to find it, 100 × 101 coordinates, 100 × 10 one-hot; 32 copies of 10 × 101 weights; logits
-  expect(numbersHeld([{ part, penalty: 1 }], 10)).toBe(400_000 + 10_100 + 1000 + 32_320 + 6000);
+test("axes are held beside the coordinates", () => {
+  // 1000 × 100 ready and again before, 1000 × 100 coordinates, 5 matrices of 99 axes, 1000 × 10 one-hot; 34 copies; logits
+  expect(numbersHeld([{ part: sized(1000, 99), penalty: 1 }], 10)).toBe(
+    200_000 + 100_000 + 5 * 99 ** 2 + 10_000 + 34_000 + 60_000,
+  );
+  // 100 rows of 1,000 numbers have 100 axes.
+  expect(numbersHeld([{ part: sized(100, 999), penalty: 1 }], 10)).toBe(
+    200_000 + 10_100 + 5 * 100 ** 2 + 1000 + 34_340 + 6000,
+  );
+});
+
+test("few iterations are enough where features differ in scale and go together", async () => {
+  manualSeed(4);
+  const mix = tensor(upTo(30).map((i) => upTo(30).map((j) => (i <= j ? 0.9 ** (j - i) : 0)))); // neighbours go together
+  const features = scope(() => keep(randn([300, 30]).matmul(mix)));
+  const values = features.toArray();
+  const labels = upTo(300).map((row) => Number((values[30 * row + 3] as number) > 0));
+  const part = { features, rows: upTo(300), labels };
+  const fit = { part, penalty: 1e-4 };
+  const [short, long] = [
+    await fitLogistic([fit], { classes: 2, maxIterations: 40 }),
+    await fitLogistic([fit], { classes: 2, maxIterations: 5000, tolerance: 1e-7 }),
+  ];
+  const [a, b] = [short[0]?.weight.toArray() ?? [], long[0]?.weight.toArray() ?? []];
+  const size = Math.max(...b.map(Math.abs));
+  for (const [k, value] of b.entries()) expect(Math.abs((a[k] as number) - value)).toBeLessThan(0.03 * size);
+  for (const model of [...short, ...long]) disposeModel(model);
+  dispose(features, mix);
 });
 
 test("fits whose rows are cut into terms find what they find uncut", async () => {

@@ -57,6 +57,40 @@ test("a problem's answer does not depend on the others in its batch", async () =
   dispose(targets, steepness, two, one, both, alone);
 });
 
+test("a known curvature spares iterations, each problem its own", async () => {
+  const steepness = tensor([
+    [1, 100, 10_000],
+    [0.01, 1, 1000],
+  ]);
+  const targets = tensor([
+    [1, 2, 3],
+    [-3, 2, -1],
+  ]);
+  const start = zeros([2, 3]);
+  const evaluations = async (curvature?: (points: Tensor, problems: readonly number[]) => Tensor) => {
+    const counts: number[] = [];
+    const found = await minimiseBatch(bowls(targets, steepness, counts), start, { ...options, curvature });
+    for (const [i, value] of found.toArray().entries()) expect(value).toBeCloseTo(targets.toArray()[i] as number, 2);
+    found.dispose();
+    return counts;
+  };
+  expect(await evaluations((_, problems) => steepness.indexSelect(0, integers(problems)))).toEqual([2, 2]); // Newton's step
+  for (const count of await evaluations()) expect(count).toBeGreaterThan(4);
+  dispose(targets, steepness, start);
+});
+
+test("only the problems whose step was too long are evaluated again", async () => {
+  const counts: number[] = [];
+  const [targets, steepness, start] = [tensor([[1], [1]]), tensor([[1], [1]]), zeros([2, 1])];
+  const curvature = (_: Tensor, problems: readonly number[]) =>
+    tensor(problems.map((problem) => [problem === 0 ? 1 : 1 / 16])); // the second goes sixteen times too far
+  const found = await minimiseBatch(bowls(targets, steepness, counts), start, { ...options, curvature });
+  expect(counts[0]).toBe(2);
+  expect(counts[1]).toBeGreaterThan(4);
+  for (const value of found.toArray()) expect(value).toBeCloseTo(1, 4);
+  dispose(targets, steepness, start, found);
+});
+
 test("the loss never rises, where a full step would overshoot", async () => {
   const losses: number[] = [];
   const start = tensor([[9]]);
