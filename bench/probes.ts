@@ -5,10 +5,15 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openEmoji } from "../src/data/emoji.ts";
+import { concatenate, rowsOf, subset } from "../src/data/images.ts";
+import { openPixels } from "../src/data/pixels.ts";
+import { encoderFeatures } from "../src/evaluate/features.ts";
 import { knn } from "../src/evaluate/knn.ts";
 import { disposeModel, type FitOptions, fitLogistic, type Labelled, logits } from "../src/evaluate/logistic.ts";
 import type { Training } from "../src/evaluate/protocol.ts";
 import { svm } from "../src/evaluate/svm.ts";
+import { createEncoder } from "../src/models/index.ts";
 import { integers, randn } from "../src/torch/ops.ts";
 import { manualSeed } from "../src/torch/random.ts";
 import { dispose, keep, scope } from "../src/torch/scope.ts";
@@ -20,7 +25,7 @@ import { alternate, type Context, withPeers } from "./runner.ts";
 const CLASSES = 10;
 const DRAWS = 5;
 const PENALTIES = [10, 1, 0.1, 0.01, 0.001, 0.0001];
-/** Features of each layer: those of ResNet-10's layers after pooling, and its output. */
+/** Features of each layer, about as many as those of ResNet-10's layers after pooling, and its output. */
 const WIDTHS = [1024, 1024, 1024, 1024, 1024, 512];
 const ITERATIONS = 100;
 const compute = { device: "cpu", precision: "f32" } as const;
@@ -32,15 +37,19 @@ interface Case {
   test: number;
   widths: readonly number[];
   draws: number;
+  /** Whose features: made up, nearly as long in every direction; or of emoji, by a network, where few directions hold most. */
+  of: "noise" | "emoji";
 }
 const cases = {
-  few: { name: "25 labels a class", rows: 25 * CLASSES, test: 1000, widths: WIDTHS, draws: DRAWS },
-  many: { name: "5,000 labels", rows: 5000, test: 1000, widths: [512], draws: 1 },
+  few: { name: "25 labels a class", of: "noise", rows: 25 * CLASSES, test: 1000, widths: WIDTHS, draws: DRAWS },
+  emoji: { name: "25 emoji a class", of: "emoji", rows: 25 * CLASSES, test: 1000, widths: WIDTHS, draws: DRAWS },
+  many: { name: "5,000 labels", of: "noise", rows: 5000, test: 1000, widths: [512], draws: 1 },
 } satisfies Record<string, Case>;
 
 export async function probes(context: Context): Promise<Row[]> {
   return withFolder(async (folder) => [
     await linear(context, folder, cases.few),
+    await linear(context, folder, cases.emoji),
     await linear(context, folder, cases.many),
     await compare(context, folder, "svm", cases.few, (data) =>
       fitAll(data, (on) => svm.fit(on, svm.options.parse({}))),
@@ -75,12 +84,13 @@ async function compare(
   one: Case,
   ours: (data: readonly Layer[]) => Promise<void>,
 ): Promise<Row> {
-  const data = makeLayers(folder, one);
+  const data = one.of === "emoji" ? await emojiLayers(folder, one) : makeLayers(folder, one);
   const settings = join(folder, "case.json");
   writeFileSync(
     settings,
     JSON.stringify({
       ...one,
+      widths: data.map(({ train }) => train.size(1)),
       classes: CLASSES,
       penalties: PENALTIES,
       iterations: ITERATIONS,
@@ -152,7 +162,41 @@ function drawsOf(train: Tensor, { draws, rows }: Case): Tensor[] {
   return Array.from({ length: draws }, (_, draw) => train.narrow(0, draw * rows, rows));
 }
 
-/** Features around a centre for each class, with correlated noise; also written as f32 for the peer. */
+/** Features of emoji by every layer of an untrained ResNet-10, of the ten classes with most drawings. */
+async function emojiLayers(folder: string, { draws, rows, test }: Case): Promise<Layer[]> {
+  const { splits } = openEmoji();
+  const all = concatenate(Object.values(splits));
+  const byClass = all.classes?.map((_, label) => rowsOf(all, (row) => all.label(row) === label)) ?? [];
+  const largest = byClass.sort((a, b) => b.length - a.length).slice(0, CLASSES);
+  const wanted = draws * rows + test;
+  const rounds = Array.from({ length: wanted }, (_, i) => largest[i % CLASSES]?.[Math.floor(i / CLASSES)] as number);
+  const store = await openPixels(subset(all, rounds), { size: 64 });
+  manualSeed(0);
+  const encoder = createEncoder({ model: "resnet10" });
+  try {
+    const features = await encoderFeatures(encoder, store, compute);
+    return Object.values(features).map((own, layer) => {
+      const made = scope(() => ({
+        train: keep(own.narrow(0, 0, draws * rows).clone()),
+        test: keep(own.narrow(0, draws * rows, test).clone()),
+      }));
+      own.dispose();
+      return written(folder, layer, made);
+    });
+  } finally {
+    encoder.dispose();
+    await store.close();
+  }
+}
+
+/** Writes a layer for the peer, as f32. */
+function written(folder: string, layer: number, made: Layer): Layer {
+  for (const [name, tensor] of Object.entries(made))
+    writeFileSync(join(folder, `${name}-${layer}.f32`), Buffer.from((tensor.data() as Float32Array).slice().buffer));
+  return made;
+}
+
+/** Features around a centre for each class, with correlated noise. */
 function makeLayers(folder: string, { widths, draws, rows, test }: Case): Layer[] {
   return widths.map((width, layer) => {
     manualSeed(layer);
@@ -167,10 +211,8 @@ function makeLayers(folder: string, { widths, draws, rows, test }: Case): Layer[
         ),
       );
     const made = { train: make(draws * rows), test: make(test) };
-    for (const [name, tensor] of Object.entries(made))
-      writeFileSync(join(folder, `${name}-${layer}.f32`), Buffer.from((tensor.data() as Float32Array).slice().buffer));
     dispose(centres, mix);
-    return made;
+    return written(folder, layer, made);
   });
 }
 
