@@ -1,9 +1,10 @@
 /** Means over images of what is measured of maps, with 95 % intervals, and paired differences between encoders. */
 import type { LayerMeasures } from "../inspect/attention/measure-maps.ts";
 import type { Measure } from "../inspect/attention/measures.ts";
+import { groupsOf } from "./groups.ts";
 import { mean } from "./protocol.ts";
-import { holm, type Interval, pValue, studentInterval, subtract } from "./statistics.ts";
-import { intervalOf } from "./uncertainty.ts";
+import { holm, type Interval, pValue, studentInterval } from "./statistics.ts";
+import { flippedOf, intervalOf, valuesOf } from "./uncertainty.ts";
 import { estimateMean } from "./variance.ts";
 
 /** The mean of one measure of one encoder's layer, over the images that have it. */
@@ -33,13 +34,18 @@ export interface MapDifference extends Interval {
 /** An interval says nothing with fewer images. */
 const FEWEST = 2;
 
-/** Leaves out measures that fewer than two images have. */
-export function mapNumbers(layers: readonly LayerMeasures[]): MapNumber[] {
+/**
+ * Leaves out measures that fewer than two images have, or groups of these.
+ * @param groups the number of each image's group (N); by default each image is alone
+ */
+export function mapNumbers(layers: readonly LayerMeasures[], groups?: Int32Array): MapNumber[] {
   return layers.flatMap(({ label, layer, values }) =>
     measuresOf(values).flatMap(([measure, column]): MapNumber[] => {
-      const known = Array.from(column).filter((value) => !Number.isNaN(value));
-      if (known.length < FEWEST) return [];
-      return [{ encoder: label, layer, measure, ...intervalOf([known], [known], mean), n: known.length }];
+      const rows = Array.from(column, (_, i) => i).filter((i) => !Number.isNaN(column[i]));
+      const known = rows.map((i) => column[i] as number);
+      const values = valuesOf([known], mean, groupsOf(rows, groups));
+      if ((values[0]?.length ?? 0) < FEWEST) return [];
+      return [{ encoder: label, layer, measure, ...intervalOf([known], values, mean), n: known.length }];
     }),
   );
 }
@@ -49,12 +55,14 @@ export interface MapComparisons {
   measures?: readonly Measure[] | undefined;
   /** Whether these two are compared, by their labels. */
   pair?: ((encoder: string, baseline: string) => boolean) | undefined;
+  /** The number of each image's group (N); by default each image is alone. */
+  groups?: Int32Array | undefined;
 }
 
 /** Every encoder against each that comes after it, image by image; layer by layer where they share names, else their last layers. */
 export function mapDifferences(
   layers: readonly LayerMeasures[],
-  { measures, pair = () => true }: MapComparisons = {},
+  { measures, pair = () => true, groups }: MapComparisons = {},
 ): MapDifference[] {
   const labels = [...new Set(layers.map(({ label }) => label))];
   const of = (label: string) => layers.filter((one) => one.label === label);
@@ -65,7 +73,7 @@ export function mapDifferences(
   const differences = pairs.flatMap(([ours, theirs]) =>
     measuresOf(ours.values)
       .filter(([measure]) => measures?.includes(measure) ?? true)
-      .flatMap(([measure]) => difference(ours, theirs, measure) ?? []),
+      .flatMap(([measure]) => difference(ours, theirs, measure, groups) ?? []),
   );
   const adjusted = holm(differences.map(({ p }) => p));
   return differences.map((one, i) => ({ ...one, p: adjusted[i] as number, comparisons: differences.length }));
@@ -87,14 +95,16 @@ function difference(
   ours: LayerMeasures,
   theirs: LayerMeasures,
   measure: Measure,
+  groups: Int32Array | undefined,
 ): Omit<MapDifference, "comparisons"> | undefined {
   const [a, b] = [ours.values[measure], theirs.values[measure]];
   if (!a || !b) return undefined;
-  const both = (_: number, i: number) => !Number.isNaN(a[i]) && !Number.isNaN(b[i]);
-  const [first, second] = [a.filter(both), b.filter(both)];
-  if (first.length < FEWEST) return undefined;
-  const differences = subtract([first], [second]);
-  const estimate = estimateMean(differences);
+  const rows = Array.from(a, (_, i) => i).filter((i) => !Number.isNaN(a[i]) && !Number.isNaN(b[i]));
+  const scores = [rows.map((i) => (a[i] as number) - (b[i] as number))];
+  const own = groupsOf(rows, groups);
+  const values = valuesOf(scores, mean, own);
+  if ((values[0]?.length ?? 0) < FEWEST) return undefined;
+  const estimate = estimateMean(values);
   return {
     encoder: ours.label,
     baseline: theirs.label,
@@ -102,8 +112,8 @@ function difference(
     baselineLayer: theirs.layer,
     measure,
     ...studentInterval(estimate),
-    p: pValue(differences, estimate),
-    n: first.length,
+    p: pValue(flippedOf(scores, values, mean, own), estimate),
+    n: rows.length,
   };
 }
 

@@ -50,6 +50,24 @@ describe("numbers of maps", () => {
     ).toEqual(["spread"]);
   });
 
+  it("count images of a group as one piece of evidence, in intervals and in p-values", () => {
+    const copies = 4;
+    const often = (column: Float64Array) =>
+      Float64Array.from({ length: copies * column.length }, (_, i) => column[Math.floor(i / copies)] as number);
+    const groups = Int32Array.from({ length: copies * 40 }, (_, i) => Math.floor(i / copies));
+    const alone = [masses("rotation", 0.52, { images: 40 }), masses("supervised", 0.5, { seed: 2, images: 40 })];
+    const copied = alone.map((one) => ({ ...one, values: { mass: often(one.values.mass ?? new Float64Array()) } }));
+    for (const [i, number] of mapNumbers(copied, groups).entries()) {
+      const expected = mapNumbers(alone)[i] as typeof number;
+      expect(width(number)).toBeCloseTo(width(expected), 6);
+      expect([number.n, number.value]).toEqual([copies * expected.n, expect.closeTo(expected.value, 8)]);
+    }
+    const [difference] = mapDifferences(copied, { groups });
+    expect(difference?.p).toBeCloseTo(mapDifferences(alone)[0]?.p ?? Number.NaN, 8);
+    expect(difference?.p).toBeGreaterThan(mapDifferences(copied)[0]?.p ?? 1);
+    expect(mapNumbers(copied, new Int32Array(copies * 40))).toEqual([]); // one group says nothing about others
+  });
+
   it("have intervals that hold the truth 95 times in 100", () => {
     let held = 0;
     for (let seed = 0; seed < 300; seed++) {

@@ -63,16 +63,17 @@ export async function attentionNumbers(
     });
     const { device } = compute;
     const measured = await measureMaps(sources, set, { count, maskClass, device }, hooks);
-    const { images, notes, withoutMap } = measured;
+    const { images, groups, notes, withoutMap } = measured;
     const compared = comparedLayers(measured.layers);
     const asked = pairsOf(looks);
     const power = powersOf(compared, layersOf, powers);
     const uneven = new Set(power.values()).size > 1;
     return {
       ...{ images, withoutMap, powers, notes: [...notes, ...(uneven ? [UNEVEN] : [])] },
-      numbers: mapNumbers(measured.layers),
-      compared: mapNumbers(compared),
+      numbers: mapNumbers(measured.layers, groups),
+      compared: mapNumbers(compared, groups),
       differences: mapDifferences(compared, {
+        groups,
         measures: COMPARED,
         pair: (a, b) => asked(a, b) && power.get(a) === power.get(b),
       }),
