@@ -10,7 +10,8 @@ import { scope } from "../torch/scope.ts";
 import { byClass } from "./draws.ts";
 import { groupsOf } from "./groups.ts";
 import { choosePenalty } from "./linear.ts";
-import { disposeModel, fitLogistic, type Labelled, logits } from "./logistic.ts";
+import { disposeModel, fitLogistic, logits } from "./logistic.ts";
+import type { Labelled } from "./logistic-plan.ts";
 
 /** Classes with fewer images, or groups of them, are not checked: a probe that learned from so few would be right by luck. */
 const FOLDS = 5;

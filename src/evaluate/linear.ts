@@ -11,7 +11,8 @@ import { integers } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { holdOut } from "./draws.ts";
-import { disposeModel, fitLogistic, type Labelled, type LinearModel, logits } from "./logistic.ts";
+import { disposeModel, fitLogistic, type LinearModel, logits } from "./logistic.ts";
+import type { Labelled } from "./logistic-plan.ts";
 import { accuracy, classification, defineProtocol, type Fitted, MEASURING, type Training } from "./protocol.ts";
 
 export const linear = defineProtocol({

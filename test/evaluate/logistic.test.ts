@@ -1,15 +1,8 @@
 import { expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.ts";
 import { linear } from "../../src/evaluate/linear.ts";
-import {
-  batchesOf,
-  disposeModel,
-  type Fit,
-  fitLogistic,
-  type Labelled,
-  type LinearModel,
-  numbersHeld,
-} from "../../src/evaluate/logistic.ts";
+import { disposeModel, fitLogistic, type LinearModel } from "../../src/evaluate/logistic.ts";
+import { batchesOf, type Fit, type Labelled, numbersHeld } from "../../src/evaluate/logistic-plan.ts";
 import { randn, tensor } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { dispose, keep, scope } from "../../src/torch/scope.ts";

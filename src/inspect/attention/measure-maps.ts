@@ -3,7 +3,6 @@ import { normalise, pixelTensor } from "../../augment/normalise.ts";
 import { type ImageSet, spreadOver } from "../../data/images.ts";
 import { type DecodedStore, openPixels } from "../../data/pixels.ts";
 import { UsageError } from "../../errors.ts";
-import { groupNumbers } from "../../evaluate/groups.ts";
 import { pause } from "../../interrupt.ts";
 import type { Maps } from "../../models/model.ts";
 import { counting, type Hooks } from "../../run/events.ts";
@@ -49,8 +48,8 @@ export interface LayerMeasures {
 export interface MeasuredMaps {
   /** Number of images that could be read: the length of every column. */
   images: number;
-  /** The number of each image's group: those of one are one piece of evidence. Undefined if each is alone. */
-  groups: Int32Array | undefined;
+  /** Each image's group, the same for those that are one piece of evidence. */
+  groups: readonly (string | number)[];
   /** In the order of the encoders, layers shallow to deep. */
   layers: LayerMeasures[];
   /** What needs no map, for each image; undefined if nothing is known of objects in any of them. */
@@ -110,7 +109,7 @@ export async function measureMaps(
     }
     return {
       images: length,
-      groups: groupNumbers(Array.from(source, (at) => chosen.group(at))),
+      groups: Array.from(source, (at) => chosen.group(at)),
       layers: columns.all(),
       withoutMap: known?.withoutMap(),
       notes: known?.notes() ?? [],

@@ -1,5 +1,6 @@
 /** The numbers beside attention pictures: what the maps of every encoder do on many images, and whether encoders differ. */
 import { type ImageCollection, selectSplits } from "../../data/images.ts";
+import { groupNumbers } from "../../evaluate/groups.ts";
 import { type MapDifference, type MapNumber, mapDifferences, mapNumbers } from "../../evaluate/map-numbers.ts";
 import { attentionMaps, powerOf } from "../../inspect/attention/activation.ts";
 import {
@@ -63,7 +64,8 @@ export async function attentionNumbers(
     });
     const { device } = compute;
     const measured = await measureMaps(sources, set, { count, maskClass, device }, hooks);
-    const { images, groups, notes, withoutMap } = measured;
+    const { images, notes, withoutMap } = measured;
+    const groups = groupNumbers(measured.groups);
     const compared = comparedLayers(measured.layers);
     const asked = pairsOf(looks);
     const power = powersOf(compared, layersOf, powers);

@@ -1,14 +1,14 @@
 /**
  * L-BFGS for many small, smooth and convex problems at once, stacked in a leading dimension: each has its own curvature, its own
- * step and its own end. Nocedal & Wright, Numerical Optimization, 2006, algorithm 7.4, with a backtracking line search
- * (algorithm 3.1), which is enough where the loss is strictly convex. There is no autograd: the objective gives the gradient.
+ * step and its own end. Nocedal & Wright, Numerical Optimization, 2006, algorithm 7.4, with a backtracking line search, which is
+ * enough where the loss is strictly convex. There is no autograd: the objective gives the gradient.
  */
 import { pause } from "../../interrupt.ts";
 import { noGrad } from "../autograd.ts";
-import { operator } from "../dispatch.ts";
-import { integers, rowDots, tensor, where } from "../ops.ts";
+import { integers, rowDots, where } from "../ops.ts";
 import { dispose, keep, scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
+import { copyRows, type Evaluate, kept, lineSearch, type Place } from "./batch-line-search.ts";
 
 export interface BatchValue {
   /** (B): the loss of each problem. */
@@ -44,13 +44,6 @@ interface Pair {
   weight: Tensor;
 }
 
-/** A point (B, P) with the loss of each problem there and the gradient (B, P). */
-interface Place {
-  point: Tensor;
-  loss: readonly number[];
-  gradient: Tensor;
-}
-
 /** The problems that go on: their numbers, where they stand, and what they remember. */
 interface State extends Place {
   problems: readonly number[];
@@ -59,8 +52,6 @@ interface State extends Place {
   preconditioner: Tensor | undefined;
 }
 
-const SUFFICIENT_DECREASE = 1e-4;
-const MOST_HALVINGS = 20;
 const HISTORY = 10;
 /** Iterations after which the curvature is asked for anew. */
 const REFRESH = 10;
@@ -118,11 +109,6 @@ export async function minimiseBatch(
     if (state) dispose(...tensorsOf(state));
   }
 }
-
-/** What a step computes with: nothing but its result outlives it. */
-const kept = (body: () => Tensor): Tensor => scope(() => keep(noGrad(body)));
-
-type Evaluate = (point: Tensor, problems: readonly number[]) => Promise<Place>;
 
 /** Sums the terms at a point, which belongs to the result. */
 function evaluation(terms: readonly BatchObjective[], signal: AbortSignal | undefined): Evaluate {
@@ -188,71 +174,19 @@ function goOn(state: State, marked: readonly boolean[]): State {
   };
 }
 
-/** One line search for every problem. */
+/** One step of every problem. */
 async function descend(evaluate: Evaluate, state: State): Promise<Place> {
-  const { problems, point, gradient, pairs, preconditioner } = state;
+  const { problems, gradient, pairs, preconditioner } = state;
   const direction = kept(() => descent(state));
-  let next: Place | undefined;
   try {
-    const slope = scope(() => noGrad(() => rowDots(gradient, direction).flatten().toArray()));
     // Before there is any curvature to go by, a step of length at most 1.
     const length = pairs.length || preconditioner ? undefined : scope(() => gradient.abs().sum(1).toArray());
     const steps = problems.map((_, b) => (length ? Math.min(1, 1 / (length[b] as number)) : 1));
-    const at = (rows: readonly number[]) =>
-      kept(() => {
-        const [from, along] = [point, direction].map((x) => rowsOf(x, rows)) as [Tensor, Tensor];
-        const lengths = tensor(
-          rows.map((b) => steps[b] as number),
-          { device: point.device },
-        );
-        return from.add(along.mul(lengths.unsqueeze(1)));
-      });
-    const isTooHigh = (b: number) => {
-      const [before, after] = [state.loss[b] as number, next?.loss[b] as number];
-      return !(after <= before + SUFFICIENT_DECREASE * (steps[b] as number) * (slope[b] as number));
-    };
-    let rows: readonly number[] = problems.map((_, b) => b);
-    next = await evaluate(at(rows), problems);
-    rows = rows.filter(isTooHigh);
-    for (let halving = 0; rows.length && halving < MOST_HALVINGS; halving++) {
-      for (const b of rows) steps[b] = (steps[b] as number) / 2;
-      const shorter = await evaluate(
-        at(rows),
-        rows.map((b) => problems[b] as number),
-      );
-      next = withRows(next, rows, shorter);
-      rows = rows.filter(isTooHigh);
-    }
-    if (!rows.length) return next;
-    // No step helps: rounding is all that is left, and they stay where they are.
-    const [there, pull] = [point, gradient].map((x) => kept(() => rowsOf(x, rows).clone())) as [Tensor, Tensor];
-    return withRows(next, rows, { point: there, gradient: pull, loss: rows.map((b) => state.loss[b] as number) });
-  } catch (error) {
-    if (next) dispose(next.point, next.gradient);
-    throw error;
+    return await lineSearch(evaluate, state, direction, steps);
   } finally {
     dispose(direction);
   }
 }
-
-/** The place with these rows from another, which is freed. */
-function withRows(place: Place, rows: readonly number[], { point, gradient, loss }: Place): Place {
-  const index = scope(() => keep(integers(rows, point.device)));
-  scope(() =>
-    noGrad(() => {
-      copyRows(place.point, 0, index, point);
-      copyRows(place.gradient, 0, index, gradient);
-    }),
-  );
-  dispose(index, point, gradient);
-  const losses = [...place.loss];
-  for (const [i, b] of rows.entries()) losses[b] = loss[i] as number;
-  return { ...place, loss: losses };
-}
-
-/** These rows of x (B, P): x itself, if all. */
-const rowsOf = (x: Tensor, rows: readonly number[]): Tensor =>
-  rows.length === x.size(0) ? x : x.indexSelect(0, integers(rows, x.device));
 
 /** Minus the estimated inverse Hessian times the gradient (B, P), by the two-loop recursion. */
 function descent({ gradient, pairs, preconditioner }: State): Tensor {
@@ -304,5 +238,3 @@ const tensorsOf = ({ point, gradient, pairs, preconditioner }: State): Tensor[] 
   ...[point, gradient, ...pairs.flatMap(tensorsOfPair)],
   ...(preconditioner ? [preconditioner] : []),
 ];
-
-const copyRows = operator("aten::index_copy_");
