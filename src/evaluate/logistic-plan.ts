@@ -33,9 +33,9 @@ export function batchesOf(fits: readonly Fit[], classes: number, most = MOST): F
 }
 
 /**
- * Numbers in memory while a batch is fitted: for each part its standardised features with a column of ones (or these, its coordinates
- * and its axes), and its one-hot classes; for one part at a time its features before that; what L-BFGS keeps of the weights; and the
- * logits of one term.
+ * Numbers in memory while a batch is fitted: for each part its standardised features, or its coordinates, with a column of ones, and its
+ * one-hot classes, and its axes; for one part at a time its features before that; what L-BFGS keeps of the weights; and the logits of
+ * one term.
  */
 export function numbersHeld(fits: readonly Fit[], classes: number): number {
   const parts = [...new Set(fits.map(({ part }) => part))];
@@ -43,12 +43,13 @@ export function numbersHeld(fits: readonly Fit[], classes: number): number {
   const turned = axesOf(fits, classes);
   const width = turned ? turned + 1 : dimensions;
   const sizes = parts.map(({ rows }) => rows.length);
+  const most = Math.max(...sizes);
   const rows = sizes.reduce((sum, size) => sum + size, 0);
-  const ready = (rows + Math.max(...sizes)) * dimensions + rows * ((turned ? width : 0) + classes);
-  const axes = (parts.length + 4) * (turned ?? 0) ** 2; // four more of one, for its eigenvectors in f64
+  const first = most * dimensions + (turned ? most * width + 4 * turned ** 2 : 0); // in f64: a matrix and its eigenvectors
+  const fewer = turned && most < dimensions - 1 ? rows * dimensions : 0; // rows fewer than features are kept beside coordinates
+  const ready = rows * (width + classes) + fewer + parts.length * (turned ?? 0) ** 2;
   const weights = fits.length * classes * width * copiesHeld();
-  const largest = Math.max(...sizes) * fits.length * classes;
-  return ready + axes + weights + LOGIT_COPIES * Math.min(LOGITS, largest);
+  return first + ready + weights + LOGIT_COPIES * Math.min(LOGITS, most * fits.length * classes);
 }
 
 /** Axes are looked for while their matrix has at most so many numbers for each class and row (or feature, if there are more). */

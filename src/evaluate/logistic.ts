@@ -62,8 +62,7 @@ export const disposeModel = ({ mean, deviation, weight, bias }: LinearModel): vo
 interface Ready extends Rows {
   mean: Tensor;
   deviation: Tensor;
-  /** Standardised features (N, D) and their axes, if `x` holds their coordinates. */
-  turned: { readonly features: Tensor; readonly axes: PrincipalAxes } | undefined;
+  axes: PrincipalAxes | undefined;
 }
 
 async function fitBatch(
@@ -88,24 +87,24 @@ async function fitBatch(
     }).finally(() => dispose(start));
     return partOf.map((part, i) => modelOf(ready[part] as Ready, classes, points as Tensor, i));
   } finally {
-    for (const { mean, deviation, turned, x, target } of ready) {
+    for (const { mean, deviation, axes, x, target } of ready) {
       dispose(mean, deviation, x, target);
-      forget(turned);
+      if (axes) forget(axes);
     }
     if (points) dispose(points);
   }
 }
 
-function forget(turned: Ready["turned"]): void {
-  turned?.axes.dispose();
-  if (turned) dispose(turned.features);
+function forget(axes: PrincipalAxes): void {
+  axes.dispose();
+  if (axes.rows) dispose(axes.rows);
 }
 
-/** @param axes to turn it into, at least as many as it has; undefined for none */
+/** @param width of the batch's rows: their axes, at least as many as these have; undefined to leave them as they are */
 async function makeReady(
   { features, rows, labels }: Labelled,
   classes: number,
-  axes: number | undefined,
+  width: number | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Ready> {
   const { device } = features;
@@ -118,38 +117,39 @@ async function makeReady(
       return { own: keep(own), mean: keep(mean), deviation: keep(deviation) };
     }),
   );
-  let turned: Ready["turned"];
+  const held = [own, mean, deviation];
   try {
-    if (axes) turned = { features: own, axes: await principalAxes(own, signal) };
-    return scope(() =>
-      noGrad(() => {
-        const inAxes = turned ? turned.axes.coordinates : own;
-        const unused = zeros([rows.length, (axes ?? own.size(1)) - inAxes.size(1)], { device }); // others of the batch have more
-        const x = keep(cat([inAxes, unused, ones([rows.length, 1], { device })], 1));
-        const classesOf = rows.map((row) => labels[row] ?? -1);
-        const target = keep(oneHot(integers(classesOf, device), classes).to("f32").unsqueeze(1));
-        return { mean, deviation, turned, x, target };
-      }),
-    );
+    const turned = width === undefined ? undefined : await principalAxes(own, signal);
+    const x = withOnes(turned?.coordinates ?? own, width);
+    const target = scope(() => {
+      const classesOf = rows.map((row) => labels[row] ?? -1);
+      return keep(oneHot(integers(classesOf, device), classes).to("f32").unsqueeze(1));
+    });
+    if (turned) dispose(turned.coordinates);
+    if (!turned?.axes.rows) dispose(own);
+    return { mean, deviation, axes: turned?.axes, x, target };
   } catch (error) {
-    dispose(mean, deviation);
-    forget(turned);
+    dispose(...held);
     throw error;
-  } finally {
-    if (!turned) dispose(own);
   }
 }
 
+/** Rows (N, R) with columns of zeros up to the width, since others of a batch may have more, and one of ones: (N, width + 1). */
+const withOnes = (rows: Tensor, width = rows.size(1)): Tensor =>
+  scope(() => {
+    const [count, own] = [rows.size(0), rows.size(1)];
+    const { device } = rows;
+    return keep(noGrad(() => cat([rows, zeros([count, width - own], { device }), ones([count, 1], { device })], 1)));
+  });
+
 /** The model of the i-th row of points (F, C · (W + 1)). */
-function modelOf({ mean, deviation, turned, x }: Ready, classes: number, points: Tensor, i: number): LinearModel {
+function modelOf({ mean, deviation, axes, x }: Ready, classes: number, points: Tensor, i: number): LinearModel {
   const width = x.size(1);
   return scope(() =>
     noGrad(() => {
       const own = points.select(0, i).reshape(classes, width);
       const [weights, bias] = [own.narrow(1, 0, width - 1), own.select(1, width - 1)];
-      const weight = turned
-        ? turned.axes.weightsOf(weights.narrow(1, 0, turned.axes.coordinates.size(1)))
-        : weights.clone();
+      const weight = axes ? axes.weightsOf(weights.narrow(1, 0, axes.count)) : weights.clone();
       return {
         mean: keep(mean.clone()),
         deviation: keep(deviation.clone()),

@@ -6,24 +6,30 @@ import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { MEASURING } from "./protocol.ts";
 
-/** Rows (N, D) in orthonormal axes that they span: R ≤ min(N, D) of them. With D > N, weights are best looked for there too. */
+/** R ≤ min(N, D) orthonormal axes that rows (N, D) span. With D > N, weights are best looked for there too. */
 export interface PrincipalAxes {
-  /** (N, R) */
-  readonly coordinates: Tensor;
-  /** Mean squares of the coordinates (R). */
-  readonly squares: Tensor;
+  readonly count: number;
+  /** The rows, if `weightsOf` still needs them: there are fewer than features. */
+  readonly rows: Tensor | undefined;
   /** Weights (k, R) of coordinates as weights (k, D) of features, in the caller's scope. */
   weightsOf(weights: Tensor): Tensor;
-  /** Frees what it keeps: its tensors, not the rows. */
+  /** Frees what it keeps, but not the rows. */
   dispose(): void;
 }
 
+/** Rows and what turned them. */
+export interface InAxes {
+  readonly axes: PrincipalAxes;
+  /** (N, R). The caller disposes it. */
+  readonly coordinates: Tensor;
+}
+
 /**
- * The principal axes of x (N, D), f32, which `weightsOf` still needs: the eigenvectors of xᵀx; or, for fewer rows than columns, of
- * xxᵀ, in f64 since the axes of small values follow from it by division. Pauses between pieces of work that can take a second each.
+ * The principal axes of x (N, D), f32: the eigenvectors of xᵀx; or, for fewer rows than columns, of xxᵀ, in f64 since the axes of
+ * small values follow from it by division. Pauses between pieces of work that can take a second each.
  * @throws InterruptedError when the signal aborts
  */
-export async function principalAxes(x: Tensor, signal: AbortSignal | undefined): Promise<PrincipalAxes> {
+export async function principalAxes(x: Tensor, signal: AbortSignal | undefined): Promise<InAxes> {
   const [rows = 0, columns = 0] = x.shape;
   const wide = rows < columns;
   const product = computed(() => {
@@ -46,13 +52,14 @@ export async function principalAxes(x: Tensor, signal: AbortSignal | undefined):
 }
 
 /** @param vectors (D, D) of xᵀx */
-function ofColumns(x: Tensor, vectors: Tensor): PrincipalAxes {
-  const axes = computed(() => vectors.to(x.device));
-  return made(
-    computed(() => x.matmul(axes)),
-    [axes],
-    (weights) => weights.matmul(axes.transpose(0, 1)),
-  );
+function ofColumns(x: Tensor, vectors: Tensor): InAxes {
+  const turn = computed(() => vectors.to(x.device)); // (D, D)
+  const axes = {
+    ...{ count: x.size(1), rows: undefined },
+    weightsOf: inScope((weights) => weights.matmul(turn.transpose(0, 1))),
+    dispose: () => dispose(turn),
+  };
+  return { axes, coordinates: computed(() => x.matmul(turn)) };
 }
 
 /**
@@ -60,31 +67,24 @@ function ofColumns(x: Tensor, vectors: Tensor): PrincipalAxes {
  * @param values S² (N), ascending
  * @param vectors U (N, N), f64
  */
-function ofRows(x: Tensor, values: Tensor, vectors: Tensor): PrincipalAxes {
+function ofRows(x: Tensor, values: Tensor, vectors: Tensor): InAxes {
   const [rows = 0] = x.shape;
   const list = values.toArray();
   const least = 1e-12 * Math.max(...list);
   const rank = Math.max(1, list.filter((value) => value > least).length);
-  const kept = (of: Tensor) => of.narrow(-1, rows - rank, rank);
-  const lengths = scope(() => keep(kept(values).clamp(1e-30).sqrt()));
-  const [coordinates, combine] = [
-    computed(() => kept(vectors).mul(lengths).to({ dtype: "f32", device: x.device })),
-    computed(() => kept(vectors).div(lengths).transpose(0, 1)),
-  ] as [Tensor, Tensor];
-  dispose(lengths);
-  return made(coordinates, [combine], (weights) =>
-    double(weights).matmul(combine).matmul(double(x)).to({ dtype: "f32", device: x.device }),
-  );
+  const largest = (of: Tensor) => of.narrow(-1, rows - rank, rank);
+  const lengths = () => largest(values).clamp(1e-30).sqrt(); // S
+  const combine = computed(() => largest(vectors).div(lengths()).transpose(0, 1)); // S⁻¹ Uᵀ
+  const like = { dtype: "f32", device: x.device } as const;
+  const axes = {
+    ...{ count: rank, rows: x },
+    weightsOf: inScope((weights) => double(weights).matmul(combine).matmul(double(x)).to(like)),
+    dispose: () => dispose(combine),
+  };
+  return { axes, coordinates: computed(() => largest(vectors).mul(lengths()).to(like)) };
 }
 
-function made(coordinates: Tensor, own: readonly Tensor[], weightsOf: (weights: Tensor) => Tensor): PrincipalAxes {
-  const squares = computed(() => coordinates.pow(2).mean(0));
-  return {
-    ...{ coordinates, squares },
-    weightsOf: (weights) => scope(() => noGrad(() => weightsOf(weights))),
-    dispose: () => dispose(coordinates, squares, ...own),
-  };
-}
+const inScope = (body: (weights: Tensor) => Tensor) => (weights: Tensor) => scope(() => noGrad(() => body(weights)));
 
 /** The result alone outlives its computation; the caller disposes it. */
 const computed = (body: () => Tensor): Tensor => scope(() => noGrad(() => keep(body())));

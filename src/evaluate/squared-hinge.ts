@@ -34,8 +34,7 @@ export interface HingeSolver {
  * along the principal axes of x, where the Hessian is nearly diagonal.
  */
 export async function squaredHinge(x: Tensor, signal?: AbortSignal): Promise<HingeSolver> {
-  const axes = await principalAxes(x, signal);
-  const { coordinates: z } = axes; // (N, R)
+  const { axes, coordinates: z } = await principalAxes(x, signal); // (N, R)
   const squares = scope(() => noGrad(() => keep(z.pow(2))));
   return {
     async solve(signs, costs, options) {
@@ -46,7 +45,7 @@ export async function squaredHinge(x: Tensor, signal?: AbortSignal): Promise<Hin
     },
     dispose() {
       axes.dispose();
-      dispose(squares);
+      dispose(z, squares);
     },
   };
 }

@@ -20,14 +20,14 @@ const sized = (rows: number, width: number): Labelled => ({
 });
 
 test("what a batch holds: each part's features twice at most, the weights' history, and one term's logits", () => {
-  const part = sized(12_000, 1999); // too many features to look for their axes
-  // 12,000 × 2,000 ready and again before, 12,000 × 10 one-hot; 34 copies of 10 × 2,000 weights; 6 of 12,000 × 10 logits
-  expect(numbersHeld([{ part, penalty: 1 }], 10)).toBe(48_000_000 + 120_000 + 680_000 + 720_000);
+  const part = sized(5000, 3999); // too many features to look for their axes
+  // 5,000 × 4,000 before and ready, 5,000 × 10 one-hot; 34 copies of 10 × 4,000 weights; 6 of 5,000 × 10 logits
+  expect(numbersHeld([{ part, penalty: 1 }], 10)).toBe(40_000_000 + 50_000 + 1_360_000 + 300_000);
   const same = { part, penalty: 2 };
-  expect(numbersHeld([{ part, penalty: 1 }, same], 10)).toBe(48_000_000 + 120_000 + 1_360_000 + 1_440_000);
+  expect(numbersHeld([{ part, penalty: 1 }, same], 10)).toBe(40_000_000 + 50_000 + 2_720_000 + 600_000);
   // The second part is ready too, but only one at a time is standardised.
-  const other = { part: sized(6000, 1999), penalty: 1 };
-  expect(numbersHeld([{ part, penalty: 1 }, other], 10)).toBe(60_000_000 + 180_000 + 1_360_000 + 1_440_000);
+  const other = { part: sized(4000, 3999), penalty: 1 };
+  expect(numbersHeld([{ part, penalty: 1 }, other], 10)).toBe(56_000_000 + 90_000 + 2_720_000 + 600_000);
   // Logits are computed 2²² at a time.
   const many = { part: sized(1e6, 99_999), penalty: 1 };
   expect(numbersHeld([many], 10)).toBe(2e11 + 10_000_000 + 34_000_000 + 6 * 2 ** 22);
@@ -80,14 +80,14 @@ test("few rows of many features are fitted in the space that they span, with the
   features.dispose();
 });
 
-test("axes are held beside the coordinates", () => {
-  // 1000 × 100 ready and again before, 1000 × 100 coordinates, 5 matrices of 99 axes, 1000 × 10 one-hot; 34 copies; logits
+test("axes are held beside the coordinates, and features where rows are fewer", () => {
+  // 1000 × 100 before, as coordinates and ready, 5 matrices of 99 axes, 1000 × 10 one-hot; 34 copies; logits
   expect(numbersHeld([{ part: sized(1000, 99), penalty: 1 }], 10)).toBe(
-    200_000 + 100_000 + 5 * 99 ** 2 + 10_000 + 34_000 + 60_000,
+    300_000 + 5 * 99 ** 2 + 10_000 + 34_000 + 60_000,
   );
-  // 100 rows of 1,000 numbers have 100 axes.
+  // 100 rows of 1,000 numbers have 100 axes: 100 × 1,000 are kept, 100 × 101 twice.
   expect(numbersHeld([{ part: sized(100, 999), penalty: 1 }], 10)).toBe(
-    200_000 + 10_100 + 5 * 100 ** 2 + 1000 + 34_340 + 6000,
+    200_000 + 20_200 + 5 * 100 ** 2 + 1000 + 34_340 + 6000,
   );
 });
 

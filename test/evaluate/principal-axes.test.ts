@@ -15,9 +15,10 @@ test.each([
 ] as const)("%s: coordinates are orthogonal, and scores stay what they are", async (_, rows, columns, count) => {
   manualSeed(0);
   const x = randn([rows, columns]);
-  const axes = await principalAxes(x, undefined);
-  expect(axes.coordinates.shape).toEqual([rows, count]);
-  const products = scope(() => keep(axes.coordinates.transpose(0, 1).matmul(axes.coordinates)));
+  const { axes, coordinates } = await principalAxes(x, undefined);
+  expect(coordinates.shape).toEqual([rows, count]);
+  expect(axes.rows).toBe(rows < columns ? x : undefined);
+  const products = scope(() => keep(coordinates.transpose(0, 1).matmul(coordinates)));
   const list = products.toArray();
   for (let i = 0; i < count; i++)
     for (let j = 0; j < count; j++) if (i !== j) expect(Math.abs(list[i * count + j] as number)).toBeLessThan(1e-3);
@@ -25,11 +26,11 @@ test.each([
     const weights = randn([3, count]);
     const features = axes.weightsOf(weights);
     expect(features.shape).toEqual([3, columns]);
-    expectNear(x.matmul(features.transpose(0, 1)), axes.coordinates.matmul(weights.transpose(0, 1)));
+    expectNear(x.matmul(features.transpose(0, 1)), coordinates.matmul(weights.transpose(0, 1)));
     expectNear(features.pow(2).sum(1), weights.pow(2).sum(1)); // orthonormal: a penalty stays what it is
   });
   axes.dispose();
-  dispose(x, products);
+  dispose(x, coordinates, products);
 });
 
 test("rows that depend on each other have fewer axes, and none that is not a number", async () => {
@@ -38,13 +39,13 @@ test("rows that depend on each other have fewer axes, and none that is not a num
     const rows = randn([6, 40]);
     return keep(rows.sub(rows.mean(0))); // centred: one axis less
   });
-  const axes = await principalAxes(x, undefined);
-  expect(axes.coordinates.shape).toEqual([6, 5]);
+  const { axes, coordinates } = await principalAxes(x, undefined);
+  expect(coordinates.shape).toEqual([6, 5]);
   scope(() => {
     for (const value of axes.weightsOf(randn([2, 5])).toArray()) expect(Number.isFinite(value)).toBe(true);
   });
   axes.dispose();
-  dispose(x);
+  dispose(x, coordinates);
 });
 
 function expectNear(got: Tensor, expected: Tensor): void {
