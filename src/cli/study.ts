@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { parseOptions } from "../options.ts";
-import { studySentences, writeStudyPages } from "../report/study.ts";
+import { writeStudyPages } from "../report/study.ts";
 import { planTable, studyTable } from "../report/study-text.ts";
 import type { Hooks } from "../run/events.ts";
 import { wrap } from "../setup/terminal.ts";
@@ -79,10 +79,10 @@ async function runStudy(config: Config, run: StudyRun, about: { name: string; co
   }
   const { folder } = result;
   const columns = process.stdout.columns || Number.POSITIVE_INFINITY;
-  const pages = await writeStudyPages(folder, { ...result.study, ...about });
+  const { files, sentences } = writeStudyPages(folder, { ...result.study, ...about });
   if (result.study.cells.length) process.stdout.write(`${studyTable(result.study)}\n`);
-  for (const sentence of studySentences(result.study)) process.stdout.write(`${wrap(sentence, columns).join("\n")}\n`);
-  print(["", ...pages, studyFiles(folder).study].join("\n"));
+  for (const sentence of sentences) process.stdout.write(`${wrap(sentence, columns).join("\n")}\n`);
+  print(["", ...files, studyFiles(folder).study].join("\n"));
   const next = nextCommand(result.study);
   if (next) process.stdout.write(`Next, for longer:\n  ${next}\n`);
 }

@@ -23,21 +23,19 @@ import { variance } from "./study/variance.ts";
 
 /**
  * Writes `study.html`, one self-contained page, and `study.csv`, one line for each cell.
- * @returns their paths
+ * @returns their paths, and what the study found in sentences, the most important first
  * @throws SelfsightError for cells that were measured on different test images, and if a file cannot be written
  */
-export async function writeStudyPages(folder: string, study: FinishedStudy): Promise<string[]> {
-  const files = { page: join(folder, "study.html"), table: join(folder, "study.csv") };
-  replaceFile(files.page, studyHtml(study));
-  replaceFile(files.table, studyCsv(study.cells));
-  return [files.page, files.table];
+export function writeStudyPages(folder: string, study: FinishedStudy): { files: string[]; sentences: string[] } {
+  const analysis = analyse(study);
+  const [page, table] = [join(folder, "study.html"), join(folder, "study.csv")];
+  replaceFile(page, studyHtml(analysis));
+  replaceFile(table, studyCsv(study.cells));
+  return { files: [page, table], sentences: studyVerdict(analysis) };
 }
 
-/** What it found in sentences, the most important first. */
-export const studySentences = (study: FinishedStudy): string[] => studyVerdict(analyse(study));
-
-export function studyHtml(study: FinishedStudy): string {
-  const analysis = analyse(study);
+export function studyHtml(analysis: Analysis): string {
+  const { study } = analysis;
   const { images } = study.config;
   const sections = [
     ...(study.cells.length ? measured(analysis) : []),

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseCsv } from "../../src/data/csv.ts";
 import { studyCsv } from "../../src/report/study/csv.ts";
-import { studyHtml, studySentences, writeStudyPages } from "../../src/report/study.ts";
+import { studyVerdict } from "../../src/report/study/sentences.ts";
+import { studyHtml, writeStudyPages } from "../../src/report/study.ts";
 import { studyTable } from "../../src/report/study-text.ts";
+import { analyse } from "../../src/study/analysis/analysis.ts";
 import { nextCommand } from "../../src/study/analysis/ranking.ts";
 import type { FinishedStudy } from "../../src/study/analysis/result.ts";
 import type { CellResult, Factors } from "../../src/study/grid/cell.ts";
@@ -23,41 +25,41 @@ const swapped: Effects = {
 
 const crossed = (effects: Effects) => study({ task: tasks, model: models, seed: [0, 1] }, effects);
 const headings = (html: string) => [...parsed(html).querySelectorAll("h2")].map((one) => one.textContent);
-const sentence = (result: FinishedStudy, start: RegExp) => studySentences(result).find((one) => start.test(one));
+const sentencesOf = (result: FinishedStudy) => studyVerdict(analyse(result));
+const pageOf = (result: FinishedStudy) => studyHtml(analyse(result));
+const sentence = (result: FinishedStudy, start: RegExp) => sentencesOf(result).find((one) => start.test(one));
 
 describe("the sentences", () => {
   it("begin with the task that gains most, and say what cannot be told apart from it", () => {
-    expect(studySentences(crossed(byTask))[0]).toMatch(
+    expect(sentencesOf(crossed(byTask))[0]).toMatch(
       /^Rotation gains most over the same network untrained: \+(19|20|21|22)\.\d points \(95 % interval \+\S+ to \+\S+\), on average over 3 architectures, more than any other task\.$/,
     );
     const close = study({ task: tasks }, { gain: ({ task }) => (task === "exemplar" ? 0 : 0.15) }, 150);
-    expect(studySentences(close)[0]).toMatch(/, but (rotation|jigsaw) cannot be told apart from it\.$/);
-    expect(studySentences(study({ task: ["rotation"] }, byTask))[0]).toMatch(/^Rotation helps: \+/);
-    expect(studySentences(study({ task: ["exemplar"] }, byTask))[0]).toMatch(
+    expect(sentencesOf(close)[0]).toMatch(/, but (rotation|jigsaw) cannot be told apart from it\.$/);
+    expect(sentencesOf(study({ task: ["rotation"] }, byTask))[0]).toMatch(/^Rotation helps: \+/);
+    expect(sentencesOf(study({ task: ["exemplar"] }, byTask))[0]).toMatch(
       /^Exemplar is not clearly better than no training: it gains /,
     );
     const harm = study({ task: tasks }, { gain: () => -0.2 });
-    expect(studySentences(harm)[0]).toMatch(/^Pre-training made it worse: even \w+, the best of 3 tasks, has −/);
-    expect(studySentences(harm)[1]).toMatch(/in none of 3 combinations; in 3 it was worse/);
+    expect(sentencesOf(harm)[0]).toMatch(/^Pre-training made it worse: even \w+, the best of 3 tasks, has −/);
+    expect(sentencesOf(harm)[1]).toMatch(/in none of 3 combinations; in 3 it was worse/);
     const nothing = study({ task: tasks }, { gain: () => 0 }, 100);
-    expect(studySentences(nothing)[0]).toMatch(
-      /^(No task is clearly better than no training|Pre-training made it worse)/,
-    );
-    expect(studySentences({ ...nothing, cells: [] })).toEqual(["Nothing could be measured: every training failed."]);
+    expect(sentencesOf(nothing)[0]).toMatch(/^(No task is clearly better than no training|Pre-training made it worse)/);
+    expect(sentencesOf({ ...nothing, cells: [] })).toEqual(["Nothing could be measured: every training failed."]);
     const labels = study({ task: ["supervised"] }, byTask);
-    expect(studySentences(labels)[0]).toBe("Nothing was trained without labels, so that there is nothing to rank.");
+    expect(sentencesOf(labels)[0]).toBe("Nothing was trained without labels, so that there is nothing to rank.");
   });
 
   it("name a task that clearly helps where one that gains more may owe it to chance, and what is left out of the ranking", () => {
     const two = study({ task: ["rotation", "jigsaw"] }, { gain: ({ task }) => (task === "jigsaw" ? 0.2 : 0.25) }, 200);
     const [rotation] = two.cells as [CellResult, CellResult];
     rotation.difference.p = 0.4; // its own test, which is valid for few images
-    expect(studySentences(two)[0]).toMatch(
+    expect(sentencesOf(two)[0]).toMatch(
       /^Jigsaw helps: \+\S+ points .*untrained\. Rotation gains more, \+.*, but chance could give that\.$/,
     );
     const gap = crossed(byTask);
     gap.cells = gap.cells.filter(({ factors }) => factors.task !== "jigsaw" || factors.model !== "vgg11");
-    expect(studySentences(gap)[1]).toBe("Left out because cells are missing: vgg11.");
+    expect(sentencesOf(gap)[1]).toBe("Left out because cells are missing: vgg11.");
   });
 
   it("name the best by held-out labels where these are known, else by the test images, as the command for what is next does", () => {
@@ -70,7 +72,7 @@ describe("the sentences", () => {
       /^By held-out training labels, the best features are those of jigsaw: \S+ % on the test images, against \S+ % untrained\.$/,
     );
     expect(nextCommand(both)).toContain("--task jigsaw");
-    expect(studyHtml(both)).toMatch(
+    expect(pageOf(both)).toMatch(
       /The best by held-out training labels, for longer:<\/p>\s*<pre><code>selfsight pretrain photos --task jigsaw/,
     );
     expect(studyTable({ ...both, version: 1 } as never)).toMatch(
@@ -81,7 +83,7 @@ describe("the sentences", () => {
   it("are refused for cells that were measured on other images", () => {
     const two = study({ task: ["rotation"] }, byTask);
     two.cells.push(cell({ task: "jigsaw" }, byTask, 399));
-    expect(() => studySentences(two)).toThrow(/different test images .*: rotation-\S+ on 400, jigsaw-\S+ on 399\./);
+    expect(() => sentencesOf(two)).toThrow(/different test images .*: rotation-\S+ on 400, jigsaw-\S+ on 399\./);
   });
 
   it("say that the ranking is the same where it is", () => {
@@ -121,8 +123,8 @@ describe("the sentences", () => {
   it("call the baseline what it is where the whole network is fine-tuned", () => {
     const tuned = crossed(byTask);
     for (const { difference } of tuned.cells) difference.protocol = "finetune";
-    const page = parsed(studyHtml(tuned)).querySelector("body")?.textContent;
-    const words = [...studySentences(tuned), studyTable({ cells: tuned.cells }), page].join(" ");
+    const page = parsed(pageOf(tuned)).querySelector("body")?.textContent;
+    const words = [...sentencesOf(tuned), studyTable({ cells: tuned.cells }), page].join(" ");
     expect(words).toContain("over the same network from scratch");
     expect(words.replaceAll(/-untrained/g, "")).not.toMatch(/untrained/i);
   });
@@ -173,7 +175,7 @@ describe("the page", () => {
       decay: ({ model }) => (model === "vgg11" ? 0.1 : 0),
     },
   );
-  const html = studyHtml({
+  const html = pageOf({
     ...big,
     failed: [{ name: "<jigsaw>", message: "not finite" }],
     leftOut: [{ name: "colorization", message: "grey" }],
@@ -199,7 +201,7 @@ describe("the page", () => {
       "What it took",
       "How to repeat it",
     ]);
-    expect(headings(studyHtml(study({ task: ["rotation"] }, byTask)))).toEqual([
+    expect(headings(pageOf(study({ task: ["rotation"] }, byTask)))).toEqual([
       "Where in the network",
       "Every cell",
       "How to read this",
@@ -208,11 +210,11 @@ describe("the page", () => {
       "How to repeat it",
     ]);
     const options = study({ task: ["jigsaw"], options: [{ permutations: 10 }, { permutations: 100 }] }, byTask);
-    expect(headings(studyHtml(options))).toContain("Difficulty of jigsaw: permutations");
+    expect(headings(pageOf(options))).toContain("Difficulty of jigsaw: permutations");
   });
 
   it("holds no broken values and escapes what is not its own", () => {
-    for (const page of [html, studyHtml({ ...big, cells: [] }), studyHtml(study({ task: ["rotation"] }, byTask))]) {
+    for (const page of [html, pageOf({ ...big, cells: [] }), pageOf(study({ task: ["rotation"] }, byTask))]) {
       expect(page).not.toMatch(/NaN|undefined|\[object|Infinity/);
     }
     expect(html).toContain("&#60;jigsaw&#62;");
@@ -229,15 +231,15 @@ describe("the page", () => {
   it("leaves the supervised yardstick out of rankings", () => {
     const [rank] = [...parsed(html).querySelectorAll("table")].map((table) => table.textContent);
     expect(rank).toMatch(/1rotation.*2jigsaw.*3exemplar.*\*supervised/s);
-    expect(studySentences(big)[0]).toMatch(/^Rotation gains most/);
+    expect(sentencesOf(big)[0]).toMatch(/^Rotation gains most/);
   });
 
   it("hatches the cells that chance explains", () => {
-    const two = studyHtml(study({ task: ["rotation", "exemplar"], model: ["resnet18", "vgg11"] }, byTask));
+    const two = pageOf(study({ task: ["rotation", "exemplar"], model: ["resnet18", "vgg11"] }, byTask));
     const gain = parsed(two).querySelector("figure.chart");
     expect(gain?.textContent).toContain("not significant");
     expect(gain?.querySelectorAll('path[stroke="currentColor"]')).toHaveLength(1);
-    const all = studyHtml(study({ task: ["rotation", "jigsaw"], model: ["resnet18", "vgg11"] }, byTask));
+    const all = pageOf(study({ task: ["rotation", "jigsaw"], model: ["resnet18", "vgg11"] }, byTask));
     expect(parsed(all).querySelector("figure.chart")?.textContent).not.toContain("not significant");
   });
 
@@ -248,7 +250,7 @@ describe("the page", () => {
     };
     const result = study({ task: ["rotation", "jigsaw"], model: ["resnet18"], width: [0.5, 1, 2] }, wider);
     result.cells.push(cell({ task: "rotation", model: "vgg11", width: 0.5 }, wider)); // has no partner
-    expect(studyHtml(result)).toMatch(
+    expect(pageOf(result)).toMatch(
       /From width 0\.5 to width 2, accuracy improves: \+(18|19|20|21)\.\d points \(95 % interval/,
     );
   });
@@ -260,12 +262,12 @@ describe("the page", () => {
     };
     const result = study({ task: ["rotation"], width: [0.5, 1], trainImages: [1000, "all"] }, effects);
     result.cells = result.cells.filter(({ factors: { width, trainImages } }) => width === 0.5 || trainImages === "all");
-    expect(studyHtml(result)).toMatch(/From width 0\.5 to width 1, accuracy \D*: \+[2-8]\.\d points/);
+    expect(pageOf(result)).toMatch(/From width 0\.5 to width 1, accuracy \D*: \+[2-8]\.\d points/);
   });
 
   it("draws every line through its values, the largest data set at the right end", () => {
     const some = study({ task: ["rotation"], trainImages: [100, 1000, "all"] }, byTask);
-    const page = studyHtml(some);
+    const page = pageOf(some);
     const figure = [...parsed(page).querySelectorAll("figure")].find((one) => one.textContent?.includes("by images"));
     const drawn = figure?.outerHTML ?? "";
     expect(texts(drawn, "x-axis tick label")).toEqual(["100", "1,000", "all"]);
@@ -278,8 +280,10 @@ describe("the page", () => {
 it("writes the page and a table of the cells", async () => {
   const folder = mkdtempSync(join(tmpdir(), "study-"));
   const result = crossed(byTask);
-  const [page, table] = await writeStudyPages(folder, result);
-  expect(readFileSync(page as string, "utf8")).toBe(studyHtml(result));
+  const { files, sentences } = writeStudyPages(folder, result);
+  const [page, table] = files;
+  expect(sentences).toEqual(sentencesOf(result));
+  expect(readFileSync(page as string, "utf8")).toBe(pageOf(result));
   const lines = parseCsv(readFileSync(table as string, "utf8"));
   expect(lines).toHaveLength(18);
   const [first] = result.cells as [CellResult];
