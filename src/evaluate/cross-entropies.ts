@@ -1,6 +1,6 @@
 /** The mean cross-entropies of many linear classifiers, each with a penalty on its weights: what a batch of logistic fits minimises. */
 import { cat, ones, tensor, zeros } from "../torch/ops.ts";
-import type { BatchObjective } from "../torch/optim/batch-lbfgs.ts";
+import type { BatchCurvature, BatchObjective } from "../torch/optim/batch-lbfgs.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 
@@ -57,21 +57,22 @@ function crossEntropies(batch: Batch, terms: readonly Piece[][]): BatchObjective
 }
 
 /** The Hessians' diagonals: a fit's probabilities p give p (1 − p) for a row's score, times its squared features; and the penalty. */
-function curvatureOf(batch: Batch, terms: readonly Piece[][]) {
-  return (points: Tensor, problems: readonly number[]): Tensor => {
-    const sum = strengthsOf(batch, problems).repeatInterleave(batch.classes, 0).reshape(problems.length, -1);
-    for (const pieces of terms) {
-      scope(() => {
-        const groups = piecesAt(batch, pieces, points, problems).map(({ piece, weights }) => {
-          const [k, classes, width] = weights.shape as [number, number, number];
-          if (!piece) return zeros([k, classes * width], { device: points.device });
-          return scope(() => ownCurvature(batch.parts[piece.part] as Rows, piece, weights));
-        });
-        sum.add_(cat(groups));
-      });
-    }
-    return sum;
-  };
+function curvatureOf(batch: Batch, terms: readonly Piece[][]): BatchCurvature[] {
+  const { classes, parts } = batch;
+  const ofRows = terms.map(
+    (pieces): BatchCurvature =>
+      (points, problems) => {
+        const groups = piecesAt(batch, pieces, points, problems).map(({ piece, weights }) =>
+          piece
+            ? scope(() => curvatureOfPiece(parts[piece.part] as Rows, piece, weights))
+            : zeros([weights.size(0), classes * batch.width], { device: points.device }),
+        );
+        return cat(groups);
+      },
+  );
+  const ofPenalty: BatchCurvature = (_, problems) =>
+    strengthsOf(batch, problems).repeatInterleave(classes, 0).reshape(problems.length, -1);
+  return [...ofRows, ofPenalty];
 }
 
 /** The weights (k, C, W + 1) of the fits of each part, and the part's piece in a term, if it has one. */
@@ -113,14 +114,14 @@ function crossEntropy({ x, target }: Rows, piece: Piece, weights: Tensor) {
   const truth = target.narrow(0, piece.from, piece.count);
   const error = logProbabilities.exp().sub(truth); // (n, k, C)
   const loss = logProbabilities.mul(truth).sum([0, 2]).div(-x.size(0));
-  return { loss, gradient: pulled(error, some).div(x.size(0)) };
+  return { loss, gradient: weightedSums(error, some).div(x.size(0)) };
 }
 
 /** What a piece adds to the diagonal of the Hessian (k, C · (W + 1)). */
-function ownCurvature({ x }: Rows, piece: Piece, weights: Tensor): Tensor {
+function curvatureOfPiece({ x }: Rows, piece: Piece, weights: Tensor): Tensor {
   const { some, logProbabilities } = scores(x, piece, weights);
   const p = logProbabilities.exp();
-  return pulled(p.sub(p.pow(2)), some.pow(2)).div(x.size(0));
+  return weightedSums(p.sub(p.pow(2)), some.pow(2)).div(x.size(0));
 }
 
 /** A piece's rows (n, W + 1), and the logarithms of their classes' probabilities (n, k, C). */
@@ -132,7 +133,7 @@ function scores(x: Tensor, { from, count }: Piece, weights: Tensor) {
 }
 
 /** Sums rows (n, W + 1) by numbers for each row, fit and class (n, k, C): (k, C · (W + 1)). */
-function pulled(numbers: Tensor, rows: Tensor): Tensor {
+function weightedSums(numbers: Tensor, rows: Tensor): Tensor {
   const [n, k, classes] = numbers.shape as [number, number, number];
   const sums = numbers
     .reshape(n, k * classes)

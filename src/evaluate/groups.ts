@@ -15,8 +15,10 @@ export function groupNumbers(keys: ArrayLike<string | number>): Int32Array | und
 }
 
 /** The groups of some images, counted anew; undefined if each is alone among these. @param rows their positions in `groups` */
-export const groupsOf = (rows: readonly number[], groups: ArrayLike<number> | undefined): Int32Array | undefined =>
-  groups && groupNumbers(rows.map((row) => groups[row] as number));
+export const groupsOf = (
+  rows: readonly number[],
+  groups: ArrayLike<string | number> | undefined,
+): Int32Array | undefined => groups && groupNumbers(rows.map((row) => groups[row] as string | number));
 
 /** The labels that images of two groups have. @param groups by default each image is alone */
 export function inSeveralGroups(labels: ArrayLike<number>, groups?: Int32Array): Set<number> {

@@ -2,6 +2,7 @@
 import { copiesHeld } from "../torch/optim/batch-lbfgs.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { LOGITS } from "./cross-entropies.ts";
+import { isWide } from "./principal-axes.ts";
 
 /** Some rows of features (M, D), f32, and the class of each of the M. */
 export interface Labelled {
@@ -33,26 +34,36 @@ export function batchesOf(fits: readonly Fit[], classes: number, most = MOST): F
 }
 
 /**
- * Numbers in memory while a batch is fitted: for each part its standardised features, or its coordinates, with a column of ones, and its
- * one-hot classes, and its axes; for one part at a time its features before that; what L-BFGS keeps of the weights; and the logits of
- * one term.
+ * Numbers in memory while a batch is fitted:
+ * - of each part: its rows with a column of ones, its one-hot classes, its axes, and its features if the axes need them;
+ * - of one part at a time: its features before that, and what its axes are found with;
+ * - what L-BFGS keeps of the weights, and the logits of one term.
  */
 export function numbersHeld(fits: readonly Fit[], classes: number): number {
-  const parts = [...new Set(fits.map(({ part }) => part))];
-  const dimensions = 1 + Math.max(...parts.map(({ features }) => features.size(1)));
-  const turned = axesOf(fits, classes);
-  const width = turned ? turned + 1 : dimensions;
-  const sizes = parts.map(({ rows }) => rows.length);
-  const most = Math.max(...sizes);
-  const rows = sizes.reduce((sum, size) => sum + size, 0);
-  const first = most * dimensions + (turned ? most * width + 4 * turned ** 2 : 0); // in f64: a matrix and its eigenvectors
-  const fewer = turned && most < dimensions - 1 ? rows * dimensions : 0; // rows fewer than features are kept beside coordinates
-  const ready = rows * (width + classes) + fewer + parts.length * (turned ?? 0) ** 2;
+  const parts = [...new Set(fits.map(({ part }) => part))].map(
+    ({ rows, features }) => [rows.length, features.size(1)] as const,
+  );
+  const axes = axesOf(fits, classes);
+  const width = 1 + (axes ?? Math.max(...parts.map(([, columns]) => columns)));
+  const kept = parts.map(([rows, columns]) => {
+    const features = axes && isWide(rows, columns) ? rows * columns : 0;
+    return rows * (width + classes) + features + 2 * (axes ?? 0) ** 2; // axes of rows are in f64
+  });
+  const making = parts.map(([rows, columns]) => {
+    if (!axes) return rows * columns;
+    return rows * (columns + width) + (isWide(rows, columns) ? 2 * rows * columns : 0) + 8 * axes ** 2; // in f64
+  });
   const weights = fits.length * classes * width * copiesHeld();
-  return first + ready + weights + LOGIT_COPIES * Math.min(LOGITS, most * fits.length * classes);
+  const most = Math.max(...parts.map(([rows]) => rows));
+  const logits = LOGIT_COPIES * Math.min(LOGITS, most * fits.length * classes);
+  return kept.reduce((sum, one) => sum + one, 0) + Math.max(...making) + weights + logits;
 }
 
-/** Axes are looked for while their matrix has at most so many numbers for each class and row (or feature, if there are more). */
+/** So many axes are found in about a second. */
+const SOON = 1100;
+/** More take so long that nobody could interrupt it. */
+const MOST_AXES = 2048;
+/** Between the two, axes are looked for if axes² ≤ this · classes · max(N, D). */
 const WORTH = 96;
 
 /**
@@ -61,8 +72,8 @@ const WORTH = 96;
  * penalty the best weights are a combination of the rows. The weights found are the same.
  */
 export function axesOf(fits: readonly Fit[], classes: number): number | undefined {
-  const dimensions = Math.max(...fits.map(({ part }) => part.features.size(1)));
-  const most = Math.max(...fits.map(({ part }) => part.rows.length));
-  const axes = Math.min(most, dimensions);
-  return axes ** 2 <= WORTH * classes * Math.max(most, dimensions) ? axes : undefined;
+  const sizes = fits.map(({ part: { rows, features } }) => [rows.length, features.size(1)] as const);
+  const axes = Math.max(...sizes.map(([rows, columns]) => (isWide(rows, columns) ? rows : columns)));
+  const pays = axes <= MOST_AXES && axes ** 2 <= WORTH * classes * Math.max(...sizes.flat());
+  return axes <= SOON || pays ? axes : undefined;
 }

@@ -2,7 +2,7 @@
 import { noGrad } from "../torch/autograd.ts";
 import { threads } from "../torch/device.ts";
 import { operator } from "../torch/dispatch.ts";
-import { cat, integers, oneHot, ones, zeros } from "../torch/ops.ts";
+import { cat, integers, oneHot, ones, where, zeros } from "../torch/ops.ts";
 import { minimiseBatch } from "../torch/optim/batch-lbfgs.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -23,7 +23,7 @@ export interface FitOptions {
   maxIterations: number;
   /**
    * A fit ends when no element of its gradient exceeds this; default: 1e-4, scikit-learn's. Or when an iteration lowers its loss
-   * by less than a tenth of this times the loss.
+   * by less than a tenth (out of the axes: a hundredth) of this times the loss.
    */
   tolerance?: number;
   signal?: AbortSignal | undefined;
@@ -31,7 +31,7 @@ export interface FitOptions {
   logitsAtOnce?: number;
 }
 
-/** Fits with fewer multiplications than this per pass use one thread: a second saves nothing and waits for its core. */
+/** Fits whose products have fewer multiplications than this use one thread: a second saves nothing and waits for its core. */
 const SMALL = 2e7;
 
 /**
@@ -41,8 +41,11 @@ const SMALL = 2e7;
  */
 export async function fitLogistic(fits: readonly Fit[], options: FitOptions): Promise<LinearModel[]> {
   const before = threads();
-  const passes = fits.map(({ part: { features, rows } }) => rows.length * features.size(1) * options.classes);
-  if (Math.max(0, ...passes) < SMALL) threads(1);
+  const products = fits.map((fit) => {
+    const { features, rows } = fit.part;
+    return Math.max(rows.length * features.size(1) * options.classes, (axesOf([fit], options.classes) ?? 0) ** 3);
+  });
+  if (Math.max(0, ...products) < SMALL) threads(1);
   const models: LinearModel[] = [];
   try {
     for (const batch of batchesOf(fits, options.classes)) models.push(...(await fitBatch(batch, options)));
@@ -81,7 +84,8 @@ async function fitBatch(
     const penalties = fits.map(({ penalty }) => penalty);
     const { objective, curvature } = objectiveOf({ parts: ready, partOf, penalties, classes, width }, logitsAtOnce);
     const start = scope(() => keep(zeros([fits.length, classes * width], { device: x.device })));
-    const tolerances = { gradientTolerance: tolerance, changeTolerance: tolerance / 10 };
+    // Out of the axes losses fall slowly: a small change does not mean that the optimum is near.
+    const tolerances = { gradientTolerance: tolerance, changeTolerance: tolerance / (axes ? 10 : 100) };
     points = await minimiseBatch(objective, start, {
       ...{ maxIterations, ...tolerances, curvature: axes ? curvature : undefined, signal },
     }).finally(() => dispose(start));
@@ -100,7 +104,7 @@ function forget(axes: PrincipalAxes): void {
   if (axes.rows) dispose(axes.rows);
 }
 
-/** @param width of the batch's rows: their axes, at least as many as these have; undefined to leave them as they are */
+/** @param width columns that every part of the batch gets; undefined leaves the features as they are */
 async function makeReady(
   { features, rows, labels }: Labelled,
   classes: number,
@@ -112,19 +116,20 @@ async function makeReady(
     noGrad(() => {
       const own = features.indexSelect(0, integers(rows, device));
       const mean = own.mean(0);
-      const deviation = own.std(0, { correction: 0 }).clamp(1e-6); // constant features stay 0
+      const deviation = deviationOf(own, mean);
       divide_(own.add_(mean, { alpha: -1 }), deviation); // in place: copies may be large
       return { own: keep(own), mean: keep(mean), deviation: keep(deviation) };
     }),
   );
   const held = [own, mean, deviation];
   try {
-    const turned = width === undefined ? undefined : await principalAxes(own, signal);
-    const x = withOnes(turned?.coordinates ?? own, width);
     const target = scope(() => {
       const classesOf = rows.map((row) => labels[row] ?? -1);
       return keep(oneHot(integers(classesOf, device), classes).to("f32").unsqueeze(1));
     });
+    held.push(target);
+    const turned = width === undefined ? undefined : await principalAxes(own, signal);
+    const x = withOnes(turned?.coordinates ?? own, width);
     if (turned) dispose(turned.coordinates);
     if (!turned?.axes.rows) dispose(own);
     return { mean, deviation, axes: turned?.axes, x, target };
@@ -132,6 +137,13 @@ async function makeReady(
     dispose(...held);
     throw error;
   }
+}
+
+/** Deviations (D) of rows (N, D); 1 for a feature that is constant but for rounding: it stays next to 0, in new images too. */
+function deviationOf(rows: Tensor, mean: Tensor): Tensor {
+  const deviation = rows.std(0, { correction: 0 });
+  const rounding = mean.abs().mul(1e-6).clamp(1e-12);
+  return where(deviation.lt(rounding), ones([rows.size(1)], { device: rows.device }), deviation);
 }
 
 /** Rows (N, R) with columns of zeros up to the width, since others of a batch may have more, and one of ones: (N, width + 1). */

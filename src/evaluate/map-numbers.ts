@@ -36,9 +36,9 @@ const FEWEST = 2;
 
 /**
  * Leaves out measures that fewer than two images have, or groups of these.
- * @param groups the number of each image's group (N); by default each image is alone
+ * @param groups each image's group (N), of `measureMaps`; by default each image is alone
  */
-export function mapNumbers(layers: readonly LayerMeasures[], groups?: Int32Array): MapNumber[] {
+export function mapNumbers(layers: readonly LayerMeasures[], groups?: ArrayLike<string | number>): MapNumber[] {
   return layers.flatMap(({ label, layer, values }) =>
     measuresOf(values).flatMap(([measure, column]): MapNumber[] => {
       const rows = Array.from(column, (_, i) => i).filter((i) => !Number.isNaN(column[i]));
@@ -55,8 +55,8 @@ export interface MapComparisons {
   measures?: readonly Measure[] | undefined;
   /** Whether these two are compared, by their labels. */
   pair?: ((encoder: string, baseline: string) => boolean) | undefined;
-  /** The number of each image's group (N); by default each image is alone. */
-  groups?: Int32Array | undefined;
+  /** Each image's group (N), of `measureMaps`; by default each image is alone. */
+  groups?: ArrayLike<string | number> | undefined;
 }
 
 /** Every encoder against each that comes after it, image by image; layer by layer where they share names, else their last layers. */
@@ -95,7 +95,7 @@ function difference(
   ours: LayerMeasures,
   theirs: LayerMeasures,
   measure: Measure,
-  groups: Int32Array | undefined,
+  groups: ArrayLike<string | number> | undefined,
 ): Omit<MapDifference, "comparisons"> | undefined {
   const [a, b] = [ours.values[measure], theirs.values[measure]];
   if (!a || !b) return undefined;

@@ -1,15 +1,17 @@
 /** Features turned into their principal axes, where the Hessian of a loss on linear scores is nearly diagonal. */
+import { SelfsightError } from "../errors.ts";
 import { pause } from "../interrupt.ts";
 import { noGrad } from "../torch/autograd.ts";
+import { allFinite } from "../torch/nn/finite.ts";
 import { linalgEigh } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { MEASURING } from "./protocol.ts";
 
-/** R ≤ min(N, D) orthonormal axes that rows (N, D) span. With D > N, weights are best looked for there too. */
+/** Orthonormal axes, R of them, that rows (N, D) lie in: R = D, or at most N if there are clearly fewer rows. */
 export interface PrincipalAxes {
   readonly count: number;
-  /** The rows, if `weightsOf` still needs them: there are fewer than features. */
+  /** The rows, if `weightsOf` still needs them: see {@link isWide}. */
   readonly rows: Tensor | undefined;
   /** Weights (k, R) of coordinates as weights (k, D) of features, in the caller's scope. */
   weightsOf(weights: Tensor): Tensor;
@@ -25,13 +27,13 @@ export interface InAxes {
 }
 
 /**
- * The principal axes of x (N, D), f32: the eigenvectors of xᵀx; or, for fewer rows than columns, of xxᵀ, in f64 since the axes of
- * small values follow from it by division. Pauses between pieces of work that can take a second each.
- * @throws InterruptedError when the signal aborts
+ * The principal axes of x (N, D), f32: the eigenvectors of xᵀx; or, for clearly fewer rows than columns, of xxᵀ, in f64, because the axes
+ * are divided by singular values, and some are small. Pauses between its two pieces of work.
+ * @throws InterruptedError when the signal aborts; SelfsightError if x is not finite
  */
 export async function principalAxes(x: Tensor, signal: AbortSignal | undefined): Promise<InAxes> {
   const [rows = 0, columns = 0] = x.shape;
-  const wide = rows < columns;
+  const wide = isWide(rows, columns);
   const product = computed(() => {
     if (!wide) return x.transpose(0, 1).matmul(x);
     const all = double(x);
@@ -39,6 +41,8 @@ export async function principalAxes(x: Tensor, signal: AbortSignal | undefined):
   });
   try {
     await pause(signal, MEASURING);
+    if (!allFinite(product))
+      throw new SelfsightError("The features hold values that are not finite, or too large to square.");
     const [values, vectors] = scope(() => noGrad(() => linalgEigh(product.to("cpu")).map(keep))) as [Tensor, Tensor];
     try {
       await pause(signal, MEASURING);
@@ -50,6 +54,9 @@ export async function principalAxes(x: Tensor, signal: AbortSignal | undefined):
     dispose(product);
   }
 }
+
+/** Whether the axes are found from the rows: then a matrix in f64 is cheaper than the larger one of the columns in f32. */
+export const isWide = (rows: number, columns: number): boolean => 5 * rows <= 4 * columns;
 
 /** @param vectors (D, D) of xᵀx */
 function ofColumns(x: Tensor, vectors: Tensor): InAxes {

@@ -29,8 +29,8 @@ export interface HingeSolver {
 }
 
 /**
- * A solver for inputs x (N, D), f32, which are kept until it is disposed. It minimises ½|w|² + Σ cost_i · max(0, 1 − sign_i · w·x_i)² for each problem. There is no
- * bias: a constant column of x is one, and is penalised like the rest, as in LIBLINEAR. Preconditioner: the Hessian's diagonal
+ * A solver for inputs x (N, D), f32. The caller keeps x until the solver is disposed. It minimises, for each problem,
+ * ½|w|² + Σ cost_i · max(0, 1 − sign_i · w·x_i)². There is no bias: a constant column of x is one, and is penalised like the rest, as in LIBLINEAR. Preconditioner: the Hessian's diagonal
  * along the principal axes of x, where the Hessian is nearly diagonal.
  */
 export async function squaredHinge(x: Tensor, signal?: AbortSignal): Promise<HingeSolver> {

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.ts";
 import { linear } from "../../src/evaluate/linear.ts";
-import { disposeModel, fitLogistic, type LinearModel } from "../../src/evaluate/logistic.ts";
-import { batchesOf, type Fit, type Labelled, numbersHeld } from "../../src/evaluate/logistic-plan.ts";
-import { randn, tensor } from "../../src/torch/ops.ts";
+import { disposeModel, fitLogistic, type LinearModel, logits } from "../../src/evaluate/logistic.ts";
+import { axesOf, batchesOf, type Fit, type Labelled, numbersHeld } from "../../src/evaluate/logistic-plan.ts";
+import { cat, randn, tensor } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { dispose, keep, scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
@@ -21,16 +21,16 @@ const sized = (rows: number, width: number): Labelled => ({
 
 test("what a batch holds: each part's features twice at most, the weights' history, and one term's logits", () => {
   const part = sized(5000, 3999); // too many features to look for their axes
-  // 5,000 × 4,000 before and ready, 5,000 × 10 one-hot; 34 copies of 10 × 4,000 weights; 6 of 5,000 × 10 logits
-  expect(numbersHeld([{ part, penalty: 1 }], 10)).toBe(40_000_000 + 50_000 + 1_360_000 + 300_000);
+  // 5,000 × 3,999 before, 5,000 × 4,000 ready, 5,000 × 10 one-hot; 34 copies of 10 × 4,000 weights; 6 of 5,000 × 10 logits
+  expect(numbersHeld([{ part, penalty: 1 }], 10)).toBe(39_995_000 + 50_000 + 1_360_000 + 300_000);
   const same = { part, penalty: 2 };
-  expect(numbersHeld([{ part, penalty: 1 }, same], 10)).toBe(40_000_000 + 50_000 + 2_720_000 + 600_000);
+  expect(numbersHeld([{ part, penalty: 1 }, same], 10)).toBe(39_995_000 + 50_000 + 2_720_000 + 600_000);
   // The second part is ready too, but only one at a time is standardised.
   const other = { part: sized(4000, 3999), penalty: 1 };
-  expect(numbersHeld([{ part, penalty: 1 }, other], 10)).toBe(56_000_000 + 90_000 + 2_720_000 + 600_000);
+  expect(numbersHeld([{ part, penalty: 1 }, other], 10)).toBe(55_995_000 + 90_000 + 2_720_000 + 600_000);
   // Logits are computed 2²² at a time.
   const many = { part: sized(1e6, 99_999), penalty: 1 };
-  expect(numbersHeld([many], 10)).toBe(2e11 + 10_000_000 + 34_000_000 + 6 * 2 ** 22);
+  expect(numbersHeld([many], 10)).toBe(199_999e6 + 10_000_000 + 34_000_000 + 6 * 2 ** 22);
 });
 
 test("batches hold what the limit allows beside their first fit", () => {
@@ -49,7 +49,7 @@ test("few rows of many features are fitted in the space that they span, with the
   manualSeed(3);
   const features = randn([24, 80]);
   const labels = upTo(24).map((row) => row % 3);
-  const often = (rows: readonly number[]) => upTo(3).flatMap(() => rows); // the same loss, from more rows than features
+  const often = (rows: readonly number[]) => upTo(5).flatMap(() => rows); // the same loss, from more rows than features
   const sizes = [upTo(24), upTo(20)];
   const fitsOf = (rowsOf: (rows: readonly number[]) => readonly number[]) =>
     sizes.flatMap((rows) => {
@@ -81,14 +81,61 @@ test("few rows of many features are fitted in the space that they span, with the
 });
 
 test("axes are held beside the coordinates, and features where rows are fewer", () => {
-  // 1000 × 100 before, as coordinates and ready, 5 matrices of 99 axes, 1000 × 10 one-hot; 34 copies; logits
+  // 1000 × 100 ready, 1000 × 10 one-hot, axes; 1000 × 99 and 1000 × 100 on the way, 8 matrices of 99 axes; 34 copies; logits
   expect(numbersHeld([{ part: sized(1000, 99), penalty: 1 }], 10)).toBe(
-    300_000 + 5 * 99 ** 2 + 10_000 + 34_000 + 60_000,
+    100_000 + 10_000 + 10 * 99 ** 2 + 199_000 + 34_000 + 60_000,
   );
-  // 100 rows of 1,000 numbers have 100 axes: 100 × 1,000 are kept, 100 × 101 twice.
+  // 100 rows of 999 numbers have 100 axes: 100 × 999 are kept, once more on the way and twice in f64.
   expect(numbersHeld([{ part: sized(100, 999), penalty: 1 }], 10)).toBe(
-    200_000 + 20_200 + 5 * 100 ** 2 + 1000 + 34_340 + 6000,
+    10_100 + 1000 + 10 * 100 ** 2 + 4 * 99_900 + 10_100 + 34_340 + 6000,
   );
+});
+
+test("axes are looked for where that is quick, or pays", () => {
+  const axes = (rows: number, width: number, classes: number) =>
+    axesOf([{ part: sized(rows, width), penalty: 1 }], classes);
+  expect([axes(250, 1024, 2), axes(1000, 1024, 2), axes(60_000, 1024, 2)]).toEqual([250, 1024, 1024]);
+  expect([axes(2000, 9000, 2), axes(2000, 9000, 10), axes(5000, 3072, 10)]).toEqual([undefined, 2000, undefined]);
+});
+
+test("too many features for axes are fitted as they are, to the optimum too", async () => {
+  manualSeed(5);
+  const [count, width, penalty] = [1200, 1200, 0.1];
+  const features = randn([count, width]);
+  const labels = upTo(count).map((row) => row % 2);
+  const part = { features, rows: upTo(count), labels };
+  expect(axesOf([{ part, penalty }], 2)).toBeUndefined();
+  const [model] = await fitLogistic([{ part, penalty }], { classes: 2, maxIterations: 200 });
+  const { mean, deviation, weight } = model as LinearModel;
+  scope(() => {
+    const error = logits(model as LinearModel, features)
+      .softmax(1)
+      .sub(tensor(labels.map((label) => [1 - label, label])));
+    const gradient = error
+      .transpose(0, 1)
+      .matmul(features.sub(mean).div(deviation))
+      .div(count)
+      .add(weight.mul(penalty));
+    expect(gradient.abs().amax([]).item()).toBeLessThan(5e-4);
+    expect(weight.abs().amax([]).item()).toBeGreaterThan(0.01);
+  });
+  disposeModel(model as LinearModel);
+  features.dispose();
+});
+
+test("a feature that is constant but for rounding has no weight, and does not count in new images", async () => {
+  manualSeed(6);
+  const [varied, constant] = [randn([60, 1]), tensor(upTo(60).map(() => [37.3]))];
+  const features = scope(() => keep(cat([varied, constant], 1)));
+  const labels = varied.toArray().map((value) => Number(value > 0));
+  const [model] = await fitLogistic([{ part: { features, rows: upTo(60), labels }, penalty: 0.01 }], {
+    ...{ classes: 2, maxIterations: 100 },
+  });
+  const { deviation, weight } = model as LinearModel;
+  expect(deviation.toArray()[1]).toBe(1);
+  expect(Math.abs(weight.toArray()[1] as number)).toBeLessThan(0.05);
+  disposeModel(model as LinearModel);
+  dispose(varied, constant, features);
 });
 
 test("forty iterations are enough for features of which some hardly vary but with the others", async () => {
@@ -130,10 +177,14 @@ test("fits whose rows are cut into terms find what they find uncut", async () =>
   features.dispose();
 });
 
-test("an interruption ends a fit between two evaluations, and frees what it held", async () => {
+test.each([
+  ["while axes are looked for", 20],
+  ["between two evaluations", 1200],
+])("an interruption %s ends a fit, and frees what it held", async (_, width) => {
   manualSeed(2);
-  const features = randn([400, 20]);
-  const on = { features, truths: upTo(400).map((i) => i % 4), rows: upTo(400), classes: 4, seed: 0 };
+  const features = randn([width * 2, width]);
+  const rows = upTo(width * 2);
+  const on = { features, truths: rows.map((i) => i % 4), rows, classes: 4, seed: 0 };
   const stop = new AbortController();
   const fit = linear.fit(
     { ...on, compute: { device: "cpu", precision: "f32" }, signal: stop.signal },

@@ -1,6 +1,5 @@
 /** The numbers beside attention pictures: what the maps of every encoder do on many images, and whether encoders differ. */
 import { type ImageCollection, selectSplits } from "../../data/images.ts";
-import { groupNumbers } from "../../evaluate/groups.ts";
 import { type MapDifference, type MapNumber, mapDifferences, mapNumbers } from "../../evaluate/map-numbers.ts";
 import { attentionMaps, powerOf } from "../../inspect/attention/activation.ts";
 import {
@@ -64,8 +63,7 @@ export async function attentionNumbers(
     });
     const { device } = compute;
     const measured = await measureMaps(sources, set, { count, maskClass, device }, hooks);
-    const { images, notes, withoutMap } = measured;
-    const groups = groupNumbers(measured.groups);
+    const { images, groups, notes, withoutMap } = measured;
     const compared = comparedLayers(measured.layers);
     const asked = pairsOf(looks);
     const power = powersOf(compared, layersOf, powers);

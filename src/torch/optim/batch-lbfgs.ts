@@ -5,7 +5,7 @@
  */
 import { pause } from "../../interrupt.ts";
 import { noGrad } from "../autograd.ts";
-import { integers, rowDots, where } from "../ops.ts";
+import { integers, rowDots, where, zerosLike } from "../ops.ts";
 import { dispose, keep, scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { copyRows, type Evaluate, kept, lineSearch, type Place } from "./batch-line-search.ts";
@@ -20,6 +20,9 @@ export interface BatchValue {
 /** The loss and gradient at `points` (b, P) of the problems that are named, a subset of all in ascending order. */
 export type BatchObjective = (points: Tensor, problems: readonly number[]) => BatchValue;
 
+/** As {@link BatchObjective}: about the diagonals of the Hessians, positive (b, P). */
+export type BatchCurvature = (points: Tensor, problems: readonly number[]) => Tensor;
+
 export interface BatchOptions {
   maxIterations: number;
   /** A problem ends when no element of its gradient exceeds this in absolute value. */
@@ -29,10 +32,10 @@ export interface BatchOptions {
   /** Number of past moves to estimate the curvature from. */
   history?: number;
   /**
-   * About the diagonals of the Hessians at `points` (b, P), positive: (b, P). Where these are nearly diagonal, far fewer iterations
-   * are needed. It is asked for at the start, and anew after every ten iterations.
+   * Terms whose sum is the curvature. Where the Hessians are nearly diagonal, far fewer iterations are needed. It is asked for at the
+   * start, and anew after every ten iterations.
    */
-  curvature?: ((points: Tensor, problems: readonly number[]) => Tensor) | undefined;
+  curvature?: readonly BatchCurvature[] | undefined;
   /** Looked at before each term of each evaluation. */
   signal?: AbortSignal | undefined;
 }
@@ -53,6 +56,8 @@ interface State extends Place {
 }
 
 const HISTORY = 10;
+/** What goes on, for the message of an interruption. */
+const WORKING = "a minimum was looked for";
 /** Iterations after which the curvature is asked for anew. */
 const REFRESH = 10;
 
@@ -90,7 +95,7 @@ export async function minimiseBatch(
     };
     state = goOn(state, isUphill(state, gradientTolerance));
     for (let i = 0; i < maxIterations && state.problems.length; i++) {
-      if (curvature && i % REFRESH === 0) precondition(state, curvature);
+      if (curvature && i % REFRESH === 0) await precondition(state, curvature, signal);
       const before: State = state;
       const next = await descend(evaluate, before);
       state = moved(before, next, history);
@@ -117,7 +122,7 @@ function evaluation(terms: readonly BatchObjective[], signal: AbortSignal | unde
     let gradient: Tensor | undefined;
     try {
       for (const term of terms) {
-        await pause(signal, "a minimum was looked for");
+        await pause(signal, WORKING);
         scope(() =>
           noGrad(() => {
             const value = term(point, problems);
@@ -147,10 +152,24 @@ function isUphill({ gradient, problems }: State, tolerance: number): boolean[] {
   );
 }
 
-function precondition(state: State, curvature: NonNullable<BatchOptions["curvature"]>): void {
+/** Computes 1 / curvature anew, with the event loop turning between its terms. */
+async function precondition(
+  state: State,
+  terms: readonly BatchCurvature[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { point, problems, preconditioner } = state;
-  state.preconditioner = kept(() => curvature(point, problems).clamp(1e-12).pow(-1));
-  if (preconditioner) dispose(preconditioner);
+  const sum = kept(() => zerosLike(point));
+  try {
+    for (const term of terms) {
+      await pause(signal, WORKING);
+      scope(() => noGrad(() => void sum.add_(term(point, problems))));
+    }
+    state.preconditioner = kept(() => sum.clamp(1e-12).pow(-1));
+    if (preconditioner) dispose(preconditioner);
+  } finally {
+    dispose(sum);
+  }
 }
 
 /** The problems that are marked, alone. */

@@ -22,8 +22,8 @@ const SUFFICIENT_DECREASE = 1e-4;
 const MOST_HALVINGS = 20;
 
 /**
- * Where every problem is after a step along its direction (B, P), halved as often as its loss needs it; only those that need it are
- * evaluated again. One that no step helps, as rounding is all that is left, stays where it is.
+ * Where every problem is after a step along its direction (B, P), halved as often as its loss needs it. Only those that need it are
+ * evaluated again. A problem that no step helps stays where it is: only rounding is left.
  * @param steps first steps
  */
 export async function lineSearch(

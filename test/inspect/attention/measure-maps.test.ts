@@ -109,7 +109,9 @@ describe("measuring maps", () => {
   });
 
   it("measures no objects where nothing is known about them, and turns nothing unless asked", async () => {
-    const found = await measureMaps([eye], squares(3), { turned: false, count: 2 });
+    const set = { ...squares(3), group: (i: number) => `patient ${i}` };
+    const found = await measureMaps([eye], set, { turned: false, count: 2 });
+    expect(found.groups).toEqual(["patient 0", "patient 1"]);
     expect([found.images, found.withoutMap, found.notes]).toEqual([2, undefined, []]);
     expect(Object.keys(found.layers[0]?.values ?? {})).toEqual(["spread"]);
   });

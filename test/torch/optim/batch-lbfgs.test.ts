@@ -69,7 +69,10 @@ test("a known curvature spares iterations, each problem its own", async () => {
   const start = zeros([2, 3]);
   const evaluations = async (curvature?: (points: Tensor, problems: readonly number[]) => Tensor) => {
     const counts: number[] = [];
-    const found = await minimiseBatch(bowls(targets, steepness, counts), start, { ...options, curvature });
+    const found = await minimiseBatch(bowls(targets, steepness, counts), start, {
+      ...options,
+      ...(curvature && { curvature: [curvature] }),
+    });
     for (const [i, value] of found.toArray().entries()) expect(value).toBeCloseTo(targets.toArray()[i] as number, 2);
     found.dispose();
     return counts;
@@ -79,12 +82,35 @@ test("a known curvature spares iterations, each problem its own", async () => {
   dispose(targets, steepness, start);
 });
 
+test("curvature helps beyond the first step, where it changes on the way", async () => {
+  const scales = tensor([[1, 30, 900]]);
+  const start = tensor([[3, -2, 4]]);
+  const iterations = async (known: boolean) => {
+    let count = 0;
+    // Σ scale · (x⁴ / 4 + x² / 20), whose curvature falls as x does
+    const objective = (x: Tensor): BatchValue => {
+      count++;
+      const loss = x.pow(4).div(4).add(x.pow(2).div(20)).mul(scales).sum(1);
+      return { loss, gradient: x.pow(3).add(x.div(10)).mul(scales) };
+    };
+    const curvature = [(x: Tensor) => x.pow(2).mul(3).mul(scales), (x: Tensor) => x.mul(0).add(0.1).mul(scales)];
+    const found = await minimiseBatch(objective, start, { ...options, ...(known && { curvature }) });
+    for (const value of found.toArray()) expect(value).toBeCloseTo(0, 3);
+    found.dispose();
+    return count;
+  };
+  const known = await iterations(true);
+  expect(known).toBeGreaterThan(12); // so that it was asked for anew
+  expect(await iterations(false)).toBeGreaterThan(known);
+  dispose(scales, start);
+});
+
 test("only the problems whose step was too long are evaluated again", async () => {
   const counts: number[] = [];
   const [targets, steepness, start] = [tensor([[1], [1]]), tensor([[1], [1]]), zeros([2, 1])];
   const curvature = (_: Tensor, problems: readonly number[]) =>
     tensor(problems.map((problem) => [problem === 0 ? 1 : 1 / 16])); // the second goes sixteen times too far
-  const found = await minimiseBatch(bowls(targets, steepness, counts), start, { ...options, curvature });
+  const found = await minimiseBatch(bowls(targets, steepness, counts), start, { ...options, curvature: [curvature] });
   expect(counts[0]).toBe(2);
   expect(counts[1]).toBeGreaterThan(4);
   for (const value of found.toArray()) expect(value).toBeCloseTo(1, 4);
