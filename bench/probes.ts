@@ -44,7 +44,7 @@ interface Case {
 }
 const cases = {
   few: { name: "25 labels a class", of: "noise", rows: 25 * CLASSES, test: 1000, widths: WIDTHS, draws: DRAWS },
-  emoji: { name: "25 emoji a class", of: "emoji", rows: 25 * CLASSES, test: 1000, widths: [], draws: DRAWS },
+  emoji: { name: "25 emoji a class", of: "emoji", rows: 25 * CLASSES, test: 500, widths: [], draws: DRAWS },
   many: { name: "5,000 labels", of: "noise", rows: 5000, test: 1000, widths: [512], draws: 1 },
 } satisfies Record<string, Case>;
 
@@ -164,23 +164,27 @@ function drawsOf(train: Tensor, { draws, rows }: Case): Tensor[] {
   return Array.from({ length: draws }, (_, draw) => train.narrow(0, draw * rows, rows));
 }
 
-/** Features of emoji by every layer of an untrained ResNet-10, of the ten classes with most drawings. */
+/** Features of emoji by every layer of an untrained ResNet-10, of the ten classes with most drawings. Draws overlap, as they do in practice. */
 async function emojiLayers(folder: string, { draws, rows, test }: Case): Promise<Layer[]> {
   const { splits } = openEmoji();
   const all = concatenate(Object.values(splits));
   const byClass = all.classes?.map((_, label) => rowsOf(all, (row) => all.label(row) === label)) ?? [];
   const largest = byClass.sort((a, b) => b.length - a.length).slice(0, CLASSES);
-  const wanted = draws * rows + test;
-  const rounds = Array.from({ length: wanted }, (_, i) => largest[i % CLASSES]?.[Math.floor(i / CLASSES)] as number);
-  const store = await openPixels(subset(all, rounds), { size: 64 });
+  const tested = test / CLASSES;
+  const chosen = Array.from({ length: test + draws * rows }, (_, i) => {
+    const own = largest[i % CLASSES] as Int32Array;
+    const turn = Math.floor(i / CLASSES);
+    return own[turn < tested ? turn : tested + ((turn - tested) % (own.length - tested))] as number;
+  });
+  const store = await openPixels(subset(all, chosen), { size: 64 });
   manualSeed(0);
   const encoder = createEncoder({ model: "resnet10" });
   try {
     const features = await encoderFeatures(encoder, store, compute);
     return Object.values(features).map((own, layer) => {
       const made = scope(() => ({
-        train: keep(own.narrow(0, 0, draws * rows).clone()),
-        test: keep(own.narrow(0, draws * rows, test).clone()),
+        train: keep(own.narrow(0, test, draws * rows).clone()),
+        test: keep(own.narrow(0, 0, test).clone()),
       }));
       own.dispose();
       return written(folder, layer, made);
