@@ -53,11 +53,14 @@ export function numbersHeld(fits: readonly Fit[], classes: number): number {
     if (!axes) return rows * columns;
     return rows * (columns + width) + (isWide(rows, columns) ? 2 * rows * columns : 0) + 8 * axes ** 2; // in f64
   });
-  const weights = fits.length * classes * width * copiesHeld();
+  const weights = fits.length * classes * width * copiesHeld(historyOf(axes));
   const most = Math.max(...parts.map(([rows]) => rows));
   const logits = LOGIT_COPIES * Math.min(LOGITS, most * fits.length * classes);
   return kept.reduce((sum, one) => sum + one, 0) + Math.max(...making) + weights + logits;
 }
+
+/** Past moves that L-BFGS keeps: in the axes the Hessian's diagonal tells most of what they would. */
+export const historyOf = (axes: number | undefined): number => (axes ? 5 : 10);
 
 /** So many axes are found in about a second. */
 const SOON = 1100;

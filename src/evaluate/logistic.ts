@@ -7,7 +7,7 @@ import { minimiseBatch } from "../torch/optim/batch-lbfgs.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { LOGITS, objectiveOf, type Rows } from "./cross-entropies.ts";
-import { axesOf, batchesOf, type Fit, type Labelled } from "./logistic-plan.ts";
+import { axesOf, batchesOf, type Fit, historyOf, type Labelled } from "./logistic-plan.ts";
 import { type PrincipalAxes, principalAxes } from "./principal-axes.ts";
 
 /** Standardises by mean and deviation (D), then applies weights (C, D) and bias (C). */
@@ -87,7 +87,7 @@ async function fitBatch(
     // Out of the axes losses fall slowly: a small change does not mean that the optimum is near.
     const tolerances = { gradientTolerance: tolerance, changeTolerance: tolerance / (axes ? 10 : 100) };
     points = await minimiseBatch(objective, start, {
-      ...{ maxIterations, ...tolerances, curvature: axes ? curvature : undefined, signal },
+      ...{ maxIterations, ...tolerances, history: historyOf(axes), curvature: axes ? curvature : undefined, signal },
     }).finally(() => dispose(start));
     return partOf.map((part, i) => modelOf(ready[part] as Ready, classes, points as Tensor, i));
   } finally {
