@@ -21,7 +21,7 @@ model: resnet10
 width: 0.25
 imageSize: 64
 epochs: ${epochs}
-seeds: [0, 1, 2, 3]
+seeds: [0, 1]
 labelsPerClass: 10
 threads: 1
 deterministic: true
