@@ -1,5 +1,5 @@
 /** Multinomial logistic regression by full-batch L-BFGS on standardised features: many fits at once. */
-import { noGrad } from "../torch/autograd.ts";
+import { kept, noGrad } from "../torch/autograd.ts";
 import { threads } from "../torch/device.ts";
 import { operator } from "../torch/dispatch.ts";
 import { cat, integers, oneHot, ones, where, zeros } from "../torch/ops.ts";
@@ -148,10 +148,10 @@ function deviationOf(rows: Tensor, mean: Tensor): Tensor {
 
 /** Rows (N, R) with columns of zeros up to the width, since others of a batch may have more, and one of ones: (N, width + 1). */
 const withOnes = (rows: Tensor, width = rows.size(1)): Tensor =>
-  scope(() => {
+  kept(() => {
     const [count, own] = [rows.size(0), rows.size(1)];
     const { device } = rows;
-    return keep(noGrad(() => cat([rows, zeros([count, width - own], { device }), ones([count, 1], { device })], 1)));
+    return cat([rows, zeros([count, width - own], { device }), ones([count, 1], { device })], 1);
   });
 
 /** The model of the i-th row of points (F, C · (W + 1)). */

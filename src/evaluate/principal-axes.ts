@@ -1,7 +1,7 @@
 /** Features turned into their principal axes, where the Hessian of a loss on linear scores is nearly diagonal. */
 import { SelfsightError } from "../errors.ts";
 import { pause } from "../interrupt.ts";
-import { noGrad } from "../torch/autograd.ts";
+import { kept, noGrad } from "../torch/autograd.ts";
 import { allFinite } from "../torch/nn/finite.ts";
 import { linalgEigh } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
@@ -34,7 +34,7 @@ export interface InAxes {
 export async function principalAxes(x: Tensor, signal: AbortSignal | undefined): Promise<InAxes> {
   const [rows = 0, columns = 0] = x.shape;
   const wide = isWide(rows, columns);
-  const product = computed(() => {
+  const product = kept(() => {
     if (!wide) return x.transpose(0, 1).matmul(x);
     const all = double(x);
     return all.matmul(all.transpose(0, 1));
@@ -60,13 +60,13 @@ export const isWide = (rows: number, columns: number): boolean => 5 * rows <= 4 
 
 /** @param vectors (D, D) of xᵀx */
 function ofColumns(x: Tensor, vectors: Tensor): InAxes {
-  const turn = computed(() => vectors.to(x.device)); // (D, D)
+  const turn = kept(() => vectors.to(x.device)); // (D, D)
   const axes = {
     ...{ count: x.size(1), rows: undefined },
     weightsOf: inScope((weights) => weights.matmul(turn.transpose(0, 1))),
     dispose: () => dispose(turn),
   };
-  return { axes, coordinates: computed(() => x.matmul(turn)) };
+  return { axes, coordinates: kept(() => x.matmul(turn)) };
 }
 
 /**
@@ -81,19 +81,16 @@ function ofRows(x: Tensor, values: Tensor, vectors: Tensor): InAxes {
   const rank = Math.max(1, list.filter((value) => value > least).length);
   const largest = (of: Tensor) => of.narrow(-1, rows - rank, rank);
   const lengths = () => largest(values).clamp(1e-30).sqrt(); // S
-  const combine = computed(() => largest(vectors).div(lengths()).transpose(0, 1)); // S⁻¹ Uᵀ
+  const combine = kept(() => largest(vectors).div(lengths()).transpose(0, 1)); // S⁻¹ Uᵀ
   const like = { dtype: "f32", device: x.device } as const;
   const axes = {
     ...{ count: rank, rows: x },
     weightsOf: inScope((weights) => double(weights).matmul(combine).matmul(double(x)).to(like)),
     dispose: () => dispose(combine),
   };
-  return { axes, coordinates: computed(() => largest(vectors).mul(lengths()).to(like)) };
+  return { axes, coordinates: kept(() => largest(vectors).mul(lengths()).to(like)) };
 }
 
 const inScope = (body: (weights: Tensor) => Tensor) => (weights: Tensor) => scope(() => noGrad(() => body(weights)));
-
-/** The result alone outlives its computation; the caller disposes it. */
-const computed = (body: () => Tensor): Tensor => scope(() => noGrad(() => keep(body())));
 
 const double = (x: Tensor) => x.to({ dtype: "f64", device: "cpu" });

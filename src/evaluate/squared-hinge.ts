@@ -4,7 +4,7 @@
  * JMLR 2008), so nonlinear conjugate gradients converge almost as on a quadratic one, and an iteration needs two products with x.
  */
 import { pause } from "../interrupt.ts";
-import { noGrad } from "../torch/autograd.ts";
+import { kept, noGrad } from "../torch/autograd.ts";
 import { cat, integers, rowDots, where, zerosLike } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import { type Tensor, tensorOperator } from "../torch/tensor.ts";
@@ -30,12 +30,12 @@ export interface HingeSolver {
 
 /**
  * A solver for inputs x (N, D), f32. The caller keeps x until the solver is disposed. It minimises, for each problem,
- * ½|w|² + Σ cost_i · max(0, 1 − sign_i · w·x_i)². There is no bias: a constant column of x is one, and is penalised like the rest, as in LIBLINEAR. Preconditioner: the Hessian's diagonal
- * along the principal axes of x, where the Hessian is nearly diagonal.
+ * ½|w|² + Σ cost_i · max(0, 1 − sign_i · w·x_i)². There is no bias: a constant column of x is one, and is penalised like the rest, as in
+ * LIBLINEAR. Preconditioner: the Hessian's diagonal along the principal axes of x, where the Hessian is nearly diagonal.
  */
 export async function squaredHinge(x: Tensor, signal?: AbortSignal): Promise<HingeSolver> {
   const { axes, coordinates: z } = await principalAxes(x, signal); // (N, R)
-  const squares = scope(() => noGrad(() => keep(z.pow(2))));
+  const squares = kept(() => z.pow(2));
   return {
     async solve(signs, costs, options) {
       const w = await descend({ z, squares, signs, costs }, options); // (P, R)

@@ -1,5 +1,6 @@
 /** Gradient mode, gradients as values, and autocast. */
 import { type Handle, native } from "./native.ts";
+import { keep, scope } from "./scope.ts";
 import { tape } from "./tape.ts";
 import { type Device, Tensor } from "./tensor.ts";
 
@@ -12,6 +13,9 @@ export function noGrad<T>(body: () => T): T {
     native().gradMode(before);
   }
 }
+
+/** What `body` computes, without a gradient. Nothing else made in it outlives it; the caller disposes the result. */
+export const kept = (body: () => Tensor): Tensor => scope(() => keep(noGrad(body)));
 
 /** Whether operations are recorded for `backward`. */
 export function gradMode(): boolean {

@@ -4,11 +4,11 @@
  * enough where the loss is strictly convex. There is no autograd: the objective gives the gradient.
  */
 import { pause } from "../../interrupt.ts";
-import { noGrad } from "../autograd.ts";
+import { kept, noGrad } from "../autograd.ts";
 import { integers, rowDots, where, zerosLike } from "../ops.ts";
 import { dispose, keep, scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { copyRows, type Evaluate, kept, lineSearch, type Place } from "./batch-line-search.ts";
+import { copyRows, type Evaluate, lineSearch, type Place } from "./batch-line-search.ts";
 
 export interface BatchValue {
   /** (B): the loss of each problem. */

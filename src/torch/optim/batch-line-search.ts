@@ -1,5 +1,5 @@
 /** A backtracking line search for many problems at once (Nocedal & Wright, Numerical Optimization, 2006, algorithm 3.1). */
-import { noGrad } from "../autograd.ts";
+import { kept, noGrad } from "../autograd.ts";
 import { operator } from "../dispatch.ts";
 import { integers, rowDots, tensor } from "../ops.ts";
 import { dispose, keep, scope } from "../scope.ts";
@@ -14,9 +14,6 @@ export interface Place {
 
 /** The problems are named by their numbers, ascending. The point belongs to the result. */
 export type Evaluate = (point: Tensor, problems: readonly number[]) => Promise<Place>;
-
-/** What a step computes with: nothing but its result outlives it. */
-export const kept = (body: () => Tensor): Tensor => scope(() => keep(noGrad(body)));
 
 const SUFFICIENT_DECREASE = 1e-4;
 const MOST_HALVINGS = 20;
