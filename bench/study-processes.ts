@@ -4,7 +4,7 @@
  * thread. Compares what was found, and counts how often each cell was trained.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -64,23 +64,21 @@ const cellOf = (out: string, pid: number | undefined) =>
     return existsSync(run) && readdirSync(run).some((file) => file.startsWith(`lock.${pid}-`));
   });
 
-/** Kills one of two processes while it trains; seconds until another process trains its cell, and how the study ends. */
+/** Kills one of two processes while it trains; seconds until the other trains its cell. Ends with the study. */
 async function killOne(file: string, out: string, after: number): Promise<number> {
   const [first, second] = [start(file, out), start(file, out)];
   await sleep(after * 1000);
   let cell = cellOf(out, first.pid);
   for (; cell === undefined; cell = cellOf(out, first.pid)) await sleep(50);
   await sleep(2000); // well into it
-  const { run, result } = cellFiles(out, cell);
+  const { result } = cellFiles(out, cell);
   first.kill("SIGKILL");
-  const killedAt = Date.now();
-  const taken = () => existsSync(result) || cellOf(out, second.pid) === cell;
-  while (!taken()) await sleep(50);
-  const last = readdirSync(run).filter((name) => LOG.test(name));
-  const begun = Math.max(...last.map((name) => statSync(join(run, name)).birthtimeMs));
+  const killedAt = performance.now();
+  while (!existsSync(result) && cellOf(out, second.pid) !== cell) await sleep(50);
+  const wait = (performance.now() - killedAt) / 1000;
   process.stdout.write(`killed while it trained ${cell}; `);
   await timed([second]);
-  return (Math.max(begun, killedAt) - killedAt) / 1000;
+  return wait;
 }
 
 await new Command("study-processes")
