@@ -11,7 +11,7 @@ NAPI_MODULE_INIT() {
   const napi_property_descriptor table[] = {
       {"call", nullptr, call, nullptr, nullptr, nullptr, attributes, nullptr},
       EXPORT(findOperator), EXPORT(listSchemas),
-      EXPORT(fromBytes), EXPORT(toBytes), EXPORT(item), EXPORT(shape), EXPORT(info), EXPORT(release), EXPORT(live),
+      EXPORT(fromBytes), EXPORT(toBytes), EXPORT(item), EXPORT(shape), EXPORT(info), EXPORT(release), EXPORT(inScope), EXPORT(live),
       EXPORT(backward), EXPORT(grad), EXPORT(getGrad), EXPORT(setGrad), EXPORT(requiresGrad), EXPORT(gradMode),
       EXPORT(autocast), EXPORT(manualSeed), EXPORT(getRngState), EXPORT(setRngState),
       EXPORT(threads), EXPORT(devices), EXPORT(synchronize), EXPORT(version), EXPORT(deterministic),

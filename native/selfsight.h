@@ -51,10 +51,12 @@ struct Instance {
   std::vector<Operator> operators;
   std::unordered_map<std::string, uint32_t> operatorIndex;
   int64_t reportedBytes = 0;  // the value of bytes() last reported to the garbage collector
+  bool inScope = false;       // within scope() of src/torch/scope.ts
 };
 
 Instance& instance(napi_env env);
-// Tells the garbage collector how much memory the handles hold, in steps of 16 MB.
+// Tells the garbage collector how much memory the handles hold, in steps of 16 MB. Not within a scope, which frees its tensors itself: what
+// a training step needs for a moment would set off a collection of all garbage, several times a step.
 void reportMemory(napi_env env, Instance& self);
 
 [[noreturn]] void throwStatus(napi_env env);
@@ -152,6 +154,7 @@ napi_value item(const Arguments&);
 napi_value shape(const Arguments&);
 napi_value info(const Arguments&);
 napi_value release(const Arguments&);
+napi_value inScope(const Arguments&);
 napi_value live(const Arguments&);
 // autograd.cc
 napi_value backward(const Arguments&);

@@ -16,6 +16,7 @@ Instance& instance(napi_env env) {
 }
 
 void reportMemory(napi_env env, Instance& self) {
+  if (self.inScope) return;
   const int64_t change = self.tensors.bytes() - self.reportedBytes;
   if (std::abs(change) < reportStep) return;
   int64_t total = 0;
@@ -80,6 +81,12 @@ napi_value release(const Arguments& arguments) {
   }
   reportMemory(env, self);
   return fromDouble(env, released);
+}
+
+// (whether a scope is open)
+napi_value inScope(const Arguments& arguments) {
+  instance(arguments.env).inScope = toBool(arguments.env, arguments[0]);
+  return nullptr;
 }
 
 // () -> [live tensors, their bytes]

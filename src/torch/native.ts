@@ -21,6 +21,7 @@ export interface Native {
   shape(tensor: Handle): number[];
   info(tensor: Handle): [dtype: string, device: string, channelsLast: boolean, contiguous: boolean, leaf: boolean];
   release(tensors: readonly Handle[]): number;
+  inScope(open: boolean): void;
   live(): [tensors: number, bytes: number];
   backward(loss: Handle, gradient: Handle | null, keepGraph: boolean): void;
   grad(

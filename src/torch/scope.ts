@@ -35,6 +35,7 @@ export function track(owner: Owner): void {
 export function scope<T>(body: () => T): T {
   const outer = current;
   const made: Owner[] = [];
+  if (!outer) native().inScope(true);
   current = made;
   const returned = new Set<unknown>();
   const start = tape.length;
@@ -61,6 +62,7 @@ export function scope<T>(body: () => T): T {
       if (returned.has(owner)) track(owner);
       else if (!owner.kept) freed.push(owner.handle);
     }
+    if (!outer) native().inScope(false);
     native().release(freed);
   }
 }
