@@ -64,8 +64,15 @@ const cellOf = (out: string, pid: number | undefined) =>
     return existsSync(run) && readdirSync(run).some((file) => file.startsWith(`lock.${pid}-`));
   });
 
-/** Kills one of two processes while it trains; seconds until the other trains its cell. Ends with the study. */
-async function killOne(file: string, out: string, after: number): Promise<number> {
+/** Whether cells other than this one, of those that were begun, have no result yet. */
+const othersOpen = (out: string, cell: string) =>
+  cellsOf(out).some((name) => name !== cell && !existsSync(cellFiles(out, name).result));
+
+/**
+ * Kills one of two processes while it trains, and waits until the other trains its cell. Ends with the study.
+ * @returns seconds since the kill, and since the other had nothing of its own to do
+ */
+async function killOne(file: string, out: string, after: number): Promise<{ killed: number; free: number }> {
   const [first, second] = [start(file, out), start(file, out)];
   await sleep(after * 1000);
   let cell = cellOf(out, first.pid);
@@ -74,11 +81,15 @@ async function killOne(file: string, out: string, after: number): Promise<number
   const { result } = cellFiles(out, cell);
   first.kill("SIGKILL");
   const killedAt = performance.now();
-  while (!existsSync(result) && cellOf(out, second.pid) !== cell) await sleep(50);
-  const wait = (performance.now() - killedAt) / 1000;
+  let freeAt = killedAt;
+  while (!existsSync(result) && cellOf(out, second.pid) !== cell) {
+    if (othersOpen(out, cell)) freeAt = performance.now();
+    await sleep(50);
+  }
+  const [killed, free] = [killedAt, freeAt].map((since) => (performance.now() - since) / 1000) as [number, number];
   process.stdout.write(`killed while it trained ${cell}; `);
   await timed([second]);
-  return wait;
+  return { killed, free };
 }
 
 await new Command("study-processes")
@@ -100,7 +111,10 @@ await new Command("study-processes")
         `two: ${both.toFixed(0)} s, ${(both / alone).toFixed(2)} of it; trained ${trainings(two).join(" ")} times; ${same(two)}`,
       );
       const wait = await killOne(file, killed, both / 3);
-      say(`taken over after ${wait.toFixed(0)} s; trained ${trainings(killed).join(" ")} times; ${same(killed)}`);
+      say(
+        `taken over ${wait.killed.toFixed(0)} s after that, ${wait.free.toFixed(0)} s after the other had ended its own; ` +
+          `trained ${trainings(killed).join(" ")} times; ${same(killed)}`,
+      );
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -64,7 +64,7 @@ export async function workOn(
   };
   let waitingSince: number | undefined;
   for (;;) {
-    const { worked, elsewhere } = await goThrough(work);
+    const { worked, elsewhere } = await workOnOne(work);
     if (!work.open.size) return;
     if (worked) {
       waitingSince = undefined;
@@ -77,10 +77,12 @@ export async function workOn(
   }
 }
 
-/** Tries every open cell once. Returns those that other processes hold, and whether this one had anything to do. */
-async function goThrough(work: Work): Promise<{ worked: boolean; elsewhere: Cell[] }> {
+/**
+ * Works on the first open cell that no other process holds. Starting anew after each cell finds those early whose process died.
+ * Returns those before it that others hold, and whether there was one to work on.
+ */
+async function workOnOne(work: Work): Promise<{ worked: boolean; elsewhere: Cell[] }> {
   const { config, claims, open, again, progress } = work;
-  let worked = false;
   const elsewhere: Cell[] = [];
   for (const cell of open) {
     if (progress.hooks.signal?.aborted) throw new InterruptedError("Interrupted. The same command goes on.");
@@ -98,16 +100,16 @@ async function goThrough(work: Work): Promise<{ worked: boolean; elsewhere: Cell
     let finished = isFinished(work, cell); // by another process, just before the claim
     try {
       if (finished) continue;
-      worked = true;
       progress.begin(work.counts(elsewhere), cell.name);
       if (again.delete(cell)) forgetFailure(config, cell);
       finished = await attempt(config, cell, claim, progress.hooks);
       progress.end();
+      return { worked: true, elsewhere };
     } finally {
       await claim.release(finished);
     }
   }
-  return { worked, elsewhere };
+  return { worked: false, elsewhere };
 }
 
 const isFinished = ({ config, again }: Work, cell: Cell): boolean =>

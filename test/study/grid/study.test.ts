@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { InterruptedError, SelfsightError } from "../../../src/errors.ts";
 import { planTable } from "../../../src/report/study-text.ts";
+import type { Hooks } from "../../../src/run/events.ts";
 import { runFiles } from "../../../src/run/folder.ts";
 import type { CellResult } from "../../../src/study/grid/cell.ts";
 import { cellFiles, studyFiles } from "../../../src/study/grid/folder.ts";
@@ -174,6 +175,20 @@ test("a cell of a process elsewhere is waited for, and taken over when that one 
   expect(taken?.cells.map(({ name }) => name)).toEqual(["seed0", "seed1"]);
   expect(tensorsOf(run)).toEqual(before);
   expect(readdirSync(cell).sort()).toEqual(["result.json", "seed1"]);
+});
+
+test("a cell whose process stopped comes before those that nobody has begun", async () => {
+  const options: StudyOptions = { ...small, seeds: [0, 1, 2], out: place("order") };
+  await expect(study(options, stopAt(2))).rejects.toThrow(InterruptedError);
+  const { folder: cell } = cellFiles(place("order"), "seed0");
+  writeFileSync(join(cell, "claim.0"), JSON.stringify({ pid: 7, place: "elsewhere", birth: "1", beat: 9 }));
+  const begun: string[] = [];
+  const onEvent: Hooks["onEvent"] = (event) => {
+    const name = event.type === "working" && / cells done.* · (seed\d)/.exec(event.what)?.[1];
+    if (name && begun.at(-1) !== name) begun.push(name);
+  };
+  await study(options, { onEvent }, { pace: { beat: 20, stale: 1 } });
+  expect(begun).toEqual(["seed1", "seed0", "seed2"]);
 });
 
 test("cells that cannot be trained are refused by name before anything runs, or left out", async () => {
