@@ -110,11 +110,23 @@ export interface ModelOptions {
   stem: Stem;
 }
 
+/** How an architecture is trained, whatever the task, where the user sets nothing: a transformer hardly learns by plain SGD. */
+export interface ModelDefaults {
+  readonly optimizer: "sgd" | "adamw";
+  /** Peak learning rate, for this optimizer. */
+  readonly learningRate?: number;
+  readonly weightDecay?: number;
+  /** Fraction of the training during which the rate rises. */
+  readonly warmup?: number;
+}
+
 /** An architecture in the registry. */
 export interface ModelEntry {
   readonly title: string;
   readonly paper: string;
   /** Allowed stems, the default first. */
   readonly stems: readonly Stem[];
+  /** Without them, the task's defaults hold. */
+  readonly defaults?: ModelDefaults;
   readonly create: (options: ModelOptions) => Encoder;
 }

@@ -12,7 +12,14 @@ import { Module, Parameter } from "../torch/nn/module.ts";
 import { cat, resizeBicubic } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { type Encoded, Encoder, type ModelEntry, type ModelOptions, type TokenEncoder } from "./model.ts";
+import {
+  type Encoded,
+  Encoder,
+  type ModelDefaults,
+  type ModelEntry,
+  type ModelOptions,
+  type TokenEncoder,
+} from "./model.ts";
 import { Block, norm } from "./vit-block.ts";
 
 /** Channels of a token; all have 12 blocks. */
@@ -170,10 +177,14 @@ function initialise({ weight, bias }: Linear): void {
 type Size = keyof typeof sizes;
 type Patch = (typeof patches)[number];
 
+/** As DeiT is trained (Touvron et al., table 9), at the rate of smaller batches. */
+const defaults: ModelDefaults = { optimizer: "adamw", learningRate: 0.001, weightDecay: 0.05 };
+
 const entry = (size: Size, patch: Patch): ModelEntry => ({
   title: `Vision transformer, ${size}, patches of ${patch}×${patch} pixels`,
   paper: "https://arxiv.org/abs/2010.11929",
   stems: ["imagenet"], // the patch size plays the role of the stem
+  defaults,
   create: (options) => new VisionTransformer(sizes[size], patch, options),
 });
 

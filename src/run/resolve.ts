@@ -36,9 +36,13 @@ const RATES = { sgd: 0.05, adamw: 0.001 } as const;
  */
 export function resolveConfig(config: PretrainConfig): TrainingConfig {
   const task = taskEntry(config.task);
-  const { stems } = modelEntry(config.model);
+  const { stems, defaults: model } = modelEntry(config.model);
   const preset = presetOf(config);
-  const own = { ...ours, ...task.defaults, ...(preset === "quick" && { ...quick, ...task.quick?.defaults }) };
+  const theirs = { ...task.defaults, ...(preset === "quick" && { ...quick, ...task.quick?.defaults }) };
+  const wanted = config.optimizer ?? theirs.optimizer ?? model?.optimizer;
+  // The architecture's way to train, unless the task has one of its own or the user wants another.
+  const suited = theirs.optimizer === undefined && model?.optimizer === wanted ? model : {};
+  const own = { ...ours, ...theirs, ...suited };
   const optimizer = config.optimizer ?? own.optimizer;
   const taskRate = optimizer === own.optimizer ? own.learningRate : undefined; // a learning rate fits one optimizer only
   const { epochs = EPOCHS, minutes, init } = config;

@@ -49,6 +49,17 @@ test("a task sets its optimizer and related options; a learning rate is never ap
   expect(resolve({})).toMatchObject({ epochs: 50, optimizer: "sgd", learningRate: 0.05 });
 });
 
+test("a transformer is trained by AdamW, unless the task has its own way or the user wants another", () => {
+  const model = "vit-tiny-8";
+  const its = { optimizer: "adamw", learningRate: 0.001, weightDecay: 0.05 };
+  expect(resolve({ model })).toMatchObject(its);
+  expect(resolve({ model, task: "colorization", minutes: 3 })).toMatchObject(its);
+  expect(resolve({ model, learningRate: 0.01 })).toMatchObject({ ...its, learningRate: 0.01 });
+  const sgd = { optimizer: "sgd", learningRate: 0.3, weightDecay: 5e-4 };
+  expect(resolve({ model, task: "colorization", optimizer: "sgd" })).toMatchObject(sgd);
+  expect(resolve({ model, task: "with-adamw" })).toMatchObject({ learningRate: 0.002, schedule: "step" });
+});
+
 describe("presets", () => {
   test("auto is quick for runs of up to 15 minutes, else paper", () => {
     expect(resolve({ minutes: 15 }).preset).toBe("quick");
