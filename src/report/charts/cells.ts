@@ -21,8 +21,8 @@ export interface Grid {
   cell: { height: number; width: number };
 }
 
-/** Most characters of a row's or column's name, unless the grid says otherwise. */
-const NAME = 13;
+/** Most characters of a row's or column's name, unless the grid says otherwise: "relative-patch" fits. */
+const NAME = 14;
 
 /** At full strength, text in the page's colour is still readable on it, on light and on dark pages. */
 const STRONGEST = 0.8;
