@@ -2,14 +2,14 @@
 import { SelfsightError } from "../errors.ts";
 import { pause, refuseAborted } from "../interrupt.ts";
 import { type RandomGenerator, randomAt } from "../random.ts";
-import { noGrad } from "../torch/autograd.ts";
+import { kept, noGrad } from "../torch/autograd.ts";
 import { allFinite } from "../torch/nn/finite.ts";
 import type { Module } from "../torch/nn/module.ts";
 import { cat, crossEntropy, integers } from "../torch/ops.ts";
 import type { Optimizer } from "../torch/optim/optimizer.ts";
 import type { Schedule } from "../torch/optim/schedule.ts";
 import { manualSeed } from "../torch/random.ts";
-import { dispose, keep, scope } from "../torch/scope.ts";
+import { dispose, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { batchIndices } from "../train/batches.ts";
 import { accuracy, MEASURING, type Training } from "./protocol.ts";
@@ -92,7 +92,7 @@ export async function trainClassifier<Input>(
         worse++;
         if (isBetter(now, best)) {
           dispose(...weights);
-          [best, weights, worse] = [now, scope(() => noGrad(() => tensors.map((one) => keep(one.clone())))), 0];
+          [best, weights, worse] = [now, tensors.map((one) => kept(() => one.clone())), 0];
         }
       }
       await pause(signal, MEASURING);
@@ -175,7 +175,7 @@ async function logitsOf<Input>(
     for (let start = 0; start < rows.length; start += BATCH) {
       await pause(signal, MEASURING);
       const input = await classifier.load(rows.slice(start, start + BATCH));
-      const logits = scope(() => noGrad(() => keep(classifier.logits(input).to("f32"))));
+      const logits = kept(() => classifier.logits(input).to("f32"));
       parts.push(logits);
       if (!allFinite(logits)) {
         throw new SelfsightError("The classifier's answers are not finite. Give a lower learning rate.");

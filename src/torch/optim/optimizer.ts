@@ -1,6 +1,6 @@
 /** Base of the optimizers that take one step per batch: groups of parameters, and state that can be saved. */
 import { SelfsightError, UsageError } from "../../errors.ts";
-import { noGrad } from "../autograd.ts";
+import { kept, noGrad } from "../autograd.ts";
 import { zerosLike } from "../ops.ts";
 import { dispose, keep, scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
@@ -100,7 +100,7 @@ export abstract class Optimizer {
       // In the memory layout of the parameter, not of the saved tensor.
       this.buffers.set(
         key,
-        scope(() => noGrad(() => keep(zerosLike(parameter).copy_(saved)))),
+        kept(() => zerosLike(parameter).copy_(saved)),
       );
     }
   }
