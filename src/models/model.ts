@@ -114,7 +114,7 @@ export interface ModelOptions {
 export interface ModelDefaults {
   readonly optimizer: "sgd" | "adamw";
   /** Peak learning rate, for this optimizer. */
-  readonly learningRate?: number;
+  readonly learningRate: number;
   readonly weightDecay?: number;
   /** Fraction of the training during which the rate rises. */
   readonly warmup?: number;

@@ -177,7 +177,7 @@ function initialise({ weight, bias }: Linear): void {
 type Size = keyof typeof sizes;
 type Patch = (typeof patches)[number];
 
-/** As DeiT is trained (Touvron et al., table 9), at the rate of smaller batches. */
+/** AdamW as in DeiT (Touvron et al.), whose rate for 1,024 images a step this is. What was tried: docs/RESULTS.md. */
 const defaults: ModelDefaults = { optimizer: "adamw", learningRate: 0.001, weightDecay: 0.05 };
 
 const entry = (size: Size, patch: Patch): ModelEntry => ({

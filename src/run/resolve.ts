@@ -9,7 +9,7 @@ import { defaultRunFolder } from "./folder.ts";
 import { specOf } from "./foreign-weights.ts";
 import type { PretrainConfig, TrainingConfig } from "./options.ts";
 
-/** Defaults where neither the user nor the task sets a value. The stem's is the architecture's. */
+/** Defaults where neither the user, the task nor the architecture sets a value. The stem's is the architecture's. */
 const ours: Required<Omit<TaskDefaults, "stem" | "learningRate">> = {
   flip: true,
   minArea: 0.08,
@@ -39,12 +39,11 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
   const { stems, defaults: model } = modelEntry(config.model);
   const preset = presetOf(config);
   const theirs = { ...task.defaults, ...(preset === "quick" && { ...quick, ...task.quick?.defaults }) };
-  const wanted = config.optimizer ?? theirs.optimizer ?? model?.optimizer;
+  const optimizer = config.optimizer ?? theirs.optimizer ?? model?.optimizer ?? ours.optimizer;
   // The architecture's way to train, unless the task has one of its own or the user wants another.
-  const suited = theirs.optimizer === undefined && model?.optimizer === wanted ? model : {};
+  const suited = theirs.optimizer === undefined && model?.optimizer === optimizer ? model : {};
   const own = { ...ours, ...theirs, ...suited };
-  const optimizer = config.optimizer ?? own.optimizer;
-  const taskRate = optimizer === own.optimizer ? own.learningRate : undefined; // a learning rate fits one optimizer only
+  const ownRate = optimizer === own.optimizer ? own.learningRate : undefined; // a learning rate fits one optimizer only
   const { epochs = EPOCHS, minutes, init } = config;
   const { width = WIDTH, stem } = init === undefined ? config : specOf(init, config);
   return {
@@ -61,7 +60,7 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
     firstLayer: config.firstLayer ?? (init === undefined ? own.firstLayer : ours.firstLayer),
     batchSize: config.batchSize ?? own.batchSize,
     optimizer,
-    learningRate: config.learningRate ?? taskRate ?? RATES[optimizer],
+    learningRate: config.learningRate ?? ownRate ?? RATES[optimizer],
     schedule: config.schedule ?? own.schedule,
     warmup: config.warmup ?? own.warmup,
     weightDecay: config.weightDecay ?? own.weightDecay,

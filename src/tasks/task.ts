@@ -1,7 +1,7 @@
 /** The interface of a pretext task. Shared code uses only this, never a task by name. */
 import type { z } from "zod";
 import type { Guess, Metric } from "../metric.ts";
-import type { Encoder, Stem } from "../models/model.ts";
+import type { Encoder, ModelDefaults, Stem } from "../models/model.ts";
 import type { RandomGenerator } from "../random.ts";
 import type { Module } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
@@ -127,7 +127,7 @@ export interface TaskContext {
   readonly world: World;
 }
 
-export interface TaskDefaults {
+export interface TaskDefaults extends Partial<ModelDefaults> {
   /** Whether to mirror half of the crops. */
   readonly flip?: boolean;
   /** Smallest fraction of an image's area that a crop covers. */
@@ -136,13 +136,7 @@ export interface TaskDefaults {
   readonly firstLayer?: "trained" | "patches";
   /** Images per step. */
   readonly batchSize?: number;
-  readonly optimizer?: "sgd" | "adamw";
-  /** Peak learning rate, for this optimizer. */
-  readonly learningRate?: number;
-  readonly weightDecay?: number;
   readonly schedule?: "cosine" | "step";
-  /** Fraction of the training during which the rate rises. */
-  readonly warmup?: number;
   /** The encoder's first layers, if the architecture has this stem. */
   readonly stem?: Stem;
 }

@@ -62,7 +62,7 @@ export function scope<T>(body: () => T): T {
       if (returned.has(owner)) track(owner);
       else if (!owner.kept) freed.push(owner.handle);
     }
-    if (!outer) native().inScope(false);
+    if (!outer) native().inScope(false); // before the release, which tells the garbage collector what is left
     native().release(freed);
   }
 }
