@@ -3,7 +3,7 @@
  * good, read off its curve between the numbers that were measured. Its 95 % interval holds every number of labels at which the
  * paired difference of the two has an interval around zero (Fieller's method, JRSS B 1954), which needs no distribution of a ratio.
  */
-import { isotonic, meanInterval, subtract } from "./statistics.ts";
+import { isotonic, meanInterval, subtract, weighted } from "./statistics.ts";
 import type { Rows } from "./variance.ts";
 
 /** One measured number of labels: values (draws × test images, or their groups) whose mean is the metric, higher is better. */
@@ -65,10 +65,7 @@ function between(points: readonly CurvePoint[]): CurvePoint[] {
       const part = (step + 1) / BETWEEN;
       return {
         labels: before.labels * (next.labels / before.labels) ** part,
-        values: before.values.map((row, draw) => {
-          const other = next.values[draw] as ArrayLike<number>;
-          return Float64Array.from(row, (value, i) => value + part * ((other[i] as number) - value));
-        }),
+        values: before.values.map((row, draw) => weighted(row, 1 - part, next.values[draw] as ArrayLike<number>, part)),
       };
     });
   });

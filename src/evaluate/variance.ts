@@ -31,7 +31,8 @@ export interface Shares {
 }
 
 /**
- * The mean of all values, and its variance.
+ * The mean of all values, and its variance: never less than the mean square of the trainings, draws or images alone. Where it is that
+ * mean square, its degrees of freedom are too (chosen by bench/coverage.ts).
  * @param trainings how many trainings the rows come from, the same number from each
  * @throws SelfsightError for no rows, no images, rows of different lengths, or rows that do not divide by the trainings
  */
@@ -45,8 +46,10 @@ export function estimateMean(rows: Rows, trainings = 1): MeanEstimate {
   );
   // A factor's own mean square counts positive, that of two factors negative, that of all three positive.
   const unbiased = terms.reduce((total, { share, factors }) => total + (factors % 2 ? share : -share), 0);
-  const least = Math.max(0, ...terms.filter(({ factors }) => factors === 1).map(({ share }) => share));
-  const variance = Math.max(unbiased, least);
+  const own = terms.filter(({ factors }) => factors === 1).sort((a, b) => b.share - a.share);
+  const variance = Math.max(unbiased, own[0]?.share ?? 0);
+  // A factor that there is only two of can look constant by chance: there the freedom stays that of all.
+  const alone = unbiased < variance && own.every(({ freedom }) => freedom > 1);
   const [s, d, i] = squares.map(({ sum, freedom }) => {
     const own = freedom > 0 ? sum / freedom / (rows.length * images) : 0;
     return variance > 0 ? own / variance : 0;
@@ -55,7 +58,7 @@ export function estimateMean(rows: Rows, trainings = 1): MeanEstimate {
     ...{ mean, variance, shares: { trainings: s, draws: d, images: i } },
     freedom: satterthwaite(
       variance,
-      terms.map(({ share, freedom }) => ({ variance: share, freedom })),
+      (alone ? own.slice(0, 1) : terms).map(({ share, freedom }) => ({ variance: share, freedom })),
     ),
   };
 }

@@ -58,6 +58,21 @@ describe("the variance of a mean", () => {
     expect(some).toBeCloseTo(0.125 / 8, 12); // the mean square of the images, and of the draws, is 0.125
   });
 
+  it("has the images' freedom where it is theirs, unless there are only two draws", () => {
+    // Every draw has three right: by hand, the mean squares of images are 1/12 and 1/6, what is left has 1/3 both times.
+    const rows = [
+      [1, 0, 1, 1],
+      [1, 1, 0, 1],
+      [1, 1, 1, 0],
+    ];
+    const three = estimateMean(rows);
+    expect(three.variance).toBeCloseTo(1 / 12 / 12, 12);
+    expect(three.freedom).toBeCloseTo(3, 12);
+    const two = estimateMean(rows.slice(0, 2));
+    expect(two.variance).toBeCloseTo(1 / 6 / 8, 12);
+    expect(two.freedom).toBe(1);
+  });
+
   it("counts trainings as trainings, not as further draws", () => {
     const row = (ones: number) => Uint8Array.from({ length: 100 }, (_, i) => ((i * 37) % 100 < ones ? 1 : 0));
     const rows = [row(40), row(41), row(60), row(59)];
