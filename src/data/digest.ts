@@ -1,7 +1,7 @@
 /** Identifies images by their content. Names, folders and dates do not count. */
 import { createHash } from "node:crypto";
-import { availableParallelism } from "node:os";
 import { refuseAborted } from "../interrupt.ts";
+import { imagesAtOnce } from "./at-once.ts";
 import type { ImageData, ImageSet } from "./images.ts";
 import { greySquare, Looks } from "./looks.ts";
 
@@ -53,7 +53,7 @@ export async function contentsOf(set: ImageSet, hooks: ReadHooks = {}): Promise<
   return { digests, looks };
 }
 
-/** Visits every image that can be read, two for each core at a time. Errors of `visit` are those of the image. */
+/** Visits every image that can be read, several at a time. Errors of `visit` are those of the image. */
 async function readEach(
   set: ImageSet,
   { onRead, signal }: ReadHooks,
@@ -72,5 +72,5 @@ async function readEach(
       }
     }
   };
-  await Promise.all(Array.from({ length: 2 * availableParallelism() }, worker));
+  await Promise.all(Array.from({ length: imagesAtOnce() }, worker));
 }

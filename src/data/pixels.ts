@@ -3,12 +3,12 @@
  * which later runs open without decoding anything.
  */
 import { constants } from "node:buffer";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { SelfsightError, UsageError } from "../errors.ts";
 import { refuseAborted } from "../interrupt.ts";
 import { randomAt, shuffle } from "../random.ts";
 import { cacheDir } from "../setup/paths.ts";
+import { imagesAtOnce } from "./at-once.ts";
 import { decodeImage, imageSize } from "./decode.ts";
 import { imageDigest } from "./digest.ts";
 import { hash, type ImageSet, spreadOver } from "./images.ts";
@@ -54,7 +54,7 @@ const TOLERATED = 0.05;
 const DECODER = 3;
 
 /**
- * Decodes a set on all cores.
+ * Decodes a set on as many cores as may compute.
  * @throws SelfsightError when too many images cannot be decoded (see {@link refuseUnreadable}), or the cache's disk is full;
  *   InterruptedError when the signal aborts
  */
@@ -95,8 +95,8 @@ async function decodeAll(set: ImageSet, options: PixelOptions, put: Put): Promis
       onProgress?.(++done, set.length);
     }
   };
-  // Two images per core in flight: one is decoded while the next is read. When one worker fails, all stop.
-  const workers = Array.from({ length: 2 * availableParallelism() }, () =>
+  // When one worker fails, all stop.
+  const workers = Array.from({ length: imagesAtOnce() }, () =>
     worker().catch((error) => {
       next = set.length;
       throw error;

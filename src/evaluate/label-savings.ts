@@ -1,6 +1,6 @@
 /**
  * How many labels did pre-training save? The number of labels that a baseline, such as training from scratch, needs to be as
- * good, read off its curve between the numbers that were measured. Its 95 % interval holds every number of labels at which the
+ * good, read off its curve between the numbers that were measured. Its 95 % interval holds the numbers of labels around it at which the
  * paired difference of the two has an interval around zero (Fieller's method, JRSS B 1954), which needs no distribution of a ratio.
  */
 import { isotonic, meanInterval, subtract, weighted } from "./statistics.ts";
@@ -41,19 +41,22 @@ export function labelSavings(ours: CurvePoint, baseline: readonly CurvePoint[], 
     ...meanInterval(subtract(ours.values, values), { trainings }),
   }));
   const better = isotonic(differences.map(({ value }) => -value)).map((value) => -value);
-  const most = tried.at(-1)?.labels as number;
-  const first = (found: (i: number) => boolean) => differences.findIndex((_, i) => found(i));
-  const at = (i: number) => (i < 0 ? most : (differences[i]?.labels as number));
-  const reached = first((i) => (better[i] as number) <= 0);
-  const low = first((i) => (differences[i]?.low as number) <= 0);
-  const high = differences.findLastIndex((one) => one.high >= 0);
-  const last = differences.length - 1;
+  const last = tried.length - 1;
+  const reached = better.findIndex((value) => value <= 0);
+  // The interval grows from the answer for as long as chance alone could make the two equal. It reaches over a gap no wider than the
+  // distance of two measured numbers, since one of them may have been lucky; beyond wider gaps, equality is luck (bench/coverage.ts).
+  const equal = differences.map((one) => one.low <= 0 && one.high >= 0);
+  const answer = reached < 0 ? last : reached;
+  let [low, high] = [answer, answer];
+  for (let i = low - 1; i >= 0 && low - i <= BETWEEN; i--) if (equal[i]) low = i;
+  for (let i = high + 1; i <= last && i - high <= BETWEEN; i++) if (equal[i]) high = i;
+  const labelsAt = (i: number) => (tried[i] as CurvePoint).labels;
   return {
-    labels: at(reached),
-    low: Math.min(at(low), at(reached)),
-    high: Math.max(high < 0 ? at(0) : at(high), at(reached)),
-    below: { labels: reached === 0, low: low === 0 || reached === 0 },
-    open: { labels: reached < 0, low: low < 0, high: high === last || reached < 0 },
+    labels: labelsAt(answer),
+    low: labelsAt(low),
+    high: labelsAt(high),
+    below: { labels: reached === 0, low: low === 0 },
+    open: { labels: reached < 0, low: reached < 0 && !equal[last], high: high === last },
   };
 }
 

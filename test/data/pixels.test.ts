@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import sharp from "sharp";
@@ -7,6 +8,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ImageData, ImageSet } from "../../src/data/images.ts";
 import { decodeSizeFor, epochOrder, openPixels, type PixelOptions } from "../../src/data/pixels.ts";
 import { InterruptedError, SelfsightError, UsageError } from "../../src/errors.ts";
+import { threads } from "../../src/torch/device.ts";
 import { scratch } from "../images.ts";
 
 const SIZE = 4;
@@ -92,6 +94,32 @@ describe.each(places)("%s", (_, options) => {
     await expect(store.get([0, index])).rejects.toThrow(UsageError);
     await expect(store.get([0, index])).rejects.toThrow(`There is no image ${index}: the store holds 60.`);
     await store.close();
+  });
+
+  it("works on one image at a time if one thread may compute", async () => {
+    const before = threads();
+    let [now, most] = [0, 0];
+    const counted = (set: ImageSet): ImageSet => ({
+      ...set,
+      async read(i) {
+        most = Math.max(most, ++now);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        now--;
+        return set.read(i);
+      },
+    });
+    const mostWith = async (count: number) => {
+      threads(count);
+      most = 0;
+      await (await openPixels(counted(testSet(8)), options())).close();
+      return most;
+    };
+    try {
+      expect(await mostWith(1)).toBe(1);
+      expect(await mostWith(2)).toBe(availableParallelism() > 1 ? 4 : 1);
+    } finally {
+      threads(before);
+    }
   });
 
   it("reports progress", async () => {

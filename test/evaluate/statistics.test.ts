@@ -249,6 +249,18 @@ describe("label savings", () => {
     expect(atTheEnd.below).toEqual({ labels: false, low: true });
   });
 
+  it("reach over one number of labels with which the baseline was lucky, but not over more", () => {
+    const shuffled = (ones: number, step: number) => [
+      right(ones)[0]?.map((_, i, all) => all[(i * step) % 1000] as number) ?? [],
+    ];
+    const saved = (lucky: number) => {
+      const curve = [530, lucky, 530, 900].map((ones, i) => ({ labels: 2 ** i, values: shuffled(ones, 377 + 2 * i) }));
+      return labelSavings({ labels: 1, values: right(500) }, curve);
+    };
+    expect(saved(545).high).toBe(4); // two labels a class are nearly as good: equal again beside them
+    expect(saved(700).high).toBeLessThan(2);
+  });
+
   it("let one draw of all labels stand for every draw", () => {
     const [one] = right(450) as [Uint8Array];
     const several = scratch.map(({ labels, values }, i) => ({

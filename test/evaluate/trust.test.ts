@@ -233,6 +233,7 @@ function verdictsOnNoise({ images: n, draws, trainings, luck }: Noise, seed: num
 test.each<[string, Noise]>([
   ["18 test images", { images: 18, draws: 1, trainings: 1, luck: 0 }],
   ["lucky draws of labels", { images: 100, draws: 5, trainings: 1, luck: 0.1 }],
+  ["three trainings alike", { images: 100, draws: 5, trainings: 3, luck: 0 }],
   ["lucky draws and trainings", { images: 100, draws: 2, trainings: 4, luck: 0.2 }],
 ])("on noise, at most one evaluation in twenty says that something helped: %s, six protocols", (_, noise) => {
   const evaluations = 200;
