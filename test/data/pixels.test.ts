@@ -111,7 +111,7 @@ describe.each(places)("%s", (_, options) => {
     const mostWith = async (count: number) => {
       threads(count);
       most = 0;
-      await (await openPixels(counted(testSet(8)), options())).close();
+      await (await openPixels(counted(testSet(8 + count)), options())).close();
       return most;
     };
     try {
