@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { threads } from "../torch/device.ts";
 
-/** Two for each thread that may compute: one is decoded while the next is read. One for a single thread, which else takes two cores. */
+/** Two for each thread that may compute: one is decoded while the next is read. One for a single thread: two would use two cores. */
 export function imagesAtOnce(): number {
   const cores = Math.min(threads(), availableParallelism());
   return cores === 1 ? 1 : 2 * cores;

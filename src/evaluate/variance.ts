@@ -32,7 +32,7 @@ export interface Shares {
 
 /**
  * The mean of all values, and its variance: never less than the mean square of the trainings, draws or images alone. Where it is that
- * mean square, its degrees of freedom are too (chosen by bench/coverage.ts).
+ * mean square, its degrees of freedom are too, unless there are only two of a factor (chosen by bench/coverage.ts).
  * @param trainings how many trainings the rows come from, the same number from each
  * @throws SelfsightError for no rows, no images, rows of different lengths, or rows that do not divide by the trainings
  */
@@ -41,25 +41,21 @@ export function estimateMean(rows: Rows, trainings = 1): MeanEstimate {
   const draws = rows.length / trainings;
   if (!Number.isInteger(draws)) throw new SelfsightError(`${rows.length} draws are not as many of ${trainings} each.`);
   const { squares, mean } = sumsOfSquares(rows, { trainings, draws, images });
-  const terms = squares.flatMap(({ sum, freedom, factors }) =>
-    freedom > 0 ? [{ factors, freedom, share: sum / freedom / (rows.length * images) }] : [],
-  );
+  const parts = squares.map(({ sum, freedom, factors }) => ({
+    ...{ factors, freedom },
+    variance: freedom > 0 ? sum / freedom / (rows.length * images) : 0,
+  }));
   // A factor's own mean square counts positive, that of two factors negative, that of all three positive.
-  const unbiased = terms.reduce((total, { share, factors }) => total + (factors % 2 ? share : -share), 0);
-  const own = terms.filter(({ factors }) => factors === 1).sort((a, b) => b.share - a.share);
-  const variance = Math.max(unbiased, own[0]?.share ?? 0);
+  const unbiased = parts.reduce((total, { variance, factors }) => total + (factors % 2 ? variance : -variance), 0);
+  const own = parts.slice(0, 3); // of trainings, draws and images
+  const largest = own.reduce((most, part) => (part.variance > most.variance ? part : most));
+  const variance = Math.max(unbiased, largest.variance);
   // A factor that there is only two of can look constant by chance: there the freedom stays that of all.
-  const alone = unbiased < variance && own.every(({ freedom }) => freedom > 1);
-  const [s, d, i] = squares.map(({ sum, freedom }) => {
-    const own = freedom > 0 ? sum / freedom / (rows.length * images) : 0;
-    return variance > 0 ? own / variance : 0;
-  }) as [number, number, number];
+  const alone = unbiased < variance && own.every(({ freedom }) => freedom !== 1);
+  const [s, d, i] = own.map((part) => (variance > 0 ? part.variance / variance : 0)) as [number, number, number];
   return {
     ...{ mean, variance, shares: { trainings: s, draws: d, images: i } },
-    freedom: satterthwaite(
-      variance,
-      (alone ? own.slice(0, 1) : terms).map(({ share, freedom }) => ({ variance: share, freedom })),
-    ),
+    freedom: alone ? largest.freedom : satterthwaite(variance, parts),
   };
 }
 
