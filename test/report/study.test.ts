@@ -213,6 +213,16 @@ describe("the page", () => {
     expect(headings(pageOf(options))).toContain("Difficulty of jigsaw: permutations");
   });
 
+  it("shows names to where they differ", () => {
+    const task = ["jigsaw", "rotation"];
+    const html = pageOf(study({ task, width: [0.25, 0.5], trainImages: [1000, 2000] }, byTask));
+    expect(texts(html, "x-axis tick label")).toContain("width 0.25, 2,000 images");
+    const options = [{ permutations: 100 }, { permutations: 1000 }];
+    expect(texts(pageOf(study({ task: ["jigsaw"], width: [0.25, 0.5], options }, byTask)), "name")).toContain(
+      "jigsaw (permutations 1000)",
+    );
+  });
+
   it("holds no broken values and escapes what is not its own", () => {
     for (const page of [html, pageOf({ ...big, cells: [] }), pageOf(study({ task: ["rotation"] }, byTask))]) {
       expect(page).not.toMatch(/NaN|undefined|\[object|Infinity/);

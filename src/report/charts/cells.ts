@@ -15,8 +15,8 @@ export interface Grid {
   columns: readonly string[];
   /** Names of the axes, "" for none. */
   axes: { rows: string; columns: string };
-  /** Most characters of a row's name. Default: {@link NAME}. */
-  rowName?: number;
+  /** Most characters of a row's or column's name. Default: {@link NAME}. */
+  name?: number;
   /** Height and width of a cell, in units of the chart. */
   cell: { height: number; width: number };
 }
@@ -34,19 +34,19 @@ export const leftMargin = (rows: readonly string[], longest = NAME) =>
 /** Plot's options for a table with its names at the left and below. */
 export function grid(
   plot: Plot,
-  { rows, columns, axes, cell, rowName = NAME }: Grid,
+  { rows, columns, axes, cell, name: most = NAME }: Grid,
   marks: Markish[],
 ): ReturnType<Figure["draw"]> {
-  const longest = Math.max(...columns.map((name) => drawnWidth(cut(name, NAME))));
+  const longest = Math.max(...columns.map((name) => drawnWidth(cut(name, most))));
   const upright = longest + 6 > cell.width;
   const margin = {
-    left: leftMargin(rows, rowName),
+    left: leftMargin(rows, most),
     top: axes.rows ? 26 : 8,
     bottom: (upright ? longest + 8 : 20) + (axes.columns ? 28 : 8),
   };
   const [width, height] = [cell.width * columns.length, cell.height * rows.length];
   const middle = (_: string, i: number) => i + 0.5;
-  const name = (names: readonly string[], most: number) => (place: number) => cut(names[place - 0.5] ?? "", most);
+  const name = (names: readonly string[]) => (place: number) => cut(names[place - 0.5] ?? "", most);
   const total = Math.max(WIDTH, margin.left + width + 4);
   return {
     width: total,
@@ -62,14 +62,14 @@ export function grid(
       plot.axisX(columns.map(middle), {
         ...below,
         label: axes.columns || null,
-        tickFormat: name(columns, NAME),
+        tickFormat: name(columns),
         ...(upright && { tickRotate: -90, textAnchor: "end" }),
       }),
       plot.axisY(rows.map(middle), {
         tickSize: 0,
         label: axes.rows || null,
         labelArrow: "none",
-        tickFormat: name(rows, rowName),
+        tickFormat: name(rows),
       }),
     ],
   };

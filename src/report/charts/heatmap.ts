@@ -29,8 +29,8 @@ export interface Heatmap {
 }
 
 const WORDS = { good: "better", bad: "worse" };
-/** A task and one of its options fit. */
-const ROW_NAME = 26;
+/** A task and one of its options fit ("jigsaw (permutations 1000)"), and a width with a number of images. */
+const NAME = 32;
 const CELL = { width: 100, height: 46 };
 const HATCHED = "repeating-linear-gradient(135deg, var(--soft) 0 1px, transparent 1px 4px)";
 
@@ -64,7 +64,7 @@ export function heatmapChart(chart: Heatmap): string {
     hasData: placed.length > 0,
     draw: (plot) => {
       const text = { x: ({ column }: Cell) => column + 0.5, y: ({ row }: Cell) => row + 0.5, fill: "var(--ink)" };
-      return grid(plot, { rows, columns, axes: { rows: "", columns: "" }, cell: CELL, rowName: ROW_NAME }, [
+      return grid(plot, { rows, columns, axes: { rows: "", columns: "" }, cell: CELL, name: NAME }, [
         frames(
           rows.flatMap((_, row) => columns.map((_, column) => ({ row, column }))),
           "var(--rule)",

@@ -15,8 +15,8 @@ interface Parent {
   appendChild(child: unknown): unknown;
 }
 
-/** Most characters of a name. */
-const MOST = 24;
+/** Most characters of a name: a task and one of its options fit. */
+const MOST = 32;
 /** Height of a name, and the width of a character of its small type; in units of the chart. */
 const [LINE, CHARACTER] = [14, 6.4];
 /** Widths of the way from a line's end to its name, and of a sample of the line before the name. */
