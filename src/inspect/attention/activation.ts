@@ -42,8 +42,8 @@ export function attentionMaps(
       const wanted = known.filter((layer) => layers?.includes(layer) ?? true);
       return Object.fromEntries(
         wanted.map((layer) => {
-          const map = requireFinite(layer, (maps[layer] as Tensor).to("f32"));
-          return [layer, activationAttention(map, powerOf(known.indexOf(layer), known.length, powers))];
+          const power = powerOf(known.indexOf(layer), known.length, powers);
+          return [layer, requireFinite(layer, activationAttention((maps[layer] as Tensor).to("f32"), power))];
         }),
       );
     }),
@@ -65,15 +65,30 @@ export function powerOf(place: number, layers: number, powers: readonly number[]
 
 /**
  * A feature map (B, C, h, w) to Σ_c |A_c|^p (B, h, w), divided by its sum over each image's places. An image without any
- * activation gets the same value everywhere.
+ * activation gets the same value everywhere; one with activations that are not finite gets NaN.
  */
 export function activationAttention(map: Tensor, power: number): Tensor {
   return scope(() => {
-    const size = map.abs();
-    const largest = size.amax([1, 2, 3], true); // taken out, so that powers neither overflow nor vanish
-    const sums = size.div(largest.clamp(1e-30)).pow(power).sum(1); // (B, h, w)
-    return toMass(sums);
+    const sums = powerSums(map, power);
+    if (isModerate(sums)) return toMass(sums);
+    const largest = map.abs().amax([1, 2, 3], true); // taken out, so that powers neither overflow nor vanish
+    return toMass(powerSums(map.div(largest.clamp(1e-30)), power));
   });
+}
+
+/** Σ_c |A_c|^p (B, h, w) of a feature map (B, C, h, w). The usual powers are products: large maps are read as rarely as can be. */
+function powerSums(map: Tensor, power: number): Tensor {
+  if (power === 1) return map.abs().sum(1);
+  const squares = map.mul(map);
+  if (power === 2) return squares.sum(1);
+  if (power === 4) return squares.mul(squares).sum(1);
+  return map.abs().pow(power).sum(1);
+}
+
+/** Whether each image's largest sum is so far from the ends of f32 that what was lost to them cannot matter. False for NaN. */
+function isModerate(sums: Tensor): boolean {
+  const largest = sums.amax([1, 2]).toArray();
+  return largest.every((value) => value > 1e-20 && value < 1e30);
 }
 
 /** Maps (B, h, w), not negative, divided by their sums: each image's values then sum to 1. A map of zeros becomes an even one. */

@@ -29,6 +29,7 @@ test("sums |activation|^p over the channels, and divides by the image's sum", ()
     const map = tensor([[[[1, -2]], [[3, 0]]]]); // (1, 2, 1, 2)
     expectNear(activationAttention(map, 1), [4 / 6, 2 / 6]);
     expectNear(activationAttention(map, 2), [10 / 14, 4 / 14]);
+    expectNear(activationAttention(map, 3), [28 / 36, 8 / 36]);
     expectNear(activationAttention(map, 4), [82 / 98, 16 / 98]);
   });
 });
