@@ -89,10 +89,10 @@ test("unknown layers and images that are too small are refused", () => {
   encoder.dispose();
 });
 
-test("activations that are not finite are refused", () => {
+test.each([Number.NaN, Number.POSITIVE_INFINITY])("activations of %d are refused", (value) => {
   const encoder = createEncoder({ model: "resnet10", width: 0.125 });
   scope(() => {
-    noGrad(() => encoder.parameters().at(-1)?.fill_(Number.NaN));
+    noGrad(() => encoder.parameters().at(-1)?.fill_(value));
     expect(() => attentionMaps(encoder, randn([1, 3, 64, 64]))).toThrow(/layer4 gives values that are not finite/);
   });
   encoder.dispose();
