@@ -3,7 +3,7 @@
  * their names and folders.
  */
 import { digestsOf, type ReadHooks } from "../data/digest.ts";
-import { allLabels, type ImageSet, rowsOf, subset } from "../data/images.ts";
+import { allLabels, hash, type ImageSet, rowsOf, subset } from "../data/images.ts";
 import { plural, some } from "../data/names.ts";
 import { UsageError } from "../errors.ts";
 import type { LearnedImage } from "../run/learned.ts";
@@ -26,6 +26,8 @@ export interface Parts {
 export interface FairParts extends Parts {
   /** Number of test images that each run has seen without labels, by its id. Undefined if unknown. */
   seen: ReadonlyMap<string, number | undefined>;
+  /** Hash of what is tested on: contents and labels, in their order. */
+  tested: string;
   /** What was left out and why, as sentences. */
   notes: string[];
 }
@@ -78,7 +80,8 @@ export async function fairParts(
       learned && Array.from(kept).filter((i) => learned.has(testDigests[i] as string)).length,
     ]),
   );
-  return { train: ofRows(train, fit), test: ofRows(test, kept), seen, notes };
+  const contents = Array.from(kept, (i) => `${testDigests[i]} ${allLabels(test, i).join("+")}`);
+  return { train: ofRows(train, fit), test: ofRows(test, kept), seen, tested: hash(contents), notes };
 }
 
 /** A sentence about training images of the same content with different labels; none if there are none. */

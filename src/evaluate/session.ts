@@ -25,6 +25,8 @@ export interface Session {
   readonly classes: readonly string[];
   /** Number of test images that each run has seen without labels, by its id. */
   readonly seen: ReadonlyMap<string, number | undefined>;
+  /** Hash of the test images' contents and labels: what was measured on the same ones can be compared in pairs. */
+  readonly tested: string;
   readonly compute: Compute;
   /** What a reader should know, one sentence each. Opening images adds to it. */
   readonly notes: string[];
@@ -51,14 +53,14 @@ export async function openSession(config: EvaluateConfig, hooks: Hooks = {}): Pr
   const reading = { onRead: counting(hooks, "read"), signal: hooks.signal };
   const { classes, cut, notes: said, ...named } = await labelledParts(collection, config, reading);
   const learners = representations.flatMap(({ learner }) => learner ?? []);
-  const { train, test, seen, notes: left } = await fairParts(named, learners, config.seenLabels, reading);
+  const { train, test, seen, tested, notes: left } = await fairParts(named, learners, config.seenLabels, reading);
   refuseSingles(train);
   const aboutImages = [...(collection.notes ?? []), ...said, ...left];
   const notes = [...aboutImages, ...representations.flatMap(({ note }) => note ?? [])];
   const parts = decodedParts({ train, test }, hooks);
   let told = false;
   return {
-    ...{ representations, train, test, classes, seen, compute, notes, aboutImages },
+    ...{ representations, train, test, classes, seen, tested, compute, notes, aboutImages },
     async partsFor({ imageSize }) {
       const opened = await parts.open(imageSize);
       if (!told) {

@@ -83,7 +83,13 @@ describe("the sentences", () => {
   it("are refused for cells that were measured on other images", () => {
     const two = study({ task: ["rotation"] }, byTask);
     two.cells.push(cell({ task: "jigsaw" }, byTask, 399));
-    expect(() => sentencesOf(two)).toThrow(/different test images .*: rotation-\S+ on 400, jigsaw-\S+ on 399\./);
+    expect(() => sentencesOf(two)).toThrow(/^rotation-\S+ and jigsaw-\S+ were measured on different .*, 400 and 399:/);
+    const three = study({ task: ["rotation", "jigsaw", "exemplar"] }, byTask);
+    const [, jigsaw, exemplar] = three.cells as [CellResult, CellResult, CellResult];
+    jigsaw.tested = "one";
+    expect(() => sentencesOf(three)).not.toThrow(); // an older version did not say
+    exemplar.tested = "other";
+    expect(() => sentencesOf(three)).toThrow(/^jigsaw-\S+ and exemplar-\S+ were measured on different test images:/);
   });
 
   it("say that the ranking is the same where it is", () => {

@@ -85,12 +85,16 @@ export function analyse(study: FinishedStudy): Analysis {
 }
 
 function refuseOtherImages(cells: readonly CellResult[]): void {
-  const [first] = cells;
+  const first = cells.find(({ tested }) => tested) ?? cells[0]; // older results lack it
+  if (!first) return;
   const imagesOf = ({ perImage }: CellResult) => perImage.trained.length;
-  const other = first && cells.find((cell) => imagesOf(cell) !== imagesOf(first));
+  const other = cells.find(
+    (cell) => imagesOf(cell) !== imagesOf(first) || (cell.tested ?? first.tested) !== first.tested,
+  );
   if (!other) return;
+  const counts = imagesOf(first) === imagesOf(other) ? "" : `, ${imagesOf(first)} and ${imagesOf(other)}`;
   throw new SelfsightError(
-    `Cells that were measured on different test images cannot be compared: ${first.name} on ${imagesOf(first)}, ${other.name} on ${imagesOf(other)}. ` +
+    `${first.name} and ${other.name} were measured on different test images${counts}: they cannot be compared. ` +
       "The images have changed meanwhile: begin anew with another --out.",
   );
 }

@@ -1,8 +1,8 @@
 /** One cell of a study: trains its encoder, and measures it beside the same network untrained. */
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { firstLabels } from "../../data/images.ts";
-import { SelfsightError } from "../../errors.ts";
+import { SelfsightError, UsageError } from "../../errors.ts";
 import { compare, type Measured } from "../../evaluate/compare.ts";
 import { chooseVariants } from "../../evaluate/evaluate.ts";
 import { labelAmounts } from "../../evaluate/label-amounts.ts";
@@ -52,7 +52,7 @@ export function evaluationOf(config: StudyConfig, runs: string[]): EvaluateOptio
  * Trains and measures what is not trained or measured yet. The caller holds the cell's claim.
  * @param signal aborts: what was trained is saved
  * @param lost aborts without saving anything, because another process goes on with the cell
- * @throws InterruptedError if one of them aborts; errors of `pretrain` and `evaluate`
+ * @throws InterruptedError if one of them aborts; OtherTests if other cells were measured on other images; errors of `pretrain` and `evaluate`
  */
 export async function runCell(config: StudyConfig, cell: Cell, hooks: Hooks, lost: AbortSignal): Promise<CellResult> {
   await trainCell(config, cell, hooks, lost);
@@ -88,7 +88,8 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
   const cache = studyFiles(config.out).measured;
   const session = await openSession(evaluation, hooks);
   try {
-    const { classes, seen, train } = session;
+    const { classes, seen, tested, train } = session;
+    refuseOtherTests(config, tested);
     const { counts: labelsPerClass, percents } = labelAmounts(evaluation.labelsPerClass, firstLabels(train));
     const plan = { variants: chooseVariants(evaluation), labelsPerClass, percents, draws, seed, cache };
     const own = named(session.representations, cell.name);
@@ -109,12 +110,28 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
       difference,
       heldOut: Number.isNaN(trained.heldOut) ? undefined : trained.heldOut,
       perImage: { trained: perImage(trained), untrained: perImage(untrained) },
+      tested,
       parameters,
       seconds: { training: secondsTrained(runFiles(run).metrics), measuring: (performance.now() - started) / 1000 },
     };
   } finally {
     await session.close();
   }
+}
+
+/** The test images have changed since the study began. Every cell that is measured from now on would be lost. */
+export class OtherTests extends UsageError {}
+
+/** @throws OtherTests if a finished cell was measured on other test images */
+function refuseOtherTests({ out, images }: StudyConfig, tested: string): void {
+  const files = readdirSync(studyFiles(out).cells).map((name) => cellFiles(out, name).result);
+  const done = files.find((file) => existsSync(file));
+  const before = done === undefined ? undefined : requireJson<CellResult>(done);
+  if (!before?.tested || before.tested === tested) return;
+  throw new OtherTests(
+    `The test images of ${images} are not those that ${before.name} was measured on: some were added, removed or changed, or have other labels. ` +
+      "Put them back and repeat the command, or begin anew with another --out.",
+  );
 }
 
 /** The encoder and the same network as it began, called by the cell's name. */

@@ -7,7 +7,7 @@ import type { Hooks } from "../../run/events.ts";
 import { runFiles } from "../../run/folder.ts";
 import { makeFolder } from "../../setup/folders.ts";
 import type { Cell } from "./cell.ts";
-import { runCell } from "./cell-run.ts";
+import { OtherTests, runCell } from "./cell-run.ts";
 import { type Claim, type Claims, PACE, type Pace } from "./claim.ts";
 import { cellFiles, hasFailed, isDone } from "./folder.ts";
 import type { StudyConfig } from "./options.ts";
@@ -137,7 +137,7 @@ async function attempt(config: StudyConfig, cell: Cell, claim: Claim, hooks: Hoo
     writeJson(result, found);
   } catch (error) {
     if (!claim.held()) return false;
-    if (error instanceof InterruptedError || isOfTheDisk(error)) throw error;
+    if (error instanceof InterruptedError || error instanceof OtherTests || isOfTheDisk(error)) throw error;
     const known = error instanceof SelfsightError;
     writeJson(failed, { name: cell.name, message: known ? error.message : ((error as Error).stack ?? String(error)) });
   }

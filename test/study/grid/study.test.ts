@@ -85,6 +85,24 @@ test("the same study again computes nothing; another one, or another version's, 
   writeFileSync(files.config, config);
 });
 
+test("ends where the test images have changed: what is measured on others could not be compared", async () => {
+  const changing = join(folder, "changing");
+  cpSync(images, changing, { recursive: true });
+  const options: StudyOptions = { ...small, images: changing, task: "rotation", seeds: [0], out: place("changed") };
+  await study(options);
+  const [name = ""] = readdirSync(join(changing, "test", "red"));
+  const other = readdirSync(join(changing, "train", "green"))[0] as string;
+  const own = readFileSync(join(changing, "test", "red", name));
+  cpSync(join(changing, "train", "green", other), join(changing, "test", "red", name)); // as many, not the same
+  rmSync(join(changing, "train", "green", other));
+  const more = { ...options, seeds: [0, 1] };
+  await expect(study(more)).rejects.toThrow(
+    /^The test images of \S+ are not those that \S+ was measured on: .*--out\.$/,
+  );
+  writeFileSync(join(changing, "test", "red", name), own);
+  expect((await study(more)).study?.cells.map(({ tested }) => tested)).toEqual(Array(2).fill(expect.any(String)));
+}, 300_000);
+
 test("a study may grow: what is done stays, under its name; it may not lose a cell", async () => {
   const grown: StudyOptions = { ...small, epochs: 1, out: place("grown") };
   const { study: one } = await study({ ...grown, task: "rotation" });
