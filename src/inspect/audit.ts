@@ -39,7 +39,7 @@ export interface AuditRow {
   remedy: string | undefined;
 }
 
-/** One image in this many is for testing. */
+/** One image in this many is for testing, or one group of images. */
 const TESTED = 5;
 /** At least two images to test on: tasks that compare images need more than one. */
 const LEAST = 2 * TESTED;
@@ -65,15 +65,14 @@ export async function audit({ set, task, config, encoder, minutes }: Audited, ho
       `An audit needs ${LEAST} images at least, to train and to test on; there are ${set.length}. Give more, or leave it out.`,
     );
   }
-  const rows = Array.from({ length: set.length }, (_, i) => i);
-  const parts = [rows.filter((i) => i % TESTED !== 0), rows.filter((i) => i % TESTED === 0)];
+  const parts = auditParts(set);
   return withCleanup(async (cleanup) => {
-    const open = async (indices: number[]) => {
-      const images = await decodeImages(subset(set, indices), config, hooks);
+    const open = async (part: ImageSet) => {
+      const images = await decodeImages(part, config, hooks);
       cleanup.push(() => images.store.close());
       return images;
     };
-    const [seen, unseen] = [await open(parts[0] as number[]), await open(parts[1] as number[])];
+    const [seen, unseen] = [await open(parts.seen), await open(parts.unseen)];
     const result: AuditRow[] = [];
     for (const shortcut of Object.keys(views) as Shortcut[]) {
       if (hooks.signal?.aborted) break;
@@ -85,6 +84,23 @@ export async function audit({ set, task, config, encoder, minutes }: Audited, ho
     }
     return result;
   });
+}
+
+/** Images to train probes and to test them on. Groups stay together: what a probe knows of a group is no leak. @throws UsageError for one group */
+export function auditParts(set: ImageSet): { seen: ImageSet; unseen: ImageSet } {
+  const rows = Array.from({ length: set.length }, (_, i) => i);
+  const groups = [...new Set(rows.map((i) => set.group(i)))];
+  const tested = new Set(groups.filter((_, at) => at % TESTED === 0));
+  const [seen, unseen] = [false, true].map((test) => rows.filter((i) => tested.has(set.group(i)) === test)) as [
+    number[],
+    number[],
+  ];
+  if (!seen.length || unseen.length < LEAST / TESTED) {
+    throw new UsageError(
+      `An audit cannot cut ${set.name} into images to train and to test on: it has ${groups.length === 1 ? "one group" : `${groups.length} groups`}, and groups stay together. Give more, or leave it out.`,
+    );
+  }
+  return { seen: subset(set, seen), unseen: subset(set, unseen) };
 }
 
 /** Compares a probe with chance, and with the probes that see less. */

@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import type { ImageSet } from "../../src/data/images.ts";
 import { UsageError } from "../../src/errors.ts";
-import type { AuditRow } from "../../src/inspect/audit.ts";
+import { type AuditRow, auditParts } from "../../src/inspect/audit.ts";
 import { BlindEncoder } from "../../src/inspect/blind.ts";
 import { type PreviewOptions, preview } from "../../src/inspect/preview.ts";
 import { accuracy } from "../../src/metric.ts";
@@ -126,6 +127,21 @@ test("a few images make one batch; fewer are refused", async () => {
   const refused = audited({ images: fewer });
   await expect(refused).rejects.toThrow(UsageError);
   await expect(refused).rejects.toThrow(/needs 10 images at least.* there are 9/);
+});
+
+test("groups stay on one side, and must leave something on each", () => {
+  const set = (groupOf: (i: number) => number): ImageSet => ({
+    ...{ name: "patients", length: 30, fingerprint: "", label: () => -1, id: String, group: groupOf },
+    read: () => Promise.reject(new Error("not read")),
+  });
+  const idsOf = (part: ImageSet) => Array.from({ length: part.length }, (_, i) => Number(part.id(i)));
+  const alone = auditParts(set((i) => i));
+  expect(idsOf(alone.unseen)).toEqual([0, 5, 10, 15, 20, 25]);
+  const triples = auditParts(set((i) => i % 10));
+  expect(idsOf(triples.unseen)).toEqual([0, 5, 10, 15, 20, 25]);
+  expect(idsOf(triples.seen)).toHaveLength(24);
+  expect(() => auditParts(set(() => 7))).toThrow(/cannot cut patients .*: it has one group, and groups stay together/);
+  expect(() => auditParts(set((i) => Math.min(i, 2)))).toThrow(/it has 3 groups/); // one image to test on
 });
 
 /** Input shapes of a task on a transformer with patches of 8 pixels, and on the probe that replaces it. */
