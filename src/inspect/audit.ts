@@ -1,8 +1,7 @@
 /** Does a task leak its answer? Trains probes that see next to nothing on it, and tests them on what they have not seen. */
 
 import { withCleanup } from "../cleanup.ts";
-import type { ImageSet } from "../data/images.ts";
-import { subset } from "../data/images.ts";
+import { type ImageSet, rowsOf, subset } from "../data/images.ts";
 import { UsageError } from "../errors.ts";
 import { bestOf, improvement, type Metric } from "../metric.ts";
 import type { Encoder } from "../models/model.ts";
@@ -88,13 +87,10 @@ export async function audit({ set, task, config, encoder, minutes }: Audited, ho
 
 /** Images to train probes and to test them on. Groups stay together: what a probe knows of a group is no leak. @throws UsageError for one group */
 export function auditParts(set: ImageSet): { seen: ImageSet; unseen: ImageSet } {
-  const rows = Array.from({ length: set.length }, (_, i) => i);
-  const groups = [...new Set(rows.map((i) => set.group(i)))];
+  const groups = [...new Set(Array.from({ length: set.length }, (_, i) => set.group(i)))];
   const tested = new Set(groups.filter((_, at) => at % TESTED === 0));
-  const [seen, unseen] = [false, true].map((test) => rows.filter((i) => tested.has(set.group(i)) === test)) as [
-    number[],
-    number[],
-  ];
+  const seen = rowsOf(set, (i) => !tested.has(set.group(i)));
+  const unseen = rowsOf(set, (i) => tested.has(set.group(i)));
   if (!seen.length || unseen.length < LEAST / TESTED) {
     throw new UsageError(
       `An audit cannot cut ${set.name} into images to train and to test on: it has ${groups.length === 1 ? "one group" : `${groups.length} groups`}, and groups stay together. Give more, or leave it out.`,

@@ -1,8 +1,8 @@
 /** One cell of a study: trains its encoder, and measures it beside the same network untrained. */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { firstLabels } from "../../data/images.ts";
-import { SelfsightError, UsageError } from "../../errors.ts";
+import { SelfsightError } from "../../errors.ts";
 import { compare, type Measured } from "../../evaluate/compare.ts";
 import { chooseVariants } from "../../evaluate/evaluate.ts";
 import { labelAmounts } from "../../evaluate/label-amounts.ts";
@@ -20,7 +20,7 @@ import type { PretrainOptions } from "../../run/options.ts";
 import { isSign } from "../../setup/lock.ts";
 import { pretrain } from "../../train/pretrain.ts";
 import type { Cell, CellResult } from "./cell.ts";
-import { cellFiles, requireJson, studyFiles } from "./folder.ts";
+import { cellFiles, refuseOtherTests, requireJson, studyFiles } from "./folder.ts";
 import type { StudyConfig } from "./options.ts";
 
 /** What a cell is trained with. */
@@ -117,21 +117,6 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
   } finally {
     await session.close();
   }
-}
-
-/** The test images have changed since the study began. Every cell that is measured from now on would be lost. */
-export class OtherTests extends UsageError {}
-
-/** @throws OtherTests if a finished cell was measured on other test images */
-function refuseOtherTests({ out, images }: StudyConfig, tested: string): void {
-  const files = readdirSync(studyFiles(out).cells).map((name) => cellFiles(out, name).result);
-  const done = files.find((file) => existsSync(file));
-  const before = done === undefined ? undefined : requireJson<CellResult>(done);
-  if (!before?.tested || before.tested === tested) return;
-  throw new OtherTests(
-    `The test images of ${images} are not those that ${before.name} was measured on: some were added, removed or changed, or have other labels. ` +
-      "Put them back and repeat the command, or begin anew with another --out.",
-  );
 }
 
 /** The encoder and the same network as it began, called by the cell's name. */

@@ -158,6 +158,21 @@ function refuseOther(config: StudyConfig, file: string): void {
   );
 }
 
+/** The test images have changed since the study began. Every cell that is measured from now on would be lost. */
+export class OtherTests extends UsageError {}
+
+/** @throws OtherTests if a finished cell was measured on other test images than those of this hash */
+export function refuseOtherTests(config: StudyConfig, tested: string): void {
+  const { out, images } = config;
+  const done = begunIn(studyFiles(out).config).find((cell) => isDone(config, cell));
+  const before = done && requireJson<CellResult>(cellFiles(out, done.name).result);
+  if (!before?.tested || before.tested === tested) return;
+  throw new OtherTests(
+    `The test images of ${images} are not those that ${before.name} was measured on: some were added, removed or changed, or have other labels. ` +
+      "Put them back and repeat the command, or begin anew with another --out.",
+  );
+}
+
 /** @throws SelfsightError for a damaged file */
 export function requireJson<Contents>(file: string): Contents {
   const text = onDisk(`${file} cannot be read`, () => readFileSync(file, "utf8"));
