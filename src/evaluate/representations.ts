@@ -1,13 +1,13 @@
 /** What is measured: trained encoders, the same networks untrained, weights from elsewhere, and features without any training. */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import type { PixelStore } from "../data/pixels.ts";
 import { UsageError } from "../errors.ts";
 import { createEncoder } from "../models/index.ts";
 import { type Encoder, requireImageSize } from "../models/model.ts";
 import { finishedConfig, initialEncoder, loadEncoder, runFiles } from "../run/folder.ts";
-import { loadWeights, specOf } from "../run/foreign-weights.ts";
+import { loadWeights, runOf, specOf } from "../run/foreign-weights.ts";
 import { readLearned } from "../run/learned.ts";
 import type { PretrainConfig } from "../run/options.ts";
 import { taskEntry } from "../tasks/index.ts";
@@ -147,7 +147,7 @@ export function weightsRepresentation(
   encoder().dispose(); // reports now what is wrong with it
   const label = unique(name ?? model, others);
   const id = `weights ${label}`;
-  const learned = readLearned(dirname(file)); // if it is from one of our runs
+  const learned = readLearned(runOf(file)); // if it is from one of our runs
   return {
     ...ofEncoder(encoder),
     ...{

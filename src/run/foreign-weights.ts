@@ -6,7 +6,8 @@
  * resnet50v2 and resnet101v2 (`resnetv2_50`, `resnetv2_101`) and the transformers (`vit_tiny_patch16_224` and so on).
  */
 import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { parse } from "yaml";
 import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { createEncoder, type EncoderSpec, modelEntry } from "../models/index.ts";
 import type { Encoder, Stem } from "../models/model.ts";
@@ -65,8 +66,8 @@ export function loadWeights(file: string, encoder: Encoder, name: string): void 
 }
 
 /**
- * Width and stem of the network that a file's weights are of, where they are not given: from the config.json beside it, which
- * our runs write, or from the shapes. Of stems whose kernels are equally large it is the architecture's first.
+ * Width and stem of the network that a file's weights are of, where they are not given: from what our runs
+ * write beside it, or from the shapes. Of stems whose kernels are equally large it is the architecture's first.
  * @throws UsageError for an unknown model, or a file that does not exist; SelfsightError for a damaged file
  */
 export function specOf(file: string, given: EncoderSpec): { model: string; width: number; stem: Stem } {
@@ -114,13 +115,21 @@ function widthOf(pairs: readonly Pair[]): number {
   return vectors.length ? (short.find((width) => width > low && width < high) ?? 1) : 1;
 }
 
-/** What the config.json beside a run's encoder says of this model. Anything else there is passed over. */
+/** The folder of the run that a file of weights is from, if it is from one: an encoder kept on the way lies in its `checkpoints`. */
+export function runOf(file: string): string {
+  const folder = dirname(resolve(file));
+  return basename(folder) === "checkpoints" ? dirname(folder) : folder;
+}
+
+/** What a run says of this model: its configuration, as long as no encoder is saved. Anything else beside the file is passed over. */
 function describedBeside(file: string, model: string): { width?: number; stem?: Stem } {
-  const config = join(dirname(file), "config.json");
-  if (!existsSync(config)) return {};
+  const files = ["config.json", "config.yaml"].map((name) => join(runOf(file), name));
+  const found = files.find((one) => existsSync(one));
+  if (!found) return {};
   try {
-    const { architecture, selfsight } = JSON.parse(readFileSync(config, "utf8"));
-    return architecture === model ? defined({ width: selfsight?.width, stem: selfsight?.stem }) : {};
+    const { architecture, selfsight, ...config } = parse(readFileSync(found, "utf8"));
+    const { width, stem } = selfsight ?? config;
+    return (architecture ?? config.model) === model ? defined({ width, stem }) : {};
   } catch {
     return {};
   }

@@ -9,7 +9,10 @@ import { defaultRunFolder } from "./folder.ts";
 import { specOf } from "./foreign-weights.ts";
 import type { PretrainConfig, TrainingConfig } from "./options.ts";
 
-/** Defaults where neither the user, the task nor the architecture sets a value. The stem's is the architecture's. */
+/**
+ * Defaults where neither the user, the task nor the architecture sets a value, also by the preset `paper`: the papers differ in these, and train for
+ * hours on many GPUs. The stem's is the architecture's.
+ */
 const ours: Required<Omit<TaskDefaults, "stem" | "learningRate">> = {
   flip: true,
   minArea: 0.08,
@@ -77,7 +80,7 @@ function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes"
 
 /** @throws UsageError for options that contradict each other, or of which one has no effect */
 export function refuseContradictions(config: PretrainConfig): void {
-  const { epochs, minutes, crop, minArea, deterministic, init, firstLayer, split, holdBack } = config;
+  const { epochs, minutes, crop, minArea, init, firstLayer, split, holdBack } = config;
   if (holdBack && split === undefined)
     throw new UsageError(
       "--hold-back has no effect without --split: what evaluate tests on is left out anyway. Leave it out.",
@@ -86,15 +89,18 @@ export function refuseContradictions(config: PretrainConfig): void {
     throw new UsageError(
       "--first-layer patches would replace the first layer that --init brings. Leave one of them out.",
     );
-  if (deterministic && minutes !== undefined)
-    throw new UsageError(
-      "A run of so many --minutes takes as many steps as it can. For --deterministic, give --epochs.",
-    );
+  refuseMinutes(config);
   if (epochs !== undefined && minutes !== undefined) throw new UsageError("Give either epochs or minutes, not both.");
   if (crop === "shifted" && minArea !== undefined)
     throw new UsageError(
       "--min-area has no effect with --crop shifted, which only moves images. Leave one of them out.",
     );
+}
+
+/** @throws UsageError for minutes together with `deterministic`, also where one of them is from an earlier start */
+export function refuseMinutes({ deterministic, minutes }: PretrainConfig): void {
+  if (!deterministic || minutes === undefined) return;
+  throw new UsageError("A run of so many --minutes takes as many steps as it can. For --deterministic, give --epochs.");
 }
 
 function resolveTaskOptions(name: string, { options, onlyWith = {} }: Task, given: object): Record<string, unknown> {

@@ -1,6 +1,6 @@
 /** `pretrain`: a folder of images in, a trained encoder out. */
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { withCleanup } from "../cleanup.ts";
 import { plural } from "../data/names.ts";
 import { type ImagesToLearnFrom, imagesToLearnFrom } from "../data/splits.ts";
@@ -20,13 +20,14 @@ import {
   runFiles,
   saveEncoder,
 } from "../run/folder.ts";
+import { runOf } from "../run/foreign-weights.ts";
 import { openGiven } from "../run/images.ts";
 import { keepEncoders } from "../run/kept.ts";
 import { identityOf, readLearned, withEarlier, writeLearned } from "../run/learned.ts";
 import { openLog, type RunLog } from "../run/log.ts";
 import { type PretrainOptions, pretrainOptions, type TrainingConfig } from "../run/options.ts";
 import { resumeFrom, savePosition } from "../run/position.ts";
-import { refuseContradictions, resolveConfig } from "../run/resolve.ts";
+import { refuseContradictions, refuseMinutes, resolveConfig } from "../run/resolve.ts";
 import { taskEntry } from "../tasks/index.ts";
 import { chooseCompute } from "../torch/compute.ts";
 import { deterministic as setDeterministic } from "../torch/device.ts";
@@ -106,8 +107,9 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   if (isOver(run) && existsSync(files.encoder)) {
     throw new UsageError(`${folder} is finished already. More --epochs or --minutes would go on with it.`);
   }
-  const earlier = config.init === undefined ? undefined : readLearned(config.resume ? folder : dirname(config.init));
+  const earlier = config.init === undefined ? undefined : readLearned(config.resume ? folder : runOf(config.init));
   claimRunFolder(folder, config);
+  rmSync(files.encoder, { force: true }); // of a run that trains on: until it ends, that would be measured as this one
   writeLearned(folder, withEarlier(learned, earlier));
   if (config.init !== undefined && !config.resume) saveState(files.initial, encoder.state());
   const { skipped } = images.store;
@@ -205,5 +207,6 @@ export function resolveOptions(options: PretrainOptions): TrainingConfig {
   refuseContradictions(given);
   checkRunFolder(out, given.resume);
   const config = given.resume ? parseOptions(pretrainOptions, resumedOptions(out, options)) : given;
+  refuseMinutes(config);
   return { ...resolveConfig(config), out };
 }

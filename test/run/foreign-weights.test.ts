@@ -240,4 +240,13 @@ describe("width and stem", () => {
     expect(specOf(file, { model: "resnet10" })).toEqual({ model: "resnet10", width: 0.125, stem: "patch" });
     expect(specOf(file, { model: "resnet18" }).stem).toBe("imagenet"); // described as another model
   });
+
+  test("of an encoder kept on the way are those of its run, also while there is no config.json", () => {
+    const run = join(folder, "going");
+    mkdirSync(join(run, "checkpoints"), { recursive: true });
+    writeFileSync(join(run, "config.yaml"), "model: resnet10\nwidth: 0.125\nstem: patch\n");
+    const file = join(run, "checkpoints", "encoder-50.safetensors");
+    writeFileSync(file, readFileSync(written("kept", () => {}, { ...small, model: "resnet10", stem: "imagenet" })));
+    expect(specOf(file, { model: "resnet10" })).toEqual({ model: "resnet10", width: 0.125, stem: "patch" });
+  });
 });

@@ -9,6 +9,7 @@ import { preview } from "../../src/inspect/preview.ts";
 import { createEncoder } from "../../src/models/index.ts";
 import { saveState } from "../../src/run/checkpoint.ts";
 import { readConfig, runFiles } from "../../src/run/folder.ts";
+import { keptEncoders } from "../../src/run/kept.ts";
 import { zeros } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { openSafetensors } from "../../src/torch/safetensors.ts";
@@ -100,7 +101,8 @@ test("whose kept weights are gone are not measured: no other network may stand f
 });
 
 test("know what the weights of a run had learned: labels of test images are found through a resumed run", async () => {
-  await pretrain({ ...smallRun, images, split: "test", task: "supervised", epochs: 1, out: supervised });
+  const learning = { ...smallRun, images, split: "test", task: "supervised", epochs: 1, out: supervised };
+  await pretrain({ ...learning, keepCheckpoints: 1 });
   const heir = join(folder, "heir");
   const begun = { ...small, init: runFiles(supervised).encoder, split: "train", out: heir };
   await expect(pretrain(begun, stopAt(1))).rejects.toThrow(InterruptedError);
@@ -110,6 +112,15 @@ test("know what the weights of a run had learned: labels of test images are foun
   );
   await expect(evaluate({ ...quick, runs: [run], weights: [`resnet10=${begun.init}`] })).rejects.toThrow(
     /resnet10 learned the labels of 12 of the 12/,
+  );
+  const [kept] = keptEncoders(supervised);
+  await expect(evaluate({ ...quick, runs: [run], weights: [`resnet10=${kept?.file}`] })).rejects.toThrow(
+    /resnet10 learned the labels of 12 of the 12/,
+  );
+  const second = join(folder, "second-heir");
+  await pretrain({ ...begun, init: kept?.file, out: second });
+  await expect(evaluate({ ...quick, runs: [second] })).rejects.toThrow(
+    /second-heir learned the labels of 12 of the 12/,
   );
 });
 

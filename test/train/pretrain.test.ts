@@ -72,7 +72,10 @@ describe("a run", () => {
     await expect(pretrain({ ...small, out, resume: true })).rejects.toThrow(/finished already/);
     const longer = join(folder, "longer");
     cpSync(out, longer, { recursive: true });
-    expect(await pretrain({ ...small, epochs: 5, out: longer, resume: true })).toMatchObject({ steps: 25 });
+    const more = { ...small, epochs: 5, out: longer, resume: true };
+    await expect(pretrain(more, stopAt(22))).rejects.toThrow(InterruptedError);
+    expect(() => loadEncoder(longer)).toThrow(/was not finished/); // that of the 4 epochs must not pass for it
+    expect(await pretrain(more)).toMatchObject({ steps: 25 });
     expect(readConfig(longer)).toMatchObject({ epochs: 5, resume: false });
     expect(tensorsOf(longer)).not.toEqual(tensorsOf(out));
   });
