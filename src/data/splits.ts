@@ -51,7 +51,7 @@ export async function imagesToLearnFrom(
   const names = split ?? learnable(collection).join("+");
   const all = selectSplits(collection, names);
   const chosen = names.split("+");
-  const tests = testParts(collection).filter((name) => split === undefined || !chosen.includes(name));
+  const tests = testParts(collection).filter((name) => !chosen.includes(name)); // without other parts, these are learned from
   const used = [...chosen, ...tests];
   const unused = split === undefined ? Object.keys(collection.splits).filter((name) => !used.includes(name)) : [];
   const { set, heldBack, notes } =

@@ -143,6 +143,17 @@ describe("a labelled set without splits", () => {
     expect(ids(learned.set)).toEqual(ids(ofTests.train));
   });
 
+  test("of which there is only a part to test on is not trained on what is tested on", async () => {
+    const [test, validation] = [photos(names(40)).splits.all, photos(names(80).slice(40)).splits.all];
+    for (const splits of [{ test }, { validation, test }] as Record<string, ImageSet>[]) {
+      const parts = await labelledParts({ name: "tests", splits }, {});
+      const learned = await imagesToLearnFrom({ name: "tests", splits });
+      expect(ids(learned.set)).toEqual(ids(parts.train));
+      expect(learned.heldBack).toBe(parts.test.length);
+      expect(learned.heldBack).toBeGreaterThan(5);
+    }
+  });
+
   test("cannot be tested on if there are too few labels", async () => {
     await expect(labelledParts(photos(names(1)), {})).rejects.toThrow(UsageError);
     expect(await imagesToLearnFrom({ name: "few", splits: { all: unlabelled } })).toMatchObject({
