@@ -33,7 +33,7 @@ function training(name: string, { memoryFormat }: Variant): Training {
   const copy = (): never => {
     throw new Error("no task of the bench asks for another encoder");
   };
-  const made = create({ encoder, copy, images: about, world: alone }, parseOptions(options, {}));
+  const made = create({ encoder, copy, images: about, world: alone, seed: 0 }, parseOptions(options, {}));
   const { trained, state, step, views = [{ count: 1 }] } = made;
   const all = [encoder, ...Object.values({ ...trained, ...state })];
   for (const module of all) module.to({ memoryFormat });

@@ -92,7 +92,7 @@ export function contextOf(encoder: Encoder, size: number): TaskContext {
   const copy = () => {
     throw new Error("this test gives no other encoder");
   };
-  return { encoder, copy, images: noiseImages(size), world: alone };
+  return { encoder, copy, images: noiseImages(size), world: alone, seed: 0 };
 }
 
 /** All modules of a task except the encoder. */

@@ -60,6 +60,7 @@ test("a task turns images into a loss, and an optimizer makes it smaller", () =>
       copy: () => encoder,
       images: { size: 16, count: 8, classes: null, sample: images },
       world: selfsight.alone,
+      seed: 0,
     },
     tasks.rotation.options.parse({}),
   );

@@ -8,13 +8,18 @@ import type { Tensor } from "../torch/tensor.ts";
 const GRID = 8;
 
 /**
- * Draws one place for a patch in each image, weighted by the mean squared gradient. The same index always gets the same draw.
+ * Draws one place for a patch in each image, weighted by the mean squared gradient. An index always gets the same draw from the same seed.
  * @param images (B, 3, D, D)
  * @param part side of a patch, as a fraction of the image's side
- * @param indices the images' positions in the set, which seed the draws
+ * @param indices the images' positions in the set, which seed the draws with the run's `seed`
  * @returns centres [x, y], from -1 (left, top) to 1 (right, bottom)
  */
-export function seedPlaces(images: Tensor, part: number, indices: ArrayLike<number>): [x: number, y: number][] {
+export function seedPlaces(
+  images: Tensor,
+  part: number,
+  indices: ArrayLike<number>,
+  seed: number,
+): [x: number, y: number][] {
   const size = images.size(2);
   const side = Math.min(size - 1, Math.max(1, Math.round(part * size)));
   const stride = Math.max(1, Math.floor((size - 1 - side) / (GRID - 1)));
@@ -27,13 +32,13 @@ export function seedPlaces(images: Tensor, part: number, indices: ArrayLike<numb
   });
   const places = across * across;
   return Array.from(indices, (index, i) => {
-    const chosen = choose(energies.slice(i * places, (i + 1) * places), uniform(randomAt(PLACE, index), 0, 1));
+    const chosen = choose(energies.slice(i * places, (i + 1) * places), uniform(randomAt(seed, PLACE, index), 0, 1));
     const centre = (at: number) => (2 * (at * stride + side / 2)) / size - 1;
     return [centre(chosen % across), centre(Math.floor(chosen / across))];
   });
 }
 
-/** Keeps these draws apart from others that an image's index seeds. */
+/** Keeps these draws apart from others of the same seed. */
 const PLACE = 17;
 
 /** The position where the running sum of the weights passes the fraction `part` of the total; 0 if all weights are 0. */

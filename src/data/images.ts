@@ -39,6 +39,20 @@ export interface ImageCollection {
 export const firstLabels = (set: ImageSet): Int32Array =>
   Int32Array.from({ length: set.length }, (_, i) => set.label(i));
 
+/** The number of a collection's images, and a hash of their names, parts and labels: which of their contents changed, it does not see. */
+export function collectionIdentity({ splits }: ImageCollection): string {
+  const digest = createHash("sha256");
+  let count = 0;
+  for (const [part, set] of Object.entries(splits).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (let i = 0; i < set.length; i++) {
+      const labels = allLabels(set, i).map((label) => set.classes?.[label] ?? label);
+      digest.update(`${JSON.stringify([part, set.id(i), labels])}\n`);
+    }
+    count += set.length;
+  }
+  return `${count} ${digest.digest("hex").slice(0, 32)}`;
+}
+
 /** All labels of an image, one or several; none for an image without a label. */
 export function allLabels(set: ImageSet, i: number): readonly number[] {
   if (set.labelsOf) return set.labelsOf(i);

@@ -42,7 +42,7 @@ export interface PixelOptions {
   /** Folder of such files; default: the user's cache. */
   cache?: string;
   /** A larger fraction of unreadable images is an error; default: 0.05. */
-  tolerated?: number;
+  tolerated?: number | undefined;
   onProgress?: ((done: number, total: number) => void) | undefined;
   /** Aborts the decoding. */
   signal?: AbortSignal | undefined;

@@ -53,12 +53,15 @@ export function isDone(folder: string): boolean {
 
 /**
  * Clears away what keeps a run that was stopped at any point from going on: `pretrain` takes one that has saved its encoder for
- * finished, and a folder without a checkpoint for another's. Returns whether there is something to resume.
+ * finished, a folder without a checkpoint for another's, and the lock of a process on another machine or in a container that has
+ * ended for a living one's. The caller knows that no other process trains there. Returns whether there is something to resume.
  */
 export function clearToGoOn(folder: string): boolean {
   const { encoder, checkpoint } = runFiles(folder);
   const resume = existsSync(checkpoint);
   rmSync(resume ? encoder : folder, { recursive: true, force: true });
+  for (let holder = lockHolder(lockOf(folder)); holder && !holder.alive; holder = lockHolder(lockOf(folder)))
+    rmSync(holder.sign, { force: true });
   return resume;
 }
 
@@ -141,10 +144,10 @@ export async function holdRunFolder(folder: string, resume: boolean): Promise<()
   }
 }
 
-function inUse(folder: string, { pid, host, sign, alive }: Holder): UsageError {
+export function inUse(folder: string, { pid, host, sign, alive }: Holder): UsageError {
   return new UsageError(
     alive
-      ? `${folder} is in use: process ${pid} trains there. Wait until it is done, stop it, or choose another folder with --out.`
+      ? `${folder} is in use: process ${pid} works there. Wait until it is done, stop it, or choose another folder with --out.`
       : `${folder} is in use by process ${pid} of the machine or container "${host}". If that one is no longer running, ` +
           `delete ${sign}; else wait, or choose another folder with --out.`,
   );
@@ -162,7 +165,7 @@ export function claimRunFolder(folder: string, config: TrainingConfig): void {
 
 /** Settings that may differ when a run is resumed: those that do not change what is computed, and how long to train. */
 const mayChange = new Set([
-  ...["images", "out", "resume", "device", "threads", "saveMinutes", "keepCheckpoints", "epochs", "minutes"],
+  ...["images", "labels", "out", "resume", "device", "threads", "saveMinutes", "keepCheckpoints", "epochs", "minutes"],
 ]);
 
 /**

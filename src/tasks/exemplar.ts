@@ -7,7 +7,7 @@
  * Kolesnikov, Zhai & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005
  *
  * Departures: triplets also change contrast and colour (`contrast`), or a small network could match the copies of a photo by
- * their mean colour; patches are half as wide as the image, not a third, because few photos are as crowded as STL-10's.
+ * their mean colour, and are not standardised; patches are half as wide as the image, because few photos are as crowded as STL-10's.
  */
 import { z } from "zod";
 import { sometimes, toGrey } from "../augment/colour.ts";
@@ -108,14 +108,15 @@ function triplets({ encoder, images: { sample } }: TaskContext, options: Options
   };
 }
 
-function surrogateClasses({ encoder, images }: TaskContext, { copies, classes, patch, hidden }: Options): TaskInstance {
+function surrogateClasses(on: TaskContext, { copies, classes, patch, hidden }: Options): TaskInstance {
+  const { encoder, images, seed } = on;
   const count = Math.min(classes, images.count);
   const axes = new ColourAxes(images.sample);
   const head = mlp(encoder.outDim, hidden, count);
 
   /** Whole images (B, 3, D, D) to distorted copies of one patch of each (copies · B, 3, S, S). */
   function distorted(whole: Tensor, { indices, random }: Batch, copies: number): Tensor {
-    const places = seedPlaces(whole, patch, indices);
+    const places = seedPlaces(whole, patch, indices, seed);
     const options = { part: patch, size: images.size };
     const patches = cat(Array.from({ length: copies }, () => randomPatches(whole, places, options, random)));
     return changeColours(patches, axes, random).contiguous("channels_last");

@@ -125,6 +125,8 @@ export interface TaskContext {
   readonly images: TaskImages;
   /** The processes that train together. */
   readonly world: World;
+  /** Of the run: for what is drawn once and stays the same in every step. */
+  readonly seed: number;
 }
 
 export interface TaskDefaults extends Partial<ModelDefaults> {

@@ -31,8 +31,8 @@ export interface RawBatch {
 
 /** Random streams of a step, next to the seed and the step's number. Other numbers would change what a resumed run draws. */
 const [VIEWS, TASK] = [1, 3];
-/** Images that a task may estimate from before training: mean colours, say. */
-const SAMPLE = 256;
+/** Images that a task may estimate from before training (mean colours, say): fewer of large ones, so that they take at most 256 MiB in f32. */
+const [SAMPLE, FEW, VALUES] = [256, 16, 2 ** 26];
 
 /** @param usesLabels whether the task may see the labels */
 export function trainingImages(set: ImageSet, store: PixelStore, usesLabels: boolean): TrainingImages {
@@ -89,13 +89,14 @@ export function learnedImages(
   });
 }
 
-/** The bytes of up to 256 images from all over the set (n × D × D × 3), with what else a task may need to know. */
+/** The bytes of some images from all over the set (n × D × D × 3), with what else a task may need to know. */
 export async function describeImages(
   images: TrainingImages,
   config: TrainingConfig,
 ): Promise<Omit<TaskImages, "sample"> & { pixels: Uint8Array }> {
   const { store, classes } = images;
-  const count = Math.min(SAMPLE, store.length);
+  const fitting = Math.floor(VALUES / (3 * store.size ** 2));
+  const count = Math.min(SAMPLE, Math.max(FEW, fitting), store.length);
   const { pixels } = await readBatch(
     images,
     count,

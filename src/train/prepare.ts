@@ -29,14 +29,19 @@ import { describeImages, imagesUsed, stepsPerEpoch, type TrainingImages, trainin
 import { firstLayer, startFromPatches } from "./first-layer.ts";
 import type { TrainingRun } from "./loop.ts";
 
-/** Decodes a set at the size from which crops are cut. */
+/**
+ * Decodes a set at the size from which crops are cut.
+ * @param tolerated fraction of the images that may be unreadable; default: that of `openPixels`
+ */
 export async function decodeImages(
   set: ImageSet,
   { imageSize, task }: Pick<TrainingConfig, "imageSize" | "task">,
   hooks: Hooks = {},
+  tolerated?: number,
 ): Promise<TrainingImages & { store: DecodedStore }> {
   const size = await decodeSizeFor(set, imageSize);
-  const store = await openPixels(set, { size, onProgress: counting(hooks, "decode"), signal: hooks.signal });
+  const how = { size, tolerated, onProgress: counting(hooks, "decode"), signal: hooks.signal };
+  const store = await openPixels(set, how);
   return { ...trainingImages(set, store, usesLabels(task)), store };
 }
 
@@ -91,12 +96,14 @@ export async function prepareTraining(
   const { pixels, ...about } = await describeImages(images, config);
   const place = { device: compute.device, memoryFormat: "channels_last" } as const;
   const copy = () => copyOf(encoder, config).to(place);
-  const sample = () => normalise(pixelTensor(pixels, images.store.size));
+  const sample = () => scope(() => normalise(pixelTensor(pixels, images.store.size)));
   if (config.firstLayer !== "trained") {
     scope(() => startFromPatches(encoder, sample(), config.imageSize, randomAt(config.seed, FIRST_LAYER)));
     for (const parameter of firstLayer(encoder)) parameter.requiresGrad_(false);
   }
-  const task = scope(() => entry.create({ encoder, copy, images: { ...about, sample: sample() }, world }, options));
+  const task = scope(() =>
+    entry.create({ encoder, copy, images: { ...about, sample: sample() }, world, seed: config.seed }, options),
+  );
   const trained = { encoder, ...prefixKeys("task", task.trained) };
   const modules = { ...trained, ...prefixKeys("task", task.state ?? {}) };
   for (const module of Object.values({ ...task.trained, ...task.state })) cleanup.push(() => module.dispose());

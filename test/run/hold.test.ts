@@ -25,7 +25,7 @@ test("of two runs that start at once, one trains and the other is refused", asyn
   const ends = await Promise.allSettled([pretrain({ ...small, out }), pretrain({ ...small, out, seed: 1 })]);
   expect(ends.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   const refused = ends.find((end) => end.status === "rejected");
-  expect(String(refused?.reason)).toMatch(/in use: process \d+ trains there.*--out/);
+  expect(String(refused?.reason)).toMatch(/in use: process \d+ works there.*--out/);
   expect(JSON.parse(readFileSync(runFiles(out).status, "utf8"))).toMatchObject({ state: "done" });
   expect(locks(out)).toEqual([]);
 });
@@ -66,7 +66,7 @@ test("a killed run leaves its lock, and can still be resumed", async () => {
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
   const sign = `${lockOf(out)}.${child.pid}-${ownMark().place}-0-0123abcd-here`;
   writeFileSync(sign, "");
-  await expect(pretrain({ ...small, out, resume: true })).rejects.toThrow(`process ${child.pid} trains there`);
+  await expect(pretrain({ ...small, out, resume: true })).rejects.toThrow(`process ${child.pid} works there`);
   const ended = new Promise((resolve) => child.on("close", resolve));
   child.kill("SIGKILL");
   await ended;

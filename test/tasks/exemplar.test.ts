@@ -101,8 +101,9 @@ describe("seed patches", () => {
     scope(() => {
       const indices = Array.from({ length: 40 }, (_, i) => i);
       const images = noisy([1, 0], 40);
-      const places = seedPlaces(images, 0.25, indices);
-      expect(places).toEqual(seedPlaces(images, 0.25, indices));
+      const places = seedPlaces(images, 0.25, indices, 0);
+      expect(places).toEqual(seedPlaces(images, 0.25, indices, 0));
+      expect(places).not.toEqual(seedPlaces(images, 0.25, indices, 1));
       const [x, y] = [0, 1].map((axis) => places.reduce((sum, place) => sum + (place[axis] ?? 0), 0) / 40) as [
         number,
         number,
@@ -116,8 +117,8 @@ describe("seed patches", () => {
 
   test("lie anywhere in blank images, and in the middle if they cover the whole image", () => {
     scope(() => {
-      for (const [x, y] of seedPlaces(zeros([3, 3, 16, 16]), 0.5, [0, 1, 2])) expect(Math.max(x, y)).toBeLessThan(1);
-      for (const place of seedPlaces(noisy([0, 0], 2), 1, [0, 1]).flat()) expect(Math.abs(place)).toBeLessThan(0.1);
+      for (const [x, y] of seedPlaces(zeros([3, 3, 16, 16]), 0.5, [0, 1, 2], 0)) expect(Math.max(x, y)).toBeLessThan(1);
+      for (const place of seedPlaces(noisy([0, 0], 2), 1, [0, 1], 0).flat()) expect(Math.abs(place)).toBeLessThan(0.1);
     });
   });
 

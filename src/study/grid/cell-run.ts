@@ -20,6 +20,7 @@ import type { PretrainOptions } from "../../run/options.ts";
 import { isSign } from "../../setup/lock.ts";
 import { pretrain } from "../../train/pretrain.ts";
 import type { Cell, CellResult } from "./cell.ts";
+import type { Claim } from "./claim.ts";
 import { cellFiles, refuseOtherTests, requireJson, studyFiles } from "./folder.ts";
 import type { StudyConfig } from "./options.ts";
 
@@ -50,23 +51,24 @@ export function evaluationOf(config: StudyConfig, runs: string[]): EvaluateOptio
 
 /**
  * Trains and measures what is not trained or measured yet. The caller holds the cell's claim.
- * @param signal aborts: what was trained is saved
- * @param lost aborts without saving anything, because another process goes on with the cell
+ * @param hooks their signal aborts: what was trained is saved
+ * @param claim once it is lost, nothing is saved any more: another process goes on with the cell
  * @throws InterruptedError if one of them aborts; OtherTests if other cells were measured on other images; errors of `pretrain` and `evaluate`
  */
-export async function runCell(config: StudyConfig, cell: Cell, hooks: Hooks, lost: AbortSignal): Promise<CellResult> {
-  await trainCell(config, cell, hooks, lost);
+export async function runCell(config: StudyConfig, cell: Cell, hooks: Hooks, claim: Claim): Promise<CellResult> {
+  await trainCell(config, cell, hooks, claim);
   const { onEvent, signal } = hooks;
+  const { lost } = claim;
   return measureCell(config, cell, { onEvent, signal: signal ? AbortSignal.any([signal, lost]) : lost });
 }
 
-async function trainCell(config: StudyConfig, cell: Cell, hooks: Hooks, lost: AbortSignal): Promise<void> {
+async function trainCell(config: StudyConfig, cell: Cell, hooks: Hooks, claim: Claim): Promise<void> {
   const { run } = cellFiles(config.out, cell.name);
   if (isDone(run)) return;
   const resume = clearToGoOn(run);
   if (resume) removeSigns(run);
   const onEvent: Hooks["onEvent"] = (event) => {
-    if (lost.aborted) throw new SelfsightError(`${run} was taken over by another process.`); // before it saves again
+    if (claim.isLost()) throw new SelfsightError(`${run} was taken over by another process.`); // before it saves again
     hooks.onEvent?.(event);
   };
   const options = trainingOf(config, cell);
@@ -75,7 +77,7 @@ async function trainCell(config: StudyConfig, cell: Cell, hooks: Hooks, lost: Ab
   await pretrain(own, { ...hooks, onEvent });
 }
 
-/** The locks of processes that lost the claim: on another machine nobody can say whether they still run. */
+/** The locks of processes that lost the claim: they may be asleep, or on another machine, where nobody can say whether they still run. */
 function removeSigns(run: string): void {
   for (const name of readdirSync(run)) if (isSign(lockOf(run), name)) rmSync(join(run, name), { force: true });
 }

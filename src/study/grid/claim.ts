@@ -25,6 +25,11 @@ export interface Claim {
   readonly lost: AbortSignal;
   /** Whether it still counts. Asks the disk. */
   held(): boolean;
+  /**
+   * Whether another process has taken over, for before every step: a process that was asleep gets the signal only after one.
+   * Asks the disk once a beat.
+   */
+  isLost(): boolean;
   /** Ends it: others may claim the cell at once. If the cell is finished, its claims are removed. */
   release(finished: boolean): Promise<void>;
 }
@@ -142,9 +147,17 @@ function hold(folder: string, number: number, { beat }: Pace): Claim {
   worker.on("message", () => lost.abort());
   worker.on("error", () => lost.abort()); // without a beat, others take over
   const held = () => latestClaim(folder) === number;
+  let asked = performance.now();
   return {
     lost: lost.signal,
     held,
+    isLost() {
+      if (!lost.signal.aborted && performance.now() - asked >= beat) {
+        asked = performance.now();
+        if (!held()) lost.abort();
+      }
+      return lost.signal.aborted;
+    },
     async release(finished) {
       await worker.terminate();
       if (!held()) return;

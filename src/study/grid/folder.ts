@@ -53,9 +53,11 @@ const MAY_CHANGE = ["out", "device", "threads", "saveMinutes", "impossible"];
 /** Settings that say which cells there are: a study may grow. */
 const GRID = [...Object.keys(gridOptions.shape), "include", "exclude"];
 
-/** Contents of config.json. Of older versions they lack the cells. */
+/** Contents of config.json. Of older versions they lack the cells, or the collection. */
 interface Begun {
   version: number;
+  /** Which images there were: see `collectionIdentity`. */
+  collection?: string;
   config: StudyConfig;
   cells?: Cell[];
 }
@@ -66,10 +68,16 @@ const RETRY = 100;
 /**
  * Makes the folder, or goes on with that of the same study, which may have had fewer cells. One process at a time: of two that let the study
  * grow at once, the later one must know what the other has added.
+ * @param collection identifies the images
  * @returns the cells as {@link cellsInFolder} names them
- * @throws UsageError as {@link cellsInFolder}; SelfsightError if it cannot be made
+ * @throws UsageError as {@link cellsInFolder}, and for other images than it began with; SelfsightError if it cannot be made
  */
-export async function openStudyFolder(config: StudyConfig, cells: readonly Cell[], claims: Claims): Promise<Cell[]> {
+export async function openStudyFolder(
+  config: StudyConfig,
+  cells: readonly Cell[],
+  collection: string,
+  claims: Claims,
+): Promise<Cell[]> {
   const { out } = config;
   const files = studyFiles(out);
   onDisk(`${out} cannot be made`, () => makeFolder(out));
@@ -78,8 +86,9 @@ export async function openStudyFolder(config: StudyConfig, cells: readonly Cell[
   try {
     const named = cellsInFolder(config, cells);
     const begun = begunIn(files.config);
+    if (begun.length) refuseOtherImages(config, collection);
     if (named.length > begun.length)
-      writeJson(files.config, { version: VERSION, config, cells: named } satisfies Begun);
+      writeJson(files.config, { version: VERSION, collection, config, cells: named } satisfies Begun);
     onDisk(`${out} cannot be written to`, () => {
       makeFolder(files.cells);
       makeFolder(files.measured);
@@ -155,6 +164,18 @@ function refuseOther(config: StudyConfig, file: string): void {
   const list = changed.map((key) => `${key} was ${shown(before[key])}, is ${shown(now[key])}`);
   throw new UsageError(
     `${out} holds a study with other settings: ${list.join("; ")}. Repeat that study to go on with it, or choose another --out.`,
+  );
+}
+
+/** @throws UsageError if the study was begun with other images */
+function refuseOtherImages({ out, images }: StudyConfig, collection: string): void {
+  const { config } = studyFiles(out);
+  const { collection: before } = requireJson<Begun>(config);
+  if (before === undefined || before === collection) return;
+  const [were, are] = [before, collection].map((one) => one.split(" ")[0]);
+  throw new UsageError(
+    `${images} holds other images than when ${out} was begun (${were} then, ${are} now${were === are ? ", but with other names or labels" : ""}): ` +
+      "its cells could not be compared. Put the images back, or begin anew with another --out.",
   );
 }
 

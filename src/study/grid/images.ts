@@ -1,6 +1,6 @@
 /** The images of a study, looked at before anything is trained: how many there are of each kind, and a sample to try cells on. */
 import { digestsOf } from "../../data/digest.ts";
-import { type ImageSet, spreadOver } from "../../data/images.ts";
+import { collectionIdentity, type ImageSet, spreadOver } from "../../data/images.ts";
 import type { DecodedStore } from "../../data/pixels.ts";
 import { imagesToLearnFrom, labelledParts } from "../../data/splits.ts";
 import { chooseVariants, refuseSeveralLabels } from "../../evaluate/evaluate.ts";
@@ -16,6 +16,8 @@ import type { StudyConfig } from "./options.ts";
 const SAMPLE = 256;
 
 export interface StudyImages {
+  /** Which images there are: see `collectionIdentity`. */
+  readonly collection: string;
   /** Number of images that a task can learn from. */
   learnable(task: string): Promise<number>;
   /** Number of test images that are copies of images whose labels can be learned. Reads all of both. */
@@ -46,7 +48,12 @@ export async function openStudyImages(config: StudyConfig, hooks: Hooks): Promis
       return set;
     });
   return {
-    ...{ labelled: train.length, tested: test.length, classes: classes.length },
+    ...{
+      collection: collectionIdentity(collection),
+      labelled: train.length,
+      tested: test.length,
+      classes: classes.length,
+    },
     copies: () => {
       found ??= (async () => {
         const known = new Set(await digestsOf(await learned(true), reading));
@@ -58,7 +65,8 @@ export async function openStudyImages(config: StudyConfig, hooks: Hooks): Promis
     sample: (task, imageSize) =>
       remember(samples, `${usesLabels(task)} ${imageSize}`, async () => {
         const some = spreadOver(await learned(usesLabels(task)), Math.max(SAMPLE, config.batchSize ?? 0));
-        return decodeImages(some, { imageSize, task }, { signal: hooks.signal });
+        // By chance more of the sample than of the whole may be unreadable: training counts them all.
+        return decodeImages(some, { imageSize, task }, { signal: hooks.signal }, 1);
       }),
     async close() {
       for (const sample of await Promise.allSettled(samples.values()))

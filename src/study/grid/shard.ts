@@ -7,6 +7,10 @@ export interface Shard {
   of: number;
 }
 
+/** The shard's part of a list: every `of`-th, from the `part`-th on; all without a shard. */
+export const shardPart = <Item>(all: readonly Item[], { part, of }: Shard = { part: 1, of: 1 }): Item[] =>
+  all.filter((_, i) => i % of === part - 1);
+
 /**
  * From "2/4"; without a text, from what SLURM says of an array of jobs. Undefined if there is neither: the whole study.
  * @throws UsageError for another text

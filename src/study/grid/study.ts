@@ -27,6 +27,7 @@ import type { StudyConfig, StudyOptions } from "./options.ts";
 import { parseStudy } from "./parse.ts";
 import { impossibleCells } from "./possible.ts";
 import { studyProgress } from "./progress.ts";
+import { shardPart } from "./shard.ts";
 import { type StudyRun, workOn } from "./work.ts";
 
 export interface StudyResult {
@@ -61,7 +62,7 @@ export async function study(options: StudyOptions, hooks: Hooks = {}, how: Study
   const { config, cells: all, leftOut, images } = await openStudy(options, hooks, how);
   await images.close();
   const claims = openClaims(how.pace);
-  const named = await openStudyFolder(config, all, claims);
+  const named = await openStudyFolder(config, all, images.collection, claims);
   const impossible = new Set(leftOut.map(({ name }) => name));
   const cells = named.filter((_, i) => !impossible.has(all[i]?.name as string));
   await workOn(config, cells, claims, how, progress);
@@ -72,8 +73,9 @@ export async function study(options: StudyOptions, hooks: Hooks = {}, how: Study
 export async function dryRun(options: StudyOptions, hooks: Hooks = {}, how: StudyRun = {}): Promise<DryRun> {
   const { config, cells: all, leftOut, images } = await openStudy(options, hooks, how);
   try {
-    const cells = all.filter(({ name }) => !leftOut.some((one) => one.name === name));
-    const open = cells.filter((cell) => isOpen(config, cell));
+    const possible = all.filter(({ name }) => !leftOut.some((one) => one.name === name));
+    const cells = shardPart(possible, how.shard);
+    const open = cells.filter((cell) => isOpen(config, cell) || (how.retry && !isDone(config, cell)));
     return { ...(await planStudy(config, open, images, hooks)), finished: cells.length - open.length, leftOut };
   } finally {
     await images.close();

@@ -12,7 +12,7 @@ import { type Claim, type Claims, PACE, type Pace } from "./claim.ts";
 import { cellFiles, hasFailed, isDone, OtherTests } from "./folder.ts";
 import type { StudyConfig } from "./options.ts";
 import type { Counts, studyProgress } from "./progress.ts";
-import type { Shard } from "./shard.ts";
+import { type Shard, shardPart } from "./shard.ts";
 
 /** How a study is run, whatever it is about. */
 export interface StudyRun {
@@ -49,8 +49,7 @@ export async function workOn(
   { retry, shard, pace = PACE }: StudyRun,
   progress: ReturnType<typeof studyProgress>,
 ): Promise<void> {
-  const { part, of } = shard ?? { part: 1, of: 1 };
-  const own = all.filter((_, i) => i % of === part - 1);
+  const own = shardPart(all, shard);
   const failed = own.filter((cell) => retry && hasFailed(config, cell));
   const work: Work = {
     ...{ config, claims, progress, open: new Set(own) },
@@ -85,7 +84,7 @@ async function workOnOne(work: Work): Promise<{ worked: boolean; elsewhere: Cell
   const { config, claims, open, again, progress } = work;
   const elsewhere: Cell[] = [];
   for (const cell of open) {
-    if (progress.hooks.signal?.aborted) throw new InterruptedError("Interrupted. The same command goes on.");
+    if (progress.hooks.signal?.aborted) throw interrupted();
     if (isFinished(work, cell)) {
       open.delete(cell);
       continue;
@@ -132,17 +131,20 @@ function forgetFailure(config: StudyConfig, { name }: Cell): void {
 async function attempt(config: StudyConfig, cell: Cell, claim: Claim, hooks: Hooks): Promise<boolean> {
   const { result, failed } = cellFiles(config.out, cell.name);
   try {
-    const found = await runCell(config, cell, hooks, claim.lost);
+    const found = await runCell(config, cell, hooks, claim);
     if (!claim.held()) return false;
     writeJson(result, found);
   } catch (error) {
     if (!claim.held()) return false;
-    if (error instanceof InterruptedError || error instanceof OtherTests || isOfTheDisk(error)) throw error;
+    if (error instanceof InterruptedError) throw interrupted(error);
+    if (error instanceof OtherTests || isOfTheDisk(error)) throw error;
     const known = error instanceof SelfsightError;
     writeJson(failed, { name: cell.name, message: known ? error.message : ((error as Error).stack ?? String(error)) });
   }
   return true;
 }
+
+const interrupted = (cause?: Error) => new InterruptedError("Interrupted. The same command goes on.", { cause });
 
 /** Of the disk: the next cell would fail too. */
 function isOfTheDisk(error: unknown): boolean {

@@ -74,6 +74,17 @@ test("a holder that was asleep sees that another has taken over, and leaves that
   expect(readdirSync(cell)).toContain("claim.1");
 });
 
+test("a holder that was asleep in the middle of a step sees it before it saves, without waiting for the signal", async () => {
+  const claim = openClaims(pace).take(cell) as Claim;
+  expect(claim.isLost()).toBe(false);
+  leave(1);
+  const until = performance.now() + pace.beat;
+  while (performance.now() < until); // no turn of the event loop
+  expect(claim.lost.aborted).toBe(false);
+  expect([claim.isLost(), claim.lost.aborted]).toEqual([true, true]);
+  await claim.release(false);
+});
+
 test("a process that died on this machine is not waited for, and a half-written claim is", async () => {
   leave(0, { pid: 2147483646, place: ownMark().place });
   const claim = openClaims(pace).take(cell) as Claim;

@@ -15,8 +15,8 @@ const studyOf = (out: string, options: Partial<StudyOptions>) => {
   const config = { ...parseStudy({ images: "photos", ...options }), out: join(folder, out) } as StudyConfig;
   return { config, cells: cellsOf(config) };
 };
-const open = ({ config, cells }: { config: StudyConfig; cells: Cell[] }) =>
-  openStudyFolder(config, cells, openClaims({ beat: 20, stale: 200 }));
+const open = ({ config, cells }: { config: StudyConfig; cells: Cell[] }, images = "12 abc") =>
+  openStudyFolder(config, cells, images, openClaims({ beat: 20, stale: 200 }));
 const names = (cells: readonly Cell[]) => cells.map(({ name }) => name);
 
 test("cells keep the names that they were begun with", async () => {
@@ -34,7 +34,7 @@ test("of two processes that let it grow at once, one is refused: the study must 
     studyOf("both", { task: "rotation", seeds: [0, 1] }),
     studyOf("both", { tasks: ["rotation", "jigsaw", "exemplar"] }),
   ];
-  const ended = await Promise.allSettled(two.map(open));
+  const ended = await Promise.allSettled(two.map((one) => open(one)));
   expect(ended.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   const { reason } = ended.find(({ status }) => status === "rejected") as PromiseRejectedResult;
   expect(String(reason)).toMatch(/no part of this one: /);
@@ -43,11 +43,21 @@ test("of two processes that let it grow at once, one is refused: the study must 
   expect(hasGrown(winner.config, winner.cells)).toBe(false);
 });
 
-test("a folder of an older version, which does not list its cells, goes on", async () => {
+test("other images than it began with are refused: cells could not be compared", async () => {
+  const begun = studyOf("images", { task: "rotation" });
+  await open(begun);
+  const grown = studyOf("images", { task: "rotation", seeds: [0, 1] });
+  await expect(open(grown, "13 def")).rejects.toThrow(/photos holds other images than.*\(12 then, 13 now\)/);
+  await expect(open(grown, "12 def")).rejects.toThrow(/12 now, but with other names or labels/);
+  expect(hasGrown(begun.config, begun.cells)).toBe(false);
+  expect(names(await open(grown))).toHaveLength(2);
+});
+
+test("a folder of an older version, which says neither its cells nor its images, goes on", async () => {
   const older = studyOf("older", { tasks: ["rotation", "colorization"], impossible: "leave-out" });
   await open(older);
   const file = studyFiles(older.config.out).config;
-  const { cells: _, ...rest } = JSON.parse(readFileSync(file, "utf8"));
+  const { cells: _, collection: __, ...rest } = JSON.parse(readFileSync(file, "utf8"));
   writeFileSync(file, JSON.stringify(rest));
   expect(names(await open(older))).toEqual(["rotation", "colorization"]);
   const grown = studyOf("older", { tasks: ["rotation", "colorization", "jigsaw"], impossible: "refuse" });

@@ -90,16 +90,17 @@ test("ends where the test images have changed: what is measured on others could 
   cpSync(images, changing, { recursive: true });
   const options: StudyOptions = { ...small, images: changing, task: "rotation", seeds: [0], out: place("changed") };
   await study(options);
-  const [name = ""] = readdirSync(join(changing, "test", "red"));
-  const other = readdirSync(join(changing, "train", "green"))[0] as string;
-  const own = readFileSync(join(changing, "test", "red", name));
-  cpSync(join(changing, "train", "green", other), join(changing, "test", "red", name)); // as many, not the same
-  rmSync(join(changing, "train", "green", other));
+  const files = [join(changing, "test", "red"), join(changing, "train", "green")].map((one) =>
+    join(one, readdirSync(one)[0] as string),
+  );
+  const before = files.map((file) => readFileSync(file));
+  const write = (contents: Buffer[]) => files.map((file, i) => writeFileSync(file, contents[i] as Buffer));
+  write([...before].reverse()); // as many, of the same names
   const more = { ...options, seeds: [0, 1] };
   await expect(study(more)).rejects.toThrow(
     /^The test images of \S+ are not those that \S+ was measured on: .*--out\.$/,
   );
-  writeFileSync(join(changing, "test", "red", name), own);
+  write(before);
   expect((await study(more)).study?.cells.map(({ tested }) => tested)).toEqual(Array(2).fill(expect.any(String)));
 }, 300_000);
 
@@ -122,7 +123,9 @@ test("a study may grow: what is done stays, under its name; it may not lose a ce
 
 test("interrupted and repeated, it gives what it would have given", async () => {
   const options: StudyOptions = { ...small, task: "rotation", seeds: [0, 1], out: place("stopped") };
-  await expect(study(options, stopAt(2))).rejects.toThrow(InterruptedError);
+  await expect(study(options, stopAt(2))).rejects.toThrow(
+    new InterruptedError("Interrupted. The same command goes on."),
+  );
   expect(existsSync(studyFiles(place("stopped")).study)).toBe(false);
   const { study: result } = await study(options);
   const log = readFileSync(runFiles(cellFiles(place("stopped"), "seed0").run).log, "utf8");
@@ -164,6 +167,8 @@ test("a cell that fails is noted, the rest goes on, and it is tried again only w
   expect(result?.cells.map(({ name }) => name)).toEqual(["rotation"]);
   broken = false;
   expect((await study(options)).study?.failed).toHaveLength(1);
+  const planned = async (retry: boolean) => (await dryRun(options, {}, { retry })).cells.map(({ name }) => name);
+  expect([await planned(false), await planned(true)]).toEqual([[], ["fails"]]);
   const again = await study(options, {}, { retry: true });
   expect(again.study?.failed).toEqual([]);
   expect(again.study?.cells.map(({ name }) => name)).toEqual(["fails", "rotation"]);
@@ -172,6 +177,8 @@ test("a cell that fails is noted, the rest goes on, and it is tried again only w
 test("each part does its cells, and the last one writes the result", async () => {
   const options: StudyOptions = { ...small, seeds: [0, 1, 2], out: place("parts") };
   const part = (part: number) => study(options, {}, { shard: { part, of: 2 }, pace });
+  const plan = await dryRun(options, {}, { shard: { part: 2, of: 2 } });
+  expect(plan.cells.map(({ name }) => name)).toEqual(["seed1"]);
   expect((await part(1)).study).toBeUndefined();
   expect(existsSync(cellFiles(place("parts"), "seed1").result)).toBe(false);
   expect((await part(2)).study?.cells.map(({ name }) => name)).toEqual(["seed0", "seed1", "seed2"]);
