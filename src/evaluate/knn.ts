@@ -3,6 +3,7 @@
  * weight exp(similarity / T). Wu et al., CVPR 2018, section 3.4, https://arxiv.org/abs/1805.01978
  */
 import { z } from "zod";
+import { evenly } from "../data/images.ts";
 import { pause } from "../interrupt.ts";
 import { integers, normalize, tensor, where, zeros } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
@@ -33,39 +34,61 @@ export const knn = defineProtocol({
     const labels = rows.map((row) => truths[row] ?? -1);
     const all = features as Tensor;
     const bank = scope(() => keep(normalize(all.indexSelect(0, integers(rows, all.device))))); // (M, D)
-    const own = groupsOf(rows, groups);
-    const votes = (queries: Tensor, left: Pick<Vote, "skip" | "own">) =>
-      vote(queries, bank, labels, { k, ...left, temperature, classes, signal });
+    const classOf = scope(() => keep(integers(labels, all.device))); // (M)
+    const votes = (queries: Tensor, own?: Own) =>
+      vote(queries, { bank, classOf }, { k, own, temperature, classes, signal });
+    const free = () => dispose(bank, classOf);
     try {
       return {
-        // Classifies each labelled image by those of other groups. If each is alone, its nearest neighbour is itself, and gets no vote.
-        heldOut: leaveOneOut(await votes(bank, own ? { skip: 0, own } : { skip: 1 }), labels, own),
+        heldOut: await leaveOneOut(bank, labels, groupsOf(rows, groups), votes),
         async predict({ features: test }) {
           const queries = scope(() => normalize(test as Tensor));
-          return votes(queries, { skip: 0 }).finally(() => dispose(queries));
+          return votes(queries).finally(() => dispose(queries));
         },
-        dispose: () => dispose(bank),
+        dispose: free,
       };
     } catch (error) {
-      dispose(bank);
+      free();
       throw error;
     }
   },
 });
 
-/** Accuracy over the rows whose class has a row of another group to be recognised by; NaN if there is none. */
-function leaveOneOut(votes: readonly number[], labels: readonly number[], groups?: Int32Array): number {
+/** Queries for leave-one-out at most: spread evenly over the labelled images. */
+const HELD_OUT = 2000;
+
+/**
+ * Accuracy over labelled images, each classified by those of other groups, without groups by all others. Only images count whose class
+ * has one of another group to be recognised by; NaN if there is none.
+ */
+async function leaveOneOut(
+  bank: Tensor,
+  labels: readonly number[],
+  groups: Int32Array | undefined,
+  votes: (queries: Tensor, own: Own) => Promise<number[]>,
+): Promise<number> {
   const several = inSeveralGroups(labels, groups);
-  const rows = labels.flatMap((label, i) => (several.has(label) ? [i] : []));
-  return mean(rows.map((i) => (votes[i] === labels[i] ? 1 : 0)));
+  const known = labels.flatMap((label, i) => (several.has(label) ? [i] : []));
+  if (!known.length) return Number.NaN;
+  const chosen = Array.from(evenly(HELD_OUT, known.length), (i) => known[i] as number);
+  const [queries, own] = scope(() => {
+    const at = integers(chosen, bank.device);
+    const bankGroups = integers(groups ?? [...labels.keys()], bank.device);
+    return [keep(bank.indexSelect(0, at)), { queries: keep(bankGroups.indexSelect(0, at)), bank: keep(bankGroups) }];
+  });
+  const winners = await votes(queries, own).finally(() => dispose(queries, own.queries, own.bank));
+  return mean(winners.map((winner, i) => (winner === labels[chosen[i] as number] ? 1 : 0)));
+}
+
+/** The groups of queries (N) and bank (M): none of a query's own group has a vote. */
+interface Own {
+  queries: Tensor;
+  bank: Tensor;
 }
 
 interface Vote {
   k: number;
-  /** Number of nearest neighbours without a vote. */
-  skip: number;
-  /** The groups of the bank (M), if the queries are the bank itself: none of a query's own group has a vote. */
-  own?: Int32Array;
+  own: Own | undefined;
   temperature: number;
   classes: number;
   signal: AbortSignal | undefined;
@@ -74,29 +97,26 @@ interface Vote {
 /** Similarities that are computed at once: 32 MiB. */
 const SIMILARITIES = 2 ** 23;
 
-/** Unit vectors as queries (N, D) and bank (M, D) to the winning classes (N), i64. */
+/** Unit vectors as queries (N, D) and bank (M, D), with the bank's classes (M), to the winning classes (N). */
 async function vote(
   queries: Tensor,
-  bank: Tensor,
-  labels: readonly number[],
-  { k, skip, own, temperature, classes, signal }: Vote,
+  { bank, classOf }: { bank: Tensor; classOf: Tensor },
+  { k, own, temperature, classes, signal }: Vote,
 ): Promise<number[]> {
-  const count = Math.min(k, labels.length - skip);
-  const { device } = bank;
+  const count = Math.min(k, bank.size(0));
   const winners: number[] = [];
-  const atOnce = Math.max(1, Math.min(1024, Math.floor(SIMILARITIES / labels.length)));
+  const atOnce = Math.max(1, Math.min(1024, Math.floor(SIMILARITIES / bank.size(0))));
   for (let start = 0; start < queries.size(0); start += atOnce) {
     await pause(signal, MEASURING);
     winners.push(
       ...scope(() => {
-        const classOf = integers(labels, device); // (M)
-        const part = queries.narrow(0, start, Math.min(atOnce, queries.size(0) - start)); // (n, D)
-        const similarities = part.matmul(bank.transpose(0, 1)); // (n, M)
-        const all = own ? withoutOwn(similarities, integers(own, device), start) : similarities;
-        const [similarity, index] = all.topk(count + skip, 1); // (n, k)
-        const weight = similarity.narrow(1, skip, count).div(temperature).exp(); // (n, k)
-        const voted = classOf.indexSelect(0, index.narrow(1, skip, count).flatten()).reshape(part.size(0), count); // (n, k)
-        return zeros([part.size(0), classes], { device })
+        const n = Math.min(atOnce, queries.size(0) - start);
+        const all = queries.narrow(0, start, n).matmul(bank.transpose(0, 1)); // (n, M)
+        const [similarity, index] = (own ? withoutOwn(all, own, start) : all).topk(count, 1); // (n, k), the nearest first
+        const nearest = similarity.narrow(1, 0, 1).clamp(-1); // −∞ where all are of the query's own group
+        const weight = similarity.sub(nearest).div(temperature).exp(); // (n, k), at most 1 at any temperature
+        const voted = classOf.indexSelect(0, index.flatten()).reshape(n, count); // (n, k)
+        return zeros([n, classes], { device: bank.device })
           .scatterAdd(1, voted, weight)
           .argmax(1) // (n)
           .toArray();
@@ -106,8 +126,8 @@ async function vote(
   return winners;
 }
 
-/** Similarities (n, M) of the rows from `start` on, −∞ to those of their own group (M): these weigh nothing. */
-function withoutOwn(similarities: Tensor, groups: Tensor, start: number): Tensor {
-  const same = groups.narrow(0, start, similarities.size(0)).unsqueeze(1).eq(groups); // (n, M)
-  return where(same, tensor([Number.NEGATIVE_INFINITY], { device: groups.device }), similarities);
+/** Similarities (n, M) of the queries from `start` on, −∞ to those of their own group: these weigh nothing. */
+function withoutOwn(similarities: Tensor, { queries, bank }: Own, start: number): Tensor {
+  const same = queries.narrow(0, start, similarities.size(0)).unsqueeze(1).eq(bank); // (n, M)
+  return where(same, tensor([Number.NEGATIVE_INFINITY], { device: bank.device }), similarities);
 }
