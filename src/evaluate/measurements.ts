@@ -209,11 +209,19 @@ interface Kept {
   seconds?: number;
 }
 
+/** A cell that is longer than the longest string is not kept: it would be measured anew. */
 function writeCell(file: string, cell: Cell): void {
-  replaceFile(
-    file,
-    JSON.stringify(cell, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value as never) : value)),
-  );
+  const text = jsonOf(cell);
+  if (text !== undefined) replaceFile(file, text);
+}
+
+function jsonOf(cell: Cell): string | undefined {
+  try {
+    return JSON.stringify(cell, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value as never) : value));
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** A kept cell; undefined if there is none, or a damaged one. */

@@ -51,7 +51,7 @@ export function benchmarkHtml(result: BenchmarkResult, command: string): string 
     gallery.confusion &&
       section(
         "What is taken for what",
-        `<div class="charts">${confusionChart({ classes, counts: gallery.confusion })}</div>`,
+        `<div class="charts">${confusionChart({ classes, ...gallery.confusion })}</div>${gallery.confusion.draws > 1 ? `<p class="note">Numbers are answers: every test image was asked about once for each of ${gallery.confusion.draws} draws of labels.</p>` : ""}`,
       ),
     section("What each task showed the network", samples(result)),
     section("How training went", `<div class="charts">${curves(result)}</div>`),
@@ -235,7 +235,7 @@ function curves({ trainings, tasks }: BenchmarkResult): string {
 const howToRead = ({ rows, lines, options, tasks }: BenchmarkResult) =>
   [
     "A network that was trained without labels is frozen, and a simple classifier learns from its features with the number of labels given. What training was worth is the difference to the same network untrained; where its interval holds zero, chance alone could have given it.",
-    rows.some(({ kind }) => kind === "from-scratch")
+    lines.some(({ kind }) => kind === "from-scratch")
       ? "From scratch means that the same network, untrained, is trained on the labelled images alone. Where its line reaches a pre-trained network's, it has needed that many labels to be as good."
       : "",
     `In the plots, bands are 95 % intervals, and hollow dots are what was not pre-trained${severalCounts(lines) ? "; “all” labels, at the right end, are not to scale" : ""}.${options.seeds > 1 ? ` Lines are means over ${options.seeds} trainings, and their bands allow for these.` : ""}`,

@@ -52,7 +52,9 @@ const TRUSTED = 0.8;
 
 export function labelsSentence({ checked, accuracy, estimated, suspects }: DataHealth["labels"]): string {
   if (!checked) return "Not checked: that needs two classes with five training images at least.";
-  const percent = (part: number) => `${Number((100 * part).toPrecision(2))} %`;
+  // 99.9 % is not all of them.
+  const percent = (part: number) =>
+    `${part >= 0.995 && part < 1 ? Math.floor(1000 * part) / 10 : Number((100 * part).toPrecision(2))} %`;
   const asked = `A probe was asked about ${count(checked, "training image")} that it had not learned from, and agreed with ${percent(accuracy)} of the labels.`;
   if (!suspects) return `${asked} There is no label that it is sure is wrong.`;
   const listed = `label-suspects.csv lists ${count(suspects, "suspect")}, the most suspicious first.`;

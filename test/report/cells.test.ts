@@ -10,12 +10,23 @@ describe("a confusion matrix", () => {
       [9, 0],
       [1, 3],
     ],
+    draws: 1,
   });
   const fills = (colour: string) =>
     [...parsed(html).querySelectorAll(`path[fill="var(${colour})"]`)].map((path) => [
       path.getAttribute("fill-opacity"),
       path.getAttribute("d")?.match(/M/g)?.length,
     ]);
+
+  it("says so where each image was asked about several times", () => {
+    const counts = [
+      [20, 0],
+      [3, 7],
+    ];
+    expect(confusionChart({ classes: ["cat", "dog"], counts, draws: 5 })).toContain(
+      "27 of 30 answers, 5 for each test image, are on the diagonal",
+    );
+  });
 
   it("has right answers in one colour and mistakes in another, darker with their share of the class", () => {
     expect(fills("--heat")).toEqual([

@@ -87,7 +87,7 @@ it("says so when there is nothing to show", () => {
     labelEfficiencyChart({ series: [], metric: accuracy, chance: 0.1 }),
     layerChart({ series: [{ name: "a", kind: "pixels", points: [] }], metric: accuracy, chance: 0.1 }),
     intervalChart({ rows: [], metric: accuracy }),
-    confusionChart({ classes: [], counts: [] }),
+    confusionChart({ classes: [], counts: [], draws: 1 }),
     heatmapChart({ caption: "Gain", rows: [], columns: [], cells: [], metric: accuracy }),
   ];
   for (const html of empty) {

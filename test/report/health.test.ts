@@ -29,6 +29,8 @@ test("labels: how often the probe agrees, how many may be wrong, and that some a
   expect(labelsSentence({ ...labels, accuracy: 0.7 })).not.toContain("42");
   expect(labelsSentence({ ...labels, suspects: 0 })).toMatch(/There is no label that it is sure is wrong/);
   expect(labelsSentence({ ...labels, checked: 0 })).toMatch(/^Not checked/);
+  expect(labelsSentence({ ...labels, accuracy: 0.9996 })).toContain("agreed with 99.9 %");
+  expect(labelsSentence({ ...labels, accuracy: 1 })).toContain("agreed with 100 %");
 });
 
 test("notes and names are escaped, and the picture comes with its warning", () => {

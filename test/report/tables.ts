@@ -12,6 +12,7 @@ export const confusion = (size: number) =>
     counts: Array.from({ length: size }, (_, i) =>
       Array.from({ length: size }, (_, j) => (i === j ? 60 : 1 + ((i * j) % 40))),
     ),
+    draws: 1,
   });
 export const heat = (differences: boolean) =>
   heatmapChart({

@@ -28,6 +28,9 @@ export function roomForNames(names: readonly string[]): number {
   return WAY + SAMPLE + 6 + widest * CHARACTER;
 }
 
+/** The least height of a chart beside which so many names find room. */
+export const heightForNames = (names: readonly string[]): number => LINE * (names.length + 0.5);
+
 /** A mark of Plot's: each name with a sample of its line, joined to the line's end. Names never cover each other. */
 export function namesAtEnds(lines: readonly NamedLine[]): RenderFunction {
   return (_index, { x, y }, _values, { width, height, marginRight, marginTop }, { document }) => {

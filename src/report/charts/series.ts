@@ -4,7 +4,7 @@ import type { Kind } from "../../evaluate/representations.ts";
 import { type Metric, showValue } from "../../metric.ts";
 import { lineStyles } from "../colours.ts";
 import { axisFormat, axisName, chanceLine, span, valueAxis } from "./axes.ts";
-import { namesAtEnds, roomForNames } from "./names.ts";
+import { heightForNames, namesAtEnds, roomForNames } from "./names.ts";
 import { type Figure, figure, type Plot } from "./plot.ts";
 
 export interface Measured {
@@ -86,7 +86,7 @@ export function seriesChart<Point extends Measured>(
     hasData: values.length > 0,
     draw: (plot) => ({
       width: across.width,
-      height: HEIGHT + across.marginBottom,
+      height: Math.max(HEIGHT + across.marginBottom, heightForNames(namesOf(series))),
       marginLeft: MARGIN_LEFT,
       marginRight: roomForNames(namesOf(series)),
       marginTop: 14,
@@ -117,7 +117,7 @@ export function seriesChart<Point extends Measured>(
             r: 3.5,
             stroke: colour,
             strokeWidth: 2,
-            fill: kind === "pre-trained" ? colour : "var(--card)",
+            fill: kind === "pre-trained" || kind === "weights" ? colour : "var(--card)",
             title: (point: Point) => `${name}, ${across.say(point)}: ${shown(metric, point)}`,
           }),
         ),

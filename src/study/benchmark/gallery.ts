@@ -17,7 +17,7 @@ export interface Gallery {
   /** PNG: training images whose label looks wrong. */
   suspects?: Uint8Array | undefined;
   /** Test images by true and predicted class, over all draws; undefined where predictions are not classes. */
-  confusion?: number[][] | undefined;
+  confusion?: { counts: number[][]; draws: number } | undefined;
 }
 
 const SHOWN = 12;
@@ -95,7 +95,7 @@ function usualGuess({ predictions }: Measured, i: number, label: number): number
   return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0]?.[0];
 }
 
-function confusionOf({ predictions }: Measured, labels: Int32Array, classes: number): number[][] | undefined {
+function confusionOf({ predictions }: Measured, labels: Int32Array, classes: number): Gallery["confusion"] {
   if (!predictions) return undefined;
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (const row of predictions) {
@@ -104,5 +104,5 @@ function confusionOf({ predictions }: Measured, labels: Int32Array, classes: num
       own[guess] = (own[guess] as number) + 1;
     }
   }
-  return counts;
+  return { counts, draws: predictions.length };
 }

@@ -25,7 +25,8 @@ interface Shown {
 /** Every task, what the best one is compared with untrained and from scratch, and what needs no training, in this order. */
 export function linesOf({ tasks, measured, representations, headline }: Shown): Line[] {
   const [best] = tasks as [TaskResult];
-  const { protocol } = best.untrained;
+  const { protocol, metric } = best.untrained;
+  const scratch = measured.find(({ row }) => row.kind === "from-scratch")?.row;
   const own = representations.filter(({ id }) => best.ids.includes(id));
   const others = (kind: Kind) =>
     representations.filter((one) => one.kind === kind && own.some(({ baselines }) => baselines.includes(one.id)));
@@ -70,6 +71,6 @@ export function linesOf({ tasks, measured, representations, headline }: Shown): 
     ...representations
       .filter(({ kind }) => !networks.includes(kind))
       .map(({ id, label, kind }) => line([id], label, kind)),
-    ...group("from-scratch", measured.find(({ row }) => row.kind === "from-scratch")?.row.protocol),
+    ...(scratch?.metric.name === metric.name ? group("from-scratch", scratch.protocol) : []), // accuracy has no place on an axis of mAP
   ];
 }

@@ -5,7 +5,7 @@ import { linear } from "../../../src/evaluate/linear.ts";
 import type { Protocol } from "../../../src/evaluate/protocol.ts";
 import type { Kind, Representation } from "../../../src/evaluate/representations.ts";
 import { intervalOf } from "../../../src/evaluate/uncertainty.ts";
-import { accuracy } from "../../../src/metric.ts";
+import { accuracy, type Metric, mAP } from "../../../src/metric.ts";
 import { linesOf } from "../../../src/study/benchmark/lines.ts";
 import type { TaskResult } from "../../../src/study/benchmark/task-results.ts";
 import { difference } from "../../report/sample.ts";
@@ -65,4 +65,19 @@ test("a line is the mean over trainings, each at its best layer, and its band al
     ["late", 21 / IMAGES],
   ]);
   expect(untrained?.labels[0]?.value).toBeCloseTo(8 / IMAGES);
+});
+
+test("accuracy from scratch has no line on a chart of mean average precision", () => {
+  const representations = [
+    representation("a", "pre-trained", "a", ["untrained a", "scratch"]),
+    representation("untrained a", "untrained", "untrained"),
+    representation("scratch", "from-scratch", "from scratch"),
+  ];
+  const all = representations.map(({ id, kind }) => measured(id, kind, "output", 2, 10));
+  const kinds = (metric: Metric) => {
+    const task = { title: "Rotation", ids: ["a"], untrained: difference({ protocol: "linear", metric }) } as TaskResult;
+    return linesOf({ tasks: [task], measured: all, representations, headline: 2 }).map(({ kind }) => kind);
+  };
+  expect(kinds(accuracy)).toEqual(["pre-trained", "untrained", "from-scratch"]);
+  expect(kinds(mAP)).toEqual(["pre-trained", "untrained"]);
 });
