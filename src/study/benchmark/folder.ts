@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { listed } from "../../data/names.ts";
 import { onDisk, SelfsightError, UsageError } from "../../errors.ts";
 import { writeJson } from "../../files.ts";
-import { nameForFolder } from "../../run/folder.ts";
+import { inUse, nameForFolder } from "../../run/folder.ts";
 import { makeFolder } from "../../setup/folders.ts";
 import { isSign, takeLock } from "../../setup/lock.ts";
 import type { BenchmarkConfig } from "./options.ts";
@@ -65,14 +65,13 @@ export async function claimFolder(config: BenchmarkConfig, collection: string): 
   if (others.length && !existsSync(files.config) && !others.every((name) => isSign(join(out, "lock"), name))) {
     throw new UsageError(`${out} exists and is not a benchmark's folder. Choose another with --out.`);
   }
-  onDisk(`${out} cannot be made`, () => makeFolder(files.measured));
+  onDisk(`${out} cannot be made`, () => makeFolder(out));
   const release = await takeLock(join(out, "lock"));
-  if (typeof release !== "function") {
-    throw new UsageError(`${out} is in use by process ${release.pid}. Wait until it is done, or choose another --out.`);
-  }
+  if (typeof release !== "function") throw inUse(out, release);
   try {
     if (existsSync(files.config)) refuseOther(config, collection, files.config);
-    writeJson(files.config, { collection, ...config });
+    writeJson(files.config, { collection, ...config }); // first: without it, the folder would count as another's
+    onDisk(`${files.measured} cannot be made`, () => makeFolder(files.measured));
     return release;
   } catch (error) {
     release();

@@ -67,6 +67,23 @@ test("a run that was killed after its encoder was saved, but before its end, goe
   expect(told(first)).toBe(report);
 });
 
+test("killed in a container that is gone, it says which sign to delete, and goes on without it", async () => {
+  const out = join(folder, "container");
+  cpSync(first, out, { recursive: true });
+  const run = join(benchmarkFiles(out).runs, "rotation");
+  const files = runFiles(run);
+  const sign = "lock.7-0123abcd-1-0123abcd-elsewhere";
+  for (const place of [out, run]) writeFileSync(join(place, sign), "");
+  writeFileSync(files.status, JSON.stringify({ ...JSON.parse(readFileSync(files.status, "utf8")), state: "training" }));
+  const again = { ...small, images: loose, trainSplit: "all", out };
+  await expect(benchmark(again)).rejects.toThrow(
+    /in use by process 7 of the machine or container "elsewhere".*delete \S+lock\.7-/,
+  );
+  rmSync(join(out, sign));
+  await benchmark(again);
+  expect(told(out).replaceAll(out, first)).toBe(told(first));
+});
+
 test("it may have more draws, trainings and protocols, and keeps what it has; never fewer", async () => {
   const out = join(folder, "more");
   cpSync(first, out, { recursive: true });
