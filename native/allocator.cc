@@ -6,9 +6,11 @@
 #include <c10/core/CPUAllocator.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <mutex>
 #include <new>
 
@@ -50,10 +52,22 @@ size_t capacityOf(size_t sizeClass) {
   return (size_t{1} << doubling) - (doubling * 4 - sizeClass) * ((size_t{1} << doubling) >> 3);
 }
 
+#ifdef __linux__
+// The least that this machine and the limits of a container leave to the process: past a limit it would be killed.
+size_t memoryLimit() {
+  size_t least = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  for (const char* file : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    size_t limit = 0;
+    if (std::ifstream(file) >> limit) least = std::min(least, limit);  // "max" is no number
+  }
+  return least;
+}
+#endif
+
 // Most bytes that may be cached.
 size_t quarterOfMemory() {
 #ifdef __linux__
-  return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) / 4 * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return memoryLimit() / 4;
 #else
   return size_t{1} << 31;
 #endif

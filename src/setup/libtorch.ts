@@ -22,7 +22,7 @@ export interface Libtorch {
   cuda: boolean;
 }
 
-/** The oldest libtorch that the addon supports: Debian 12's. */
+/** The oldest libtorch that the addon supports: Debian 12's. 2.0 to 2.3 lack the autocast of 2.4 and its optimizers for CPUs. */
 export const oldestLibtorch = "1.13";
 
 const extension = process.platform === "darwin" ? "dylib" : "so";
@@ -44,6 +44,8 @@ export function inspectLibtorch(place: Place, source: FoundIn): Libtorch | strin
   const version = readVersion(place, api);
   if (version === undefined) return `no version in the headers of ${place.include}`;
   if (isOlder(version, oldestLibtorch)) return `libtorch ${version} in ${place.lib} is older than ${oldestLibtorch}`;
+  if (/^2\.[0-3]\b/.test(version))
+    return `libtorch ${version} in ${place.lib} lacks what the addon needs: 1.13, 2.4 or newer`;
   return {
     version,
     includeDirs: [place.include, api],

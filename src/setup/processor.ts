@@ -1,6 +1,6 @@
-/** Features of this computer's processor that matter for speed. */
+/** Features of this computer's processor and GPUs that matter for speed. */
 import { existsSync, readFileSync } from "node:fs";
-import { run } from "./process.ts";
+import { run, which } from "./process.ts";
 
 /** The bf16 instructions among /proc/cpuinfo's flags (x86: avx512_bf16, amx_bf16; Arm: bf16). */
 export function bf16Flags(cpuinfo: string): string[] {
@@ -24,4 +24,17 @@ export async function processorBf16(): Promise<string[]> {
   if (process.platform !== "darwin") return [];
   const { code, stdout } = await run("sysctl", ["-n", "hw.optional.arm.FEAT_BF16"], { timeoutSeconds: 5 });
   return code === 0 && stdout.trim() === "1" ? ["FEAT_BF16"] : [];
+}
+
+/** Whether GPUs of these compute capabilities, one a line, all have bf16 instructions: from 8.0 (Ampere) on. */
+export const capableOfBf16 = (capabilities: string): boolean =>
+  capabilities.split("\n").every((line) => !(Number.parseFloat(line) < 8));
+
+/** Whether the NVIDIA GPUs of this computer have bf16 instructions. True where nvidia-smi does not say. */
+export async function gpuBf16(): Promise<boolean> {
+  const path = which("nvidia-smi");
+  if (!path) return true;
+  const query = ["--query-gpu=compute_cap", "--format=csv,noheader"];
+  const { code, stdout } = await run(path, query, { timeoutSeconds: 20 });
+  return code !== 0 || capableOfBf16(stdout);
 }

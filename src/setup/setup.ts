@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { openblasPackage, referenceBlas } from "./blas.ts";
 import { buildAddon, buildDigest, earlierBuild } from "./build.ts";
 import { type CurrentBuild, currentBuild, writeCurrentBuild } from "./current.ts";
-import { askedSource, getLibtorch, type LibtorchSource, libtorchSources } from "./fetch.ts";
+import { askedSource, findLibtorch, getLibtorch, type LibtorchSource, libtorchSources } from "./fetch.ts";
 import { finders, type Libtorch } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
+import { cacheDir } from "./paths.ts";
 import { buildFolder } from "./places.ts";
-import { getBuildTools, requireCompiler } from "./tools.ts";
+import { findBuildTools, getBuildTools, requireCompiler } from "./tools.ts";
 
 type Say = (line: string) => void;
 type Asked = LibtorchSource | undefined;
@@ -49,8 +50,9 @@ const isThere = (libtorch: Libtorch): boolean =>
 
 async function build(say: Say, only: Asked, kept: Libtorch | undefined, force: boolean): Promise<CurrentBuild> {
   const compiler = requireCompiler();
-  const tools = await getBuildTools(say);
-  const libtorch = kept ?? (await getLibtorch(tools.cmake, say, only));
+  const tools = findBuildTools() ?? (await fetching(say, () => getBuildTools(say)));
+  const found = kept ?? (await findLibtorch(only)).found;
+  const libtorch = found ?? (await fetching(say, () => getLibtorch(tools.cmake, say, only)));
   const builtFrom = buildDigest(libtorch);
   const earlier = force ? undefined : earlierBuild(libtorch, builtFrom);
   if (earlier) {
@@ -64,6 +66,13 @@ async function build(say: Say, only: Asked, kept: Libtorch | undefined, force: b
   writeCurrentBuild(built);
   say(`Ready: ${built.addon}`);
   return built;
+}
+
+/** One process at a time fetches into the cache, which other clones share. */
+function fetching<T>(say: Say, work: () => Promise<T>): Promise<T> {
+  const waiting = (holder: string) =>
+    say(`Another process is fetching what setup needs; waiting for it (${holder}) ...`);
+  return withLock(join(cacheDir(), "fetch.lock"), waiting, work);
 }
 
 /** Whether the last build is still valid: same sources, same libtorch, and no other libtorch is requested. */

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { UsageError, unknownName } from "../errors.ts";
-import { processorBf16 } from "../setup/processor.ts";
+import { gpuBf16, processorBf16 } from "../setup/processor.ts";
 import { defaultDevice, devices, threads } from "./device.ts";
 import type { Device } from "./tensor.ts";
 
@@ -38,6 +38,11 @@ export async function chooseCompute(wanted: {
     throw unknownName("device", device, ["auto", ...known]);
   }
   threads(wanted.threads ?? availableParallelism());
-  const bf16 = device === "cpu" ? (await processorBf16()).length > 0 : device.startsWith("cuda");
-  return { device, precision: wanted.precision === "auto" ? (bf16 ? "bf16" : "f32") : wanted.precision };
+  if (wanted.precision !== "auto") return { device, precision: wanted.precision };
+  return { device, precision: (await hasBf16(device)) ? "bf16" : "f32" };
+}
+
+async function hasBf16(device: Device): Promise<boolean> {
+  if (device === "cpu") return (await processorBf16()).length > 0;
+  return device.startsWith("cuda") && gpuBf16();
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { doctor, formatDoctor } from "../../src/setup/doctor.ts";
-import { bf16Flags, bf16Forbidden } from "../../src/setup/processor.ts";
+import { bf16Flags, bf16Forbidden, capableOfBf16 } from "../../src/setup/processor.ts";
 
 let cache: string;
 
@@ -77,6 +77,16 @@ describe("doctor", () => {
     const report = await doctor();
     expect(report.checks.find((check) => check.name === "addon")?.status).toBe("missing");
   });
+});
+
+it.each([
+  ["9.0", true],
+  ["8.0\n8.6\n", true],
+  ["[N/A]\n", true],
+  ["7.5\n", false],
+  ["8.6\n7.0\n", false],
+])("GPUs of capability %j: bf16 %s", (capabilities, capable) => {
+  expect(capableOfBf16(capabilities)).toBe(capable);
 });
 
 describe("bf16Flags", () => {

@@ -77,8 +77,20 @@ describe("inspectLibtorch", () => {
     expect(inspectLibtorch(folderPlace(home), "archive")).toBe(`no ATen/ATen.h in ${join(home, "include")}`);
     fakeLibtorch([1, 12, 9]);
     expect(inspectLibtorch(folderPlace(home), "archive")).toMatch(/^libtorch 1\.12\.9 in .*lib is older than 1\.13$/);
-    fakeLibtorch([1, 13, 0]);
-    expect(inspectLibtorch(folderPlace(home), "archive")).toMatchObject({ version: "1.13.0" });
+    for (const minor of [0, 3]) {
+      fakeLibtorch([2, minor, 1]);
+      expect(inspectLibtorch(folderPlace(home), "python")).toMatch(
+        /^libtorch 2\..* lacks what the addon needs: .*2\.4 or/,
+      );
+    }
+    for (const version of [
+      [1, 13, 0],
+      [2, 4, 0],
+      [2, 30, 0],
+    ] as const) {
+      fakeLibtorch([...version]);
+      expect(inspectLibtorch(folderPlace(home), "archive")).toMatchObject({ version: version.join(".") });
+    }
     rmSync(join(home, `lib/libtorch_cpu.${extension}`));
     expect(inspectLibtorch(folderPlace(home), "archive")).toMatch(/^no libtorch_cpu\..* in .*lib$/);
   });
