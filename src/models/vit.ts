@@ -73,8 +73,9 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     const heads = Math.max(1, Math.round(wanted / HEAD));
     const dim = wanted < HEAD ? wanted : heads * HEAD;
     const grid = BASE_SIZE / patch;
-    this.cls_token = scope(() => new Parameter(normal([1, 1, dim], 1e-6)));
-    this.pos_embed = scope(() => new Parameter(normal([1, 1 + grid ** 2, dim], 0.02)));
+    // As in DeiT, neither of the two gets weight decay.
+    this.cls_token = scope(() => new Parameter(normal([1, 1, dim], 1e-6), { decays: false }));
+    this.pos_embed = scope(() => new Parameter(normal([1, 1 + grid ** 2, dim], 0.02), { decays: false }));
     this.patch_embed = new PatchEmbed(dim, patch);
     this.blocks = Array.from({ length: DEPTH }, () => new Block(dim, heads));
     this.norm = norm(dim);

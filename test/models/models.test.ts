@@ -4,6 +4,7 @@ import { createEncoder, families, models } from "../../src/models/index.ts";
 import { featureShapes } from "../../src/models/model.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { randn } from "../../src/torch/ops.ts";
+import { decayGroups } from "../../src/torch/optim/groups.ts";
 import { scope } from "../../src/torch/scope.ts";
 import { expectNoLeak } from "../live.ts";
 
@@ -69,6 +70,16 @@ test("a transformer takes only images of whole patches, also rectangular ones, a
     expect(maps["block1"]?.shape).toEqual([2, 19, 2, 3]);
     expect(() => encoder.forward(randn([1, 3, 44, 44]))).toThrow(/44×44.*whole patches of 8.*40 or 48/);
   });
+  encoder.dispose();
+});
+
+test("of a transformer, the class token and the position embeddings get no weight decay, as in DeiT", () => {
+  const encoder = createEncoder({ model: "vit-tiny-16", width: 0.1 });
+  const [decayed, free] = decayGroups(encoder.namedParameters(), 0.05);
+  for (const parameter of [encoder.state().get("cls_token"), encoder.state().get("pos_embed")]) {
+    expect(free?.parameters).toContain(parameter);
+    expect(decayed?.parameters).not.toContain(parameter);
+  }
   encoder.dispose();
 });
 

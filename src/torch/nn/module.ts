@@ -23,8 +23,12 @@ export class Buffer extends Tensor {
 
 /** A buffer that is trained. */
 export class Parameter extends Buffer {
-  constructor(initial: Tensor) {
+  /** Whether weight decay may apply to it, if it has more than one dimension. */
+  readonly decays: boolean;
+
+  constructor(initial: Tensor, { decays = true } = {}) {
     super(initial);
+    this.decays = decays;
     this.requiresGrad_();
   }
 }
