@@ -28,13 +28,19 @@ const rotation = { recipe: { task: "rotation" }, question: "how far each was tur
 export async function builtInImages(say: (line: string) => void, open = openImages): Promise<DemoImages> {
   try {
     const collection = await open("clothing", { say });
-    return { images: "clothing", collection, what: "photos of clothes", ...rotation };
+    return { images: "clothing", collection, ...photos };
   } catch (error) {
     if (!(error instanceof SelfsightError)) throw error;
-    say("The photos of clothes cannot be had here, so drawings that are installed already take their place.");
+    say("The photos of clothes cannot be downloaded here, so it learns from drawings that are already installed.");
     return { images: "quickdraw", collection: await open("quickdraw"), ...drawings };
   }
 }
+
+const photos = {
+  what: "photos of clothes",
+  ...rotation,
+  testSplit: "test", // the preset quick was chosen on validation
+} satisfies Partial<DemoImages>;
 
 const drawings = {
   what: "drawings that people made in the game Quick, Draw!",

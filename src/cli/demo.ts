@@ -12,6 +12,7 @@ import { writeReport } from "../report/html.ts";
 import { plainResult } from "../report/plain.ts";
 import { runReport } from "../report/run.ts";
 import { pretrainOptions } from "../run/options.ts";
+import { shellWord } from "../setup/terminal.ts";
 import { builtInImages, type DemoImages, labelsPerClass, ownImages } from "./demo-images.ts";
 import { runPretrain } from "./pretrain.ts";
 import { workingLine } from "./working.ts";
@@ -104,14 +105,14 @@ async function showNeighbours({ collection }: DemoImages, reason: string, out: s
 
 /** Three commands to try next. */
 function closing(images: string | undefined): string {
-  const place = images ?? "path/to/photos";
+  const place = images === undefined ? "path/to/photos" : shellWord(images);
   return [
     "\nNext, on your own images:",
     images === undefined
       ? `  npm run demo -- --images ${place}`
       : `  npx selfsight preview ${place} --task jigsaw          (a picture of another task)`,
     `  npx selfsight pretrain ${place} --minutes 30 --out runs/mine`,
-    `  npx selfsight evaluate runs/mine ${images ?? "path/to/labelled/photos"}`,
+    `  npx selfsight evaluate runs/mine ${images === undefined ? "path/to/labelled/photos" : place}`,
   ].join("\n");
 }
 

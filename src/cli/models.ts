@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { SelfsightError } from "../errors.ts";
+import { SelfsightError, UsageError } from "../errors.ts";
 import { describeModel, type SpeedOptions, trainingSpeed } from "../models/detail.ts";
 import { modelEntry, models } from "../models/index.ts";
 import { parseOptions } from "../options.ts";
 import { pretrainOptions } from "../run/options.ts";
+import { flag } from "../setup/terminal.ts";
 import { chooseCompute } from "../torch/compute.ts";
 import { addFlags } from "./flags.ts";
 import { print } from "./output.ts";
@@ -29,6 +30,7 @@ export function addModels(program: Command): void {
     const names = options.model ?? Object.keys(models);
     const entries = names.map((name) => [name, modelEntry(name)] as const);
     if (!options.detail) {
+      refuseUnused(flags);
       for (const [name, { title, stems, paper }] of entries)
         print(`${name.padEnd(16)} ${title}; stem ${stems.join(" | ")}  ${paper}`);
       return;
@@ -47,6 +49,15 @@ export function addModels(program: Command): void {
       }
     }
   });
+}
+
+/** @throws UsageError for options that only `--detail` uses */
+function refuseUnused(flags: object): void {
+  const unused = Object.keys(flags).filter((name) => name !== "detail" && name !== "model");
+  if (unused.length)
+    throw new UsageError(
+      `${unused.map((name) => flag(name)).join(", ")} ${unused.length > 1 ? "have" : "has"} no effect without --detail. Add it.`,
+    );
 }
 
 const columns = ([name = "", ...rest]: string[]) => name.padEnd(16) + rest.map((text) => text.padStart(15)).join("");

@@ -44,7 +44,7 @@ export function runPretrain(options: Parameters<typeof pretrain>[0]) {
         process.stderr.write(`${images} images, ${compute.device}, ${compute.precision}, into ${folder}\n`);
         progress = progressLine(event);
       },
-    }).finally(() => progress?.end());
+    }).finally(() => (progress ?? working).end());
     process.stderr.write(
       `Done: ${result.steps} steps, ${result.images} images seen, ${duration(result.seconds * 1000)}. Encoder: ${result.folder}/encoder.safetensors\n`,
     );

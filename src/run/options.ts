@@ -19,11 +19,11 @@ export const pretrainOptions = z.strictObject({
     .int()
     .positive()
     .optional()
-    .describe("learn from so many of the images, drawn by the seed: a smaller number's lie within a larger one's"),
+    .describe("number of images to learn from, drawn by the seed; a smaller draw is part of a larger one"),
   preset: z
     .enum(["auto", "quick", "paper"])
     .default("auto")
-    .describe("settings: quick for a few minutes, paper as the papers have it; auto: quick up to 15 minutes"),
+    .describe("settings: quick for a few minutes; paper: the task in its paper's form; auto: quick up to 15 minutes"),
   task: z.string().default("rotation").describe("pretext task (selfsight tasks lists them)"),
   taskOptions: z
     .record(z.string(), z.unknown())

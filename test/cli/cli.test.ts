@@ -68,6 +68,9 @@ test("models --detail lists what each model costs, or why it cannot take such im
   expect(larger.stdout).toMatch(/vgg11 +0\.15 M/);
   const unknown = await selfsight(["models", "--detail", "--model", "resnet19"]);
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/Did you mean "resnet1\d"/)]);
+  const idle = await selfsight(["models", "--width", "2", "--image-size", "224"]);
+  expect(idle).toMatchObject({ code: 2, stdout: "" });
+  expect(idle.stderr).toContain("--width, --image-size have no effect without --detail");
 });
 
 test("pretrain ends with its task's caveat", async () => {

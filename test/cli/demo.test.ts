@@ -10,7 +10,7 @@ import { selfsight } from "./run.ts";
 
 const folder = scratch();
 const labelled = join(folder, "labelled");
-const flat = join(folder, "flat");
+const flat = join(folder, "flat photos");
 
 beforeAll(async () => {
   await makePictures(labelled, { count: 60, classes: ["cat", "dog"] });
@@ -27,8 +27,16 @@ test("without a network it falls back to drawings, with one calm line", async ()
   expect(found.images).toBe("quickdraw");
   expect(found.recipe.preset).toBe("paper"); // docs/DEMO.md: on validation drawings, quick was not better
   expect(said).toEqual([
-    "The photos of clothes cannot be had here, so drawings that are installed already take their place.",
+    "The photos of clothes cannot be downloaded here, so it learns from drawings that are already installed.",
   ]);
+});
+
+test.each(["clothing", "quickdraw"])("%s: is tested on images that no preset was chosen on", async (name) => {
+  const open: typeof openImages = async (place) => {
+    if (place !== name) throw new SelfsightError("It cannot be fetched.");
+    return { name: place, splits: {} };
+  };
+  expect(await builtInImages(() => {}, open)).toMatchObject({ images: name, testSplit: "test" });
 });
 
 test("labelled images of your own: says what will happen, the result in words, and three commands to try next", async () => {
@@ -54,6 +62,7 @@ test("images without labels: a sheet of images that look alike", async () => {
   const { code, stdout } = await selfsight(["demo", "--images", flat, "--minutes", "0.02"], { cwd });
   expect(code).toBe(0);
   expect(stdout).toMatch(/These images look alike to it, row by row: .*neighbours\.png/);
+  expect(stdout).toContain(`selfsight pretrain '${flat}' --minutes`);
   expect(stdout).toMatch(/only labels can tell\. .*one sub-folder for each class/);
   expect(existsSync(join(cwd, "runs", "demo", "neighbours.png"))).toBe(true);
   expect(readFileSync(join(cwd, "runs", "demo", "report.html"), "utf8")).toMatch(/What looks alike to it/);
