@@ -18,6 +18,11 @@ export class InterruptedError extends SelfsightError {
   override readonly exitCode = 130;
 }
 
+/** Another process goes on with the work: nothing may be written any more. */
+export class TakenOverError extends SelfsightError {
+  override name = "TakenOverError";
+}
+
 /**
  * Runs file operations. If the system refuses one, throws an error with the remedy.
  * @param what the failure, as the beginning of a sentence: "runs/a cannot be written"

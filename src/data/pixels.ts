@@ -66,17 +66,24 @@ export async function openPixels(set: ImageSet, options: PixelOptions): Promise<
   if (total <= Math.min(memoryLimitBytes, constants.MAX_LENGTH)) {
     const pixels = new Uint8Array(total);
     const decoded = await fill((i, image) => pixels.set(image, i * bytes));
+    refuseUnreadable(set, named(set, decoded.skipped), options.tolerated);
     const read: Read = (target, position) => target.set(pixels.subarray(position, position + target.length));
     return { ...createStore({ set, size, ...decoded }, read), close: async () => {} };
   }
   const file = join(cache, `${hash([set.fingerprint, String(size), String(DECODER)])}.rgb`);
   const { handle, ...decoded } = await openPacked(file, { count: set.length, bytes }, fill);
+  try {
+    refuseUnreadable(set, named(set, decoded.skipped), options.tolerated);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
   const read: Read = (target, position) => readAll(handle, target, position);
   return { ...createStore({ set, size, ...decoded }, read), close: () => handle.close() };
 }
 
 async function decodeAll(set: ImageSet, options: PixelOptions, put: Put): Promise<Decoded> {
-  const { size, tolerated, onProgress, signal } = options;
+  const { size, onProgress, signal } = options;
   const skipped = new Map<number, string>();
   const digests = new Array<string>(set.length).fill("");
   let next = 0;
@@ -104,9 +111,7 @@ async function decodeAll(set: ImageSet, options: PixelOptions, put: Put): Promis
   );
   const failed = (await Promise.allSettled(workers)).find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
-  const sorted = new Map([...skipped].sort(([a], [b]) => a - b)); // workers finish in any order
-  refuseUnreadable(set, named(set, sorted), tolerated);
-  return { skipped: sorted, digests };
+  return { skipped: new Map([...skipped].sort(([a], [b]) => a - b)), digests }; // workers finish in any order
 }
 
 /** Decodes an image into `into`, or says why it cannot. */

@@ -118,18 +118,21 @@ function widthOf(pairs: readonly Pair[]): number {
 /** The folder of the run that a file of weights is from, if it is from one: an encoder kept on the way lies in its `checkpoints`. */
 export function runOf(file: string): string {
   const folder = dirname(resolve(file));
-  return basename(folder) === "checkpoints" ? dirname(folder) : folder;
+  const isRun = existsSync(join(folder, "config.yaml"));
+  return !isRun && basename(folder) === "checkpoints" ? dirname(folder) : folder;
 }
 
 /** What a run says of this model: its configuration, as long as no encoder is saved. Anything else beside the file is passed over. */
 function describedBeside(file: string, model: string): { width?: number; stem?: Stem } {
-  const files = ["config.json", "config.yaml"].map((name) => join(runOf(file), name));
-  const found = files.find((one) => existsSync(one));
-  if (!found) return {};
+  const [json, yaml] = ["config.json", "config.yaml"].map((name) => join(runOf(file), name)) as [string, string];
   try {
-    const { architecture, selfsight, ...config } = parse(readFileSync(found, "utf8"));
-    const { width, stem } = selfsight ?? config;
-    return (architecture ?? config.model) === model ? defined({ width, stem }) : {};
+    if (existsSync(json)) {
+      const { architecture, selfsight } = JSON.parse(readFileSync(json, "utf8"));
+      return architecture === model ? defined({ width: selfsight?.width, stem: selfsight?.stem }) : {};
+    }
+    const { task, preset, width, stem, ...config } = existsSync(yaml) ? parse(readFileSync(yaml, "utf8")) : {};
+    const isOurs = config.model === model && task !== undefined && preset !== undefined;
+    return isOurs ? defined({ width, stem }) : {};
   } catch {
     return {};
   }

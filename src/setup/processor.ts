@@ -26,12 +26,21 @@ export async function processorBf16(): Promise<string[]> {
   return code === 0 && stdout.trim() === "1" ? ["FEAT_BF16"] : [];
 }
 
-/** Whether GPUs of these compute capabilities, one a line, all have bf16 instructions: from 8.0 (Ampere) on. */
-export const capableOfBf16 = (capabilities: string): boolean =>
-  capabilities.split("\n").every((line) => !(Number.parseFloat(line) < 8));
+/** Whether some GPU of these compute capabilities, one a line, has bf16 instructions: from 8.0 (Ampere) on. True where none is named. */
+export function capableOfBf16(capabilities: string): boolean {
+  const known = capabilities.split("\n").map(Number.parseFloat).filter(Number.isFinite);
+  return !known.length || known.some((capability) => capability >= 8);
+}
 
-/** Whether the NVIDIA GPUs of this computer have bf16 instructions. True where nvidia-smi does not say. */
-export async function gpuBf16(): Promise<boolean> {
+let asked: Promise<boolean> | undefined;
+
+/** Whether an NVIDIA GPU of this computer has bf16 instructions. True where nvidia-smi does not say. */
+export function gpuBf16(): Promise<boolean> {
+  asked ??= askNvidia();
+  return asked;
+}
+
+async function askNvidia(): Promise<boolean> {
   const path = which("nvidia-smi");
   if (!path) return true;
   const query = ["--query-gpu=compute_cap", "--format=csv,noheader"];

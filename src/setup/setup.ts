@@ -1,10 +1,11 @@
 /** Setup: finds or fetches libtorch and builds the addon against it. Done once; later calls only check. */
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { openblasPackage, referenceBlas } from "./blas.ts";
 import { buildAddon, buildDigest, earlierBuild } from "./build.ts";
 import { type CurrentBuild, currentBuild, writeCurrentBuild } from "./current.ts";
 import { askedSource, findLibtorch, getLibtorch, type LibtorchSource, libtorchSources } from "./fetch.ts";
+import { makeFolder } from "./folders.ts";
 import { finders, type Libtorch } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
 import { cacheDir } from "./paths.ts";
@@ -68,11 +69,22 @@ async function build(say: Say, only: Asked, kept: Libtorch | undefined, force: b
   return built;
 }
 
-/** One process at a time fetches into the cache, which other clones share. */
+/** One process at a time fetches into the cache, which other clones share. Without a cache that can be written to, only apt-get can help. */
 function fetching<T>(say: Say, work: () => Promise<T>): Promise<T> {
+  if (!canWrite(cacheDir())) return work();
   const waiting = (holder: string) =>
     say(`Another process is fetching what setup needs; waiting for it (${holder}) ...`);
   return withLock(join(cacheDir(), "fetch.lock"), waiting, work);
+}
+
+function canWrite(folder: string): boolean {
+  try {
+    makeFolder(folder);
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether the last build is still valid: same sources, same libtorch, and no other libtorch is requested. */

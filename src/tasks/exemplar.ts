@@ -6,8 +6,8 @@
  * `triplet`: the copies of an image are embedded close together, without classes, so that any number of images works.
  * Kolesnikov, Zhai & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005
  *
- * Departures: triplets also change contrast and colour (`contrast`), or a small network could match the copies of a photo by
- * their mean colour, and are not standardised; patches are half as wide as the image, because few photos are as crowded as STL-10's.
+ * Departures: triplets also change contrast and colour (`contrast`), or a small network could match copies by their mean colour, and
+ * images are not standardised one by one; patches are half as wide as the image, not a third: few photos are as crowded as STL-10's.
  */
 import { z } from "zod";
 import { sometimes, toGrey } from "../augment/colour.ts";
@@ -108,8 +108,8 @@ function triplets({ encoder, images: { sample } }: TaskContext, options: Options
   };
 }
 
-function surrogateClasses(on: TaskContext, { copies, classes, patch, hidden }: Options): TaskInstance {
-  const { encoder, images, seed } = on;
+function surrogateClasses({ encoder, images, seed }: TaskContext, options: Options): TaskInstance {
+  const { copies, classes, patch, hidden } = options;
   const count = Math.min(classes, images.count);
   const axes = new ColourAxes(images.sample);
   const head = mlp(encoder.outDim, hidden, count);

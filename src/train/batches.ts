@@ -31,7 +31,7 @@ export interface RawBatch {
 
 /** Random streams of a step, next to the seed and the step's number. Other numbers would change what a resumed run draws. */
 const [VIEWS, TASK] = [1, 3];
-/** Images that a task may estimate from before training (mean colours, say): fewer of large ones, so that they take at most 256 MiB in f32. */
+/** Images that a task may estimate from before training (mean colours, say): of large ones fewer, about 256 MiB in f32. */
 const [SAMPLE, FEW, VALUES] = [256, 16, 2 ** 26];
 
 /** @param usesLabels whether the task may see the labels */

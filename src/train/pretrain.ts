@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { withCleanup } from "../cleanup.ts";
 import { plural } from "../data/names.ts";
 import { type ImagesToLearnFrom, imagesToLearnFrom } from "../data/splits.ts";
-import { InterruptedError, UsageError } from "../errors.ts";
+import { InterruptedError, TakenOverError, UsageError } from "../errors.ts";
 import { replaceFile, writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { saveState } from "../run/checkpoint.ts";
@@ -176,9 +176,9 @@ async function trainAndSave({ run, log, save, status }: Session, { onEvent, sign
     });
     for await (const record of train({ ...run, chooser })) {
       last = record;
+      onEvent?.({ type: "step", record }); // before anything is written: it may say that another process goes on
       log.step(record);
       keep(record);
-      onEvent?.({ type: "step", record });
       if (record.seconds - savedAt >= saveMinutes * 60 || record.progress >= 1 || signal?.aborted) {
         save(record);
         onEvent?.({ type: "saved", at: record });
@@ -190,7 +190,8 @@ async function trainAndSave({ run, log, save, status }: Session, { onEvent, sign
     return last as StepRecord;
   } catch (error) {
     try {
-      status(error instanceof InterruptedError ? "interrupted" : "failed", last);
+      if (!(error instanceof TakenOverError))
+        status(error instanceof InterruptedError ? "interrupted" : "failed", last);
     } catch {
       // the original error (for example a full disk) matters more than failing to record it
     }

@@ -41,6 +41,27 @@ test("each line has its name, which covers no other and lies beside the chart", 
   expect(attributes(html, "line", "d")).toHaveLength(11);
 });
 
+test("a chart is as high as its names need", () => {
+  const points = [1, 4].map((labels) => ({ labels, ...measured(0.5) }));
+  const series = Array.from({ length: 40 }, (_, i) => ({ name: `line ${i}`, kind: "pre-trained" as const, points }));
+  const html = labelEfficiencyChart({ series, metric: accuracy, chance: 0.1 });
+  const heights = groups(html, "name").flatMap((group) =>
+    [...group.querySelectorAll("text")].map((one) => Number(one.getAttribute("y"))),
+  );
+  const [, , , height = 0] = (/viewBox="([^"]*)"/.exec(html)?.[1] ?? "").split(" ").map(Number);
+  expect(Math.max(...heights)).toBeGreaterThan(500);
+  expect(Math.max(...heights)).toBeLessThan(height);
+});
+
+test("dots of weights from elsewhere are full, those of baselines hollow", () => {
+  const fillOf = (kind: "weights" | "untrained") => {
+    const series = [{ name: "one", kind, points: [1, 4].map((labels) => ({ labels, ...measured(0.5) })) }];
+    return groups(labelEfficiencyChart({ series, metric: accuracy, chance: 0.1 }), "dot")[0]?.getAttribute("fill");
+  };
+  expect(fillOf("untrained")).toBe("var(--card)");
+  expect(fillOf("weights")).not.toBe("var(--card)");
+});
+
 test("a long name is cut, and kept whole in a tooltip", () => {
   const name = "a task whose name is longer than the chart has room for";
   const series = [{ name, kind: "pre-trained" as const, points: [{ labels: 1, ...measured(0.5) }] }];

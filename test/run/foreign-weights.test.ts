@@ -6,7 +6,7 @@ import { SelfsightError, UsageError } from "../../src/errors.ts";
 import { createEncoder, type EncoderSpec } from "../../src/models/index.ts";
 import type { Encoder } from "../../src/models/model.ts";
 import { saveState } from "../../src/run/checkpoint.ts";
-import { loadWeights, specOf } from "../../src/run/foreign-weights.ts";
+import { loadWeights, runOf, specOf } from "../../src/run/foreign-weights.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { full, randn, resizeBicubic, zeros } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
@@ -244,9 +244,22 @@ describe("width and stem", () => {
   test("of an encoder kept on the way are those of its run, also while there is no config.json", () => {
     const run = join(folder, "going");
     mkdirSync(join(run, "checkpoints"), { recursive: true });
-    writeFileSync(join(run, "config.yaml"), "model: resnet10\nwidth: 0.125\nstem: patch\n");
+    writeFileSync(
+      join(run, "config.yaml"),
+      "task: jigsaw\npreset: quick\nmodel: resnet10\nwidth: 0.125\nstem: patch\n",
+    );
     const file = join(run, "checkpoints", "encoder-50.safetensors");
     writeFileSync(file, readFileSync(written("kept", () => {}, { ...small, model: "resnet10", stem: "imagenet" })));
     expect(specOf(file, { model: "resnet10" })).toEqual({ model: "resnet10", width: 0.125, stem: "patch" });
+    writeFileSync(join(run, "config.yaml"), "model: resnet10\nwidth: 224\n"); // another program's
+    expect(specOf(file, { model: "resnet10" })).toMatchObject({ width: 0.125, stem: "imagenet" });
+  });
+
+  test("a run may be called checkpoints itself", () => {
+    const run = join(folder, "named", "checkpoints");
+    mkdirSync(run, { recursive: true });
+    expect(runOf(join(run, "encoder.safetensors"))).toBe(join(folder, "named"));
+    writeFileSync(join(run, "config.yaml"), "");
+    expect(runOf(join(run, "encoder.safetensors"))).toBe(run);
   });
 });

@@ -84,7 +84,8 @@ it.each([
   ["8.0\n8.6\n", true],
   ["[N/A]\n", true],
   ["7.5\n", false],
-  ["8.6\n7.0\n", false],
+  ["7.5\n7.0\n", false],
+  ["8.6\n7.0\n", true],
 ])("GPUs of capability %j: bf16 %s", (capabilities, capable) => {
   expect(capableOfBf16(capabilities)).toBe(capable);
 });

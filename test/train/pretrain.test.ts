@@ -3,7 +3,7 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { InterruptedError, SelfsightError, UsageError } from "../../src/errors.ts";
+import { InterruptedError, SelfsightError, TakenOverError, UsageError } from "../../src/errors.ts";
 import type { RunEvent } from "../../src/run/events.ts";
 import { loadEncoder, readConfig, resumedOptions, runFiles } from "../../src/run/folder.ts";
 import { readMetrics } from "../../src/run/log.ts";
@@ -86,6 +86,16 @@ describe("a run", () => {
     rmSync(runFiles(cut).encoder);
     expect(await pretrain({ ...small, out: cut, resume: true })).toMatchObject({ steps: 20, last: undefined });
     expect(tensorsOf(cut)).toEqual(tensorsOf(out));
+  });
+
+  test("that another process goes on with writes nothing any more", async () => {
+    const taken = join(folder, "taken");
+    const onEvent = (event: RunEvent) => {
+      if (event.type === "step" && event.record.step === 3) throw new TakenOverError("Another process goes on.");
+    };
+    await expect(pretrain({ ...small, out: taken }, { onEvent })).rejects.toThrow(TakenOverError);
+    expect(readMetrics(runFiles(taken).metrics)).toHaveLength(2);
+    expect(JSON.parse(readFileSync(runFiles(taken).status, "utf8"))).toMatchObject({ state: "training" });
   });
 
   test("interrupted at the last step still finishes", async () => {
@@ -308,6 +318,25 @@ describe("resuming", () => {
     expect(resumedOptions(run, { images, resume: true })).toMatchObject({ minutes: 60, epochs: undefined });
     const epochs = resumedOptions(run, { images, epochs: 2, resume: true });
     expect([epochs.minutes, epochs.epochs]).toEqual([undefined, 2]);
+  });
+
+  test("refuses minutes for a run that is deterministic, as at its start", async () => {
+    const run = await stoppedAtOnce("deterministic", { ...small, deterministic: true });
+    const minutes = { images, minutes: 1, out: run, resume: true };
+    await expect(pretrain(minutes)).rejects.toThrow(/For --deterministic, give --epochs/);
+  });
+
+  test("takes a table of labels that lies elsewhere now", async () => {
+    const table = join(folder, "labels.csv");
+    writeFileSync(table, "path,label\n0000.png,a\n0001.png,b\n");
+    const run = await stoppedAtOnce("labels", { ...small, labels: table });
+    const moved = join(folder, "moved.csv");
+    copyFileSync(table, moved);
+    rmSync(table);
+    await expect(pretrain({ images, out: run, resume: true })).rejects.toThrow(/labels\.csv/);
+    expect(await pretrain({ images, labels: moved, out: run, resume: true })).toMatchObject({
+      steps: expect.any(Number),
+    });
   });
 
   test("refuses other images", async () => {

@@ -2,7 +2,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { firstLabels } from "../../data/images.ts";
-import { SelfsightError } from "../../errors.ts";
+import { SelfsightError, TakenOverError } from "../../errors.ts";
 import { compare, type Measured } from "../../evaluate/compare.ts";
 import { chooseVariants } from "../../evaluate/evaluate.ts";
 import { labelAmounts } from "../../evaluate/label-amounts.ts";
@@ -68,7 +68,7 @@ async function trainCell(config: StudyConfig, cell: Cell, hooks: Hooks, claim: C
   const resume = clearToGoOn(run);
   if (resume) removeSigns(run);
   const onEvent: Hooks["onEvent"] = (event) => {
-    if (claim.isLost()) throw new SelfsightError(`${run} was taken over by another process.`); // before it saves again
+    if (claim.isLost()) throw new TakenOverError(`${run} was taken over by another process.`);
     hooks.onEvent?.(event);
   };
   const options = trainingOf(config, cell);

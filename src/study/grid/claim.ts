@@ -26,8 +26,8 @@ export interface Claim {
   /** Whether it still counts. Asks the disk. */
   held(): boolean;
   /**
-   * Whether another process has taken over, for before every step: a process that was asleep gets the signal only after one.
-   * Asks the disk once a beat.
+   * Whether another process has taken over, for asking after every step, before anything is written: a process that was asleep gets
+   * the signal only later. Asks the disk once a beat.
    */
   isLost(): boolean;
   /** Ends it: others may claim the cell at once. If the cell is finished, its claims are removed. */
@@ -147,13 +147,13 @@ function hold(folder: string, number: number, { beat }: Pace): Claim {
   worker.on("message", () => lost.abort());
   worker.on("error", () => lost.abort()); // without a beat, others take over
   const held = () => latestClaim(folder) === number;
-  let asked = performance.now();
+  let asked = Date.now(); // unlike performance.now(), it goes on while the machine sleeps
   return {
     lost: lost.signal,
     held,
     isLost() {
-      if (!lost.signal.aborted && performance.now() - asked >= beat) {
-        asked = performance.now();
+      if (!lost.signal.aborted && Date.now() - asked >= beat) {
+        asked = Date.now();
         if (!held()) lost.abort();
       }
       return lost.signal.aborted;

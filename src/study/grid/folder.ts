@@ -86,7 +86,7 @@ export async function openStudyFolder(
   try {
     const named = cellsInFolder(config, cells);
     const begun = begunIn(files.config);
-    if (begun.length) refuseOtherImages(config, collection);
+    refuseOtherImages(config, collection);
     if (named.length > begun.length)
       writeJson(files.config, { version: VERSION, collection, config, cells: named } satisfies Begun);
     onDisk(`${out} cannot be written to`, () => {
@@ -168,8 +168,9 @@ function refuseOther(config: StudyConfig, file: string): void {
 }
 
 /** @throws UsageError if the study was begun with other images */
-function refuseOtherImages({ out, images }: StudyConfig, collection: string): void {
+export function refuseOtherImages({ out, images }: StudyConfig, collection: string): void {
   const { config } = studyFiles(out);
+  if (!existsSync(config)) return;
   const { collection: before } = requireJson<Begun>(config);
   if (before === undefined || before === collection) return;
   const [were, are] = [before, collection].map((one) => one.split(" ")[0]);

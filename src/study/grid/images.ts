@@ -1,7 +1,7 @@
 /** The images of a study, looked at before anything is trained: how many there are of each kind, and a sample to try cells on. */
 import { digestsOf } from "../../data/digest.ts";
 import { collectionIdentity, type ImageSet, spreadOver } from "../../data/images.ts";
-import type { DecodedStore } from "../../data/pixels.ts";
+import { type DecodedStore, refuseUnreadable } from "../../data/pixels.ts";
 import { imagesToLearnFrom, labelledParts } from "../../data/splits.ts";
 import { chooseVariants, refuseSeveralLabels } from "../../evaluate/evaluate.ts";
 import { labelAmounts } from "../../evaluate/label-amounts.ts";
@@ -66,7 +66,9 @@ export async function openStudyImages(config: StudyConfig, hooks: Hooks): Promis
       remember(samples, `${usesLabels(task)} ${imageSize}`, async () => {
         const some = spreadOver(await learned(usesLabels(task)), Math.max(SAMPLE, config.batchSize ?? 0));
         // By chance more of the sample than of the whole may be unreadable: training counts them all.
-        return decodeImages(some, { imageSize, task }, { signal: hooks.signal }, 1);
+        const decoded = await decodeImages(some, { imageSize, task }, { signal: hooks.signal }, 1);
+        if (!decoded.store.length) refuseUnreadable(some, decoded.store.skipped);
+        return decoded;
       }),
     async close() {
       for (const sample of await Promise.allSettled(samples.values()))

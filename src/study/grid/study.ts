@@ -17,6 +17,7 @@ import {
   hasGrown,
   isDone,
   openStudyFolder,
+  refuseOtherImages,
   requireJson,
   type Study,
   studyFiles,
@@ -96,6 +97,7 @@ async function openStudy(options: StudyOptions, hooks: Hooks, { yes }: StudyRun)
   hooks.onEvent?.({ type: "working", what: "looking at the images" });
   const images = await openStudyImages(config, hooks);
   try {
+    refuseOtherImages(config, images.collection);
     hooks.onEvent?.({ type: "working", what: `checking ${plural(cells.length, "cell")}` });
     const open = cells.filter((cell) => isOpen(config, cell));
     const leftOut = await impossibleCells(config, open, images, hooks.signal);
