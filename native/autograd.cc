@@ -68,10 +68,14 @@ napi_value requiresGrad(const Arguments& arguments) {
   return fromBool(arguments.env, tensor.requires_grad());
 }
 
-// ([enabled]) -> previous value
+// ([enabled]) -> previous value. Turning it on drops autocast's cache: weights that were cast without gradients have no way back to f32.
 napi_value gradMode(const Arguments& arguments) {
   const bool before = c10::GradMode::is_enabled();
-  if (arguments.size()) c10::GradMode::set_enabled(toBool(arguments.env, arguments[0]));
+  if (arguments.size()) {
+    const bool enable = toBool(arguments.env, arguments[0]);
+    c10::GradMode::set_enabled(enable);
+    if (enable && !before) at::autocast::clear_cache();
+  }
   return fromBool(arguments.env, before);
 }
 

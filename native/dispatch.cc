@@ -86,9 +86,16 @@ static torch::jit::Stack buildStack(napi_env env, const c10::FunctionSchema& sch
   stack.reserve(std::max(parameters.size(), schema.returns().size()));
   for (size_t i = 0; i < parameters.size(); i++) {
     const auto& parameter = parameters[i];
-    napi_value value = i < count ? values[i] : nullptr;
-    if (!value && named) check(env, napi_get_named_property(env, named, parameter.name().c_str(), &value));
-    if (value && !isUndefined(env, value)) {
+    napi_value value = i < count && !isUndefined(env, values[i]) ? values[i] : nullptr;
+    if (named) {
+      napi_value byName = nullptr;
+      check(env, napi_get_named_property(env, named, parameter.name().c_str(), &byName));
+      if (value && !isUndefined(env, byName)) {
+        throw std::invalid_argument("argument " + std::to_string(i + 1) + " \"" + parameter.name() + "\" is given by position and by name");
+      }
+      if (!value && !isUndefined(env, byName)) value = byName;
+    }
+    if (value) {
       try {
         stack.push_back(toIValue(env, value, parameter.type(), parameter.N().value_or(0)));
         guardArgument(parameter, stack.back());

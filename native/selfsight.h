@@ -21,6 +21,7 @@ namespace selfsight {
 // control returns to the event loop, which never happens in a training loop.
 class TensorTable {
  public:
+  TensorTable();
   int64_t insert(at::Tensor tensor);
   const at::Tensor& at(int64_t handle) const;  // throws when the handle is stale
   bool release(int64_t handle);                // false when it was released before
@@ -30,10 +31,11 @@ class TensorTable {
  private:
   struct Slot {
     at::Tensor tensor;
-    uint32_t generation = 1;
+    uint32_t generation = 0;
     int64_t bytes = 0;
   };
   const Slot* find(int64_t handle) const;
+  uint32_t firstGeneration_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
   int64_t bytes_ = 0;

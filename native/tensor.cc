@@ -1,4 +1,6 @@
 // The table of tensors that JavaScript holds handles to, and conversion from and to bytes.
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include <cmath>
@@ -31,10 +33,16 @@ static int64_t ownBytes(const at::Tensor& tensor) {
   return bytes == static_cast<int64_t>(tensor.storage().nbytes()) ? bytes : 0;
 }
 
+// Tables begin far apart, so that a handle of one thread matches no slot of another.
+TensorTable::TensorTable() {
+  static std::atomic<uint32_t> tables{0};
+  firstGeneration_ = tables++ * 0x9e3779b1u % 0x7fffffff + 1;
+}
+
 int64_t TensorTable::insert(at::Tensor tensor) {
   if (free_.empty()) {
     free_.push_back(slots_.size());
-    slots_.emplace_back();
+    slots_.emplace_back().generation = firstGeneration_;
   }
   const uint32_t index = free_.back();
   free_.pop_back();
@@ -115,13 +123,18 @@ napi_value fromBytes(const Arguments& arguments) {
     throw std::invalid_argument("shape " + describe(env, arguments[2]) + " of " + dtypeName(*dtype) + " does not hold " + std::to_string(length) + " bytes");
   }
   at::Tensor tensor = at::empty(sizes, at::TensorOptions(*dtype));
-  if (length) std::memcpy(tensor.data_ptr(), data, length);
+  const auto* from = static_cast<const uint8_t*>(data);
+  if (*dtype == at::kBool) {
+    std::transform(from, from + length, static_cast<bool*>(tensor.data_ptr()), [](uint8_t byte) { return byte != 0; });
+  } else if (length) {
+    std::memcpy(tensor.data_ptr(), from, length);
+  }
   return fromTensor(env, tensor);
 }
 
 // (tensor) -> ArrayBuffer, row-major copy
 napi_value toBytes(const Arguments& arguments) {
-  const at::Tensor tensor = toTensor(arguments.env, arguments[0]).detach().cpu().contiguous();
+  const at::Tensor tensor = toTensor(arguments.env, arguments[0]).detach().cpu().resolve_conj().resolve_neg().contiguous();
   const size_t length = tensor.numel() * tensor.element_size();
   void* data = nullptr;
   napi_value buffer;
@@ -149,7 +162,8 @@ napi_value info(const Arguments& arguments) {
   const napi_env env = arguments.env;
   const at::Tensor& tensor = toTensor(env, arguments[0]);
   const bool channelsLast = tensor.dim() == 4 && tensor.is_contiguous(at::MemoryFormat::ChannelsLast);
-  return fromArray(env, {fromString(env, dtypeName(tensor.scalar_type())), fromString(env, tensor.device().str()),
+  const std::string device = tensor.device().type() == at::kMPS ? "mps" : tensor.device().str();  // there is one, and it has no number
+  return fromArray(env, {fromString(env, dtypeName(tensor.scalar_type())), fromString(env, device),
                          fromBool(env, channelsLast), fromBool(env, tensor.is_contiguous()), fromBool(env, tensor.is_leaf())});
 }
 

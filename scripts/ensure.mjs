@@ -10,10 +10,13 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
 
-/** Whether `version` ("20.19.0") is at least `range` (">=20.19"). */
+/** Whether `version` ("20.19.0") is in `range` ("^20.19 || >=22.12"). */
 export function isNodeRecent(version, range) {
-  const [have, need] = [version, range.replace(">=", "")].map((text) => text.split(".").map(Number));
-  return have[0] > need[0] || (have[0] === need[0] && have[1] >= (need[1] ?? 0));
+  const [major, minor] = version.split(".").map(Number);
+  return range.split("||").some((part) => {
+    const [needMajor, needMinor = 0] = part.replace(/[^\d.]/g, "").split(".").map(Number);
+    return (major > needMajor && !part.includes("^")) || (major === needMajor && minor >= needMinor);
+  });
 }
 
 /** Whether package-lock.json was made from this package.json. */

@@ -31,8 +31,13 @@ export async function builtInImages(say: (line: string) => void, open = openImag
     return { images: "clothing", collection, ...photos };
   } catch (error) {
     if (!(error instanceof SelfsightError)) throw error;
+    const collection = await open("quickdraw").catch((other: Error) => {
+      throw new SelfsightError(`${error.message}\nNor can drawings take their place: ${other.message}`, {
+        cause: error,
+      });
+    });
     say("The photos of clothes cannot be downloaded here, so it learns from drawings that are already installed.");
-    return { images: "quickdraw", collection: await open("quickdraw"), ...drawings };
+    return { images: "quickdraw", collection, ...drawings };
   }
 }
 

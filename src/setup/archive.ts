@@ -40,13 +40,25 @@ export async function pytorchAnswers(path: string): Promise<boolean> {
   }
 }
 
+/** The proxy that programs such as pip use. */
+export const proxy = (env: Readonly<Record<string, string | undefined>> = process.env): string | undefined =>
+  ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].map((name) => env[name]).find(Boolean);
+
+/** Whether this Linux has another C library than the archives were built with: Alpine's. */
+function isMusl(): boolean {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return process.platform === "linux" && header.glibcVersionRuntime === undefined;
+}
+
 /** Downloads and unpacks the archive. Returns undefined, or a phrase that says why it failed. `cmake` unpacks zip files. */
 export async function fetchArchive(cmake: string, say: (line: string) => void): Promise<string | undefined> {
   const system = `${process.platform}-${process.arch}`;
   const archive = archives[system];
   if (!archive) return `there is no official libtorch archive for ${system}`;
+  if (isMusl()) return "PyTorch's archive needs glibc, and this system has musl";
   const path = `libtorch/cpu/${encodeURIComponent(archive.file)}`;
-  if (!(await pytorchAnswers(path))) return `${server} does not answer within ${answerMs / 1000} s`;
+  if (!(await pytorchAnswers(path)))
+    return `${server} does not answer within ${answerMs / 1000} s${proxy() ? " (Node goes through your proxy only with NODE_USE_ENV_PROXY=1, from Node 24 on)" : ""}`;
   say(`Downloading ${archive.file} ...`);
   const folder = archiveFolder();
   const zip = join(dirname(folder), archive.file);

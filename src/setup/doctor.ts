@@ -93,10 +93,15 @@ function selfsightCheck(): DoctorCheck {
 }
 
 function nodeCheck(): DoctorCheck {
-  const needed = manifest().engines.node;
+  const needed = manifest().engines.node; // "^20.19 || >=22.12"
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const [needMajor = 0, needMinor = 0] = needed.replace(">=", "").split(".").map(Number);
-  const recent = major > needMajor || (major === needMajor && minor >= needMinor);
+  const recent = needed.split("||").some((part) => {
+    const [needMajor = 0, needMinor = 0] = part
+      .replace(/[^\d.]/g, "")
+      .split(".")
+      .map(Number);
+    return (major > needMajor && !part.includes("^")) || (major === needMajor && minor >= needMinor);
+  });
   const value = `${process.versions.node} (${process.platform} ${process.arch})`;
   if (recent) return { name: "node", status: "ok", value };
   return { name: "node", status: "missing", value, remedy: `Node ${needed} is needed: https://nodejs.org` };

@@ -1,7 +1,7 @@
 /** Gets libtorch: one that is on this machine, else the official archive, Debian's package or pip's. */
 import { SelfsightError, unknownName } from "../errors.ts";
 import { aptInstall } from "./apt.ts";
-import { fetchArchive, pytorchAnswers } from "./archive.ts";
+import { fetchArchive, proxy, pytorchAnswers } from "./archive.ts";
 import { openblasPackage } from "./blas.ts";
 import { type FoundIn, finders, type Libtorch } from "./libtorch.ts";
 import { pipInstall } from "./pip.ts";
@@ -95,7 +95,8 @@ export function noLibtorch(reasons: readonly string[]): string {
 
 async function fetchPip(_cmake: string, say: Say): Promise<string | undefined> {
   // On Linux the default index has CUDA builds of several gigabytes; PyTorch's own has one for the CPU only.
-  const cpuOnly = process.platform === "linux" && (await pytorchAnswers("whl/cpu/torch/"));
+  // pip goes through a proxy, Node does not: its silence says nothing then.
+  const cpuOnly = process.platform === "linux" && (proxy() !== undefined || (await pytorchAnswers("whl/cpu/torch/")));
   if (!cpuOnly && process.platform === "linux")
     say("PyTorch's CPU index does not answer: pip's usual one it is (large).");
   return pipInstall(["torch"], pipFolder(), cpuOnly ? ["--index-url", "https://download.pytorch.org/whl/cpu"] : []);

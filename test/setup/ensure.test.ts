@@ -84,5 +84,10 @@ describe("isNodeRecent", () => {
     expect(isNodeRecent("20.9.0", ">=20.19")).toBe(false);
     expect(isNodeRecent("18.20.0", ">=20.19")).toBe(false);
     expect(isNodeRecent("100.0.0", ">=20.19")).toBe(true);
+    const range = "^20.19 || >=22.12"; // Observable Plot is required, which older ones cannot do with modules
+    const inRange = ["20.18.9", "20.19.0", "21.7.0", "22.11.0", "22.12.0", "24.0.0"].filter((one) =>
+      isNodeRecent(one, range),
+    );
+    expect(inRange).toEqual(["20.19.0", "22.12.0", "24.0.0"]);
   });
 });

@@ -206,3 +206,12 @@ describe("the random generator", () => {
     expect(() => manualSeed(0.5)).toThrow(/expected an integer, got 0.5/);
   });
 });
+
+check("weights that autocast has cast without gradients get them afterwards", () => {
+  const [weight, x] = [randn([4, 3]).requiresGrad_(), randn([2, 3])];
+  autocast("cpu", "bf16", () => {
+    noGrad(() => linear(x, weight));
+    linear(x, weight).to("f32").sum().backward();
+  });
+  expect(weight.grad?.shape).toEqual([4, 3]);
+});

@@ -104,6 +104,11 @@ const refused: [string, () => unknown, RegExp][] = [
     () => call("aten::add.Tensor", ones([1])),
     /argument 2 "other" is missing\n {2}schema: aten::add\.Tensor\(/,
   ],
+  [
+    "an argument given twice",
+    () => call("aten::add.Tensor", ones([1]), ones([1]), 1, { alpha: 3 }),
+    /argument 3 "alpha" is given by position and by name/,
+  ],
   ["too many", () => call("aten::neg", ones([1]), 1, 2), /it takes 1 arguments, got 3/],
   ["a number for a tensor", () => call("aten::neg", 5), /argument 1 "self": expected a tensor, got 5/],
   ["null for a tensor", () => call("aten::neg", null), /argument 1 "self": expected a tensor, got null/],
@@ -145,3 +150,9 @@ test("operator looks up its name when it is called, not before", () => {
   const wrong = operator("aten::there_is_no_such");
   expect(() => wrong()).toThrow(/there is no operator/);
 });
+
+test("takes an argument by name where its position is undefined", () =>
+  scope(() => {
+    const sum = call("aten::add.Tensor", ones([1]), ones([1]), undefined, { alpha: 3 }) as Tensor;
+    expect(sum.item()).toBe(4);
+  }));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { arange, empty, fromTypedArray, full, oneHot, ones, tensor, zeros } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
-import type { DType, Tensor, TypedArray } from "../../src/torch/tensor.ts";
+import { call, type DType, type Tensor, type TypedArray } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -15,6 +15,22 @@ const arrays: [DType, TypedArray][] = [
   ["i8", Int8Array.of(127, -128, 0)],
   ["u8", Uint8Array.of(255, 0, 1)],
 ];
+
+test("values that are only marked as negative or conjugate come out as what they are", () =>
+  scope(() => {
+    const negative = call("aten::_neg_view", tensor([1, 2])) as Tensor;
+    expect(negative.toArray()).toEqual([-1, -2]);
+    const complex = call("aten::complex", tensor([1, 2]), tensor([3, 4])) as Tensor;
+    const imaginary = call("aten::imag", call("aten::conj", complex)) as Tensor;
+    expect(imaginary.toArray()).toEqual([-3, -4]);
+  }));
+
+test("any byte but 0 is true", () =>
+  scope(() => {
+    const x = fromTypedArray(Uint8Array.of(0, 2, 255), [3], "bool");
+    expect(x.to("f32").sum().item()).toBe(2);
+    expect([...x.bytes()]).toEqual([0, 1, 1]);
+  }));
 
 describe("typed arrays in and out", () => {
   for (const [dtype, values] of arrays) {

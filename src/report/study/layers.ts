@@ -5,6 +5,7 @@ import type { ResultRow } from "../../evaluate/result.ts";
 import { improvement, type Metric, signedValue } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis/analysis.ts";
 import { withoutLabels } from "../../study/analysis/grid.ts";
+import { chosenByLabels } from "../../study/analysis/ranking.ts";
 import type { CellResult } from "../../study/grid/cell.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
@@ -64,6 +65,7 @@ export function layers(analysis: Analysis): string | undefined {
 /** How far the last layer is below the one chosen on held-out labels, for each architecture: the best on test images owes that to luck. */
 function decaySentence(analysis: Analysis): string {
   const { grid, study } = analysis;
+  if (!chosenByLabels(study.cells)) return ""; // the last layer was taken
   const metric = metricOf(analysis) as Metric;
   const unlabelled = withoutLabels(study.cells);
   const cells = unlabelled.length ? unlabelled : study.cells;

@@ -73,12 +73,13 @@ function helpedSentence(analysis: Analysis): string {
 
 function bestSentence(analysis: Analysis): string {
   const place = bestPlace(analysis);
-  if (!place || analysis.places.length < 2) return "";
+  const yardsticks = analysis.places.some(({ yardstick }) => yardstick);
+  if (!place || analysis.places.filter(({ yardstick }) => !yardstick).length < 2) return "";
   const metric = metricOf(analysis) as Metric;
   const [value, before] = [analysis.estimate(place.cells, "performance"), analysis.estimate(place.cells, "start")];
   const numbers = `${showValue(metric, value.value)} on the test images, against ${showValue(metric, before.value)} ${baselineWords(analysis).short}`;
   const by = chosenByLabels(withoutLabels(analysis.study.cells)) ? "By held-out training labels, the" : "The";
-  return `${by} best features are those of ${placeName(place, analysis)}: ${numbers}.`;
+  return `${by} best features${yardsticks ? " learned without labels" : ""} are those of ${placeName(place, analysis)}: ${numbers}.`;
 }
 
 /** "rotation on resnet18, width 0.5": only what differs. */
@@ -92,7 +93,7 @@ export function orderSentence({ tasks }: Analysis, metric: Metric): string {
   const { outcome, items, places, ranks, agreements, swaps } = tasks;
   const order = (at: number) => items.toSorted((a, b) => rankOf(a, at) - rankOf(b, at));
   const rankOf = (item: string, at: number) => ranks[at]?.[items.indexOf(item)] as number;
-  const taus = agreements.map(({ tau }) => tau);
+  const taus = agreements.map(({ tau }) => tau).filter(Number.isFinite); // of tasks that tie there is none
   switch (outcome) {
     case "no difference":
       return "Whether the ranking of tasks changes with the architecture cannot be told: on none of them do two tasks clearly differ.";
@@ -109,7 +110,7 @@ export function orderSentence({ tasks }: Analysis, metric: Metric): string {
     case "cannot tell":
       return (
         `Whether the ranking of tasks changes with the architecture cannot be told: ` +
-        `the orders differ (Kendall's τ ${range(taus)}), but no two tasks clearly change places.`
+        `the orders differ${taus.length ? ` (Kendall's τ ${range(taus)})` : ""}, but no two tasks clearly change places.`
       );
   }
 }
@@ -143,7 +144,7 @@ export function mainLinks(links: readonly PretextLink[]): PretextLink[] {
 export function pretextSentence(links: readonly PretextLink[]): string {
   const tested = mainLinks(links).filter(({ found }) => found);
   if (!tested.length) {
-    const most = Math.max(0, ...links.map(({ points }) => points.length));
+    const most = Math.max(0, ...mainLinks(links).map(({ points }) => points.length));
     if (most < 2) return "";
     return most < LEAST_POINTS
       ? `Whether a better pretext score means better features cannot be said: it takes at least ${LEAST_POINTS} networks of one task, and there are ${most}.`
