@@ -3,11 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseCsv } from "../../src/data/csv.ts";
+import { accuracy } from "../../src/metric.ts";
 import { studyCsv } from "../../src/report/study/csv.ts";
-import { studyVerdict } from "../../src/report/study/sentences.ts";
+import { orderSentence, pretextSentence, studyVerdict } from "../../src/report/study/sentences.ts";
 import { studyHtml, writeStudyPages } from "../../src/report/study.ts";
 import { studyTable } from "../../src/report/study-text.ts";
-import { analyse } from "../../src/study/analysis/analysis.ts";
+import { type Analysis, analyse } from "../../src/study/analysis/analysis.ts";
+import type { PretextLink } from "../../src/study/analysis/pretext.ts";
 import { nextCommand } from "../../src/study/analysis/ranking.ts";
 import type { FinishedStudy } from "../../src/study/analysis/result.ts";
 import type { CellResult, Factors } from "../../src/study/grid/cell.ts";
@@ -60,6 +62,24 @@ describe("the sentences", () => {
     const gap = crossed(byTask);
     gap.cells = gap.cells.filter(({ factors }) => factors.task !== "jigsaw" || factors.model !== "vgg11");
     expect(sentencesOf(gap)[1]).toBe("Left out because cells are missing: vgg11.");
+  });
+
+  it("do not rank a task that learns from labels among the others, and say so", () => {
+    const all = study({ task: ["rotation", "jigsaw", "supervised"], seed: [0, 1] }, byTask);
+    expect(sentence(all, /best features/)).toMatch(/^The best features learned without labels are those of rotation: /);
+    const one = study({ task: ["rotation", "supervised"], seed: [0, 1] }, byTask);
+    expect(sentencesOf(one).join(" ")).not.toContain("best features");
+  });
+
+  it("hold no τ where tasks tie, and count networks as they are compared", () => {
+    const tied = { outcome: "cannot tell", agreements: [{ tau: Number.NaN }] };
+    expect(orderSentence({ tasks: tied } as unknown as Analysis, accuracy)).toMatch(
+      /the orders differ, but no two tasks/,
+    );
+    const links = [2, 4].map((points, i) => ({ model: i ? "vgg11" : undefined, points: new Array(points).fill(0) }));
+    expect(pretextSentence(links as unknown as PretextLink[])).toMatch(
+      /at least \d+ networks of one task, and there are 2\.$/,
+    );
   });
 
   it("name the best by held-out labels where these are known, else by the test images, as the command for what is next does", () => {
@@ -238,8 +258,12 @@ describe("the page", () => {
     expect(html).not.toMatch(/<link|src="http/);
   });
 
-  it("says how far late layers are below the one chosen", () => {
-    expect(html).toMatch(
+  it("says how far late layers are below the one chosen, where labels could be held out to choose", () => {
+    expect(html).toContain("each at its last layer: no training labels could be held out");
+    expect(html).not.toContain("chosen on held-out labels");
+    const held = pageOf({ ...big, cells: big.cells.map((cell) => ({ ...cell, heldOut: 0.5 })) });
+    expect(held).toContain("each at the layer that did best on training labels held out for choosing");
+    expect(held).toMatch(
       /below the one chosen on held-out labels, on average: nothing on resnet18, nothing on alexnet and 10\.0 points on vgg11\./,
     );
   });
