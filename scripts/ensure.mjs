@@ -14,7 +14,10 @@ const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
 export function isNodeRecent(version, range) {
   const [major, minor] = version.split(".").map(Number);
   return range.split("||").some((part) => {
-    const [needMajor, needMinor = 0] = part.replace(/[^\d.]/g, "").split(".").map(Number);
+    const [needMajor, needMinor = 0] = part
+      .replace(/[^\d.]/g, "")
+      .split(".")
+      .map(Number);
     return (major > needMajor && !part.includes("^")) || (major === needMajor && minor >= needMinor);
   });
 }
