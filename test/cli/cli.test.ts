@@ -18,10 +18,10 @@ const small = [
   "cifar",
   "--image-size",
   "16",
-  "--batch-size",
-  "8",
   "--device",
   "cpu",
+  "--batch-size",
+  "8",
 ];
 
 beforeAll(() => makePictures(images, { count: 24, classes: ["one", "two"] }));

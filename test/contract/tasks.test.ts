@@ -138,11 +138,11 @@ describe.each(pairs)("%s on %s", (task, model) => {
     const optimizer = new AdamW(decayGroups(parameters, 0));
     const images = scope(() => noiseViews(instance, size, 16));
     let loss = Number.POSITIVE_INFINITY;
-    for (let step = 0; step < 150 && loss >= instance.guess.loss / 3; step++) {
+    for (let step = 0; step < 200 && loss >= instance.guess.loss / 3; step++) {
       loss = scope(() => {
         const { loss } = instance.step(images, fixedBatch(16));
         loss.backward();
-        optimizer.step(0.003);
+        optimizer.step(0.003 * Math.min(1, (step + 1) / 20)); // some processors' rounding leads transformers astray without a warm-up
         optimizer.zeroGrad();
         return loss.item();
       });

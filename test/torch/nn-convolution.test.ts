@@ -100,11 +100,18 @@ describe.each(cases)("x $x, $outputs kernels of $kernel, stride $stride, padding
   );
 });
 
+/** How far off the library's own products of 256 pairs are in bf16: processors without its instructions add them up in bf16, too. */
+function bf16Error(): number {
+  const [a, b] = [randn([64, 256]), randn([256, 64])];
+  return error(a.to("bf16").matmul(b.to("bf16")), a.matmul(b));
+}
+
 test.each(["product", "small-maps"] as const)("%s works in bf16, and under autocast", (way) => {
   const kernel = way === "product" ? 1 : 3;
   const layer = new Conv2d(16, 8, kernel, { padding: (kernel - 1) / 2, bias: true });
   scope(() => {
     setChooser(always(way));
+    const most = Math.max(0.01, 2 * bf16Error());
     const x = randn([64, 16, 2, 2]).contiguous("channels_last").requiresGrad_();
     const out = autocast("cpu", "bf16", () => layer.forward(x));
     expect(out.dtype).toBe("bf16");
@@ -114,9 +121,9 @@ test.each(["product", "small-maps"] as const)("%s works in bf16, and under autoc
     const [a, b] = [x.detach().clone().requiresGrad_(), layer.weight.detach().clone().requiresGrad_()];
     const expected = conv2d(a, b, layer.bias, 1, (kernel - 1) / 2);
     const [ofImages, ofKernels] = grad([expected.mul(weights).sum()], [a, b]) as [Tensor, Tensor];
-    expect(error(out, expected)).toBeLessThan(0.01);
-    expect(error(x.grad as Tensor, ofImages)).toBeLessThan(0.01);
-    expect(error(layer.weight.grad as Tensor, ofKernels)).toBeLessThan(0.01);
+    expect(error(out, expected)).toBeLessThan(most);
+    expect(error(x.grad as Tensor, ofImages)).toBeLessThan(most);
+    expect(error(layer.weight.grad as Tensor, ofKernels)).toBeLessThan(most);
     expect(layer.weight.grad?.dtype).toBe("f32");
     layer.weight.grad = null;
     if (layer.bias) layer.bias.grad = null;
