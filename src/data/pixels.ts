@@ -59,6 +59,17 @@ const DECODER = 3;
  *   InterruptedError when the signal aborts
  */
 export async function openPixels(set: ImageSet, options: PixelOptions): Promise<DecodedStore> {
+  const store = await decodedStore(set, options);
+  try {
+    refuseUnreadable(set, store.skipped, options.tolerated); // here: a packed file may be of an earlier, more tolerant call
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function decodedStore(set: ImageSet, options: PixelOptions): Promise<DecodedStore> {
   const { size, memoryLimitBytes = process.availableMemory() / 4, cache = join(cacheDir(), "pixels") } = options;
   const bytes = size * size * 3;
   const total = set.length * bytes;
@@ -66,18 +77,11 @@ export async function openPixels(set: ImageSet, options: PixelOptions): Promise<
   if (total <= Math.min(memoryLimitBytes, constants.MAX_LENGTH)) {
     const pixels = new Uint8Array(total);
     const decoded = await fill((i, image) => pixels.set(image, i * bytes));
-    refuseUnreadable(set, named(set, decoded.skipped), options.tolerated);
     const read: Read = (target, position) => target.set(pixels.subarray(position, position + target.length));
     return { ...createStore({ set, size, ...decoded }, read), close: async () => {} };
   }
   const file = join(cache, `${hash([set.fingerprint, String(size), String(DECODER)])}.rgb`);
   const { handle, ...decoded } = await openPacked(file, { count: set.length, bytes }, fill);
-  try {
-    refuseUnreadable(set, named(set, decoded.skipped), options.tolerated);
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
   const read: Read = (target, position) => readAll(handle, target, position);
   return { ...createStore({ set, size, ...decoded }, read), close: () => handle.close() };
 }

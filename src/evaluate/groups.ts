@@ -1,4 +1,5 @@
 /** Images that hang together, such as those of one patient: together they are learned from, held out, and one piece of evidence. */
+import { evenly, rowsOf } from "../data/images.ts";
 
 /**
  * The number of each image's group (N): 0 to G − 1, in the order of their first images. Undefined if each is alone.
@@ -30,6 +31,19 @@ export function inSeveralGroups(labels: ArrayLike<number>, groups?: Int32Array):
     else first.set(label, group);
   }
   return several;
+}
+
+/** Rows that are held out at most. */
+const HELD_OUT = 2000;
+
+/**
+ * Up to 2,000 rows, spread evenly over those whose label a row of another group has too: leave-one-out can find it there.
+ * @param labels negative for none
+ */
+export function rowsToHoldOut(labels: ArrayLike<number>, groups?: Int32Array): number[] {
+  const several = inSeveralGroups(labels, groups);
+  const known = rowsOf(labels, (i) => (labels[i] as number) >= 0 && several.has(labels[i] as number));
+  return Array.from(evenly(HELD_OUT, known.length), (i) => known[i] as number);
 }
 
 /** How many groups there are. @param groups of {@link groupNumbers} */

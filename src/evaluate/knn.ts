@@ -3,12 +3,11 @@
  * weight exp(similarity / T). Wu et al., CVPR 2018, section 3.4, https://arxiv.org/abs/1805.01978
  */
 import { z } from "zod";
-import { evenly } from "../data/images.ts";
 import { pause } from "../interrupt.ts";
 import { integers, normalize, tensor, where, zeros } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
-import { groupsOf, inSeveralGroups } from "./groups.ts";
+import { groupsOf, rowsToHoldOut } from "./groups.ts";
 import { classification, defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 
 /** Common neighbours and temperatures: solo-learn's 20 and 0.07, DINO's and lightly's 200 and 0.1. */
@@ -54,23 +53,14 @@ export const knn = defineProtocol({
   },
 });
 
-/** Queries for leave-one-out at most: spread evenly over the labelled images. */
-const HELD_OUT = 2000;
-
-/**
- * Accuracy over labelled images, each classified by those of other groups, without groups by all others. Only images count whose class
- * has one of another group to be recognised by; NaN if there is none.
- */
+/** Accuracy over {@link rowsToHoldOut}, each classified by the images of other groups, without groups by all others; NaN if there is none. */
 async function leaveOneOut(
   bank: Tensor,
   labels: readonly number[],
   groups: Int32Array | undefined,
   votes: (queries: Tensor, own: Own) => Promise<number[]>,
 ): Promise<number> {
-  const several = inSeveralGroups(labels, groups);
-  const known = labels.flatMap((label, i) => (several.has(label) ? [i] : []));
-  if (!known.length) return Number.NaN;
-  const chosen = Array.from(evenly(HELD_OUT, known.length), (i) => known[i] as number);
+  const chosen = rowsToHoldOut(labels, groups);
   const [queries, own] = scope(() => {
     const at = integers(chosen, bank.device);
     const bankGroups = integers(groups ?? [...labels.keys()], bank.device);

@@ -4,14 +4,13 @@
  * the ids of objects or scenes it is retrieval by instance, and nothing else changes. Nothing is trained or chosen.
  */
 import { z } from "zod";
-import { evenly } from "../data/images.ts";
 import { pause } from "../interrupt.ts";
 import { accuracy, type Metric, mAP } from "../metric.ts";
 import { integers, normalize } from "../torch/ops.ts";
 import { dispose, keep, scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { byClass } from "./draws.ts";
-import { groupsOf, inSeveralGroups } from "./groups.ts";
+import { groupsOf, rowsToHoldOut } from "./groups.ts";
 import { defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 import { eachTie, ranking } from "./ranking.ts";
 
@@ -61,9 +60,6 @@ function recallAt(k: number) {
   });
 }
 
-/** Queries for leave-one-out at most: spread evenly over the labelled images. */
-const HELD_OUT = 2000;
-
 /**
  * A query whose label no training image has scores 0. `heldOut`: up to 2,000 training images as queries, each ranks all that are
  * not of its group; one without an image of its label among these is left out.
@@ -81,13 +77,9 @@ function byRanking({ title, metric, measure, guess }: Measure) {
       const index = scope(() => keep(normalize(all.indexSelect(0, integers(rows, all.device))))); // (M, D)
       const gallery = { index, labels, classes: members.length };
       const own = groupsOf(rows, groups);
-      const inSeveral = inSeveralGroups(labels, own);
-      const several = [...labels.keys()].filter(
-        (i) => (labels[i] as number) >= 0 && inSeveral.has(labels[i] as number),
-      );
       const inGroups = own && byClass(own);
       const ofGroup = (row: number) => inGroups?.[own?.[row] as number] ?? [row];
-      const left = Array.from(evenly(HELD_OUT, several.length), (i) => several[i] as number);
+      const left = rowsToHoldOut(labels, own);
       const find = (makeQueries: () => Tensor, out?: (query: number) => readonly number[]) => {
         const queries = scope(makeQueries);
         return search(queries, gallery, { measure, out, signal }).finally(() => dispose(queries));

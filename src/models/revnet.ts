@@ -11,7 +11,7 @@
  * As in our ResNets, and unlike in Kolesnikov et al., batch norm has ε = 1e-5 and momentum 0.1 (theirs 1e-3 and 0.01), and
  * initial values are He's. `layer4` is after the last ReLU; they try it with and without.
  */
-import { autocastType, gradMode } from "../torch/autograd.ts";
+import { autocastDtype, gradMode } from "../torch/autograd.ts";
 import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
 import { type Cost, Module, type Parameter, Sequential } from "../torch/nn/module.ts";
 import { avgPool2d, cat, pad } from "../torch/ops.ts";
@@ -146,7 +146,7 @@ export class Stage extends Sequential {
  * that F, on its narrower input, gives exactly the same value again.
  */
 function sumType({ device, dtype }: Tensor): DType {
-  return dtype === "f32" && autocastType(device) === null && device !== "mps" ? "f64" : dtype; // mps has no f64
+  return dtype === "f32" && autocastDtype(device) === null && device !== "mps" ? "f64" : dtype; // mps has no f64
 }
 
 /** Copies of the first and the second half of the channels. */

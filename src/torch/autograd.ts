@@ -88,13 +88,3 @@ export function autocast<T>(device: Device, dtype: "bf16" | "f16" | "f32", body:
 export function autocastDtype(device: Device): "bf16" | "f16" | null {
   return native().autocast(device) as "bf16" | "f16" | null;
 }
-
-/**
- * The dtype autocast is set to; null when it is off. Clears the cache of cast weights: those cast in a forward pass without
- * gradients have no graph, and would be reused where gradients are needed.
- */
-export function autocastType(device: Device): "bf16" | "f16" | null {
-  const dtype = native().autocast(device, null);
-  if (dtype !== null) native().autocast(device, dtype);
-  return dtype as "bf16" | "f16" | null;
-}

@@ -5,7 +5,7 @@
  * To libtorch, a segment's output is a leaf. `Tensor.backward` first lets libtorch compute its gradient, then runs the segments
  * in reverse (tape.ts): libtorch's engine cannot call JavaScript, and on a GPU it runs in its own threads.
  */
-import { autocast, autocastType, gradMode, noGrad } from "./autograd.ts";
+import { autocast, autocastDtype, gradMode, noGrad } from "./autograd.ts";
 import { native } from "./native.ts";
 import { isInScope, scope } from "./scope.ts";
 import { type Recorded, tape } from "./tape.ts";
@@ -58,7 +58,7 @@ export function segment(input: Tensor, { parameters, forward, backward }: Segmen
   // Our own handles to the same two tensors: nobody else can dispose these.
   const [x, y] = [input.to({}), output.to({})];
   const { device } = input;
-  const precision = autocastType(device); // also drops the weights that were cast without gradients
+  const precision = autocastDtype(device);
   const replay = (keepGraph: boolean) =>
     scope(() => {
       const gradient = y.grad;
