@@ -46,7 +46,9 @@ export const pretrainOptions = z.strictObject({
   crop: z
     .enum(["auto", "resized", "shifted"])
     .default("auto")
-    .describe("random crops: resized to the input (photos), or shifted by an eighth (images no larger than the input)"),
+    .describe(
+      "random crops: resized to the input (photos, and tasks that cut patches), or shifted by an eighth (images no larger than the input)",
+    ),
   minArea: z.number().gt(0).max(1).optional().describe("least fraction of an image's area that a resized crop covers"),
   flip: z.boolean().optional().describe("mirror every other crop"),
   epochs: z.number().positive().optional().describe("passes over the images"),

@@ -14,6 +14,7 @@ import type { PretrainConfig, TrainingConfig } from "./options.ts";
  * hours on many GPUs. The stem's is the architecture's.
  */
 const ours: Required<Omit<TaskDefaults, "stem" | "learningRate">> = {
+  crop: "auto",
   flip: true,
   minArea: 0.08,
   firstLayer: "trained",
@@ -58,6 +59,7 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
     }),
     width,
     stem: stem ?? stems.find((stem) => stem === own.stem) ?? (stems[0] as Stem),
+    crop: config.crop !== "auto" ? config.crop : config.minArea !== undefined ? "resized" : own.crop,
     flip: config.flip ?? own.flip,
     minArea: config.minArea ?? own.minArea,
     firstLayer: config.firstLayer ?? (init === undefined ? own.firstLayer : ours.firstLayer),

@@ -4,7 +4,7 @@
  *
  * The paper's sizes (225 pixels, cells of 75, tiles of 64) scale with the image. Departures: one step asks for `orders`
  * permutations of each image, as in Kolesnikov et al.'s code, so that nine tiles serve several puzzles; the hidden layer
- * after AlexNet has `hidden` units, not 4,096.
+ * after AlexNet has `hidden` units, not 4,096; crops have many sizes and shapes (the paper: one size).
  */
 import { z } from "zod";
 import { projectColours, sometimes, toGrey } from "../augment/colour.ts";
@@ -24,8 +24,8 @@ import { defineTask } from "./task.ts";
 export const jigsaw = defineTask({
   title: "Jigsaw puzzles",
   paper: "https://arxiv.org/abs/1603.09246",
-  // No flips, and a stem that keeps tiles large, as in Kolesnikov et al.'s configuration.
-  defaults: { flip: false, minArea: 0.3, stem: "patch" },
+  // No flips, and a stem that keeps tiles large, as in Kolesnikov et al.'s configuration. A shifted image's blank edge would tell where a tile lies.
+  defaults: { crop: "resized", flip: false, minArea: 0.3, stem: "patch" },
   remedies: {
     border: "smaller tiles (tile=…): they lie farther apart, and edges do not go on from one to the next",
     colour: "more grey images (grey=…), or channelShift=2",

@@ -34,8 +34,8 @@ export const relativePatch = defineTask({
   title: "Relative patch location",
   paper: "https://arxiv.org/abs/1505.05192",
   // As in Kolesnikov et al.'s configuration: no flips, and a stem that keeps patches large. Crops are large
-  // enough for a patch to show something.
-  defaults: { flip: false, minArea: 0.3, stem: "patch" },
+  // enough for a patch to show something. A shifted image's blank edge would tell where a patch lies.
+  defaults: { crop: "resized", flip: false, minArea: 0.3, stem: "patch" },
   remedies: {
     border: "a larger gap, or more jitter (gap=…, jitter=…): edges that go on from patch to patch tell where it lies",
     colour: "colour=drop or colour=project",

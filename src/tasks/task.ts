@@ -130,6 +130,8 @@ export interface TaskContext {
 }
 
 export interface TaskDefaults extends Partial<ModelDefaults> {
+  /** How images are cropped; `auto`: shifted where they are no larger than the input, else resized. */
+  readonly crop?: "auto" | "resized" | "shifted";
   /** Whether to mirror half of the crops. */
   readonly flip?: boolean;
   /** Smallest fraction of an image's area that a crop covers. */

@@ -4,6 +4,8 @@ import { z } from "zod";
 import { UsageError, unknownName } from "../errors.ts";
 import { gpuBf16, processorBf16 } from "../setup/processor.ts";
 import { defaultDevice, devices, threads } from "./device.ts";
+import { full } from "./ops.ts";
+import { scope } from "./scope.ts";
 import type { Device } from "./tensor.ts";
 
 /** The options of {@link chooseCompute}. For all commands that compute. */
@@ -20,7 +22,7 @@ export interface Compute {
 
 /**
  * Resolves `auto` and sets the number of threads.
- * @throws UsageError for a device that this machine does not have
+ * @throws UsageError for a device that this machine does not have, and for bf16 where its sums are wrong
  */
 export async function chooseCompute(wanted: {
   device: string;
@@ -38,11 +40,23 @@ export async function chooseCompute(wanted: {
     throw unknownName("device", device, ["auto", ...known]);
   }
   threads(wanted.threads ?? availableParallelism());
-  if (wanted.precision !== "auto") return { device, precision: wanted.precision };
-  return { device, precision: (await hasBf16(device)) ? "bf16" : "f32" };
+  if (wanted.precision === "auto") return { device, precision: (await hasBf16(device)) ? "bf16" : "f32" };
+  if (wanted.precision === "bf16" && device === "cpu" && !addsBf16InF32())
+    throw new UsageError(
+      "This libtorch adds up products of bf16 in bf16 on this processor, so that gradients would be wrong. Leave --precision out, or use libtorch 2.",
+    );
+  return { device, precision: wanted.precision };
 }
 
 async function hasBf16(device: Device): Promise<boolean> {
-  if (device === "cpu") return (await processorBf16()).length > 0;
+  if (device === "cpu") return (await processorBf16()).length > 0 && addsBf16InF32();
   return device.startsWith("cuda") && gpuBf16();
+}
+
+/** False for libtorch 1 on a processor without AVX-512: a sum of ones is then stuck at 256, as 257 is no bf16 number. */
+export function addsBf16InF32(): boolean {
+  return scope(() => {
+    const [a, b] = [full([16, 4096], 1, { dtype: "bf16" }), full([4096, 16], 1, { dtype: "bf16" })];
+    return a.matmul(b).to("f32").mean().item() === 4096;
+  });
 }

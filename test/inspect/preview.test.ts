@@ -49,7 +49,7 @@ describe("of a run", () => {
 
   test("device, precision and threads may differ; other settings may only be repeated", async () => {
     const out = join(folder, "others.png");
-    await preview({ images, run, out, imageSize: 16, taskOptions: { angles: 2 }, precision: "bf16", threads: 1 });
+    await preview({ images, run, out, imageSize: 16, taskOptions: { angles: 2 }, precision: "f32", threads: 1 });
     expect(threads()).toBe(1);
     await expect(preview({ images, run, device: "tpu" })).rejects.toThrow(/Unknown device "tpu"/);
     const other = { task: "jigsaw", imageSize: 32, stem: "patch", taskOptions: { angles: 4, grey: 1 } } as const;

@@ -37,6 +37,17 @@ describe("options without effect", () => {
   });
 });
 
+test("tasks that cut patches never shift images: the blank edge would tell where a patch lies", () => {
+  for (const task of ["jigsaw", "relative-patch"])
+    for (const preset of ["quick", "paper"]) expect(resolve({ task, preset })).toMatchObject({ crop: "resized" });
+  expect(resolve({ task: "rotation" })).toMatchObject({ crop: "auto" });
+  expect(resolve({ task: "jigsaw", crop: "shifted" })).toMatchObject({ crop: "shifted" });
+});
+
+test("a least area asks for resized crops, however small the images are", () => {
+  expect(resolve({ minArea: 0.5 })).toMatchObject({ crop: "resized", minArea: 0.5 });
+});
+
 test("a task sets its optimizer and related options; a learning rate is never applied to another optimizer", () => {
   registerTask("with-adamw", {
     ...rotation,
