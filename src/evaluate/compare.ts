@@ -29,8 +29,9 @@ export const isBetterLayer = ({ row, heldOut }: Measured, before: Measured): boo
 
 /** Values shared by all comparisons of an evaluation. */
 export interface Common {
-  /** Number of classes: it determines the score of guessing. */
+  /** Number of classes, and the share of the test images that the commonest has: they determine the score of guessing. */
   classes: number;
+  commonest: number;
   /** Number of test images that each run has seen, by its id. */
   seen: ReadonlyMap<string, number | undefined>;
 }
@@ -92,7 +93,7 @@ export function correctFamilies<One extends Pick<Difference, "p" | "comparisons"
 function differenceOf(
   ours: readonly Measured[],
   theirs: readonly Measured[],
-  { classes, seen }: Common,
+  { classes, commonest, seen }: Common,
 ): Omit<Difference, "baselineRole"> {
   const { protocol, row } = ours[0] as Measured;
   const { id, metric, labelsPerClass, labelPercent, n, groups, draws } = row;
@@ -115,7 +116,7 @@ function differenceOf(
     ...(groups !== undefined && { groups }),
     ...{ p: pValue(subtract(a.flipped, b.flipped), estimate), comparisons: 1, shares: estimate.shares },
     valueLow: intervalOf(a.scores, a.values, protocol.reduce, { trainings }).low,
-    chance: protocol.guess(classes, a.scores[0]),
+    chance: protocol.guess(classes, a.scores[0], commonest),
     seen: mostSeen(ours.map((one) => seen.get(one.row.id))),
   };
 }

@@ -15,6 +15,11 @@ export function byClass(labels: ArrayLike<number>): number[][] {
   return Array.from(rows, (row) => row ?? []);
 }
 
+/** The share of the images that the commonest class has: the accuracy of always answering it. */
+export function commonestShare(labels: ArrayLike<number>): number {
+  return Math.max(...byClass(labels).map(({ length }) => length)) / labels.length;
+}
+
 /** `count` rows of each class (all of a class that has fewer), in random order, for draw number `draw`. */
 export function drawLabels(labels: ArrayLike<number>, count: LabelCount, seed: number, draw: number): number[] {
   const most = count === "all" ? labels.length : count;

@@ -78,8 +78,11 @@ export interface Protocol<
   score(prediction: Prediction, truth: Truth): Score;
   /** The metric over some images' scores. If it is not their `mean`, a jackknife calls it again on all but some images. */
   reduce(scores: ArrayLike<Score>): number;
-  /** The score of guessing, given the number of classes, and some images' scores for what these say of the truth. */
-  guess(classes: number, scores?: ArrayLike<Score>): number;
+  /**
+   * The best score that guessing has, given the number of classes, some images' scores for what these say of the truth, and the share of
+   * the test images that the commonest class has (where each image has one class).
+   */
+  guess(classes: number, scores?: ArrayLike<Score>, commonest?: number): number;
 }
 
 /** The identity function, for type inference. */
@@ -97,7 +100,7 @@ export const classification = {
   metric: accuracyMetric,
   score: (prediction: number, truth: number): number => (prediction === truth ? 1 : 0),
   reduce: mean,
-  guess: (classes: number): number => 1 / classes,
+  guess: (classes: number, _scores?: ArrayLike<number>, commonest = 0): number => Math.max(1 / classes, commonest),
 };
 
 /** Fraction of the predictions (N), i64, that equal the label. */

@@ -60,7 +60,7 @@ export interface Difference {
   p: number;
   /** Number of comparisons in the family; 1 where it was not corrected. */
   comparisons: number;
-  /** The score of guessing. */
+  /** The score of guessing; of accuracy, that of always answering the test images' commonest class. */
   chance: number;
   /** Lower end of the encoder's own 95 % interval. */
   valueLow: number;

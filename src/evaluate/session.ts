@@ -5,7 +5,7 @@ import { UsageError } from "../errors.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { openGiven } from "../run/images.ts";
 import { type Compute, chooseCompute } from "../torch/compute.ts";
-import { byClass } from "./draws.ts";
+import { byClass, commonestShare } from "./draws.ts";
 import { fairParts } from "./leaks.ts";
 import { nearNotes } from "./near-notes.ts";
 import type { EvaluateConfig } from "./options.ts";
@@ -23,6 +23,8 @@ export interface Session {
   readonly train: ImageSet;
   readonly test: ImageSet;
   readonly classes: readonly string[];
+  /** The share of the test images that the commonest class has. */
+  readonly commonest: number;
   /** Number of test images that each run has seen without labels, by its id. */
   readonly seen: ReadonlyMap<string, number | undefined>;
   /** Hash of the test images' contents and labels: what was measured on the same ones can be compared in pairs. */
@@ -61,6 +63,7 @@ export async function openSession(config: EvaluateConfig, hooks: Hooks = {}): Pr
   let told = false;
   return {
     ...{ representations, train, test, classes, seen, tested, compute, notes, aboutImages },
+    commonest: commonestShare(firstLabels(test)),
     async partsFor({ imageSize }) {
       const opened = await parts.open(imageSize);
       if (!told) {

@@ -23,7 +23,7 @@ export function plainResult({ untrained, pixels, handcrafted, neighbours }: Plai
     `The same network untrained: ${show(baselineValue)}.`,
     `Raw pixels: ${show(pixels.baselineValue)}.`,
     `Edges and colours, described by hand: ${show(handcrafted.baselineValue)}.`,
-    `Guessing: ${show(chance)}.`,
+    `Guessing, always the commonest class: ${show(chance)}.`,
   ];
   const other = disagreement(untrained, neighbours);
   return [right.join(" "), conclusion(untrained), ...(other ? [other] : []), ...(seen ? [seenSentence(seen, n)] : [])];

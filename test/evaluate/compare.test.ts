@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import { compare, correctFamilies, type Measured } from "../../src/evaluate/compare.ts";
+import { commonestShare } from "../../src/evaluate/draws.ts";
 import { linear } from "../../src/evaluate/linear.ts";
 import type { Protocol } from "../../src/evaluate/protocol.ts";
 import type { Kind, Representation } from "../../src/evaluate/representations.ts";
+import type { Difference } from "../../src/evaluate/result.ts";
 import { accuracy } from "../../src/metric.ts";
+import { outcome } from "../../src/report/verdict.ts";
 
 const IMAGES = 400;
 
@@ -21,7 +24,7 @@ function measured(encoder: string, layer: string, right: number, heldOut = right
   };
 }
 
-const common = { classes: 10, seen: new Map([["a", 7]]) };
+const common = { classes: 10, commonest: 0.1, seen: new Map([["a", 7]]) };
 
 const subject = (id: string, recipe?: string): Representation[] => [
   {
@@ -61,6 +64,19 @@ test("each encoder is compared at the layer that was best on held-out labels, no
   });
   expect(difference?.difference).toBeCloseTo(0.1);
   expect(difference).toMatchObject({ seen: 7, chance: 0.1, comparisons: 1 });
+});
+
+test("guessing is always answering the commonest class, where one is commoner than the others", () => {
+  const labels = Uint8Array.from({ length: 20 }, (_, i) => (i < 18 ? 1 : i % 2));
+  const commonest = commonestShare(labels);
+  expect(commonest).toBe(0.95);
+  const rows = [measured("a", "late", 85), measured("untrained a", "late", 80)];
+  const [difference] = compare(rows, subject("a"), { ...common, classes: 2, commonest });
+  expect(difference).toMatchObject({ chance: 0.95 });
+  expect(outcome(difference as Difference)).toBe("cannot tell");
+  const [even] = compare(rows, subject("a"), { ...common, classes: 2, commonest: 0.5 });
+  expect(even).toMatchObject({ chance: 0.5 });
+  expect(outcome(even as Difference)).toBe("helped");
 });
 
 test("runs of one recipe are also compared together, each with its own baseline; others are not", () => {
