@@ -39,14 +39,18 @@ export interface ImageCollection {
 export const firstLabels = (set: ImageSet): Int32Array =>
   Int32Array.from({ length: set.length }, (_, i) => set.label(i));
 
-/** The number of a collection's images, and a hash of their names, parts and labels: which of their contents changed, it does not see. */
+/** The number of a collection's images, and a hash of their names, parts, labels and groups: which of their contents changed, it does not see. */
 export function collectionIdentity({ splits }: ImageCollection): string {
   const digest = createHash("sha256");
+  const firsts = new Map<string, string>();
   let count = 0;
   for (const [part, set] of Object.entries(splits).sort(([a], [b]) => (a < b ? -1 : 1))) {
     for (let i = 0; i < set.length; i++) {
       const labels = allLabels(set, i).map((label) => set.classes?.[label] ?? label);
-      digest.update(`${JSON.stringify([part, set.id(i), labels])}\n`);
+      const group = JSON.stringify([typeof set.group(i) === "number" ? part : "", set.group(i)]); // numbers are of one set
+      const first = firsts.get(group);
+      if (first === undefined) firsts.set(group, set.id(i));
+      digest.update(`${JSON.stringify([part, set.id(i), labels, ...(first === undefined ? [] : [first])])}\n`);
     }
     count += set.length;
   }

@@ -7,6 +7,7 @@ import { allLabels, hash, type ImageSet, rowsOf, subset } from "../data/images.t
 import { plural, some } from "../data/names.ts";
 import { UsageError } from "../errors.ts";
 import type { LearnedImage } from "../run/learned.ts";
+import { groupNumbers } from "./groups.ts";
 
 /** A run, and the images it learned from by digest; undefined if its folder does not say. */
 export interface Learner {
@@ -26,7 +27,7 @@ export interface Parts {
 export interface FairParts extends Parts {
   /** Number of test images that each run has seen without labels, by its id. Undefined if unknown. */
   seen: ReadonlyMap<string, number | undefined>;
-  /** Hash of what is tested on: contents and labels, in their order. */
+  /** Hash of what is tested on: contents, labels and groups, in their order. */
   tested: string;
   /** What was left out and why, as sentences. */
   notes: string[];
@@ -81,7 +82,9 @@ export async function fairParts(
     ]),
   );
   const contents = Array.from(kept, (i) => `${testDigests[i]} ${allLabels(test, i).join("+")}`);
-  return { train: ofRows(train, fit), test: ofRows(test, kept), seen, tested: hash(contents), notes };
+  const groups = groupNumbers(Array.from(kept, (i) => test.group(i)));
+  const about = hash(groups ? [...contents, groups.join()] : contents);
+  return { train: ofRows(train, fit), test: ofRows(test, kept), seen, tested: about, notes };
 }
 
 /** A sentence about training images of the same content with different labels; none if there are none. */

@@ -59,6 +59,6 @@ export function labelsSentence({ checked, accuracy, estimated, suspects }: DataH
   if (!suspects) return `${asked} There is no label that it is sure is wrong.`;
   const listed = `label-suspects.csv lists ${count(suspects, "suspect")}, the most suspicious first.`;
   if (accuracy < TRUSTED) return `${asked} It is wrong too often itself to say how many labels are. ${listed}`;
-  const most = `about ${count(Math.round(estimated), "label")} (${percent(estimated / checked)}) may be wrong by confident learning (Northcutt et al. 2021)`;
-  return `${asked} At most ${most}, the probe's own mistakes included. ${listed}`;
+  const most = `About ${count(Math.round(estimated), "label")} (${percent(estimated / checked)}) may be wrong by confident learning (Northcutt et al. 2021)`;
+  return `${asked} ${most}: some of these are the probe's own mistakes, and wrong labels that it has learned are not among them. ${listed}`;
 }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { concatenate, type ImageSet, selectSplits, splitByGroup, subset } from "../../src/data/images.ts";
+import {
+  collectionIdentity,
+  concatenate,
+  type ImageSet,
+  selectSplits,
+  splitByGroup,
+  subset,
+} from "../../src/data/images.ts";
 import { UsageError } from "../../src/errors.ts";
 import { fakeSet, ids, labels } from "./fake-set.ts";
 
@@ -27,6 +34,20 @@ describe("subset", () => {
   it("has no images beyond its end", () => {
     expect(() => part.id(2)).toThrow(RangeError);
   });
+});
+
+it("a collection is another one with other labels or groups", () => {
+  const identity = (options: Parameters<typeof fakeSet>[1]) =>
+    collectionIdentity({ name: "pets", splits: { train: fakeSet("train", options), test } });
+  const [same, again, ...others] = [
+    { labels: [0, 1, 1], classes, groups: ["a", "a", "b"] },
+    { labels: [0, 1, 1], classes, groups: ["x", "x", "y"] }, // the same groups by other names
+    { labels: [0, 1, 1], classes, groups: ["a", "b", "b"] },
+    { labels: [0, 0, 1], classes, groups: ["a", "a", "b"] },
+    { labels: [0, 1, 1], classes },
+  ].map(identity);
+  expect(again).toBe(same);
+  expect(new Set([same, ...others]).size).toBe(4);
 });
 
 describe("concatenate", () => {

@@ -21,7 +21,7 @@ test("sizes in a line: the range, what is enlarged, what is long", () => {
 test("labels: how often the probe agrees, how many may be wrong, and that some are its own mistakes", () => {
   const said = labelsSentence(labels);
   expect(said).toContain("2,000 training images that it had not learned from, and agreed with 83 %");
-  expect(said).toContain("At most about 42 labels (2.1 %) may be wrong");
+  expect(said).toContain("About 42 labels (2.1 %) may be wrong");
   expect(said).toContain("lists 55 suspects");
   expect(labelsSentence({ ...labels, accuracy: 0.7 })).toMatch(
     /wrong too often itself to say how many labels are\. .*55/,

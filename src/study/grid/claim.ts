@@ -43,10 +43,13 @@ export interface Claims {
 export function openClaims(pace: Pace = PACE, now = () => performance.now()): Claims {
   const seen = new Map<string, { text: string; since: number }>();
 
-  /** Whether the holder has released it, has died on this machine, or has not changed it for long. */
+  /**
+   * Whether the holder has released it, has died on this machine, or has not changed it for long. Not if it is just gone: the holder has
+   * removed it, and another process may have begun again with `claim.0`.
+   */
   function isGivenUp(file: string): boolean {
     const text = readIfThere(file);
-    if (text === undefined) return true;
+    if (text === undefined) return false;
     const holder = parseHolder(text);
     if (holder?.released || (holder && isAlive(holder) === false)) return true;
     const before = seen.get(file);

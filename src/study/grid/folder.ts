@@ -87,6 +87,7 @@ export async function openStudyFolder(
     const named = cellsInFolder(config, cells);
     const begun = begunIn(files.config);
     refuseOtherImages(config, collection);
+    if (!claim.held()) throw new SelfsightError(`Another process has taken over ${out} meanwhile. Repeat the command.`);
     if (named.length > begun.length)
       writeJson(files.config, { version: VERSION, collection, config, cells: named } satisfies Begun);
     onDisk(`${out} cannot be written to`, () => {

@@ -1,5 +1,5 @@
 /** Claims on a cell: one holder at a time, taken over when its beat stops. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { ownMark } from "../../../src/setup/alive.ts";
@@ -33,6 +33,12 @@ test("only one of two gets it; released, the other does at once; finished, nothi
   expect([claim.held(), next.held()]).toEqual([false, true]);
   await next.release(true);
   expect(readdirSync(cell)).toEqual([]);
+});
+
+test("a claim that is gone between looking and reading is not taken over: others may have begun again", () => {
+  symlinkSync(join(cell, "removed"), join(cell, "claim.0")); // it is listed, and cannot be read
+  expect(openClaims(pace).take(cell)).toBeUndefined();
+  expect(readdirSync(cell)).toEqual(["claim.0"]);
 });
 
 test("a holder elsewhere is waited for until its beat has not changed for long, by one's own clock", async () => {
