@@ -3,7 +3,8 @@
  * network the same is training from scratch: the baseline, with the same budget and augmentation.
  *
  * With few labels the budget is a number of steps: with one label a class, an epoch would be a single batch of as many images as there
- * are classes. With many it is a number of epochs, so that training from scratch gets what it needs. A fifth of the labels is held out, and decides which weights are kept.
+ * are classes. With many it is a number of epochs, so that training from scratch gets what it needs. A fifth of the labels is held out, and decides which
+ * weights are kept; in a benchmark none is, as the probes that from-scratch training is compared with learn from every label too.
  */
 import { z } from "zod";
 import { randomResizedCrop } from "../augment/geometry.ts";
@@ -37,6 +38,12 @@ const options = z.strictObject({
   layerDecay: z.number().gt(0).max(1).default(1).describe("factor on the learning rate for each layer down; 1: none"),
   minArea: z.number().gt(0).max(1).default(0.5).describe("least fraction of an image's area that a crop covers"),
   flip: z.boolean().default(true).describe("mirror every other crop"),
+  holdOut: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.2)
+    .describe("fraction of the labels that is held out to choose the weights by; 0: none, the last weights are kept"),
   checkEvery: z.int().positive().default(25).describe("steps between two looks at the held-out labels"),
   patience: z
     .int()
@@ -64,15 +71,16 @@ export const finetune = defineProtocol({
   needs: "encoder",
   options,
   quick: { steps: 20, epochs: 0, batchSize: 32 },
+  everyLabel: { holdOut: 0 },
   passes(images, chosen) {
-    const held = images / 5;
+    const held = images * chosen.holdOut;
     const steps = stepsFor(Math.ceil(images - held), chosen);
     return 3 * steps * chosen.batchSize + (held * Math.min(steps, chosen.steps)) / chosen.checkEvery;
   },
   async fit(on: Training<number>, chosen) {
     const { rows, truths, groups, classes, seed, compute, signal } = on;
     const { batchSize, learningRate, patience } = chosen;
-    const split = holdOut(rows, truths, 1 / 5, groups);
+    const split = chosen.holdOut ? holdOut(rows, truths, chosen.holdOut, groups) : { fit: rows, choose: [] };
     const steps = stepsFor(split.fit.length, chosen);
     // As many looks whatever the number of steps: each costs a pass over the held-out images.
     const checkEvery = Math.ceil((chosen.checkEvery * steps) / Math.min(steps, chosen.steps));

@@ -57,6 +57,8 @@ export interface Protocol<
   readonly options: Options;
   /** Options with which a long fit becomes a short one: for a first look, and for tests. By default the defaults. */
   readonly quick?: z.input<Options>;
+  /** Options with which a fit learns from every label, where it would hold some out to choose its weights by. */
+  readonly everyLabel?: z.input<Options>;
   /** Features are computed once for each layer; an encoder may be trained further. */
   readonly needs: "features" | "encoder";
   /**

@@ -3,6 +3,7 @@ import { listed, plural } from "../../data/names.ts";
 import type { Measured } from "../../evaluate/compare.ts";
 import type { LabelCount } from "../../evaluate/draws.ts";
 import { chooseVariants } from "../../evaluate/evaluate.ts";
+import { protocolEntry } from "../../evaluate/index.ts";
 import type { Variant } from "../../evaluate/measure.ts";
 import { measureRepresentation, type Plan } from "../../evaluate/measurements.ts";
 import type { EvaluateConfig } from "../../evaluate/options.ts";
@@ -126,11 +127,11 @@ async function frozenCounts(
   return decisionsIn(benchmarkFiles(config.out).plan).once("counts", choose, areChosenFrom(counts, headline));
 }
 
-/** The protocol that trains whole networks. */
+/** The protocol that trains whole networks: from every label, as probes do, so that the labels saved are those of learning alone. */
 export function wholeVariants({ scratchProtocol: name, scratchSteps: steps }: BenchmarkConfig): Variant[] {
   return chooseVariants({
     protocol: [name],
-    protocolOptions: steps === undefined ? {} : { [name]: { steps } },
+    protocolOptions: { [name]: { ...protocolEntry(name).everyLabel, ...(steps !== undefined && { steps }) } },
   } satisfies Pick<EvaluateConfig, "protocol" | "protocolOptions">);
 }
 

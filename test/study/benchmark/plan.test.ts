@@ -3,6 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { measuringTime, minutesEach, minutesOf, timeLeft } from "../../../src/study/benchmark/budget.ts";
+import { wholeVariants } from "../../../src/study/benchmark/measure-all.ts";
+import { benchmarkOptions } from "../../../src/study/benchmark/options.ts";
 import {
   areChosenFrom,
   byImportance,
@@ -114,4 +116,10 @@ test("decisions are made once, unless they no longer hold", async () => {
   expect(await decisionsIn(file).once("counts", () => [5])).toEqual([3]);
   writeFileSync(file, "{");
   expect(await decisionsIn(file).once("minutes", decide)).toBe(2);
+});
+
+test("training from scratch learns from every label, as the probes do that it is compared with", () => {
+  const of = (options: object) => wholeVariants(benchmarkOptions.parse({ images: "photos", ...options }));
+  expect(of({})[0]?.options).toMatchObject({ holdOut: 0, steps: 200 });
+  expect(of({ scratchSteps: 10 })[0]?.options).toMatchObject({ holdOut: 0, steps: 10 });
 });
