@@ -41,9 +41,11 @@ export function seedPlaces(
 /** Keeps these draws apart from others of the same seed. */
 const PLACE = 17;
 
-/** The position where the running sum of the weights passes the fraction `part` of the total; 0 if all weights are 0. */
+/** The position where the running sum of the weights passes the fraction `part` of the total. Zeros alone count as equal weights. */
 function choose(weights: readonly number[], part: number): number {
-  let left = part * weights.reduce((sum, weight) => sum + weight, 0);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (total === 0) return Math.floor(part * weights.length);
+  let left = part * total;
   const at = weights.findIndex((weight) => {
     left -= weight;
     return left < 0;

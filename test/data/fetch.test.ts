@@ -64,14 +64,19 @@ describe("unpack", () => {
     }
   });
 
-  it("writes nothing outside its folder", async () => {
-    const folder = join(newFolder(), "inner");
-    mkdirSync(folder);
-    const path = join(folder, "x.tar.gz");
-    writeFileSync(path, await archive({ "x/../../escaped.txt": "!" }));
-    await unpack(path, folder).catch(() => {});
-    expect(readdirSync(join(folder, ".."))).toEqual(["inner"]);
-  });
+  // Without the top-level folder, they lead one and two levels up.
+  it.each(["x/../escaped.txt", "x/../../escaped.txt"])(
+    "refuses %s, and writes nothing outside its folder",
+    async (name) => {
+      const top = newFolder();
+      const folder = join(top, "outer", "inner");
+      mkdirSync(folder, { recursive: true });
+      const path = join(folder, "x.tar.gz");
+      writeFileSync(path, await archive({ [name]: "!" }));
+      await expect(unpack(path, folder)).rejects.toThrow(SelfsightError);
+      expect(readdirSync(top, { recursive: true }).map(String).sort()).toEqual(["outer", join("outer", "inner")]);
+    },
+  );
 });
 
 describe("checkListing", () => {

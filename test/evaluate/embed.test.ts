@@ -117,6 +117,7 @@ describe("Parquet", () => {
       const slow = slowNearest(features, i);
       expect(new Set(ids).size).toBe(4);
       expect(ids).not.toContain(i);
+      expect(distances).toHaveLength(4);
       for (const [k, distance] of distances.entries()) {
         expect(distance).toBeCloseTo(slow[k]?.distance as number, 5);
         expect(distance).toBeCloseTo(slow.find(({ id }) => id === ids[k])?.distance as number, 5);
@@ -144,8 +145,10 @@ describe("Parquet", () => {
       file.map(({ embedding }) => embedding),
     );
     const distances = (from: Row[]) => from.map(({ neighbors }) => neighbors?.distances ?? []);
-    for (const [i, own] of distances(again).entries())
+    for (const [i, own] of distances(again).entries()) {
+      expect(own).toHaveLength(4);
       for (const [k, distance] of own.entries()) expect(distance).toBeCloseTo(distances(file)[i]?.[k] as number, 5);
+    }
   });
 
   test("one layer of one split, without neighbours", async () => {

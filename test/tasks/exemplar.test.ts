@@ -117,7 +117,15 @@ describe("seed patches", () => {
 
   test("lie anywhere in blank images, and in the middle if they cover the whole image", () => {
     scope(() => {
-      for (const [x, y] of seedPlaces(zeros([3, 3, 16, 16]), 0.5, [0, 1, 2], 0)) expect(Math.max(x, y)).toBeLessThan(1);
+      const indices = Array.from({ length: 40 }, (_, i) => i);
+      const places = seedPlaces(zeros([40, 3, 32, 32]), 0.25, indices, 0);
+      for (const axis of [0, 1] as const) {
+        const along = places.map((place) => place[axis]);
+        expect(new Set(along).size).toBeGreaterThan(4);
+        expect(Math.min(...along)).toBeLessThan(-0.4);
+        expect(Math.max(...along)).toBeGreaterThan(0.4);
+      }
+      for (const place of places.flat()) expect(Math.abs(place)).toBeLessThanOrEqual(1 - 0.25);
       for (const place of seedPlaces(noisy([0, 0], 2), 1, [0, 1], 0).flat()) expect(Math.abs(place)).toBeLessThan(0.1);
     });
   });

@@ -40,7 +40,7 @@ test("evaluate counts as seen only what was drawn; preview shows the run's image
   const { differences } = await evaluate({
     ...{ runs: [run], images, protocol: ["knn"], labelsPerClass: [2], draws: 1, threads: 2 },
   });
-  expect(differences.map(({ seen }) => seen)).toEqual(differences.map(() => 9));
+  expect(new Set(differences.map(({ seen }) => seen))).toEqual(new Set([9]));
   const shown = await preview({ images, run, out: join(folder, "preview.png"), count: 9 });
   expect(shown.file).toBe(join(folder, "preview.png"));
 });
