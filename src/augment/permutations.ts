@@ -17,9 +17,12 @@ const WORTH_KEEPING = 500;
 /** Bump when the same seed gives other permutations, so that older files in the cache are not used. */
 const ALGORITHM = 1;
 
-/** `count` permutations (2 to 10,000) of 0 to 8, the same for the same seed. */
-export function distantPermutations(count: number, seed: number): Uint8Array[] {
-  if (count < WORTH_KEEPING) return choose(count, seed);
+/**
+ * `count` permutations (2 to 10,000) of 0 to 8, the same for the same seed.
+ * @param worthKeeping from so many on, they are cached
+ */
+export function distantPermutations(count: number, seed: number, worthKeeping = WORTH_KEEPING): Uint8Array[] {
+  if (count < worthKeeping) return choose(count, seed);
   const file = join(cacheDir(), "permutations", `${count}-of-9-seed-${seed}-v${ALGORITHM}.bin`);
   const kept = attempt(() => new Uint8Array(readFileSync(file)));
   if (kept?.length === count * TILES) {

@@ -53,12 +53,15 @@ export function showResolved(command: Command, resolve: (flags: object) => objec
   });
 }
 
-/** Describes what is wrong with options, by the flags that the user typed. */
-export function complaint(error: OptionsError): string {
+/**
+ * Describes what is wrong with options, by the words that the user typed.
+ * @param flags those of the command: images and runs are flags in some, and follow the command's name in others
+ */
+export function complaint(error: OptionsError, flags: readonly string[] = []): string {
   const { what } = error;
   return error.describe(([name = "", ...rest]) => {
     if (what !== "option") return `${[name, ...rest].join(".")} (${what})`;
-    if (name === "images" || name === "runs") return `<${name}>`;
+    if ((name === "images" || name === "runs") && !flags.includes(flag(name))) return `<${name}>`;
     return [flag(name), ...rest].join(".");
   });
 }

@@ -11,6 +11,7 @@ import { addEmbed } from "./embed.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { complaint } from "./flags.ts";
 import { addLists } from "./lists.ts";
+import { memoryError } from "./memory.ts";
 import { addModels } from "./models.ts";
 import { outliveReaders } from "./output.ts";
 import { addPretrain } from "./pretrain.ts";
@@ -32,6 +33,11 @@ const commands = [
   ...[addAttention, addLists, addModels],
 ];
 for (const add of commands) add(program);
+/** The flags of the command that runs. */
+let flags: string[] = [];
+program.hook("preAction", (_, { options }) => {
+  flags = options.map(({ long }) => long ?? "");
+});
 
 try {
   await program.parseAsync();
@@ -42,9 +48,9 @@ try {
 /** Prints what went wrong: a message for errors that the user can act on, a stack trace for our own bugs. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const known = error instanceof SelfsightError ? error : diskError(error);
+  const known = error instanceof SelfsightError ? error : (diskError(error) ?? memoryError(error, flags));
   if (known) {
-    process.stderr.write(`${known instanceof OptionsError ? complaint(known) : known.message}\n`);
+    process.stderr.write(`${known instanceof OptionsError ? complaint(known, flags) : known.message}\n`);
     return known.exitCode;
   }
   process.stderr.write(

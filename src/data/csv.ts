@@ -30,7 +30,10 @@ export function readTable(path: string): TextTable {
   const [, told, body = ""] = /^(?:sep=(.)\r?\n)?(.*)$/s.exec(text) ?? []; // a line that spreadsheets write
   const quotes = body.split('"').length - 1;
   if (quotes % 2)
-    throw new UsageError(`${name} has a quotation mark that is never closed. Close it, or write "" for ".`);
+    throw new UsageError(
+      `${name} has a quotation mark that is never closed. Close it. If it is part of a value, put the value in quotes ` +
+        'and double the mark: "5"" pipe" for 5" pipe.',
+    );
   const rows = parseRows(body, told ?? separatorOf(body)).map((row) => row.map((value) => value.trim()));
   const [first] = rows;
   if (!first) throw new UsageError(`${name} is empty.`);

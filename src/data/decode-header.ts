@@ -3,7 +3,7 @@
  * here, so a header that lies cannot use up memory.
  */
 
-import { readTiff, type Tiff } from "./decode-tiff.ts";
+import { CMYK, readTiff, type Tiff } from "./decode-tiff.ts";
 import { isJpeg, type JpegHeader, jpegHeader } from "./jpeg.ts";
 
 export interface ImageHeader {
@@ -20,6 +20,13 @@ export interface ImageHeader {
   readonly jpeg?: JpegHeader;
   readonly tiff?: Tiff;
 }
+
+/**
+ * Whether to leave out the file's colour profile. The fast decoder knows none, so that sharp would show the same colours
+ * otherwise, and colour would tell an image's size or format. CMYK has no colours without one.
+ */
+export const ignoresProfile = ({ jpeg, tiff }: ImageHeader): boolean =>
+  jpeg?.components !== 4 && tiff?.photometric !== CMYK;
 
 export function imageHeader(file: Buffer): ImageHeader {
   if (isJpeg(file)) return jpeg(file);

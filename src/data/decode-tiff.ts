@@ -24,7 +24,7 @@ export interface Tiff {
   readonly samples: number;
   /** Index of the opacity among a pixel's samples; -1 for none. */
   readonly alpha: number;
-  /** Unsigned 8-bit grey, RGB or CMYK without extra samples, which every decoder gets right. */
+  /** Unsigned 8-bit grey or RGB without extra samples, which every decoder gets right. */
   readonly plain: boolean;
   /** Offset of the photometric interpretation's two bytes; -1 for none. */
   readonly photometricAt: number;
@@ -48,7 +48,7 @@ export function readTiff(file: Buffer): Tiff | undefined {
   const bits = depths.size === 1 ? one(BITS, 1) : 0;
   const format = formats[one(FORMAT, 1)] ?? "unsigned";
   const alpha = alphaOf(photometric, samples, tags.get(EXTRA));
-  const colours = { [WHITE_IS_ZERO]: 1, [BLACK_IS_ZERO]: 1, [RGB]: 3, [CMYK]: 4 }[photometric];
+  const colours = { [WHITE_IS_ZERO]: 1, [BLACK_IS_ZERO]: 1, [RGB]: 3 }[photometric];
   return {
     width,
     height,

@@ -5,7 +5,7 @@
 import { Transformer } from "@napi-rs/image";
 import sharp, { type Sharp } from "sharp";
 import { SelfsightError } from "../errors.ts";
-import { type ImageHeader, imageHeader, whyUnknown } from "./decode-header.ts";
+import { type ImageHeader, ignoresProfile, imageHeader, whyUnknown } from "./decode-header.ts";
 import { isUnusual, readSamples, whyNotTiff, whyTooDark } from "./decode-samples.ts";
 import { lacksData, looksUnfilled, mendEnd } from "./decode-whole.ts";
 import type { ImageData } from "./images.ts";
@@ -29,7 +29,8 @@ const PLAIN_COLOURS = [0, 2]; // JsColorType.L8, JsColorType.Rgb8
 
 /**
  * Applies the file's orientation, resizes the short side to `size` with an antialiased bilinear filter, crops the centre.
- * Takes an animation's first frame and the first three of more bands; composites transparency on white.
+ * Takes an animation's first frame and the first three of more bands; composites transparency on white. Ignores colour
+ * profiles, except those of CMYK.
  * @param into output, size × size × 3 bytes: a new buffer for each image would keep the garbage collector busy
  * @returns `into`, RGB, row by row
  * @throws SelfsightError for a file that is not an image, is damaged or too large, or has no defined black and white
@@ -168,7 +169,8 @@ async function decodeAny(bytes: Buffer, header: ImageHeader, size: number): Prom
   if (format === "SVG") return drawSvg(bytes, size);
   // sharp reads neither format; converting to PNG is lossless.
   const file = format === "BMP" || format === "PNM" ? await toPng(bytes, header) : bytes;
-  const open = () => sharp(file, { limitInputPixels: MAX_PIXELS, failOn: "error" });
+  const ignoreIcc = ignoresProfile(header);
+  const open = () => sharp(file, { limitInputPixels: MAX_PIXELS, failOn: "error", ignoreIcc });
   const upright = isLong(header.size) ? (await open().metadata()).autoOrient : header.size;
   const square = await toSquare(open().autoOrient(), upright, size);
   if (square.every((value) => value < 16)) await refuseTooDark(open());

@@ -37,7 +37,7 @@ export function withLabels(collection: ImageCollection, { file, root, group }: L
     perImage(values, matches.at, { ids, what, table: table.name });
   const given = labelsOfImages(table.labels, matches.at, all.length);
   const [splits, groups] = [ofImage(table.splits, "splits"), ofImage(table.groups, `values of ${group}`)];
-  const { classes, labels } = classesOf(given.flat(), table);
+  const { classes, labels, notes } = classesOf(given.flat(), table);
   const several = given.some(({ length }) => length > 1);
   let place = 0;
   const numbers = given.map((own) => own.map(() => labels[place++] as number).filter((label) => label >= 0));
@@ -53,14 +53,15 @@ export function withLabels(collection: ImageCollection, { file, root, group }: L
     : { of: before.map((part) => part ?? "all"), notes: [] };
   const withLabel = numbers.filter(({ length }) => length).length;
   const withSeveral = numbers.filter(({ length }) => length > 1).length;
-  const notes = [
+  const said = [
     ...(collection.notes ?? []),
     ...table.notes,
     ...matches.notes,
+    ...notes,
     `${table.name} gives ${withLabel.toLocaleString("en")} of ${plural(all.length, "image")} a label${several ? `, ${withSeveral.toLocaleString("en")} of them several` : ""}.`,
     ...parts.notes,
   ];
-  return { name: collection.name, splits: regrouped(known, parts.of, classes), notes };
+  return { name: collection.name, splits: regrouped(known, parts.of, classes), notes: said };
 }
 
 /** The different labels of each image, in the table's order. */
@@ -112,11 +113,11 @@ function perImage(
 function classesOf(
   values: readonly string[],
   { name }: LabelTable,
-): { classes: string[] | undefined; labels: Int32Array } {
+): { classes: string[] | undefined; labels: Int32Array; notes: string[] } {
   const column = columnOf(values.map(asNumber));
   const { classes, labels, notes } = nameLabels([{ file: name, column }], true);
-  if (notes.length) throw new UsageError(`${notes.join(" ")} Expected the names or whole numbers of classes.`);
-  return { classes, labels: labels[0] ?? new Int32Array(values.length).fill(-1) };
+  if (column.unusable) throw new UsageError(`${notes.join(" ")} Expected the names or whole numbers of classes.`);
+  return { classes, labels: labels[0] ?? new Int32Array(values.length).fill(-1), notes };
 }
 
 /** The part of each image; undefined where the collection has none. */

@@ -51,9 +51,9 @@ interface Columns {
   split: number;
 }
 
+/** A class may have the name of a column: a line that names an image is no header. */
 function isHeader(row: readonly string[]): boolean {
-  if (columnAt(row, PATH) >= 0) return true;
-  return columnAt(row, [...LABEL, ...SPLIT]) >= 0 && !row.some(isImageName);
+  return columnAt(row, [...PATH, ...LABEL, ...SPLIT]) >= 0 && !row.some(isImageName);
 }
 
 function named(header: readonly string[], name: string): Columns {

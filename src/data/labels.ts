@@ -1,5 +1,5 @@
 /** Converts labels in files (numbers, strings, booleans) to classes numbered from 0, the same for all files of a set. */
-import { some } from "./names.ts";
+import { plural, some } from "./names.ts";
 
 type Value = string | number | bigint;
 
@@ -84,7 +84,8 @@ export function nameLabels(files: readonly LabelFile[], sure = false): NamedLabe
   const named = lists.filter((list) => list !== undefined);
   const [longest = []] = [...named].sort((a, b) => b.length - a.length);
   const agree = named.every((list) => list.every((name, i) => longest[i] === name));
-  const minusIsClass = !named.length && areSigns(usable);
+  const dropsMinus = named.length > 0 || minusIsNone(usable);
+  const isNone = (value: Value) => dropsMinus && value === -1;
   /** For each file: the class of each of its values, or undefined for a value that is not a label. */
   const meanings = usable.map((column, k) => {
     const list = lists[k] ?? (agree ? longest : undefined);
@@ -95,7 +96,7 @@ export function nameLabels(files: readonly LabelFile[], sure = false): NamedLabe
       );
       return undefined;
     }
-    return column?.values.map((value) => meaning(value, list ?? [], minusIsClass));
+    return column?.values.map((value) => (isNone(value) ? undefined : meaning(value, list ?? [])));
   });
   const found = new Set(meanings.flatMap((names) => names ?? []).filter((name) => name !== undefined));
   if (!sure && !named.length && areIds(found.size, usable)) {
@@ -103,6 +104,11 @@ export function nameLabels(files: readonly LabelFile[], sure = false): NamedLabe
       `The labels are not used: there are ${found.size} different ones for ${countOf(usable)} images, as if they were numbers of images.`,
     );
     return { classes: undefined, labels: files.map(() => undefined), notes };
+  }
+  const none = usable.reduce((sum, column, k) => sum + (meanings[k] && column ? countOf([column], isNone) : 0), 0);
+  if (none) {
+    const remedy = sure ? " If it is a class, write the class's name in its place." : "";
+    notes.push(`${plural(none, "image")} with the label -1 ${none > 1 ? "count" : "counts"} as unlabelled.${remedy}`);
   }
   const beyond = named.length ? [...found].filter((name) => !named.some((list) => list.includes(name))) : [];
   if (beyond.length)
@@ -117,11 +123,8 @@ export function nameLabels(files: readonly LabelFile[], sure = false): NamedLabe
   return { classes: found.size ? classes : undefined, labels, notes };
 }
 
-function meaning(value: Value, names: readonly string[], minusIsClass: boolean): string | undefined {
-  if (typeof value === "string") return value;
-  if (value < 0) return minusIsClass ? String(value) : undefined; // -1 stands for "not known"
-  return names[Number(value)] ?? String(value);
-}
+const meaning = (value: Value, names: readonly string[]) =>
+  typeof value === "string" ? value : (names[Number(value)] ?? String(value));
 
 /** A name that is listed twice means two classes: "crane" is a bird and a machine. */
 function distinctNames(names: readonly string[]): string[] {
@@ -133,18 +136,23 @@ function distinctNames(names: readonly string[]): string[] {
   });
 }
 
-/** Whether the labels are -1 and 1, for no and yes. */
-function areSigns(columns: readonly (Column | undefined)[]): boolean {
+/** Whether -1 stands for "not known": nothing else is below 0, and the labels are not -1 and 1 alone, for no and yes. */
+function minusIsNone(columns: readonly (Column | undefined)[]): boolean {
   const values = new Set(columns.flatMap((column) => column?.values ?? []));
-  return values.size === 2 && values.has(-1) && values.has(1);
+  const scale = [...values].some((value) => typeof value !== "string" && value < 0 && value !== -1);
+  return !scale && !(values.size === 2 && values.has(1));
 }
 
 function areIds(distinct: number, columns: readonly (Column | undefined)[]): boolean {
   return distinct > SURELY_CLASSES && 2 * distinct > countOf(columns);
 }
 
-function countOf(columns: readonly (Column | undefined)[]): number {
-  return columns.reduce((sum, column) => sum + (column?.codes.reduce((n, code) => n + Number(code >= 0), 0) ?? 0), 0);
+/** The number of images with such a label. */
+function countOf(columns: readonly (Column | undefined)[], such: (value: Value) => boolean = () => true): number {
+  return columns.reduce((sum, column) => {
+    const counts = column?.values.map(such) ?? [];
+    return sum + (column?.codes.reduce((n, code) => n + Number(counts[code] ?? false), 0) ?? 0);
+  }, 0);
 }
 
 /** Numbers in ascending order, then words. */

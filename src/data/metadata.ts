@@ -59,9 +59,10 @@ function gather(rows: readonly Row[], folder: string, into: Map<string, unknown>
   return true;
 }
 
-/** Text files have no types. Values that would be written differently as numbers, like 007, stay text. */
+/** Text files have no types. Values that would be written differently as numbers, like 007, stay text, and so do NaN and Infinity. */
 export function asNumber(value: unknown): unknown {
-  return typeof value === "string" && String(Number(value)) === value ? Number(value) : value;
+  const number = typeof value === "string" ? Number(value) : Number.NaN;
+  return Number.isFinite(number) && String(number) === value ? number : value;
 }
 
 async function readRows(path: string): Promise<readonly Row[]> {

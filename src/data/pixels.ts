@@ -51,7 +51,7 @@ export interface PixelOptions {
 const TOLERATED = 0.05;
 
 /** Bump when decoding changes, so that older files in the cache are not used. */
-const DECODER = 3;
+const DECODER = 4;
 
 /**
  * Decodes a set on as many cores as may compute.

@@ -53,12 +53,12 @@ interface Audited {
   config: TrainingConfig;
   /** The encoder that the probes replace. */
   encoder: Encoder;
-  /** Minutes of training for each probe. */
-  minutes: number;
+  /** How long each probe trains. */
+  length: { minutes: number } | { epochs: number };
 }
 
 /** Trains a probe for each shortcut. @throws UsageError for too few images */
-export async function audit({ set, task, config, encoder, minutes }: Audited, hooks: Hooks = {}): Promise<AuditRow[]> {
+export async function audit({ set, task, config, encoder, length }: Audited, hooks: Hooks = {}): Promise<AuditRow[]> {
   if (set.length < LEAST) {
     throw new UsageError(
       `An audit needs ${LEAST} images at least, to train and to test on; there are ${set.length}. Give more, or leave it out.`,
@@ -76,7 +76,8 @@ export async function audit({ set, task, config, encoder, minutes }: Audited, ho
     for (const shortcut of Object.keys(views) as Shortcut[]) {
       if (hooks.signal?.aborted) break;
       hooks.onEvent?.({ type: "working", what: `training a probe that sees only ${views[shortcut].title}` });
-      const own = { ...config, minutes, epochs: undefined, optimizer: "adamw", learningRate: 0.001 } as const;
+      const whole = { minutes: undefined, epochs: undefined, ...length };
+      const own = { ...config, ...whole, optimizer: "adamw", learningRate: 0.001 } as const;
       manualSeed(config.seed);
       const row = await probe(new BlindEncoder(shortcut, encoder), own, { seen, unseen });
       result.push(judge({ ...row, remedy: task.remedies?.[shortcut] }, shortcut === "border" ? result : []));

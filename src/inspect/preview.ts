@@ -13,7 +13,7 @@ import { readConfig, runFiles } from "../run/folder.ts";
 import { openGiven } from "../run/images.ts";
 import { readSkipped } from "../run/learned.ts";
 import { pretrainOptions, type TrainingConfig } from "../run/options.ts";
-import { resolveConfig } from "../run/resolve.ts";
+import { refuseContradictions, resolveConfig, resolveSaved } from "../run/resolve.ts";
 import { taskEntry } from "../tasks/index.ts";
 import { chooseCompute } from "../torch/compute.ts";
 import { type TrainingImages, trainingImages } from "../train/batches.ts";
@@ -79,6 +79,8 @@ const [FOR_SHEET, FOR_AUDIT] = [256, 5000];
 export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<PreviewResult> {
   return withCleanup(async (cleanup) => {
     const { run: folder, out, count, audit: audited, minutes, ...given } = parseOptions(previewOptions, options);
+    if (!audited && options.minutes !== undefined)
+      throw new UsageError("--minutes has no effect without --audit. Add it, or leave --minutes out.");
     const config = folder === undefined ? settings(given) : settingsOf(folder, options);
     const compute = await chooseCompute(config);
     const encoder = firstEncoder(config);
@@ -103,18 +105,26 @@ export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<Pre
     }
     replaceFile(out, await sampleSheet(run, count));
     const rows = audited
-      ? await audit({ set: spreadOver(set, FOR_AUDIT), task: taskEntry(config.task), config, encoder, minutes }, hooks)
+      ? await audit(
+          { set: spreadOver(set, FOR_AUDIT), task: taskEntry(config.task), config, encoder, length: { minutes } },
+          hooks,
+        )
       : [];
     return { file: out, preset: config.preset, audit: rows };
   });
 }
 
-const settings = (given: z.output<typeof shared>) => resolveConfig(parseOptions(pretrainOptions, given));
+/** @throws UsageError as `pretrain` */
+function settings(given: z.output<typeof shared>): TrainingConfig {
+  const config = parseOptions(pretrainOptions, given);
+  refuseContradictions(config);
+  return resolveConfig(config);
+}
 
 /** A run's settings, with the given device, precision and threads. @throws UsageError if any other setting differs */
 function settingsOf(folder: string, options: PreviewOptions): TrainingConfig {
   const { run: _, out, count, audit, minutes, images, device, precision, threads, taskOptions, ...others } = options;
-  const made = resolveConfig(readConfig(folder));
+  const made = resolveSaved(readConfig(folder));
   const differing = [...differences(others, made), ...differences(taskOptions ?? {}, made.taskOptions)];
   if (differing.length) {
     throw new UsageError(

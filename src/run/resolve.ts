@@ -74,6 +74,12 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
   };
 }
 
+/**
+ * The same for a run's saved configuration, in which nothing is open but what older versions did not have. Its crops stay as they were: the
+ * least area is there, but need not have been asked for.
+ */
+export const resolveSaved = (saved: PretrainConfig): TrainingConfig => ({ ...resolveConfig(saved), crop: saved.crop });
+
 /** The preset that `auto` means: quick for a run of a few minutes. */
 function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes">): "quick" | "paper" {
   if (preset !== "auto") return preset;

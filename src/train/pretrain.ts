@@ -27,7 +27,7 @@ import { identityOf, readLearned, withEarlier, writeLearned } from "../run/learn
 import { openLog, type RunLog } from "../run/log.ts";
 import { type PretrainOptions, pretrainOptions, type TrainingConfig } from "../run/options.ts";
 import { resumeFrom, savePosition } from "../run/position.ts";
-import { refuseContradictions, refuseMinutes, resolveConfig } from "../run/resolve.ts";
+import { refuseContradictions, refuseMinutes, resolveConfig, resolveSaved } from "../run/resolve.ts";
 import { taskEntry } from "../tasks/index.ts";
 import { chooseCompute } from "../torch/compute.ts";
 import { deterministic as setDeterministic } from "../torch/device.ts";
@@ -209,5 +209,5 @@ export function resolveOptions(options: PretrainOptions): TrainingConfig {
   checkRunFolder(out, given.resume);
   const config = given.resume ? parseOptions(pretrainOptions, resumedOptions(out, options)) : given;
   refuseMinutes(config);
-  return { ...resolveConfig(config), out };
+  return { ...(given.resume ? resolveSaved : resolveConfig)(config), out };
 }

@@ -1,5 +1,5 @@
 /** The demo on a user's own images, and its fallback. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { builtInImages, labelsPerClass } from "../../src/cli/demo-images.ts";
@@ -85,7 +85,6 @@ test("measures with as many labels as most classes have, up to 25", async () => 
   const labels = await labelsPerClass(await openImages(few));
   expect(labels).toBeGreaterThan(5);
   expect(labels).toBeLessThan(20);
-  renameSync(join(few, "cat"), join(folder, "only-cats"));
   expect(await labelsPerClass(await openImages(flat))).toMatch(/has no labels/);
 });
 

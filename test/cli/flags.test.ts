@@ -69,6 +69,11 @@ describe("a complaint names the flag as it was typed", () => {
       "<images>: expected text",
     );
   });
+
+  test("and images as a flag of the commands where they are one", () => {
+    const nothing = new OptionsError("option", [{ path: ["images"], text: "expected text" }]);
+    expect(complaint(nothing, ["--images", "--minutes"])).toBe("--images: expected text");
+  });
 });
 
 describe("typed values are read as they are meant", () => {

@@ -1,8 +1,9 @@
 /** Nobody reads the output, the terminal closes, the process is told to stop: the work is kept. */
-import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { type Stoppable, untilInterrupted } from "../../src/cli/signals.ts";
 import { runFiles } from "../../src/run/folder.ts";
 import { readMetrics } from "../../src/run/log.ts";
 import { makePictures, scratch } from "../images.ts";
@@ -55,7 +56,7 @@ describe.skipIf(!existsSync("/dev/full"))("a full disk behind the output", () =>
 /** Sends the next signal each time the run has made more steps. */
 function sending(out: string, ...signals: NodeJS.Signals[]) {
   let seen = 0;
-  return (child: ReturnType<typeof spawn>) => {
+  return (child: ChildProcess) => {
     const now = steps(out);
     if (now <= seen || !signals.length) return;
     seen = now;
@@ -65,18 +66,12 @@ function sending(out: string, ...signals: NodeJS.Signals[]) {
 
 const terminal = { env: { _: "" } };
 
-test("a closed terminal saves, however many hangups it sends", async () => {
+test("a closed terminal saves", async () => {
   const out = join(folder, "hangup");
-  const { code, stderr } = await selfsight(train(out, 100_000), {
-    ...terminal,
-    watch: sending(out, "SIGHUP", "SIGHUP", "SIGHUP"),
-  });
+  const { code, stderr } = await selfsight(train(out, 100_000), { ...terminal, watch: sending(out, "SIGHUP") });
   expect(stderr).toMatch(/Interrupted at step \d+, and saved/);
-  expect([code, state(out), readdirSync(out).filter((name) => name.startsWith("lock"))]).toEqual([
-    130,
-    "interrupted",
-    [],
-  ]);
+  const locks = readdirSync(out).filter((name) => name.startsWith("lock"));
+  expect([code, state(out), locks]).toEqual([130, "interrupted", []]);
 });
 
 test("under nohup, a closed terminal does not stop the run", async () => {
@@ -91,42 +86,94 @@ test("under nohup, a closed terminal does not stop the run", async () => {
 });
 
 describe("told to stop", () => {
-  const signals = JSON.stringify(new URL("../../src/cli/signals.ts", import.meta.url).href);
-  /** Sends signals, at these pauses in ms, to a program that never ends by itself. Returns its exit code and stderr. */
-  const told = (body: string, ...pauses: number[]) =>
-    new Promise<[number | null, string]>((resolve) => {
-      const source = `import { untilInterrupted } from ${signals};
-        await untilInterrupted(({ signal, saveFirst }) => new Promise((resolve) => {
-          ${body}
-          setInterval(() => {}, 1000);
-          process.stdout.write("ready");
-        }));`;
-      const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", source], {
-        env: { ...process.env, ...terminal.env },
+  const exit = vi.spyOn(process, "exit");
+  const stderr = vi.spyOn(process.stderr, "write");
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    exit.mockReset().mockImplementation(() => undefined as never);
+    stderr.mockReset().mockReturnValue(true);
+  });
+  afterEach(() => void vi.useRealTimers());
+  afterAll(() => {
+    for (const spy of [exit, stderr]) spy.mockRestore();
+  });
+  const said = () => stderr.mock.calls.map(([text]) => text).join("");
+  const codes = () => exit.mock.calls.map(([code]) => code);
+
+  /** Starts work that ends when `finish` is called, and no sooner. */
+  function start(begin: (stop: Stoppable) => void = () => {}) {
+    let finish = () => {};
+    let stop: Stoppable | undefined;
+    const ended = untilInterrupted((given) => {
+      begin(given);
+      stop = given;
+      return new Promise<void>((resolve) => {
+        finish = resolve;
       });
-      let said = "";
-      child.stderr.on("data", (chunk: Buffer) => {
-        said += chunk;
-      });
-      child.stdout.once("data", async () => {
-        child.kill("SIGINT");
-        for (const pause of pauses) {
-          await new Promise((go) => setTimeout(go, pause));
-          child.kill("SIGINT");
-        }
-      });
-      child.on("close", (code) => resolve([code, said]));
     });
+    const end = () => {
+      finish();
+      return ended;
+    };
+    return { stop: stop as Stoppable, end };
+  }
+  const saving = ({ saveFirst }: Stoppable) => saveFirst();
+  const send = (name: NodeJS.Signals) => process.emit(name, name);
 
   test("with nothing to save, the process ends soon", async () => {
-    expect(await told("")).toEqual([130, "\nStopping.\n"]);
+    const { stop, end } = start();
+    expect(stop.signal.aborted).toBe(false);
+    send("SIGINT");
+    expect([stop.signal.aborted, said(), codes()]).toEqual([true, "\nStopping.\n", []]);
+    vi.advanceTimersByTime(699);
+    expect(codes()).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(codes()).toEqual([130]);
+    await end();
+  });
+
+  test("work that ends by itself in time is not cut short, and signals are the system's again", async () => {
+    const before = process.listenerCount("SIGINT");
+    const { end } = start();
+    expect(process.listenerCount("SIGINT")).toBe(before + 1);
+    send("SIGTERM");
+    vi.advanceTimersByTime(600);
+    await end();
+    vi.advanceTimersByTime(3_600_000);
+    expect([codes(), process.listenerCount("SIGINT")]).toEqual([[], before]);
   });
 
   test("with something to save, it waits until a second request; a signal passed on twice counts as one", async () => {
-    expect(await told("saveFirst(); signal.onabort = () => setTimeout(() => process.exit(7), 1500);", 50)).toEqual([
-      7,
-      "\nSaving; once more to stop at once.\n",
-    ]);
-    expect(await told("saveFirst();", 50, 600)).toEqual([130, "\nSaving; once more to stop at once.\n"]);
+    const { end } = start(saving);
+    send("SIGINT");
+    vi.advanceTimersByTime(300);
+    send("SIGINT");
+    vi.advanceTimersByTime(3_600_000);
+    expect([said(), codes()]).toEqual(["\nSaving; once more to stop at once.\n", []]);
+    send("SIGINT");
+    expect(codes()).toEqual([130]);
+    await end();
+  });
+
+  test("what must be saved after all is waited for", async () => {
+    const { stop, end } = start();
+    send("SIGINT");
+    vi.advanceTimersByTime(600);
+    stop.saveFirst();
+    vi.advanceTimersByTime(3_600_000);
+    expect(codes()).toEqual([]);
+    await end();
+  });
+
+  test("a closed terminal never cuts saving short, however many hangups it sends", async () => {
+    const { end } = start(saving);
+    for (let i = 0; i < 4; i++) {
+      send("SIGHUP");
+      vi.advanceTimersByTime(1000);
+    }
+    expect([said(), codes()]).toEqual(["\nSaving; once more to stop at once.\n", []]);
+    send("SIGTERM");
+    expect(codes()).toEqual([130]);
+    await end();
   });
 });

@@ -1,8 +1,12 @@
-/** Runs the command line in its own process. */
+/** Runs the command line in its own process, compiled: that starts three times as fast as from the sources. */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isBuilt } from "../../scripts/ensure.mjs";
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const main = join(root, "dist", "cli", "main.js");
+let current: boolean | undefined;
 
 export interface Finished {
   code: number | null;
@@ -24,8 +28,9 @@ export function selfsight(
   words: readonly string[],
   { env = {}, watch, cwd, stdio = "pipe" }: Options = {},
 ): Promise<Finished> {
-  const tsx = import.meta.resolve("tsx"); // resolved from here, wherever the command runs
-  const child = spawn(process.execPath, ["--import", tsx, main, ...words], {
+  current ??= isBuilt(root);
+  if (!current) throw new Error("dist/ is older than src/. Run `npm run setup` first; `npm test` does that by itself.");
+  const child = spawn(process.execPath, [main, ...words], {
     env: { ...process.env, ...env },
     cwd,
     stdio,

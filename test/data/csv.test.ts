@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseCsv, readTable } from "../../src/data/csv.ts";
 import { UsageError } from "../../src/errors.ts";
+import fc from "../fast-check.ts";
 import { scratch } from "../images.ts";
 
 const file = join(scratch(), "labels.csv");
@@ -38,6 +38,10 @@ describe("a table", () => {
     expect(read(text)).toEqual({ rows, notes: [] });
   });
 
+  it("with a quotation mark in a value, as the refusal advises", () => {
+    expect(read('0.png,"5"" pipe"\n').rows).toEqual([["0.png", '5" pipe']]);
+  });
+
   it("in UTF-16, either way round, or in Latin-1 with a note", () => {
     const text = '\ufeffpath,label\né/1.png,"cat, big"\n';
     const wide = Buffer.from(text, "utf16le");
@@ -63,6 +67,11 @@ describe("a table", () => {
     ["that is empty", "\n \n", /^labels.csv is empty/],
     ["that is no text", Buffer.from("PK\x03\x04\0\0\0"), /^labels.csv is not a text file. Save/],
     ["with an open quote", 'path,label\n"1.png,cat\n2.png,dog\n', /quotation mark that is never closed/],
+    [
+      "with an odd quotation mark",
+      '0.png,5" pipe\n',
+      /put the value in quotes and double the mark: "5"" pipe" for 5" pipe/,
+    ],
     ["with an unquoted comma", "path,label\na,1.png,cat\n", /3 values in the line of a, but 2 in its first line/],
   ])("%s is refused", (_, contents, message) => {
     expect(() => read(contents)).toThrow(UsageError);

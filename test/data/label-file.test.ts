@@ -104,10 +104,28 @@ describe("a table of labels", () => {
     expect(splits["all"]?.labelsOf).toBeUndefined();
   });
 
-  it("has numbers sorted as numbers, and -1 for no label", async () => {
-    const { splits } = await open(flat, "1.png,10\n2.png,9\n3.png,-1\n");
+  it("has numbers sorted as numbers, and -1 for no label, with a note", async () => {
+    const { splits, notes } = await open(flat, "1.png,10\n2.png,9\n3.png,-1\n");
     expect(splits["all"]?.classes).toEqual(["9", "10"]);
     expect(splits["all"]?.label(2)).toBe(-1);
+    expect(notes).toEqual([
+      "1 image with the label -1 counts as unlabelled. If it is a class, write the class's name in its place.",
+      given,
+    ]);
+  });
+
+  it.each([
+    ["numbers below 0", ["-2", "-1", "1"]],
+    ["words that other programs take for numbers", ["Infinity", "NaN", "cat"]],
+  ])("may have %s for classes", async (_, classes) => {
+    const collection = await open(flat, classes.map((name, i) => `${flat[i]},${name}`).join("\n"));
+    expect(summary(collection)).toEqual({ all: Object.fromEntries(flat.map((path, i) => [path, classes[i]])) });
+    expect(collection.notes).toEqual(["labels.csv gives 3 of 3 images a label."]);
+  });
+
+  it.each(["path", "image", "id", "label", "split"])("without a header may have a class called %s", async (name) => {
+    const collection = await open(flat, `1.png,${name}\n2.png,road\n`);
+    expect(summary(collection)).toEqual({ all: { "1.png": name, "2.png": "road", "3.png": undefined } });
   });
 
   it.each<[string, string | Uint8Array, RegExp]>([

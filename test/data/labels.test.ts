@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { columnOf, nameLabels } from "../../src/data/labels.ts";
+import fc from "../fast-check.ts";
 
 /** The class name of each image of each file. */
 function named(...files: readonly { values: readonly unknown[]; names?: readonly string[] }[]) {
@@ -53,11 +53,48 @@ describe("labels", () => {
     expect(named({ values: ["10", "9", "b", "a"] }).classes).toEqual(["9", "10", "a", "b"]);
   });
 
-  it("below 0 are not labels, except -1 if the only other is 1", () => {
-    expect(named({ values: [-1, 0, -2, 1] }).named).toEqual([[null, "0", null, "1"]]);
-    expect(named({ values: [-1, 1, 1] }).named).toEqual([["-1", "1", "1"]]);
-    expect(named({ values: [-1, 1], names: ["no", "yes"] }).named).toEqual([[null, "yes"]]);
+  it.each([
+    [
+      [-2, -1, 0, 1, 2, -1],
+      ["-2", "-1", "0", "1", "2"],
+    ],
+    [
+      [-3, 4],
+      ["-3", "4"],
+    ],
+    [
+      [-1, 1, 1],
+      ["-1", "1"],
+    ],
+    [
+      ["-1", "cat"],
+      ["-1", "cat"],
+    ],
+  ])("%j are classes, also those below 0", (values, classes) => {
+    expect(named({ values })).toEqual({ classes, named: [values.map(String)], notes: [] });
+  });
+
+  it("of -1 are none if nothing else is below 0, with a note", () => {
+    expect(named({ values: [-1, 0, 1, -1] })).toEqual({
+      classes: ["0", "1"],
+      named: [[null, "0", "1", null]],
+      notes: ["2 images with the label -1 count as unlabelled."],
+    });
+    expect(named({ values: [-1, 2, 3] }, { values: [-1, -1] }).notes).toEqual([
+      "3 images with the label -1 count as unlabelled.",
+    ]);
     expect(named({ values: [-1, -1] }).classes).toBeUndefined();
+  });
+
+  it("of -1 are none beside a list of names, which begins at 0", () => {
+    expect(named({ values: [-1, 1], names: ["no", "yes"] })).toEqual({
+      classes: ["no", "yes"],
+      named: [[null, "yes"]],
+      notes: ["1 image with the label -1 counts as unlabelled."],
+    });
+    const { named: found, notes } = named({ values: [-1, -2, 1], names: ["no", "yes"] });
+    expect(found).toEqual([[null, "-2", "yes"]]);
+    expect(notes).toEqual([expect.any(String), expect.stringMatching(/have no name.*: -2\.$/)]);
   });
 
   it("beyond the list of names are named by their number", () => {

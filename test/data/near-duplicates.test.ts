@@ -1,6 +1,6 @@
 /** Images that nearly match are on one side of a cut, in every command. */
 import sharp, { type Sharp } from "sharp";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/data/decode.ts";
 import { contentsOf } from "../../src/data/digest.ts";
 import type { ImageCollection, ImageSet } from "../../src/data/images.ts";
@@ -159,17 +159,17 @@ it("large files are decoded by another library, to nearly the same", async () =>
 describe("a cut by content", () => {
   /** Thirty pictures, each in three versions; of the last version, none has a label. */
   const versions = ["png", "a lower quality", "half the size"];
-  const make = () =>
-    Promise.all(
-      Array.from(
-        { length: 90 },
-        (_, i) => changes[versions[Math.floor(i / 30)] as string]?.(picture(i % 30)) as Promise<Buffer>,
-      ),
+  let files: Buffer[];
+  beforeAll(async () => {
+    const made = Array.from({ length: 90 }, (_, i) =>
+      changes[versions[Math.floor(i / 30)] as string]?.(picture(i % 30)),
     );
+    files = (await Promise.all(made)) as Buffer[];
+  });
   const pictures = (set: ImageSet) => new Set(ids(set).map((id) => Number(id.slice(4)) % 30));
 
   it("keeps them on one side, the same in pretrain and evaluate", async () => {
-    const all = setOf(await make(), (i) => (i < 60 ? (i % 30) % 2 : -1));
+    const all = setOf(files, (i) => (i < 60 ? (i % 30) % 2 : -1));
     const collection: ImageCollection = { name: "photos", splits: { all } };
     const { train, test, cut, notes } = await labelledParts(collection, {});
     const { set, heldBack, notes: told } = await imagesToLearnFrom(collection);
@@ -185,7 +185,6 @@ describe("a cut by content", () => {
   });
 
   it("does not move images that have no others to hang together with", async () => {
-    const files = await make();
     const testedOf = async (some: readonly Buffer[]) => {
       const { test } = await labelledParts({ name: "photos", splits: { all: setOf(some) } }, {});
       return new Set(ids(test).map((id) => some[Number(id.slice(4))]));
@@ -196,7 +195,6 @@ describe("a cut by content", () => {
   });
 
   it("is not made where the user gives the parts: evaluate counts them", async () => {
-    const files = await make();
     const parts = {
       train: setOf(files.slice(0, 30), undefined, "train"),
       test: setOf(files.slice(55, 62), undefined, "test"),

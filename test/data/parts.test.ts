@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, it, test } from "vitest";
 import { inPartOrder, partName, plainPart } from "../../src/data/parts.ts";
+import fc from "../fast-check.ts";
 
 it.each<[string, string[]]>([
   [

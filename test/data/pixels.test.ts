@@ -2,13 +2,13 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import sharp from "sharp";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ImageData, ImageSet } from "../../src/data/images.ts";
 import { decodeSizeFor, epochOrder, openPixels, type PixelOptions } from "../../src/data/pixels.ts";
 import { InterruptedError, SelfsightError, UsageError } from "../../src/errors.ts";
 import { threads } from "../../src/torch/device.ts";
+import fc from "../fast-check.ts";
 import { scratch } from "../images.ts";
 
 const SIZE = 4;

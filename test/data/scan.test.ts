@@ -2,7 +2,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import sharp from "sharp";
 import { describe, expect, it, test } from "vitest";
 import { decodeImage } from "../../src/data/decode.ts";
@@ -10,6 +9,7 @@ import { kindOf } from "../../src/data/magic.ts";
 import { decodeName, encodeName, shown } from "../../src/data/names.ts";
 import { openImages } from "../../src/data/open.ts";
 import { contactSheet } from "../../src/data/sheet.ts";
+import fc from "../fast-check.ts";
 import { scratch } from "../images.ts";
 import { idsOf, makeTree } from "./trees.ts";
 

@@ -3,20 +3,25 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { ImageSet } from "../../src/data/images.ts";
+import { openImages } from "../../src/data/open.ts";
+import { imagesToLearnFrom } from "../../src/data/splits.ts";
 import { UsageError } from "../../src/errors.ts";
-import { type AuditRow, auditParts } from "../../src/inspect/audit.ts";
+import { type AuditRow, audit, auditParts } from "../../src/inspect/audit.ts";
 import { BlindEncoder } from "../../src/inspect/blind.ts";
-import { type PreviewOptions, preview } from "../../src/inspect/preview.ts";
+import { preview } from "../../src/inspect/preview.ts";
 import { accuracy } from "../../src/metric.ts";
 import { createEncoder } from "../../src/models/index.ts";
 import { uniform } from "../../src/random.ts";
 import { auditTable } from "../../src/report/audit.ts";
+import { type PretrainOptions, pretrainOptions } from "../../src/run/options.ts";
+import { resolveConfig } from "../../src/run/resolve.ts";
 import { registerTask, taskEntry } from "../../src/tasks/index.ts";
 import { type Batch, defineTask, type Task, type TaskInstance } from "../../src/tasks/task.ts";
 import { Linear } from "../../src/torch/nn/layers.ts";
 import { cat, crossEntropy, integers, randn, tensor } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
+import { firstEncoder } from "../../src/train/prepare.ts";
 import { contextOf, disposeOf, fixedBatch, modulesOf, noiseViews } from "../batch.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
@@ -29,9 +34,13 @@ const { batchSize: _, ...small } = smallRun;
 expectNoLeak();
 beforeAll(() => makePictures(images, { count: 100, classes: ["a", "b"] }));
 
-async function audited(options: Partial<PreviewOptions>): Promise<AuditRow[]> {
-  const always = { audit: true, minutes: 0.01, out: join(folder, "audit.png") };
-  return (await preview({ ...small, images, ...always, ...options })).audit;
+/** Audits a task on pictures. Its probes take as many steps on every machine. */
+async function audited(options: Partial<PretrainOptions>): Promise<AuditRow[]> {
+  const config = resolveConfig(pretrainOptions.parse({ ...small, images, ...options }));
+  const { set } = await imagesToLearnFrom(await openImages(config.images));
+  const encoder = firstEncoder(config);
+  const rows = audit({ set, task: taskEntry(config.task), config, encoder, length: { epochs: 20 } });
+  return rows.finally(() => encoder.dispose());
 }
 
 type Question = (images: Tensor, batch: Batch) => { shown: Tensor; target: Tensor };
@@ -76,13 +85,13 @@ const framed = twoAnswers(
 
 test("the audit finds what a border gives away, and says what to do", async () => {
   registerTask("framed", framed);
-  const audit = await audited({ task: "framed", minutes: 0.02 });
-  expect(audit.map(({ shortcut }) => shortcut)).toEqual(["colour", "blur", "border"]);
-  for (const { low, value, high } of audit) {
+  const rows = await audited({ task: "framed" });
+  expect(rows.map(({ shortcut }) => shortcut)).toEqual(["colour", "blur", "border"]);
+  for (const { low, value, high } of rows) {
     expect(low).toBeLessThanOrEqual(value);
     expect(high).toBeGreaterThanOrEqual(value);
   }
-  const [colour, blur, border] = audit;
+  const [colour, blur, border] = rows;
   expect(Math.max(colour?.value ?? 1, blur?.value ?? 1)).toBeLessThan(0.8);
   expect(border?.value).toBeGreaterThan(0.9);
   expect(border).toMatchObject({ leaks: true, chance: 0.5, remedy: "no dashes" });
@@ -100,18 +109,29 @@ const numbered = twoAnswers(
 describe("with each image as its own class", () => {
   test("tests on other crops of the same images", async () => {
     registerTask("numbered", numbered);
-    const [colour] = await audited({ task: "numbered", minutes: 0.02 });
+    const [colour] = await audited({ task: "numbered" });
     expect(colour).toMatchObject({ leaks: true, chance: 1 / 2 });
     expect(colour?.value).toBeGreaterThan(0.8);
   });
 
   test("handles exemplar, whose classes may be fewer than the images and than a batch", async () => {
     const rows = await audited({ task: "exemplar", taskOptions: { loss: "softmax", classes: 10, copies: 2 } });
+    expect(rows).toHaveLength(3);
     for (const { value, chance } of rows) {
       expect(chance).toBe(0.1);
       expect(value).toBeGreaterThan(0);
     }
   });
+});
+
+test("a preview with an audit has a row for each probe, whose training it limits to minutes", async () => {
+  const told: string[] = [];
+  const { audit } = await preview(
+    { ...small, images, audit: true, minutes: 1e-4, out: join(folder, "audit.png") },
+    { onEvent: (event) => void (event.type === "working" && told.push(event.what)) },
+  );
+  expect(audit.map(({ shortcut }) => shortcut)).toEqual(["colour", "blur", "border"]);
+  expect(told.filter((what) => what.startsWith("training a probe"))).toHaveLength(3);
 });
 
 test("a few images make one batch; fewer are refused", async () => {

@@ -113,5 +113,9 @@ test("invalid settings are refused, and nothing is written", async () => {
     /--image-size/,
   );
   await expect(preview({ images, run: folder, out })).rejects.toThrow(UsageError);
+  await expect(preview({ images, crop: "shifted", minArea: 0.5, out })).rejects.toThrow(
+    /--min-area has no effect with --crop shifted/,
+  );
+  await expect(preview({ images, minutes: 3, out })).rejects.toThrow(/--minutes has no effect without --audit/);
   expect(existsSync(out)).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { pretrainOptions } from "../../src/run/options.ts";
-import { refuseContradictions, resolveConfig } from "../../src/run/resolve.ts";
+import { refuseContradictions, resolveConfig, resolveSaved } from "../../src/run/resolve.ts";
 import { registerTask } from "../../src/tasks/index.ts";
 import { rotation } from "../../src/tasks/rotation.ts";
 
@@ -42,6 +42,15 @@ test("tasks that cut patches never shift images: the blank edge would tell where
     for (const preset of ["quick", "paper"]) expect(resolve({ task, preset })).toMatchObject({ crop: "resized" });
   expect(resolve({ task: "rotation" })).toMatchObject({ crop: "auto" });
   expect(resolve({ task: "jigsaw", crop: "shifted" })).toMatchObject({ crop: "shifted" });
+});
+
+test.each(["rotation", "jigsaw", "colorization"])("a saved configuration of %s stays what it is", (task) => {
+  for (const options of [{}, { minutes: 3 }, { minArea: 0.5 }, { crop: "shifted" }] as const) {
+    const saved = resolve({ task, ...options });
+    expect(resolveSaved(saved)).toEqual(saved);
+  }
+  const older = { ...resolve({ task }), crop: "auto" as const };
+  expect(resolveSaved(older)).toEqual(older);
 });
 
 test("a least area asks for resized crops, however small the images are", () => {

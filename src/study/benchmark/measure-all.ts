@@ -128,7 +128,10 @@ async function frozenCounts(
 }
 
 /** The protocol that trains whole networks: from every label, as probes do, so that the labels saved are those of learning alone. */
-export function wholeVariants({ scratchProtocol: name, scratchSteps: steps }: BenchmarkConfig): Variant[] {
+export function wholeVariants({
+  scratchProtocol: name,
+  scratchSteps: steps,
+}: Pick<BenchmarkConfig, "scratchProtocol" | "scratchSteps">): Variant[] {
   return chooseVariants({
     protocol: [name],
     protocolOptions: { [name]: { ...protocolEntry(name).everyLabel, ...(steps !== undefined && { steps }) } },
