@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { distantPermutations, hammingDistances } from "../../src/augment/permutations.ts";
@@ -29,20 +29,36 @@ describe("distant permutations", () => {
     expect(hammingDistances(distantPermutations(2, 3))).toEqual({ mean: 9, min: 9 });
   });
 
-  test("are cached if there are many, and made again if the cache is truncated or unusable", () => {
+  test("are read from the cache if there are many, and made again if it is truncated or unusable", () => {
     vi.stubEnv("SELFSIGHT_CACHE", cache);
-    const first = distantPermutations(500, 0).map(String);
+    const [count, seed] = [10, 4];
+    const text = (worthKeeping = count) => distantPermutations(count, seed, worthKeeping).map(String);
+    const made = text(count + 1);
     const folder = join(cache, "permutations");
+    expect(existsSync(folder)).toBe(false);
+    expect(text()).toEqual(made);
     const [name = "", ...others] = readdirSync(folder);
     expect(others).toEqual([]);
-    expect(name).toMatch(/^500-of-9-seed-0-v\d+\.bin$/); // with the algorithm's version, so that results of others are not used
+    expect(name).toMatch(/^10-of-9-seed-4-v\d+\.bin$/); // with the algorithm's version, so that results of others are not used
     const file = join(folder, name);
-    expect(distantPermutations(500, 0).map(String)).toEqual(first);
+    const kept = readFileSync(file);
+    const another = distantPermutations(count, seed + 1);
+    writeFileSync(file, Buffer.concat(another));
+    expect(text()).toEqual(another.map(String));
     writeFileSync(file, Buffer.alloc(7));
-    expect(distantPermutations(500, 0).map(String)).toEqual(first);
+    expect(text()).toEqual(made);
+    expect(readFileSync(file).equals(kept)).toBe(true);
     vi.stubEnv("SELFSIGHT_CACHE", file); // not a folder: nothing can be read or written there
-    expect(distantPermutations(500, 0).map(String)).toEqual(first);
+    expect(text()).toEqual(made);
     expect(readdirSync(folder)).toEqual([name]);
+  });
+
+  test("are many from 500 on", () => {
+    vi.stubEnv("SELFSIGHT_CACHE", cache);
+    const folder = join(cache, "permutations");
+    const [name = ""] = readdirSync(folder); // of the test above
+    writeFileSync(join(folder, name.replace(/^10/, "500")), Buffer.alloc(500 * 9, 1));
+    expect(distantPermutations(500, 4).map(String)).toEqual(Array(500).fill("1,1,1,1,1,1,1,1,1"));
   });
 });
 

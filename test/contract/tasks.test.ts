@@ -32,17 +32,14 @@ const stems = Object.fromEntries(
 const representatives = Object.keys(stems);
 const pairs = Object.keys(tasks).flatMap((task) => representatives.map((model): [string, string] => [task, model]));
 
-/** Without colour changes: transformers need many steps to see through them. */
-const easy: Readonly<Record<string, object>> = { exemplar: { contrast: false } };
-
 expectNoLeak();
 
-function build(task: string, model: string, seed = 1, options: object = {}) {
+function build(task: string, model: string, seed = 1) {
   manualSeed(seed);
   const encoder = createEncoder({ model, width: 0.125, stem: stems[model] });
   const entry = tasks[task as keyof typeof tasks] as unknown as Task;
   const create = (size: number): TaskInstance =>
-    scope(() => entry.create(contextOf(encoder, size), entry.options.parse(options)));
+    scope(() => entry.create(contextOf(encoder, size), entry.options.parse({})));
   let size = Math.max(32, encoder.minImageSize);
   let instance: TaskInstance;
   try {
@@ -133,8 +130,10 @@ describe.each(pairs)("%s on %s", (task, model) => {
     dispose();
   });
 
-  test("memorises 16 images: the loss falls below a third of chance", () => {
-    const { instance, size, parameters, dispose } = build(task, model, 1, easy[task]);
+  /** Takes seconds: each task on one family, and one task on each. */
+  const memorised = model === representatives[0] || task === "relative-patch";
+  test.runIf(memorised)("memorises 16 images: the loss falls below a third of chance", () => {
+    const { instance, size, parameters, dispose } = build(task, model);
     const optimizer = new AdamW(decayGroups(parameters, 0));
     const images = scope(() => noiseViews(instance, size, 16));
     let loss = Number.POSITIVE_INFINITY;

@@ -20,6 +20,8 @@ const folder = scratch();
 const images = join(folder, "pictures");
 const run = join(folder, "run");
 const classes = ["blue", "green", "red"];
+/** The same numbers every time. */
+const exact = { device: "cpu", precision: "f32" } as const;
 let result: Evaluation;
 
 expectNoLeak();
@@ -28,7 +30,7 @@ beforeAll(async () => {
   await makePictures(join(images, "train"), { count: 20, classes });
   await makePictures(join(images, "test"), { count: 10, classes, seed: 1 });
   await pretrain({ ...smallRun, images, epochs: 2, out: run });
-  result = await evaluate({ runs: [run], images, labelsPerClass: [2, "all"], draws: 3 });
+  result = await evaluate({ ...exact, runs: [run], images, labelsPerClass: [2, "all"], draws: 3 });
 });
 
 test("measures every layer of the trained and the untrained network, the pixels, and descriptors made by hand", () => {
@@ -69,7 +71,10 @@ test("writes result.json with the rows, and gives the same result again", async 
   expect(existsSync(result.file)).toBe(true);
   const file = JSON.parse(readFileSync(result.file, "utf8")) as Evaluation;
   expect(file.rows).toEqual(result.rows);
-  const again = await evaluate({ runs: [run], images, labelsPerClass: [2, "all"], draws: 3, name: "again" });
+  const again = await evaluate({
+    ...exact,
+    ...{ runs: [run], images, labelsPerClass: [2, "all"], draws: 3, name: "again" },
+  });
   expect(again.rows).toEqual(result.rows);
   expect(again.differences).toEqual(result.differences);
 });
@@ -77,7 +82,7 @@ test("writes result.json with the rows, and gives the same result again", async 
 test("runs that started with the same weights share one untrained network", async () => {
   const second = join(folder, "second");
   await pretrain({ ...smallRun, images, taskOptions: { angles: 2 }, epochs: 2, out: second });
-  const shared = { images, protocol: ["linear"], labelsPerClass: [2], draws: 3, name: "shared" };
+  const shared = { ...exact, images, protocol: ["linear"], labelsPerClass: [2], draws: 3, name: "shared" };
   const { rows, differences } = await evaluate({ runs: [second, run], ...shared });
   const encoders = ["second", "second, untrained", "run", "pixels 32×32", "HOG + colour histogram"];
   expect([...new Set(rows.map((row) => row.encoder))]).toEqual(encoders);
@@ -127,7 +132,7 @@ test("one label a class is measured at the last layer: none is held out to choos
   expect(notes).toContain("1% and 2% come to the same 1 label a class: measured once.");
   const last = rows.filter(({ kind }) => kind === "pre-trained").at(-1)?.layer;
   expect(last).toBe("output");
-  expect(differences.map(({ layer }) => layer)).toEqual(differences.map(() => last));
+  expect(new Set(differences.map(({ layer }) => layer))).toEqual(new Set([last]));
 });
 
 test("protocols take their own options, and results without a name never overwrite others", async () => {

@@ -1,4 +1,4 @@
-/** Votes of nearest neighbours against a slow reference. test/golden has PyTorch's own. */
+/** Votes of nearest neighbours against a slow reference. */
 import { expect, test } from "vitest";
 import { knn } from "../../src/evaluate/knn.ts";
 import type { Protocol } from "../../src/evaluate/protocol.ts";

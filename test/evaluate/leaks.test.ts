@@ -11,10 +11,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import fc from "fast-check";
 import sharp from "sharp";
 import { beforeAll, expect, test } from "vitest";
-import type { ImageSet } from "../../src/data/images.ts";
+import { type ImageSet, subset } from "../../src/data/images.ts";
 import { openImages } from "../../src/data/open.ts";
 import { labelledParts } from "../../src/data/splits.ts";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
@@ -23,6 +22,7 @@ import { randomAt, uniform } from "../../src/random.ts";
 import { readLearned } from "../../src/run/learned.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { fakeSet } from "../data/fake-set.ts";
+import fc from "../fast-check.ts";
 import { scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
 import { smallRun } from "../small-run.ts";
@@ -170,4 +170,14 @@ test("copies among the training images whose labels differ are told", async () =
     "1 training image has a copy with another label: train#0 (cat) and train#3 (dog). One of the two is wrong, or each shows both.",
   ]);
   expect((await fairParts({ train: copies([0, 1, 0, 0, 1, 0]), test }, [], "refuse")).notes).toEqual([]);
+});
+
+test("what is tested on is something else with other groups", async () => {
+  const train = fakeSet("train", { labels: [0, 1], classes: CLASSES });
+  const tested = async (groups: string[]) => {
+    const test = fakeSet("test", { labels: [0, 1, 1], classes: CLASSES, groups });
+    return (await fairParts({ train: subset(train, [0]), test: subset(test, [1, 2]) }, [], "refuse")).tested;
+  };
+  expect(await tested(["a", "b", "b"])).not.toBe(await tested(["a", "a", "b"]));
+  expect(await tested(["a", "b", "b"])).toBe(await tested(["x", "y", "y"]));
 });

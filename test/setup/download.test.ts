@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SelfsightError } from "../../src/errors.ts";
 import { checksum, download } from "../../src/setup/download.ts";
 import { scratch } from "../images.ts";
@@ -48,6 +48,9 @@ const send: Handler = (request, response) => {
   return response.end(body.subarray(from));
 };
 
+/** Bytes that have arrived of a file that is not complete. */
+const partSize = () => statSync(`${file}.part`, { throwIfNoEntry: false })?.size ?? 0;
+
 /** Cuts the connection once `bytes` of each of the first `times` answers have arrived. */
 function cutAfter(bytes: number, times: number, then: Handler): Handler {
   return async (request, response) => {
@@ -58,8 +61,7 @@ function cutAfter(bytes: number, times: number, then: Handler): Handler {
       ...(from && { "content-range": `bytes ${from}-${body.length - 1}/${body.length}` }),
     });
     response.write(body.subarray(from, from + bytes));
-    const size = () => statSync(`${file}.part`, { throwIfNoEntry: false })?.size ?? 0;
-    while (size() < from + bytes) await sleep(5);
+    while (partSize() < from + bytes) await sleep(5);
     return response.destroy();
   };
 }
@@ -146,26 +148,33 @@ describe("download", () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  it("waits for a slow server as long as bytes arrive", async () => {
-    handle = async (_, response) => {
-      response.writeHead(200, { "content-length": body.length });
-      for (let from = 0; from < body.length; from += 40_000) {
-        await sleep(300);
-        response.write(body.subarray(from, from + 40_000));
-      }
-      response.end();
-    };
-    await download(url, file, { sha256, patience: 1, retries: 0 }); // 1.5 s in all
-    expect(arrived()).toBe(true);
-  });
+  describe("with a clock that only the test turns", () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+    afterEach(() => void vi.useRealTimers());
 
-  it.each(["before", "after"])("gives up on a server that falls silent %s the first byte", async (when) => {
-    handle = (_, response) => {
-      if (when === "after") response.write(body.subarray(0, 100));
-    };
-    const failure = download(url, file, { patience: 0.2, retries: 1 });
-    await expect(failure).rejects.toThrow(/cannot be downloaded: nothing came for a while/);
-    expect(ranges).toHaveLength(2);
+    it("waits for a slow server as long as bytes arrive", async () => {
+      handle = async (_, response) => {
+        response.writeHead(200, { "content-length": body.length });
+        for (let from = 0; from < body.length; from += 40_000) {
+          vi.advanceTimersByTime(900);
+          response.write(body.subarray(from, from + 40_000));
+          while (!response.destroyed && partSize() < Math.min(from + 40_000, body.length)) await sleep(5);
+        }
+        response.end();
+      };
+      await download(url, file, { sha256, patience: 1, retries: 0 }); // 4.5 s in all
+      expect(arrived()).toBe(true);
+    });
+
+    it.each(["before", "after"])("gives up on a server that falls silent %s the first byte", async (when) => {
+      handle = (_, response) => {
+        if (when === "after") response.write(body.subarray(0, 100));
+        else vi.advanceTimersByTime(1000);
+      };
+      const failure = download(url, file, { patience: 1, retries: 1, onProgress: () => vi.advanceTimersByTime(1000) });
+      await expect(failure).rejects.toThrow(/cannot be downloaded: nothing came for a while/);
+      expect(ranges).toHaveLength(2);
+    });
   });
 
   it("does not retry a file that does not exist", async () => {

@@ -71,11 +71,11 @@ it("recognises a process that has the id of a dead one", () => {
 it.skipIf(process.platform !== "linux")(
   "takes over the lock of a zombie: a dead process that its parent has not collected",
   async () => {
-    // The shell becomes `sleep 20`, which never collects the child that it inherits.
-    const parent = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 20"], { stdio: ["ignore", "pipe", "ignore"] });
+    // The shell becomes `sleep 60`, which never collects the child that it inherits.
+    const parent = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
     try {
       const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
-      await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "utf8")).toContain(") Z ");
+      await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "utf8"), { timeout: 20_000 }).toContain(") Z ");
       putSign(pid);
       expect(lockHolder(file)).toBeUndefined();
     } finally {
@@ -100,7 +100,7 @@ it("names whom it waits for, and the file to delete if that one is long gone", a
     (holder) => told.push(holder),
     async () => "done",
   );
-  await vi.waitFor(() => expect(told).toHaveLength(1));
+  await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 20_000 });
   expect(told[0]).toContain(`container "far-away.example"; if that one is no longer running, delete ${sign}`);
   rmSync(sign);
   expect(await work).toBe("done");

@@ -1,5 +1,4 @@
 /** A whole run: what it leaves behind, and that interruptions lose nothing. */
-
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -8,6 +7,7 @@ import type { RunEvent } from "../../src/run/events.ts";
 import { loadEncoder, readConfig, resumedOptions, runFiles } from "../../src/run/folder.ts";
 import { readMetrics } from "../../src/run/log.ts";
 import type { PretrainOptions } from "../../src/run/options.ts";
+import { cosine, warmUp } from "../../src/torch/optim/schedule.ts";
 import { openSafetensors } from "../../src/torch/safetensors.ts";
 import { memory } from "../../src/torch/scope.ts";
 import { firstEncoder, prepareTraining } from "../../src/train/prepare.ts";
@@ -49,6 +49,9 @@ describe("a run", () => {
     expect(JSON.parse(readFileSync(runFiles(out).status, "utf8"))).toMatchObject({ state: "done", step: 20 });
     const { encoder, config } = loadEncoder(out);
     expect(config.imageSize).toBe(16);
+    const { learningRate = 0, warmup = 0 } = config;
+    const rate = (step: number) => learningRate * warmUp(warmup, cosine)(step / 20);
+    for (const [step, record] of records.entries()) expect(record["learningRate"]).toBeCloseTo(rate(step), 12);
     encoder.dispose();
   });
 
@@ -127,14 +130,18 @@ describe("a run", () => {
 
   test("killed with -9 at a random step and resumed has bit-identical weights", async () => {
     const dead = join(folder, "dead");
+    const words = ["pretrain", images, ...flags, "--out", dead, "--save-minutes", "0"];
+    const at = Math.floor(9 * Math.random());
+    const killed = `killed after step ${at}`;
     // A checkpoint every step, so that the kill may hit one while it is written, or come before the first step.
-    const child = await killAfterCheckpoint(["pretrain", images, ...flags, "--out", dead, "--save-minutes", "0"], dead);
-    expect(child.signal).toBe("SIGKILL");
-    const step = Number(openAndClose(runFiles(dead).checkpoint)["step"]);
-    expect(step).toBeLessThan(20);
-    const resumed = await selfsight(["pretrain", images, ...flags, "--out", dead, "--save-minutes", "0", "--resume"]);
-    expect(resumed.stderr).toContain("Done: 20 steps");
-    expect(tensorsOf(dead)).toEqual(tensorsOf(out));
+    const { signal } = await selfsight(words, {
+      watch: (child) => existsSync(runFiles(dead).checkpoint) && stepsOf(dead) >= at && child.kill("SIGKILL"),
+    });
+    expect(signal, killed).toBe("SIGKILL");
+    expect(Number(openAndClose(runFiles(dead).checkpoint)["step"]), killed).toBeLessThan(20);
+    const resumed = await selfsight([...words, "--resume"]);
+    expect(resumed.stderr, killed).toContain("Done: 20 steps");
+    expect(tensorsOf(dead), killed).toEqual(tensorsOf(out));
   });
 });
 
@@ -144,16 +151,10 @@ function openAndClose(file: string): Readonly<Record<string, string>> {
   return metadata;
 }
 
-/** Kills the run at a random moment after its first checkpoint. */
-function killAfterCheckpoint(words: string[], run: string) {
-  let killAt = Number.POSITIVE_INFINITY;
-  return selfsight(words, {
-    watch(child) {
-      if (killAt === Number.POSITIVE_INFINITY && existsSync(runFiles(run).checkpoint))
-        killAt = Date.now() + 150 * Math.random();
-      if (Date.now() >= killAt) child.kill("SIGKILL");
-    },
-  });
+/** Steps that a run has logged so far. */
+function stepsOf(run: string): number {
+  const { metrics } = runFiles(run);
+  return existsSync(metrics) ? readFileSync(metrics, "utf8").split("\n").length - 1 : 0;
 }
 
 test("a quick run has the first layer it began with, and ends the same when it is interrupted", async () => {

@@ -16,8 +16,10 @@ const images = join(folder, "pictures");
 const classes = ["red", "green"];
 const small: Omit<BenchmarkOptions, "out"> = {
   ...{ images, tasks: ["rotation", "jigsaw"], epochs: 1, imageSize: 32, width: 0.125, batchSize: 8, threads: 1 },
-  ...{ labelsPerClass: [1, 2, 4, "all"], draws: 2, scratchDraws: 0, precision: "f32" },
+  ...{ labelsPerClass: [1, 2, 4, "all"], draws: 2, scratchDraws: 0, device: "cpu", precision: "f32" },
 };
+/** Trains from scratch, too. */
+const whole = { ...small, scratchDraws: 1, scratchSteps: 10 };
 let result: BenchmarkResult;
 
 beforeAll(async () => {
@@ -27,7 +29,7 @@ beforeAll(async () => {
   await makePictures(join(images, "test"), { count: 12, classes, seed: 1 });
   await makePictures(join(folder, "singles", "train"), { count: 1, classes });
   await makePictures(join(folder, "singles", "test"), { count: 2, classes, seed: 1 });
-  result = await benchmark({ ...small, scratchDraws: 1, scratchSteps: 10, out: join(folder, "first") });
+  result = await benchmark({ ...whole, out: join(folder, "first") });
 }, 120_000);
 
 test("each task is compared with the same network untrained, from scratch, pixels and descriptors", () => {
@@ -109,7 +111,7 @@ test("a training image with a wrong label is found, listed and shown", () => {
 test("the same command goes on where it was, and another one is refused", async () => {
   const { report, measured } = benchmarkFiles(join(folder, "first"));
   const before = readFileSync(report, "utf8");
-  const again = await benchmark({ ...small, scratchDraws: 1, scratchSteps: 10, out: join(folder, "first") });
+  const again = await benchmark({ ...whole, out: join(folder, "first") });
   expect(readFileSync(report, "utf8")).toBe(before);
   expect(again.tasks).toEqual(result.tasks);
   expect(existsSync(measured)).toBe(true);
@@ -119,28 +121,30 @@ test("the same command goes on where it was, and another one is refused", async 
 });
 
 test("interrupted and repeated, it reports what it would have reported", async () => {
-  const [out, alone] = [join(folder, "stopped"), join(folder, "alone")];
+  const [out, alone] = [join(folder, "stopped"), join(folder, "first")];
   const controller = new AbortController();
   const onEvent = ({ type }: { type: string }) => type === "step" && controller.abort();
   await expect(
-    benchmark({ ...small, out }, { signal: controller.signal, onEvent: (event) => void onEvent(event) }),
+    benchmark({ ...whole, out }, { signal: controller.signal, onEvent: (event) => void onEvent(event) }),
   ).rejects.toThrow(
     new InterruptedError(`Interrupted. What is done is kept in ${out}: the same command goes on with it.`),
   );
   expect(existsSync(benchmarkFiles(out).report)).toBe(false);
-  await benchmark({ ...small, out });
-  await benchmark({ ...small, out: alone });
+  await benchmark({ ...whole, out });
   const told = (place: string) => readFileSync(benchmarkFiles(place).report, "utf8").replaceAll(place, "");
   expect(told(out)).toBe(told(alone));
 });
 
 test("a damaged measurement is measured again", async () => {
-  const [out, from] = [join(folder, "damaged"), join(folder, "alone")];
+  const [out, from] = [join(folder, "damaged"), join(folder, "first")];
   cpSync(from, out, { recursive: true });
   const { config, report, measured } = benchmarkFiles(out);
   writeFileSync(config, readFileSync(config, "utf8").replaceAll(from, out));
-  for (const file of readdirSync(measured)) writeFileSync(join(measured, file), file < "8" ? "{" : "{}");
-  await benchmark({ ...small, out });
+  const damaged = readdirSync(measured).filter((_, i) => i % 4 === 0);
+  expect(damaged.length).toBeGreaterThan(4);
+  for (const [i, file] of damaged.entries()) writeFileSync(join(measured, file), i % 2 ? "{}" : "{");
+  await benchmark({ ...whole, out });
+  for (const file of damaged) expect(readFileSync(join(measured, file), "utf8")).toContain("layers");
   expect(readFileSync(report, "utf8").replaceAll(out, "")).toBe(
     readFileSync(benchmarkFiles(from).report, "utf8").replaceAll(from, ""),
   );

@@ -25,7 +25,7 @@ beforeAll(async () => {
     [
       `images: ${images}`,
       "tasks: [rotation]\nseeds: [0, 1, 2]\nwidth: 0.125\nstem: cifar\nimageSize: 16",
-      "epochs: 12\nbatchSize: 8\nprecision: f32\nthreads: 1\nlabelsPerClass: 2\ndraws: 2\n",
+      "epochs: 12\nbatchSize: 8\nprecision: f32\ndevice: cpu\nthreads: 1\nlabelsPerClass: 2\ndraws: 2\n",
     ].join("\n"),
   );
 });

@@ -22,7 +22,7 @@ const folder = scratch();
 const images = join(folder, "pictures");
 const small: StudyOptions = {
   ...{ images, width: 0.125, stem: "cifar", imageSize: 16, epochs: 1, batchSize: 8, precision: "f32", threads: 1 },
-  ...{ labelsPerClass: 2, draws: 2 },
+  ...{ device: "cpu", labelsPerClass: 2, draws: 2 },
 };
 const pace = { beat: 20, stale: 200 };
 const place = (name: string) => join(folder, name);
