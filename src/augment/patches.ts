@@ -45,22 +45,33 @@ export function wholeSteps(side: number, { patchSize }: PatchLimits): number {
 }
 
 /**
- * @param given whether the user chose the side
+ * @param sideOf a task's own side for images of a size; undefined if the user chose the side
  * @throws UsageError when the encoder cannot take patches of that side
  */
-export function requirePatchSide(side: number, encoder: PatchLimits, imageSize: number, given: boolean): void {
-  const fitting = wholeSteps(side, encoder);
-  if (side >= encoder.minImageSize && side === fitting) return;
-  if (side >= encoder.minImageSize) {
+export function requirePatchSide(
+  side: number,
+  encoder: PatchLimits,
+  imageSize: number,
+  sideOf?: (imageSize: number) => number,
+): void {
+  const { minImageSize, patchSize } = encoder;
+  const least = Math.ceil(minImageSize / patchSize) * patchSize;
+  const fits = (side: number) => side >= least && side % patchSize === 0;
+  if (fits(side)) return;
+  if (side >= least) {
     throw new UsageError(
-      `This encoder needs patches whose side is a multiple of ${encoder.patchSize} pixels, ${fitting} for one; they have ${side}.`,
+      `This encoder needs patches whose side is a multiple of ${patchSize} pixels, ${wholeSteps(side, encoder)} for one; ` +
+        `they have ${side}.`,
     );
   }
-  const images = Math.ceil((encoder.minImageSize * imageSize) / Math.max(1, side));
-  const remedy = given ? "Ask for larger ones" : `Use --image-size ${images} or more`;
+  let enough = imageSize;
+  while (sideOf && !(enough % patchSize === 0 && fits(sideOf(enough)))) enough++;
+  const remedy = sideOf
+    ? `Use --image-size ${enough} or more`
+    : `Ask for ${least} or more, in larger images if they do not fit`;
   throw new UsageError(
-    `Images of ${imageSize} pixels are cut into patches of ${side}, and this encoder needs ${encoder.minImageSize}. ` +
-      `${remedy}, or take an encoder that keeps small images large (--stem patch, or cifar).`,
+    `Images of ${imageSize} pixels are cut into patches of ${side}, and this encoder needs ${least}. ` +
+      `${remedy}, or take an encoder for smaller images: another --model, or another --stem if it has several.`,
   );
 }
 
@@ -82,15 +93,25 @@ export function patchSide(size: number, encoder: PatchLimits): number {
   return fits ? side : wholeSteps(Math.floor(size / 4), encoder);
 }
 
-/** A grid with Doersch's proportions by default. @throws UsageError when it does not fit into images of `size` */
+/**
+ * A grid with Doersch's proportions by default: gaps of half a patch, so that few edges go on from patch to patch. Where that
+ * does not fit, gaps are smaller, down to a third of a patch. Jitter that is not given never closes a gap: with small ones there is
+ * less of it.
+ * @throws UsageError when it does not fit into images of `size`
+ */
 export function patchGrid(size: number, side: number, gap?: number, jitter?: number): PatchGrid {
-  const moves = jitter ?? Math.round((PAPER.jitter / PAPER.side) * side);
-  const room = Math.max(0, Math.floor((size - 3 * side - 2 * moves) / 2));
   const apart = Math.floor((PAPER.gap / PAPER.side) * side);
-  const grid = { side, gap: gap ?? Math.min(apart, room), jitter: moves };
+  const withJitter = (jitter: number): PatchGrid => {
+    const room = Math.floor((size - 3 * side - 2 * jitter) / 2);
+    const least = Math.max(Math.ceil(side / 3), 2 * jitter + 1);
+    return { side, gap: gap ?? Math.max(least, Math.min(apart, room)), jitter };
+  };
+  const fits = (grid: PatchGrid) => gridExtent(grid) <= size && grid.gap > 2 * grid.jitter;
+  let grid = withJitter(jitter ?? Math.round((PAPER.jitter / PAPER.side) * side));
+  while (jitter === undefined && grid.jitter > 0 && !fits(grid)) grid = withJitter(grid.jitter - 1);
   if (gridExtent(grid) <= size) return grid;
   throw new UsageError(
-    `3 patches of ${side} pixels, 2 gaps of ${grid.gap} and a jitter of ${moves} need ${gridExtent(grid)} pixels; ` +
+    `3 patches of ${side} pixels, 2 gaps of ${grid.gap} and a jitter of ${grid.jitter} need ${gridExtent(grid)} pixels; ` +
       `the images have ${size}. Lower patch, gap or jitter, or raise --image-size.`,
   );
 }

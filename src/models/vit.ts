@@ -68,7 +68,8 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
 
   constructor(channels: number, patch: number, { width }: ModelOptions) {
     super();
-    // Heads of 64 channels each; for a width below 64, one narrower head.
+    // Heads of 64 channels each; below 64 channels, one narrower head. So neighbouring widths are the same network, and half of
+    // Tiny's 192 channels are 128. Saved runs give no more than their width: other channels would not fit their weights.
     const wanted = Math.max(1, Math.round(channels * width));
     const heads = Math.max(1, Math.round(wanted / HEAD));
     const dim = wanted < HEAD ? wanted : heads * HEAD;
@@ -182,7 +183,7 @@ type Patch = (typeof patches)[number];
 const defaults: ModelDefaults = { optimizer: "adamw", learningRate: 0.001, weightDecay: 0.05 };
 
 const entry = (size: Size, patch: Patch): ModelEntry => ({
-  title: `Vision transformer, ${size}, patches of ${patch}×${patch} pixels`,
+  title: `Vision transformer, ${size}, patches of ${patch}×${patch} pixels, ${sizes[size]} channels in whole heads of 64`,
   paper: "https://arxiv.org/abs/2010.11929",
   stems: ["imagenet"], // the patch size plays the role of the stem
   defaults,

@@ -35,7 +35,10 @@ export const pretrainOptions = z.strictObject({
     .positive()
     .max(64)
     .optional()
-    .describe("multiplies every layer's channels; 1 is the architecture's own, 0.5 what a laptop trains in minutes"),
+    .describe(
+      "multiplies every layer's channels; 1 is the architecture's own, 0.5 what a laptop trains in minutes; transformers are " +
+        "rounded to whole heads of 64 channels",
+    ),
   stem: z.enum(["imagenet", "cifar", "patch"]).optional().describe("first layers, where the architecture has several"),
   init: z
     .string()
@@ -61,7 +64,10 @@ export const pretrainOptions = z.strictObject({
     .enum(["trained", "patches"])
     .optional()
     .describe("trained from a random start, or k-means of the images' patches (Coates & Ng), which stay as they are"),
-  schedule: z.enum(["cosine", "step"]).optional().describe("cosine to zero, or ×0.2 at 30, 60 and 80 % (RotNet)"),
+  schedule: z
+    .enum(["cosine", "step"])
+    .optional()
+    .describe("cosine to zero, or ×0.2 at 30, 60 and 80 % of what follows the warm-up (RotNet)"),
   warmup: z.number().min(0).max(0.5).optional().describe("fraction of the training in which the rate rises from zero"),
   seed: z.int().min(0).max(0x7fffffff).default(0).describe("same seed, same numbers, on the same machine"),
   ...computeOptions,

@@ -56,14 +56,18 @@ export const jigsaw = defineTask({
     const { permutations: count, orders, grey, channelShift } = options;
     const cell = Math.floor(size / 3);
     const room = cell - channelShift;
-    const side = options.tile ?? wholeSteps(Math.min(Math.floor((cell * 64) / 75), room), encoder);
+    const sideOf = (size: number) => {
+      const cell = Math.floor(size / 3);
+      return wholeSteps(Math.min(Math.floor((cell * 64) / 75), cell - channelShift), encoder);
+    };
+    const side = options.tile ?? sideOf(size);
     if (side > room || room < 1) {
       throw new UsageError(
         `A third of ${size} pixels has room for tiles of ${Math.max(0, room)}${channelShift ? " with that channelShift" : ""}` +
           `${options.tile ? `; tile is ${side}. Lower it` : ". Lower that"}, or raise --image-size.`,
       );
     }
-    requirePatchSide(side, encoder, size, options.tile !== undefined);
+    requirePatchSide(side, encoder, size, options.tile ? undefined : sideOf);
     const permutations = distantPermutations(count, options.permutationSeed);
     const embed = new Sequential(new Linear(encoder.outDim, options.embedding), new ReLU());
     const head = mlp(TILES * options.embedding, options.hidden, count);

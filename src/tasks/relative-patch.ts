@@ -43,8 +43,16 @@ export const relativePatch = defineTask({
   },
   options: z.strictObject({
     patch: z.int().positive().optional().describe("side of a patch in pixels; default: the paper's 96 of 398"),
-    gap: z.int().min(0).optional().describe("pixels between patches; default: half a patch (the paper's 48 of 96)"),
-    jitter: z.int().min(0).optional().describe("pixels each patch moves by at most; default: 7/96 of a patch"),
+    gap: z
+      .int()
+      .min(0)
+      .optional()
+      .describe("pixels between patches; default: half a patch (the paper's 48 of 96), a third at least"),
+    jitter: z
+      .int()
+      .min(0)
+      .optional()
+      .describe("pixels each patch moves by at most; default: 7/96 of a patch, less with a small gap"),
     colour: z
       .enum(["drop", "project", "keep"])
       .default("drop")
@@ -58,8 +66,9 @@ export const relativePatch = defineTask({
     hidden: z.int().positive().default(512).describe("width of the head's hidden layer"),
   }),
   create({ encoder, images: { size } }, { patch, gap, jitter, colour, pixelate, hidden }) {
-    const grid = patchGrid(size, patch ?? patchSide(size, encoder), gap, jitter);
-    requirePatchSide(grid.side, encoder, size, patch !== undefined);
+    const sideOf = (size: number) => patchSide(size, encoder);
+    const grid = patchGrid(size, patch ?? sideOf(size), gap, jitter);
+    requirePatchSide(grid.side, encoder, size, patch ? undefined : sideOf);
     const head = mlp(2 * encoder.outDim, hidden, NEIGHBOURS.length);
 
     /** Images (B, 3, S, S) to patches as the network sees them (B, 9, 3, side, side). */

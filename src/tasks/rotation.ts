@@ -1,6 +1,9 @@
 /**
  * Rotation prediction: rotate each image by 0, 90, 180 and 270 degrees and ask the network which rotation it sees.
  * Gidaris, Singh & Komodakis, ICLR 2018, https://arxiv.org/abs/1803.07728
+ *
+ * Departures, with 8 angles only: images are cut to circles (the paper: the square inside), softened a little, and tilted by up to
+ * 5° more, so that the traces of resampling say less about the angle. 2 and 4 angles are exact.
  */
 import { z } from "zod";
 import { rotateInCircle } from "../augment/geometry.ts";
@@ -18,7 +21,9 @@ export const rotation = defineTask({
     angles: z
       .literal([2, 4, 8])
       .default(4)
-      .describe("rotations to tell apart, evenly spaced: 4 are best (table 2); 8 are cut to circles"),
+      .describe(
+        "rotations to tell apart, evenly spaced: 4 are best (table 2); 8 are cut to circles, softened and tilted",
+      ),
     first: z.literal([0, 90]).default(0).describe("the first rotation: with 2 angles, 0° and 180°, or 90° and 270°"),
     copies: z
       .enum(["all", "one"])

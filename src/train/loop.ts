@@ -88,12 +88,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     pending = fetch(step + 1); // read while the step computes
     const learningRate = run.peakRate * run.schedule(progress);
     const { loss, metrics } = withChooser(run.chooser, () => trainStep(run, batch, { step, progress }, learningRate));
-    if (!Number.isFinite(loss)) {
-      throw new SelfsightError(
-        `The loss is ${loss} at step ${step + 1}, learning rate ${learningRate.toPrecision(3)}. Start anew with a lower ` +
-          `learningRate, a longer warmup${run.compute.precision === "bf16" ? ", or precision f32" : ""}. The last checkpoint is from before.`,
-      );
-    }
+    if (!Number.isFinite(loss)) throw diverged(run, loss, step, learningRate);
     optimizer.zeroGrad();
     step++;
     seconds += (performance.now() - started) / 1000;
@@ -110,6 +105,14 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     };
     await eventLoopTurn(); // signals and finalizers only run here
   }
+}
+
+function diverged({ compute }: TrainingRun, loss: number, step: number, learningRate: number): SelfsightError {
+  const remedies = compute.precision === "bf16" ? ", a longer --warmup or --precision f32" : " or a longer --warmup";
+  return new SelfsightError(
+    `The loss is ${loss} at step ${step + 1}, learning rate ${learningRate.toPrecision(3)}. Start anew with a lower ` +
+      `--learning-rate${remedies}. The last checkpoint is from before, but --resume would go the same way.`,
+  );
 }
 
 /** Changing threads changes the last bits of sums. Only runs limited by minutes may: they cannot be repeated anyway. */

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { randomResizedCrop, randomShift, rotateInCircle } from "../../src/augment/geometry.ts";
+import { randomPatches, randomResizedCrop, randomShift, rotateInCircle } from "../../src/augment/geometry.ts";
 import { randomAt } from "../../src/random.ts";
-import { arange, ones, zeros } from "../../src/torch/ops.ts";
+import { autocast } from "../../src/torch/autograd.ts";
+import { arange, ones, randn, zeros } from "../../src/torch/ops.ts";
+import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
@@ -9,6 +11,7 @@ import { expectNoLeak } from "../live.ts";
 expectNoLeak();
 
 const SIZE = 32;
+const TILT = (5 * Math.PI) / 180;
 
 /** (count, 3, size, size): pixels with the value `right` · column + `down` · row. */
 const slope = (count: number, size: number, right: number, down: number) => {
@@ -19,14 +22,15 @@ const slope = (count: number, size: number, right: number, down: number) => {
 const largest = (x: Tensor) => x.abs().amax([0, 1, 2, 3]).item();
 
 describe("rotations in a circle", () => {
-  test.each([0, 90, 180, 270])("by %i° match rot90, up to resampling by half a pixel", (degrees) => {
+  test.each([0, 90, 180, 270])("by %i° match rot90, up to half a pixel and 5°", (degrees) => {
     scope(() => {
       const images = slope(8, SIZE, 3, -5);
       const middle = (x: Tensor) => x.narrow(2, 6, 20).narrow(3, 6, 20); // inside the circle
       const apart = middle(rotateInCircle(images, degrees, randomAt(0))).sub(
         middle(images.rot90(degrees / 90, [2, 3])),
       );
-      expect(largest(apart)).toBeLessThanOrEqual((3 + 5) / 2 + 1e-3);
+      const tilted = Math.hypot(3, 5) * Math.hypot(9.5, 9.5) * 2 * Math.sin(TILT / 2);
+      expect(largest(apart)).toBeLessThanOrEqual((3 + 5) / 2 + tilted + 1e-3);
       expect(largest(apart)).toBeGreaterThan(0.1);
     });
   });
@@ -42,8 +46,8 @@ describe("rotations in a circle", () => {
       const up = spots.sum(2).mul(offset.neg()).sum(1).div(mass).toArray();
       const radians = (degrees * Math.PI) / 180;
       for (const [i, x] of right.entries()) {
-        expect(Math.abs(x - 10 * Math.cos(radians))).toBeLessThan(0.8);
-        expect(Math.abs((up[i] ?? Number.NaN) - 10 * Math.sin(radians))).toBeLessThan(0.8);
+        const away = Math.hypot(x - 10 * Math.cos(radians), (up[i] ?? Number.NaN) - 10 * Math.sin(radians));
+        expect(away).toBeLessThan(0.8 + 10 * TILT); // of 7.7 to the next of eight angles
       }
     });
   });
@@ -60,6 +64,55 @@ describe("rotations in a circle", () => {
         if (Math.hypot(x, y) < 15) expect(value).toBeCloseTo(1, 5);
       }
     });
+  });
+});
+
+/** Mean square of each image (B, 3, S, S). */
+const energy = (images: Tensor) => images.pow(2).mean([1, 2, 3]).toArray();
+
+test("of noise that is rotated in a circle, the mean square hardly tells odd multiples of 45° from even ones", () => {
+  scope(() => {
+    manualSeed(1);
+    const random = randomAt(0);
+    const energies = (turns: readonly number[]) =>
+      turns.flatMap((turn) => energy(rotateInCircle(randn([100, 3, SIZE, SIZE]), 45 * turn, random)));
+    const odd = energies([1, 3, 5, 7]).sort((a, b) => a - b);
+    const [low, high] = [odd[10] ?? 0, odd[389] ?? 0]; // 95 % of the odd ones
+    const alike = energies([0, 2, 4, 6]).filter((one) => one >= low && one <= high).length / 400;
+    expect(alike).toBeGreaterThan(0.8); // 0.2 to 0.3 if images are only shifted
+  });
+});
+
+test("images are rotated and cut alike under autocast, bit for bit", () => {
+  scope(() => {
+    const images = randn([4, 3, 96, 96]);
+    const all = () =>
+      [
+        rotateInCircle(images, 45, randomAt(0)),
+        randomPatches(images, Array(4).fill([0.1, -0.2]), { part: 0.5, size: 96 }, randomAt(0)),
+        randomResizedCrop(images, { size: 64, minArea: 0.3, flip: true }, randomAt(0)),
+        randomShift(images, { size: 96, padding: 12, flip: true }, randomAt(0)),
+      ].map((result) => result.contiguous().toArray());
+    expect(autocast("cpu", "bf16", all)).toEqual(all());
+  });
+});
+
+test.each([0.8, 0.95, 1])("resized crops never cover less than a minArea of %d", (minArea) => {
+  scope(() => {
+    const options = { size: 16, minArea, flip: false };
+    /** Of the crops, as fractions of the image's. */
+    const sides = (right: number, down: number) => {
+      const crops = randomResizedCrop(slope(300, 64, right, down), options, randomAt(0)).select(1, 0);
+      const at = (i: number) => crops.narrow(right ? 2 : 1, i, 1).mean([1, 2]);
+      return at(11)
+        .sub(at(4))
+        .mul(16 / 7 / 64)
+        .toArray();
+    };
+    const [widths, heights] = [sides(1, 0), sides(0, 1)];
+    const areas = widths.map((width, i) => width * (heights[i] ?? Number.NaN));
+    expect(Math.min(...areas)).toBeGreaterThan(minArea - 1e-4);
+    expect(Math.max(...areas)).toBeLessThan(1 + 1e-4);
   });
 });
 

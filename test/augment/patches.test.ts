@@ -11,9 +11,10 @@ import {
 import { createEncoder } from "../../src/models/index.ts";
 import { randomAt } from "../../src/random.ts";
 import { jigsaw } from "../../src/tasks/jigsaw.ts";
+import { relativePatch } from "../../src/tasks/relative-patch.ts";
 import { arange, randn } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
-import { contextOf, noiseViews, shownBy } from "../batch.ts";
+import { contextOf, createWith, disposeOf, noiseViews, shownBy } from "../batch.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -81,6 +82,31 @@ describe("the grid", () => {
   test("is refused with the sizes if it does not fit", () => {
     expect(() => patchGrid(64, 20, 10, 0)).toThrow(/need 80 pixels; the images have 64/);
   });
+
+  test("keeps a gap that no jitter closes, whatever the patch", () => {
+    expect(patchGrid(32, 8)).toEqual({ side: 8, gap: 3, jitter: 1 });
+    expect(patchGrid(64, 16)).toEqual({ side: 16, gap: 7, jitter: 1 });
+    expect(patchGrid(28, 7)).toEqual({ side: 7, gap: 3, jitter: 0 });
+    for (const [size, side] of [
+      [64, 20],
+      [96, 30],
+    ] as const) {
+      expect(() => patchGrid(size, side)).toThrow(/2 gaps of \d+ .* Lower patch, gap or jitter/);
+    }
+    for (let size = 6; size < 200; size++) {
+      for (let side = 1; side <= size / 4; side++) {
+        const { gap, jitter } = patchGrid(size, side);
+        expect(gap).toBeGreaterThan(2 * jitter);
+      }
+    }
+  });
+
+  test("has less jitter with a small gap, and a larger gap with much jitter, unless both are given", () => {
+    expect(patchGrid(400, 96, 10)).toEqual({ side: 96, gap: 10, jitter: 4 });
+    expect(patchGrid(64, 15, 0)).toEqual({ side: 15, gap: 0, jitter: 0 });
+    expect(patchGrid(96, 15, undefined, 6)).toEqual({ side: 15, gap: 13, jitter: 6 });
+    expect(patchGrid(64, 15, 2, 3)).toEqual({ side: 15, gap: 2, jitter: 3 });
+  });
 });
 
 test("tiles too large for a third of the image are refused", () => {
@@ -97,16 +123,34 @@ test("tiles too large for a third of the image are refused", () => {
 test("patch sides are a multiple of the encoder's patch size by default, and refused otherwise", () => {
   const encoder = createEncoder({ model: "vit-tiny-8", width: 0.125 });
   expect([25, 24, 7].map((side) => wholeSteps(side, encoder))).toEqual([24, 24, 7]);
-  expect(() => requirePatchSide(25, encoder, 100, true)).toThrow(/multiple of 8 pixels, 24 for one; they have 25/);
+  expect(() => requirePatchSide(25, encoder, 100)).toThrow(/multiple of 8 pixels, 24 for one; they have 25/);
   const seen = scope(() => shownBy(jigsaw, {}, noiseViews({}, 64, 2)[0], 0, 8).shape);
   expect(seen).toEqual([2 * 9, 3, 16, 16]); // otherwise tiles would have 17
   encoder.dispose();
 });
 
-test("patches too small for the encoder are refused, naming an image size that works", () => {
+test("chosen patches too small for the encoder are refused, naming a side that works", () => {
   const encoder = createEncoder({ model: "resnet10", width: 0.125 });
-  expect(() => requirePatchSide(16, encoder, 64, false)).toThrow(/needs 32.*--image-size 128 or more.*--stem patch/);
-  expect(() => requirePatchSide(16, encoder, 64, true)).toThrow(/needs 32\. Ask for larger ones, or .*--stem patch/);
-  expect(() => requirePatchSide(32, encoder, 128, false)).not.toThrow();
+  expect(() => requirePatchSide(16, encoder, 64)).toThrow(/needs 32\. Ask for 32 or more, .* another --stem if it has/);
+  expect(() => requirePatchSide(32, encoder, 128)).not.toThrow();
   encoder.dispose();
 });
+
+test.each([
+  ["jigsaw", "vgg11", 60, 114],
+  ["jigsaw", "resnet10", 64, 114],
+  ["jigsaw", "vit-tiny-16", 48, 128],
+  ["relative-patch", "vgg11", 60, 128],
+  ["relative-patch", "vit-tiny-8", 56, 64],
+] as const)(
+  "%s on %s in images of %i pixels: the size that is named is the smallest that works",
+  (task, model, size, works) => {
+    const encoder = createEncoder({ model, width: 0.05 });
+    const [made, options] = task === "jigsaw" ? [jigsaw, { permutations: 2 }] : [relativePatch, {}];
+    const create = (size: number) => scope(() => disposeOf(createWith(made, options, encoder, size)));
+    expect(() => create(size)).toThrow(`Use --image-size ${works} or more, or take an encoder for smaller images`);
+    expect(() => create(works)).not.toThrow();
+    for (let smaller = size; smaller < works; smaller += encoder.patchSize) expect(() => create(smaller)).toThrow();
+    encoder.dispose();
+  },
+);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { createEncoder, families, models } from "../../src/models/index.ts";
 import { featureShapes } from "../../src/models/model.ts";
+import { pretrainOptions } from "../../src/run/options.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { randn } from "../../src/torch/ops.ts";
 import { decayGroups } from "../../src/torch/optim/groups.ts";
@@ -57,7 +58,12 @@ describe.each(rows)("%s, stem %s", (model, stem) => {
         expect(Number.isFinite(tensor.to("f32").sum().item()), name).toBe(true);
     });
     scope(() =>
-      noGrad(() => expect(encoder.eval().forward(randn([1, 3, size, size])).shape).toEqual([1, encoder.outDim])),
+      noGrad(() => {
+        const image = randn([1, 3, size, size]);
+        const { vector } = encoder.eval().encode(image);
+        expect(vector.shape).toEqual([1, encoder.outDim]);
+        expect(encoder.forward(image).toArray()).toEqual(vector.toArray());
+      }),
     );
     encoder.dispose();
   });
@@ -87,9 +93,15 @@ test.each([
   [0.125, 24],
   [0.5, 128],
   [1, 192],
+  [0.8, 128],
   [1.5, 320],
 ])("a transformer of width %d has heads of 64 channels, or a single narrower one", (width, channels) => {
   const encoder = createEncoder({ model: "vit-tiny-16", width });
   expect(encoder.outDim).toBe(channels);
   encoder.dispose();
+});
+
+test("the help says that a transformer's width is rounded", () => {
+  expect(models["vit-tiny-16"].title).toMatch(/192 channels in whole heads of 64/);
+  expect(pretrainOptions.shape.width.description).toMatch(/transformers are rounded to whole heads of 64 channels/);
 });

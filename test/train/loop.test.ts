@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { withCleanup } from "../../src/cleanup.ts";
 import type { StepRecord } from "../../src/run/events.ts";
-import type { TrainingConfig } from "../../src/run/options.ts";
+import { pretrainOptions, type TrainingConfig } from "../../src/run/options.ts";
+import { full } from "../../src/torch/ops.ts";
 import { cosine, warmUp } from "../../src/torch/optim/schedule.ts";
 import { budgetOf, progressAt, type TrainingRun, train } from "../../src/train/loop.ts";
 import { firstEncoder, prepareTraining } from "../../src/train/prepare.ts";
@@ -99,5 +100,25 @@ test("the learning rate follows the schedule that is asked for, after its warm-u
   expect(await factors({ schedule: "step", warmup: 0 })).toEqual(
     [1, 1, 1, 0.2, 0.04, 0.008, 0.008].map((factor) => expect.closeTo(factor, 12)),
   );
+  // Milestones are parts of what follows the warm-up, as the help says.
+  expect((await factors({ schedule: "step", warmup: 0.05 })).slice(3)).toEqual(
+    [1, 0.2, 0.04, 0.008].map((factor) => expect.closeTo(factor, 12)),
+  );
+  expect(pretrainOptions.shape.schedule.description).toMatch(/30, 60 and 80 % of what follows the warm-up/);
   expect(await factors({ schedule: "cosine", warmup: 0.3 })).toEqual(places.map(warmUp(0.3, cosine)));
 });
+
+test.each([
+  ["f32", "a lower --learning-rate or a longer --warmup. "],
+  ["bf16", "a lower --learning-rate, a longer --warmup or --precision f32. "],
+] as const)(
+  "in %s, a loss that is not finite names the flags that help, and that resuming does not",
+  async (precision, flags) => {
+    await withRun({ ...small, epochs: 1 }, async (run) => {
+      const step = () => ({ loss: full([], Number.NaN), metrics: {} });
+      const broken = { ...run, compute: { ...run.compute, precision }, task: { ...run.task, step } };
+      await expect(train(broken).next()).rejects.toThrow(`Start anew with ${flags}`);
+      await expect(train(broken).next()).rejects.toThrow(/before, but --resume would go the same way\./);
+    });
+  },
+);
