@@ -118,21 +118,30 @@ const luck = [
 ];
 /** One training cannot tell how lucky it was: its interval is about this training. */
 const single = luck.slice(0, 2).map((one) => ({ trainings: 1, ...one, training: 0 }));
-const kinds = [...single, ...[3, 5].flatMap((trainings) => luck.map((one) => ({ trainings, ...one })))];
+/** Many images leave two trainings' luck alone with one degree of freedom. */
+const two = luck.slice(1).map((one) => ({ trainings: 2, images: 2000, ...one }));
+const several = [3, 5].flatMap((trainings) => luck.map((one) => ({ trainings, ...one })));
+const kinds: (Omit<World, "images" | "draws"> & { images?: number })[] = [...single, ...several, ...two];
 
 await new Command("coverage")
   .option("--rounds <number>", "simulations", Number, 1000)
   .option("--images <number>", "test images", Number, 400)
   .option("--draws <number>", "draws of labels", Number, 5)
   .option("--skip <number>", "lines of the table to leave out at its beginning", Number, 0)
-  .action(({ rounds, images, draws, skip }: { rounds: number; images: number; draws: number; skip: number }) => {
-    process.stdout.write(
-      "| trainings | luck of trainings, draws | accuracy | paired difference | label savings |\n|---|---|---|---|---|\n",
-    );
-    for (const kind of kinds.slice(skip)) {
-      const covered = coverage({ images, draws, ...kind }, rounds);
-      const [a, d, s] = Object.values(covered).map((count) => `${((100 * count) / rounds).toFixed(1)} %`);
-      process.stdout.write(`| ${kind.trainings} | ${kind.training}, ${kind.draw} | ${a} | ${d} | ${s} |\n`);
-    }
-  })
+  .option("--lines <number>", "lines of the table at most", Number, kinds.length)
+  .action(
+    ({ rounds, images, draws, skip, lines }: Record<"rounds" | "images" | "draws" | "skip" | "lines", number>) => {
+      process.stdout.write(
+        "| trainings | test images | luck of trainings, draws | accuracy | paired difference | label savings |\n|---|---|---|---|---|---|\n",
+      );
+      for (const kind of kinds.slice(skip, skip + lines)) {
+        const world = { images, draws, ...kind };
+        const covered = coverage(world, rounds);
+        const [a, d, s] = Object.values(covered).map((count) => `${((100 * count) / rounds).toFixed(1)} %`);
+        process.stdout.write(
+          `| ${kind.trainings} | ${world.images} | ${kind.training}, ${kind.draw} | ${a} | ${d} | ${s} |\n`,
+        );
+      }
+    },
+  )
   .parseAsync();

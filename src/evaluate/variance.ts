@@ -2,10 +2,11 @@
  * How much would a mean change with other test images, other draws of training labels and other trainings? All three are
  * random and crossed: every training is measured with every draw on every image. The variance of the mean over all of them
  * follows without bias from the mean squares of a three-way analysis of variance (Searle, Casella & McCulloch, Variance
- * Components, 1992, chapters 4 and 5), its degrees of freedom from Satterthwaite's approximation (Biometrics Bulletin 1946).
+ * Components, 1992, chapters 4 and 5), its degrees of freedom from {@link freedomOf}.
  * A bootstrap that resamples all three counts the variance of single answers several times over (Owen, Annals of Applied
  * Statistics 2007, https://arxiv.org/abs/0712.1111): its intervals were too wide. bench/README.md has the simulations.
  */
+import jstat from "jstat";
 import { SelfsightError } from "../errors.ts";
 
 /** One row of N values, of independent images or groups of them, for each draw; several trainings one after the other, each with the same draws. */
@@ -32,7 +33,7 @@ export interface Shares {
 
 /**
  * The mean of all values, and its variance: never less than the mean square of the trainings, draws or images alone. Where it is that
- * mean square, its degrees of freedom are too, unless there are only two of a factor (chosen by bench/coverage.ts).
+ * mean square, its degrees of freedom are too, unless there are two or three of a factor that varies (chosen by bench/coverage.ts).
  * @param trainings how many trainings the rows come from, the same number from each
  * @throws SelfsightError for no rows, no images, rows of different lengths, or rows that do not divide by the trainings
  */
@@ -50,22 +51,45 @@ export function estimateMean(rows: Rows, trainings = 1): MeanEstimate {
   const own = parts.slice(0, 3); // of trainings, draws and images
   const largest = own.reduce((most, part) => (part.variance > most.variance ? part : most));
   const variance = Math.max(unbiased, largest.variance);
-  // A factor that there is only two of can look constant by chance: there the freedom stays that of all.
-  const alone = unbiased < variance && own.every(({ freedom }) => freedom !== 1);
   const [s, d, i] = own.map((part) => (variance > 0 ? part.variance / variance : 0)) as [number, number, number];
   return {
     ...{ mean, variance, shares: { trainings: s, draws: d, images: i } },
-    freedom: alone ? largest.freedom : satterthwaite(variance, parts),
+    freedom: unbiased < variance && !own.some(isFew) ? largest.freedom : freedomOf(variance, own, parts),
   };
 }
 
+export type Part = Pick<MeanEstimate, "variance" | "freedom">;
+
+/** Where a part has so little freedom, Satterthwaite's approximation is too sure: by chance such a part often looks small. */
+const isFew = ({ variance, freedom }: Part): boolean => variance > 0 && freedom <= 2;
+
 /**
- * Degrees of freedom of a variance that was added up from parts (Satterthwaite, Biometrics Bulletin 1946), at least 1; infinite if
- * no part varies.
+ * Degrees of freedom of a variance that was added up from parts, at least 1; infinite if no part varies. By Satterthwaite's
+ * approximation (Biometrics Bulletin 1946). Where a part that varies has only one or two, no more than those whose 97.5 % quantile is
+ * the mean of the parts' quantiles, weighted by their variances (Cochran, Biometrics 1964). bench/README.md has the coverage.
+ * @param parts one for each source of chance
+ * @param terms what Satterthwaite's sum goes over: interactions, too. Default: the parts
  */
-export function satterthwaite(variance: number, parts: readonly Pick<MeanEstimate, "variance" | "freedom">[]): number {
-  const spread = parts.reduce((sum, part) => (part.variance > 0 ? sum + part.variance ** 2 / part.freedom : sum), 0);
-  return spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY;
+export function freedomOf(variance: number, parts: readonly Part[], terms = parts): number {
+  const spread = terms.reduce((sum, part) => (part.variance > 0 ? sum + part.variance ** 2 / part.freedom : sum), 0);
+  const satterthwaite = spread > 0 ? Math.max(1, variance ** 2 / spread) : Number.POSITIVE_INFINITY;
+  const varying = parts.filter((part) => part.variance > 0);
+  return varying.length > 1 && varying.some(isFew) ? Math.min(satterthwaite, cochran(varying)) : satterthwaite;
+}
+
+function cochran(parts: readonly Part[]): number {
+  const total = parts.reduce((sum, { variance }) => sum + variance, 0);
+  const quantile = parts.reduce(
+    (sum, part) => sum + (part.variance / total) * jstat.studentt.inv(0.975, part.freedom),
+    0,
+  );
+  let [low, high] = [1e-6, 1]; // of 1 / freedom, with which the quantile grows
+  for (let i = 0; i < 40; i++) {
+    const middle = (low + high) / 2;
+    if (jstat.studentt.cdf(quantile, 1 / middle) > 0.975) low = middle;
+    else high = middle;
+  }
+  return 1 / high;
 }
 
 interface Shape {

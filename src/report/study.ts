@@ -71,11 +71,15 @@ const titled = (heading: string, content: string | undefined) =>
 
 function opening(analysis: Analysis): string {
   const [first = "", ...others] = studyVerdict(analysis);
-  const [best] = analysis.ranking;
-  const kind = best ? (best.significant && best.difference > 0 ? "helped" : "cannot-tell") : "";
   const findings = others.map((sentence) => `<li>${escapeHtml(sentence)}</li>`);
-  return `<p class="verdict ${kind}">${escapeHtml(first)}${circumstances(analysis)}</p>
+  return `<p class="verdict ${kindOf(analysis)}">${escapeHtml(first)}${circumstances(analysis)}</p>
 ${findings.length ? `<ul class="findings">${findings.join("\n")}</ul>` : ""}`;
+}
+
+function kindOf({ ranking: [best, ...others] }: Analysis): string {
+  if (!best) return "";
+  if ([best, ...others].some(({ significant, difference }) => significant && difference > 0)) return "helped";
+  return best.significant ? "did-not-help" : "cannot-tell";
 }
 
 function circumstances({ study: { cells }, repeated }: Analysis): string {

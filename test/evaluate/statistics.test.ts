@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { labelSavings } from "../../src/evaluate/label-savings.ts";
 import { fractionInterval, meanInterval, pairedInterval, studentQuantile } from "../../src/evaluate/statistics.ts";
 import { intervalOf, valuesOf } from "../../src/evaluate/uncertainty.ts";
-import { estimateMean } from "../../src/evaluate/variance.ts";
+import { estimateMean, freedomOf } from "../../src/evaluate/variance.ts";
 
 /** Simulated answers: each draw has some luck, and most images are hard or easy for all draws. */
 function simulate(
@@ -18,6 +18,9 @@ function simulate(
     return Uint8Array.from(difficulty, (hard) => (uniformFloat64(random) < ease + luck - 1.6 * hard ? 1 : 0));
   });
 }
+
+const normal = (random: ReturnType<typeof xoroshiro128plus>) =>
+  Math.sqrt(-2 * Math.log(1 - uniformFloat64(random))) * Math.cos(2 * Math.PI * uniformFloat64(random));
 
 const width = ({ low, high }: { low: number; high: number }) => high - low;
 
@@ -41,7 +44,53 @@ describe("the variance of a mean", () => {
     expect(mean).toBe(3);
     const [draws, images, rest] = [6 / 1, 16 / 2, 4 / 2].map((square) => square / 6) as [number, number, number];
     expect(variance).toBeCloseTo(draws + images - rest, 12);
-    expect(freedom).toBeCloseTo(variance ** 2 / (draws ** 2 + images ** 2 / 2 + rest ** 2 / 2), 12);
+    // One and two degrees of freedom: the mean of the quantiles 12.706 and 4.303, weighted by the factors' own variances.
+    expect(studentQuantile(0.975, freedom)).toBeCloseTo((12.7062 * draws + 4.30265 * images) / (draws + images), 3);
+  });
+
+  it("has Satterthwaite's degrees of freedom where no factor has fewer than three", () => {
+    const parts = [
+      { variance: 3, freedom: 4 },
+      { variance: 1, freedom: 399 },
+    ];
+    const interaction = { variance: 0.5, freedom: 1596 };
+    expect(freedomOf(4, parts)).toBeCloseTo(16 / (9 / 4 + 1 / 399), 10);
+    expect(freedomOf(3.5, parts, [...parts, interaction])).toBeCloseTo(3.5 ** 2 / (9 / 4 + 1 / 399 + 0.25 / 1596), 10);
+  });
+
+  it("is not surer of two or three trainings than Student's t of them, weighted by what they make up (Cochran 1964)", () => {
+    for (const few of [1, 2]) {
+      const quantile = (ours: number) => {
+        const parts = [
+          { variance: ours, freedom: few },
+          { variance: 1, freedom: 1999 },
+        ];
+        return studentQuantile(0.975, freedomOf(ours + 1, parts));
+      };
+      const [t, z] = [studentQuantile(0.975, few), studentQuantile(0.975, 1999)];
+      for (const ours of [0.1, 1, 8]) expect(quantile(ours)).toBeCloseTo((ours * t + z) / (ours + 1), 6);
+      expect(quantile(0)).toBeCloseTo(z, 8);
+    }
+    expect(freedomOf(3, [{ variance: 3, freedom: 1 }])).toBe(1);
+    // What trainings and draws make up together counts in both: there Satterthwaite's may be fewer.
+    const both = [1, 4, 1999].map((freedom) => ({ variance: 1, freedom }));
+    expect(freedomOf(1, both, [...both, { variance: 1, freedom: 4 }])).toBe(1);
+    expect(freedomOf(0, [{ variance: 0, freedom: 1 }])).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("covers the truth with two lucky trainings and many images", () => {
+    const random = xoroshiro128plus(5);
+    let covered = 0;
+    for (let round = 0; round < 600; round++) {
+      const images = Float64Array.from({ length: 60 }, () => normal(random));
+      const rows = [0, 1].map(() => {
+        const luck = 0.5 * normal(random);
+        return images.map((image) => image + luck);
+      });
+      const { low, high } = meanInterval(rows, { trainings: 2 });
+      if (low <= 0 && high >= 0) covered++;
+    }
+    expect(covered / 600).toBeGreaterThan(0.91); // by Satterthwaite's approximation 0.87
   });
 
   it("is never below that of the images, the draws or the trainings alone", () => {
@@ -58,7 +107,7 @@ describe("the variance of a mean", () => {
     expect(some).toBeCloseTo(0.125 / 8, 12); // the mean square of the images, and of the draws, is 0.125
   });
 
-  it("has the images' freedom where it is theirs, unless there are only two draws", () => {
+  it("has the images' freedom where it is theirs", () => {
     // Every draw has three right: by hand, the mean squares of images are 1/12 and 1/6, what is left has 1/3 both times.
     const rows = [
       [1, 0, 1, 1],
@@ -70,7 +119,7 @@ describe("the variance of a mean", () => {
     expect(three.freedom).toBeCloseTo(3, 12);
     const two = estimateMean(rows.slice(0, 2));
     expect(two.variance).toBeCloseTo(1 / 6 / 8, 12);
-    expect(two.freedom).toBe(1);
+    expect(two.freedom).toBeCloseTo(3, 12);
   });
 
   it("counts trainings as trainings, not as further draws", () => {

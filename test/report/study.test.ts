@@ -1,6 +1,4 @@
-import { mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parseCsv } from "../../src/data/csv.ts";
 import { accuracy } from "../../src/metric.ts";
@@ -13,9 +11,11 @@ import type { PretextLink } from "../../src/study/analysis/pretext.ts";
 import { nextCommand } from "../../src/study/analysis/ranking.ts";
 import type { FinishedStudy } from "../../src/study/analysis/result.ts";
 import type { CellResult, Factors } from "../../src/study/grid/cell.ts";
+import { scratch } from "../images.ts";
 import { cell, type Effects, study } from "../study/analysis/synthetic.ts";
 import { attributes, pairs, parsed, texts } from "./marks.ts";
 
+const folder = scratch();
 const tasks = ["rotation", "jigsaw", "exemplar"];
 const models = ["resnet18", "vgg11", "alexnet"];
 const gains: Readonly<Record<string, number>> = { rotation: 0.2, jigsaw: 0.12, exemplar: 0, supervised: 0.3 };
@@ -45,11 +45,19 @@ describe("the sentences", () => {
     const harm = study({ task: tasks }, { gain: () => -0.2 });
     expect(sentencesOf(harm)[0]).toMatch(/^Pre-training made it worse: even \w+, the best of 3 tasks, has −/);
     expect(sentencesOf(harm)[1]).toMatch(/in none of 3 combinations; in 3 it was worse/);
-    const nothing = study({ task: tasks }, { gain: () => 0 }, 100);
-    expect(sentencesOf(nothing)[0]).toMatch(/^(No task is clearly better than no training|Pre-training made it worse)/);
-    expect(sentencesOf({ ...nothing, cells: [] })).toEqual(["Nothing could be measured: every training failed."]);
+    expect(sentencesOf({ ...harm, cells: [] })).toEqual(["Nothing could be measured: every training failed."]);
     const labels = study({ task: ["supervised"] }, byTask);
     expect(sentencesOf(labels)[0]).toBe("Nothing was trained without labels, so that there is nothing to rank.");
+  });
+
+  it("do not say that pre-training helps or harms where it does neither", () => {
+    const firsts = Array.from({ length: 20 }, (_, run) => {
+      // Of another width, the untrained network is another too.
+      const nothing = study({ task: tasks, width: [0.5 + run / 100] }, { gain: () => 0 }, 100);
+      return sentencesOf(nothing)[0] as string;
+    });
+    const wrong = firsts.filter((first) => !first.startsWith("No task is clearly better than no training"));
+    expect(wrong.length).toBeLessThanOrEqual(3); // 5 % of 20 is 1
   });
 
   it("name a task that clearly helps where one that gains more may owe it to chance, and what is left out of the ranking", () => {
@@ -318,7 +326,6 @@ describe("the page", () => {
 });
 
 it("writes the page and a table of the cells", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "study-"));
   const result = crossed(byTask);
   const { files, sentences } = writeStudyPages(folder, result);
   const [page, table] = files;

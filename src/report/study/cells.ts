@@ -9,11 +9,11 @@ import { factList } from "../page.ts";
 import { differenceBar } from "../results.ts";
 import { baselineWords } from "./baseline.ts";
 import { heading, meansOver, note, number, table, text } from "./html.ts";
-import { metricOf } from "./sentences.ts";
+import { metricOf, ONE_SEED } from "./sentences.ts";
 
 /** Undefined for one task: there is nothing to rank. */
 export function rankingSection(analysis: Analysis): string | undefined {
-  const { ranking, full } = analysis;
+  const { ranking, full, repeated } = analysis;
   const metric = metricOf(analysis) as Metric;
   if (ranking.length < 2) return undefined;
   const rows = [...ranking, ...yardsticks(analysis)];
@@ -38,7 +38,7 @@ export function rankingSection(analysis: Analysis): string | undefined {
     note(
       tied.length > 0
         ? `Not clearly behind the first: ${listed(tied)}.`
-        : `Clearly behind the first: ${listed(ranking.slice(1).map(({ name }) => name))}.`,
+        : `Clearly behind the first${repeated ? "" : ` in these trainings (${ONE_SEED})`}: ${listed(ranking.slice(1).map(({ name }) => name))}.`,
       full.columns.length > 1 && `Means over ${listed(full.columns)}.`,
       meansOver(full.settings),
       full.leftOut,
@@ -70,15 +70,18 @@ function yardsticks({ grid, full, places, estimate }: Analysis) {
 const MANY = 12;
 
 export function cellTable(analysis: Analysis): string {
-  const { cells } = analysis.study;
-  const lines = cells.map(({ name, difference, pretext, seconds }) => {
+  const { places, study } = analysis;
+  const { cells } = study;
+  const sure = new Set(places.flatMap((place) => (place.significant ? place.cells : [])));
+  const lines = cells.map((cell) => {
+    const { name, difference, pretext, seconds } = cell;
     const { metric, value, baselineValue, low, high, layer } = difference;
-    const sure = low > 0 ? " up" : high < 0 ? " down" : "";
+    const sign = !sure.has(cell) ? "" : low > 0 ? " up" : high < 0 ? " down" : "";
     return [
       heading(name),
       number(plainValue(metric, value)),
       text(plainValue(metric, baselineValue), "number wide"),
-      text(signedValue(metric, difference.difference), `number${sure}`),
+      text(signedValue(metric, difference.difference), `number${sign}`),
       text(`${signedValue(metric, low)} to ${signedValue(metric, high)}`, "interval"),
       text(layer, "wide note"),
       text(showValue(pretext.metric, pretext.value), "number wide"),
@@ -96,7 +99,8 @@ export function cellTable(analysis: Analysis): string {
     ],
     ...[text("Layer", "wide"), text("Pretext", "number wide"), text("Training", "number wide")],
   ];
-  const content = table(head, lines);
+  const content = `${table(head, lines)}
+${note("Each interval is about its cell alone. In colour: more than chance could give, corrected for the number of cells.")}`;
   if (cells.length < MANY) return content;
   return `<details><summary>${count(cells.length, "cell")}</summary>${content}</details>`;
 }

@@ -1,9 +1,10 @@
 /** How the metric changes with what is counted or measured: width, images, parameters, a task's options. */
 import { listed } from "../../data/names.ts";
+import { mean } from "../../evaluate/protocol.ts";
 import { type Metric, showDifference, signedValue } from "../../metric.ts";
 import type { Analysis } from "../../study/analysis/analysis.ts";
-import { contrast } from "../../study/analysis/estimates.ts";
-import { groupBy, rowName, settingNames, settingText } from "../../study/analysis/grid.ts";
+import { contrast, significant } from "../../study/analysis/estimates.ts";
+import { type Grid, groupBy, rowName, settingNames, settingText } from "../../study/analysis/grid.ts";
 import type { CellResult } from "../../study/grid/cell.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
@@ -31,7 +32,14 @@ export interface Factor {
 
 /** One section for each number that varies while task and architecture stay the same. */
 export function numberSections(analysis: Analysis): string[] {
-  return factorsOf(analysis).map((factor) => section(factor.heading, content(analysis, factor)));
+  const found = factorsOf(analysis).map((factor) => ({ factor, effect: effectOf(analysis, factor) }));
+  const tested = found.flatMap(({ effect }) => (effect ? [effect] : []));
+  const sure = significant(tested.map(({ p }) => p));
+  const clear = new Set(tested.filter((_, i) => sure[i]));
+  return found.map(({ factor, effect }) => {
+    const sentence = effect ? effectSentence(analysis, factor, effect, clear.has(effect)) : "";
+    return section(factor.heading, content(analysis, factor, sentence));
+  });
 }
 
 function factorsOf({ study: { cells }, grid, full }: Analysis): Factor[] {
@@ -55,8 +63,14 @@ function factorsOf({ study: { cells }, grid, full }: Analysis): Factor[] {
   ];
   const varying = settings.filter(({ own }) => grid.varying.some((name) => own.includes(name)));
   // Tasks that were trained on every network, so that networks differ in nothing else.
-  const inRows = full.rows.flatMap((row) => full.columns.flatMap((column) => grid.at(row, column)));
-  const sizes = new Set(cells.map(({ parameters }) => parameters));
+  const inRows = full.rows.flatMap((row) => full.columns.flatMap((column) => full.at(row, column)));
+  // A network is in one place, though a task may bring first layers with a few parameters more.
+  const own = grid.varying.filter((name) => name === "width" || name === "stem");
+  const networkOf = ({ factors }: CellResult) => JSON.stringify([factors.model, settingText(factors, own)]);
+  const networks = [...groupBy(inRows, networkOf)];
+  const sizes = new Map(
+    networks.map(([key, alike]) => [key, Math.round(mean(alike.map(({ parameters }) => parameters)))]),
+  );
   const size: Factor = {
     ...{
       heading: "Size of the network",
@@ -66,10 +80,14 @@ function factorsOf({ study: { cells }, grid, full }: Analysis): Factor[] {
       text: short,
       alone: false,
     },
-    at: ({ parameters }) => parameters,
+    at: (cell) => sizes.get(networkOf(cell)) as number,
     words: (value) => `${value === "all" ? value : short(value)} parameters`,
   };
-  return [...varying, ...(sizes.size > 2 && grid.columns.length > 1 ? [size] : []), ...optionFactors(cells)];
+  return [
+    ...varying,
+    ...(new Set(sizes.values()).size > 2 && grid.columns.length > 1 ? [size] : []),
+    ...optionFactors(cells),
+  ];
 }
 
 /** The numeric options of tasks that vary: how difficult a task is. */
@@ -91,7 +109,7 @@ function optionFactors(cells: readonly CellResult[]): Factor[] {
   });
 }
 
-function content(analysis: Analysis, factor: Factor): string {
+function content(analysis: Analysis, factor: Factor, sentence: string): string {
   const before = baselineWords(analysis);
   const metric = metricOf(analysis) as Metric;
   const chance = analysis.study.cells[0]?.difference.chance as number;
@@ -104,10 +122,12 @@ function content(analysis: Analysis, factor: Factor): string {
     text: factor.text,
     say: (point: NumberPoint) => factor.words(point.at),
   };
-  const line = (name: string, cells: readonly CellResult[], colour: string, measure: "performance" | "start") => ({
-    ...{ name, colour, kind: measure === "start" ? ("untrained" as const) : ("pre-trained" as const) },
-    points: pointsOf(analysis, balanced(cells, factor), factor, measure),
-  });
+  const line = (name: string, cells: readonly CellResult[], colour: string, measure: "performance" | "start") =>
+    alike(cells, factor, analysis.grid).map(({ words, cells }) => ({
+      ...{ name: [name, words].filter(Boolean).join(", "), colour },
+      kind: measure === "start" ? ("untrained" as const) : ("pre-trained" as const),
+      points: pointsOf(analysis, cells, factor, measure),
+    }));
   const drawn: { title?: string; series: Series<NumberPoint>[] }[] =
     models.length > 1
       ? [...rows].map(([row, own]) => ({
@@ -115,21 +135,24 @@ function content(analysis: Analysis, factor: Factor): string {
           series: models.flatMap((model, i) => {
             const cells = own.filter(({ factors }) => factors.model === model);
             return [
-              line(model, cells, seriesColour(i), "performance"),
-              { ...line(`${model}, ${before.short}`, cells, seriesColour(i), "start"), beside: true },
+              ...line(model, cells, seriesColour(i), "performance"),
+              ...line(`${model}, ${before.short}`, cells, seriesColour(i), "start").map((one) => ({
+                ...one,
+                beside: true,
+              })),
             ];
           }),
         }))
       : [
           {
             series: [
-              ...[...rows].map(([row, own], i) => line(row, own, seriesColour(i), "performance")),
-              line(before.short, factor.cells, seriesColour(rows.size), "start"),
+              ...[...rows].flatMap(([row, own], i) => line(row, own, seriesColour(i), "performance")),
+              ...line(before.short, factor.cells, seriesColour(rows.size), "start"),
             ],
           },
         ];
   return [
-    paragraph(factorSentence(analysis, factor)),
+    paragraph(sentence),
     charts(
       drawn.map(({ title, series }) =>
         numberChart(
@@ -150,29 +173,32 @@ function content(analysis: Analysis, factor: Factor): string {
   ].join("\n");
 }
 
+interface Effect extends ReturnType<typeof contrast> {
+  least: number | "all";
+  most: number | "all";
+}
+
 /** From the smallest to the largest number, as far as the same things were trained with both. */
-function factorSentence(analysis: Analysis, factor: Factor): string {
-  if (!factor.alone) return ""; // other architectures differ in more than their size
-  const metric = metricOf(analysis) as Metric;
-  const cells = [...groupBy(factor.cells, (cell) => lineOf(cell, factor)).values()].flatMap((own) =>
-    balanced(own, factor),
-  );
-  const places = inOrder(cells.map(factor.at));
+function effectOf({ estimate }: Analysis, factor: Factor): Effect | undefined {
+  if (!factor.alone) return undefined; // other architectures differ in more than their size
+  const places = inOrder(factor.cells.map(factor.at));
   const [least, most] = [places[0], places.at(-1)];
-  if (least === undefined || most === undefined || least === most) return "";
-  const lines = groupBy(cells, (cell) => lineOf(cell, factor));
-  const both = [...lines.values()].filter((own) =>
-    [least, most].every((at) => own.some((cell) => factor.at(cell) === at)),
+  if (least === undefined || most === undefined || least === most) return undefined;
+  const things = groupBy(factor.cells, (cell) =>
+    JSON.stringify([cell.factors.task, cell.factors.model, restOf(cell, factor)]),
   );
-  if (!both.length) return "";
-  const end = (at: number | "all") =>
-    analysis.estimate(
-      both.flat().filter((cell) => factor.at(cell) === at),
-      "quality",
-    );
-  const { value, low, high, p } = contrast(end(most), end(least));
+  const end = (at: number | "all", own: readonly CellResult[]) => own.filter((cell) => factor.at(cell) === at);
+  const both = [...things.values()].filter((own) => end(least, own).length && end(most, own).length).flat();
+  if (!both.length) return undefined;
+  const [before, after] = [estimate(end(least, both), "quality"), estimate(end(most, both), "quality")];
+  return { least, most, ...contrast(after, before) };
+}
+
+function effectSentence(analysis: Analysis, factor: Factor, effect: Effect, clear: boolean): string {
+  const metric = metricOf(analysis) as Metric;
+  const { least, most, value, low, high } = effect;
   const interval = `95 % interval ${signedValue(metric, low)} to ${signedValue(metric, high)}`;
-  const change = p < 0.05 ? (value > 0 ? "improves" : "becomes worse") : "does not clearly change";
+  const change = clear ? (value > 0 ? "improves" : "becomes worse") : "does not clearly change";
   const numbers = showDifference(metric, value);
   return `From ${factor.words(least)} to ${factor.words(most)}, ${metric.name} ${change}: ${numbers} (${interval}).`;
 }
@@ -192,12 +218,20 @@ function pointsOf(
   });
 }
 
-/** The cells of those other settings that were trained at every place; all cells if there is no such setting. */
-function balanced(cells: readonly CellResult[], factor: Factor): CellResult[] {
-  const places = new Set(cells.map(factor.at));
-  const others = groupBy(cells, (cell) => restOf(cell, factor));
-  const full = [...others.values()].filter((own) => new Set(own.map(factor.at)).size === places.size);
-  return full.length ? full.flat() : [...cells];
+/**
+ * The cells of those other settings that were trained at every place. If there is no such setting, those of each set of places apart,
+ * with their settings in words: a line joins what differs in nothing else.
+ */
+function alike(cells: readonly CellResult[], factor: Factor, grid: Grid): { words: string; cells: CellResult[] }[] {
+  const rests = [...groupBy(cells, (cell) => restOf(cell, factor)).values()];
+  const placesOf = (own: readonly CellResult[]) => inOrder(own.map(factor.at));
+  const full = rests.filter((own) => placesOf(own).length === placesOf(cells).length);
+  if (full.length) return [{ words: "", cells: full.flat() }];
+  const names = grid.varying.filter((name) => !factor.own.includes(name));
+  return [...groupBy(rests, (own) => JSON.stringify(placesOf(own))).values()].map((some) => ({
+    words: [...new Set(some.flat().map(({ factors }) => settingText(factors, names)))].join("; "),
+    cells: some.flat(),
+  }));
 }
 
 /** What a cell has beside this factor, its task, architecture and seed. */
@@ -209,9 +243,6 @@ const restOf = ({ factors }: CellResult, { own }: Factor) =>
     ),
     optionsWithout(factors.options, own),
   ]);
-
-const lineOf = (cell: CellResult, factor: Factor) =>
-  JSON.stringify([cell.factors.task, cell.factors.model, optionsWithout(cell.factors.options, factor.own)]);
 
 const optionsWithout = (options: CellResult["factors"]["options"], own: readonly string[]) =>
   Object.entries(options).filter(([name]) => !own.includes(name));

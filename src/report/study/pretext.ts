@@ -33,7 +33,7 @@ export function pretext(analysis: Analysis): string | undefined {
     tableOf(over),
     within.length > 0 && `<details><summary>Within each architecture</summary>${tableOf(within)}</details>`,
     note(
-      "Spearman's ρ is 1 if the network that is better at the pretext task always has the better features, −1 if it always has the worse. Scores of different tasks, or of one task with other options, are not of one scale, so that each is looked at alone: over all its networks, seeds averaged, and within each architecture over everything that varies there.",
+      "Spearman's ρ is 1 if the network that is better at the pretext task always has the better features, −1 if it always has the worse. Scores of different tasks, or of one task with other options, are not of one scale, so that each is looked at alone: over all its networks, and within each architecture over its settings, seeds averaged. Seeds are points of their own only where nothing else varies.",
       "The interval is what other test images, labels and trainings would give with these networks; p is how often chance alone gives as much to so many networks, corrected for the number of lines of the table.",
       `With fewer than ${LEAST_POINTS} points there is no number: even a perfect order of three is often chance.`,
     ),

@@ -48,13 +48,19 @@ function rankingSentence(analysis: Analysis, metric: Metric): string {
     return `${capital(sure.name)} helps: ${gained(metric, sure)} over ${before.network}${over}. ${capital(best.name)} gains more, ${numbers}, but chance could give that.`;
   if (!best.significant)
     return `No task is clearly better than ${before.none}${over}: ${best.name}, the first of ${count(ranking.length, "task")}, gains ${numbers}.`;
+  if (best.difference < 0 && !others.length)
+    return `${capital(best.name)} made it worse${over}: ${numbers} over ${before.network}.`;
   if (best.difference < 0)
     return `Pre-training made it worse${over}: even ${best.name}, the best of ${count(ranking.length, "task")}, has ${numbers} over ${before.network}.`;
   if (!others.length) return `${capital(best.name)} helps: ${numbers} over ${before.network}${over}.`;
   const tied = others.filter((one) => one.tied).map(({ name }) => name);
-  const lead = tied.length === 0 ? "more than any other task" : `but ${listed(tied)} cannot be told apart from it`;
+  const clear = `more than any other task${analysis.repeated ? "" : ` in these trainings; ${ONE_SEED}`}`;
+  const lead = tied.length === 0 ? clear : `but ${listed(tied)} cannot be told apart from it`;
   return `${capital(best.name)} gains most over ${before.network}: ${numbers}${over}, ${lead}.`;
 }
+
+/** What intervals of a study without repetitions do not allow for. */
+export const ONE_SEED = "with one seed each, chance in training could do that";
 
 function helpedSentence(analysis: Analysis): string {
   const { places: all, study } = analysis;
@@ -88,7 +94,7 @@ function placeName({ row, column, setting }: Pick<Place, "row" | "column" | "set
 }
 
 /** Whether the ranking of tasks changes with the architecture; "" if there is nothing to compare. */
-export function orderSentence({ tasks }: Analysis, metric: Metric): string {
+export function orderSentence({ tasks, repeated }: Analysis, metric: Metric): string {
   if (!tasks) return "";
   const { outcome, items, places, ranks, agreements, swaps } = tasks;
   const order = (at: number) => items.toSorted((a, b) => rankOf(a, at) - rankOf(b, at));
@@ -103,7 +109,7 @@ export function orderSentence({ tasks }: Analysis, metric: Metric): string {
       const { one, other, here, there, by, byThere } = swaps[0] as (typeof swaps)[number];
       const rank = (item: string, place: string) => ordinal(rankOf(item, places.indexOf(place)));
       return (
-        `The ranking of tasks changes with the architecture: ${one} is ${rank(one, here)} on ${here}, ${rank(one, there)} on ${there}. ` +
+        `The ranking of tasks changes with the architecture${repeated ? "" : ` between these trainings; ${ONE_SEED}`}: ${one} is ${rank(one, here)} on ${here}, ${rank(one, there)} on ${there}. ` +
         `On ${here} it is better than ${other} by ${size(metric, by)}, on ${there} it is worse by ${size(metric, byThere)}.`
       );
     }
@@ -116,7 +122,7 @@ export function orderSentence({ tasks }: Analysis, metric: Metric): string {
 }
 
 /** Whether the architectures' ranking changes with the task. */
-export function networkSentence({ networks }: Analysis, metric: Metric): string {
+export function networkSentence({ networks, repeated }: Analysis, metric: Metric): string {
   if (!networks) return "";
   const { outcome, items, ranks, swaps } = networks;
   switch (outcome) {
@@ -128,7 +134,7 @@ export function networkSentence({ networks }: Analysis, metric: Metric): string 
     }
     case "changes": {
       const { one, other, here, there, by, byThere } = swaps[0] as (typeof swaps)[number];
-      return `Which architecture is better depends on the task: with ${here}, ${one} is better than ${other} by ${size(metric, by)}; with ${there}, ${other} is better by ${size(metric, byThere)}.`;
+      return `Which architecture is better depends on the task${repeated ? "" : ` in these trainings; ${ONE_SEED}`}: with ${here}, ${one} is better than ${other} by ${size(metric, by)}; with ${there}, ${other} is better by ${size(metric, byThere)}.`;
     }
     case "cannot tell":
       return "Whether the ranking of architectures changes with the task cannot be told: the orders differ, but no two architectures clearly change places.";

@@ -1,7 +1,8 @@
 /** Everything that a study's cells say together. */
 import { SelfsightError } from "../../errors.ts";
+import { mean } from "../../evaluate/protocol.ts";
 import type { CellResult } from "../grid/cell.ts";
-import { type Components, varianceComponents } from "./components.ts";
+import { type Components, repetitionsOf, varianceComponents } from "./components.ts";
 import {
   type Estimate,
   estimate,
@@ -9,7 +10,6 @@ import {
   type Measure,
   performance,
   quality,
-  type Spread,
   significant,
   spreadOf,
   start,
@@ -65,21 +65,19 @@ export function analyse(study: FinishedStudy): Analysis {
   const unlabelled = withoutLabels(cells);
   const own = gridOf(unlabelled);
   const full = fullGrid(own);
-  const spreads = Object.fromEntries(
-    Object.entries(measures).map(([name, measure]) => [name, spreadOf(cells, grid, measure)]),
-  ) as Record<MeasureName, Spread>;
-  const of = (some: readonly CellResult[], name: MeasureName) => estimate(some, measures[name], spreads[name]);
+  const spread = spreadOf(cells, grid);
+  const of = (some: readonly CellResult[], name: MeasureName) => estimate(some, measures[name], spread);
   const crossed = full.rows.length > 1 && full.columns.length > 1;
   const { rows, columns } = full;
   return {
-    ...{ study, grid, full, estimate: of, repeated: spreads.gain.freedom > 0 },
+    ...{ study, grid, full, estimate: of, repeated: spread.trained.freedom > 0 },
     places: placesOf(grid, (some) => of(some, "gain")),
     ranking: ranking(study),
-    tasks: crossed ? ordersOf({ items: rows, places: columns, at: full.at }, gain, spreads.gain) : undefined,
+    tasks: crossed ? ordersOf({ items: rows, places: columns, at: full.at }, gain, spread) : undefined,
     networks: crossed
-      ? ordersOf({ items: columns, places: rows, at: (column, row) => full.at(row, column) }, quality, spreads.quality)
+      ? ordersOf({ items: columns, places: rows, at: (column, row) => full.at(row, column) }, quality, spread)
       : undefined,
-    links: pretextLinks(unlabelled, own, spreads.quality),
+    links: pretextLinks(unlabelled, own, spread),
     components: crossed ? componentsOf(full, own) : undefined,
   };
 }
@@ -115,21 +113,14 @@ function placesOf(grid: Grid, of: (cells: CellResult[]) => Estimate): Place[] {
 const isYardstick = ([first]: readonly CellResult[]) => usesLabels(first?.factors.task ?? "");
 
 function componentsOf({ rows, columns, settings }: FullGrid, grid: Grid): Components {
-  const all = settings.map((setting) =>
-    varianceComponents(
-      rows.map((row) => columns.map((column) => grid.at(row, column, setting).map(performance.value))),
-    ),
+  const tables = settings.map((setting) =>
+    rows.map((row) => columns.map((column) => grid.at(row, column, setting).map(performance.value))),
   );
-  const mean = (name: keyof Components) => {
-    const known = all.map((one) => one[name]).filter((value) => !Number.isNaN(value)); // no repetitions in some settings
-    return known.reduce((sum, value) => sum + value, 0) / known.length;
-  };
-  return {
-    rows: mean("rows"),
-    columns: mean("columns"),
-    interaction: mean("interaction"),
-    repetitions: mean("repetitions"),
-  };
+  // Of all settings: where nothing was repeated, luck would pass for an interaction.
+  const repetitions = repetitionsOf(tables);
+  const all = tables.map((table) => varianceComponents(table, repetitions));
+  const of = (name: keyof Components) => mean(all.map((one) => one[name]));
+  return { rows: of("rows"), columns: of("columns"), interaction: of("interaction"), repetitions };
 }
 
 /** The best place of tasks that learn without labels, as {@link bestFirst}. Undefined if there is none. */

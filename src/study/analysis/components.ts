@@ -17,11 +17,23 @@ export interface Components {
   repetitions: number;
 }
 
+/** Rows × columns × repetitions. */
+type Table = readonly (readonly (readonly number[])[])[];
+
+/** The variance within cells, of several tables together; NaN if no cell was repeated. */
+export function repetitionsOf(tables: readonly Table[]): number {
+  const cells = tables.flat(2);
+  const freedom = cells.reduce((sum, { length }) => sum + length - 1, 0);
+  const within = cells.reduce((sum, cell) => sum + squares(cell, mean(cell)), 0);
+  return freedom > 0 ? within / freedom : Number.NaN;
+}
+
 /**
  * @param table rows × columns × repetitions; cells may have different numbers of repetitions, but each at least one
+ * @param repetitions their variance; default: that within this table
  * @throws SelfsightError for fewer than two rows or columns, and for a cell without values
  */
-export function varianceComponents(table: readonly (readonly (readonly number[])[])[]): Components {
+export function varianceComponents(table: Table, repetitions = repetitionsOf([table])): Components {
   const [r, c] = [table.length, table[0]?.length ?? 0];
   const cells = table.flat();
   if (r < 2 || c < 2 || cells.length !== r * c || cells.some(({ length }) => length === 0)) {
@@ -33,9 +45,6 @@ export function varianceComponents(table: readonly (readonly (readonly number[])
   const all = mean(means.flat());
   const rowMeans = means.map(mean);
   const columnMeans = Array.from({ length: c }, (_, j) => mean(means.map((row) => row[j] as number)));
-  const freedom = cells.reduce((sum, { length }) => sum + length - 1, 0);
-  const within = cells.reduce((sum, cell) => sum + squares(cell, mean(cell)), 0);
-  const repetitions = freedom > 0 ? within / freedom : Number.NaN;
   const inverse = mean(cells.map(({ length }) => 1 / length)); // of the harmonic mean number of repetitions
   // Mean squares of the cells' means.
   const ofRows = (c * squares(rowMeans, all)) / (r - 1);
@@ -47,7 +56,7 @@ export function varianceComponents(table: readonly (readonly (readonly number[])
   return {
     rows: (ofRows - ofInteraction) / c,
     columns: (ofColumns - ofInteraction) / r,
-    interaction: ofInteraction - (freedom > 0 ? repetitions * inverse : 0),
+    interaction: ofInteraction - (Number.isNaN(repetitions) ? 0 : repetitions * inverse),
     repetitions,
   };
 }

@@ -1,4 +1,5 @@
 /** How the cells of a study lie: tasks down, architectures across, and what else varies. */
+import { modelEntry } from "../../models/index.ts";
 import { taskEntry } from "../../tasks/index.ts";
 import type { Cell, CellResult, Factors } from "../grid/cell.ts";
 
@@ -135,6 +136,21 @@ export function usesLabels(task: string): boolean {
     return taskEntry(task).usesLabels ?? false;
   } catch {
     return false; // registered where the study ran, but not here
+  }
+}
+
+/** The same for cells that are compared with the same untrained network: by what its weights follow from, as in evaluate/representations.ts. */
+export function startOf({ factors: { task, model, width, stem, imageSize, seed } }: Pick<Cell, "factors">): string {
+  return JSON.stringify([model, width, stem ?? ownStem(task, model), imageSize, seed]);
+}
+
+/** The stem that a task brings, if the architecture has it; else the architecture's own. */
+function ownStem(task: string, model: string): string | undefined {
+  try {
+    const { stems } = modelEntry(model);
+    return stems.find((stem) => stem === taskEntry(task).defaults?.stem) ?? stems[0];
+  } catch {
+    return undefined; // registered where the study ran, but not here
   }
 }
 

@@ -103,6 +103,6 @@ function swapsOf(items: readonly string[], clear: readonly Order[]): Swap[] {
 }
 
 /** (0, 1), (0, 2), (1, 2), … */
-function pairsOf(count: number): [number, number][] {
+export function pairsOf(count: number): [number, number][] {
   return Array.from({ length: count }, (_, j) => Array.from({ length: j }, (_, i): [number, number] => [i, j])).flat();
 }

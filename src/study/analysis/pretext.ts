@@ -23,7 +23,10 @@ export interface PretextPoint {
  */
 export interface PretextLink {
   row: string;
-  /** Within this architecture, over everything that varies there, seeds too. Undefined: over all networks, seeds averaged. */
+  /**
+   * Within this architecture: over its settings, seeds averaged, as a setting moves all its seeds together; over seeds where nothing
+   * else varies. Undefined: over all networks, seeds averaged.
+   */
   model?: string | undefined;
   points: PretextPoint[];
   /** Undefined for too few points, or if all are equal. */
@@ -41,17 +44,14 @@ export interface PretextLink {
 export function pretextLinks(cells: readonly CellResult[], grid: Grid, spread: Spread): PretextLink[] {
   const candidates = grid.rows.flatMap((row): Candidate[] => {
     const own = cells.filter((cell) => grid.rowOf(cell) === row);
-    const networks = groupBy(own, (cell) => JSON.stringify([cell.factors.model, grid.settingOf(cell)]));
-    const within = grid.columns
-      .map((model) => ({
-        row,
-        model,
-        groups: own.filter((cell) => cell.factors.model === model).map((cell) => [cell]),
-      }))
-      .filter(({ groups }) => groups.length >= LEAST_POINTS);
-    return grid.columns.length > 1
-      ? [{ row, groups: [...networks.values()] }, ...within]
-      : [{ row, model: grid.columns[0] as string, groups: own.map((cell) => [cell]) }];
+    const within = grid.columns.map((model) => {
+      const here = own.filter((cell) => cell.factors.model === model);
+      const settings = [...groupBy(here, grid.settingOf).values()];
+      return { row, model, settings, groups: settings.length > 1 ? settings : here.map((cell) => [cell]) };
+    });
+    if (grid.columns.length === 1) return within;
+    const networks = within.flatMap(({ settings }) => settings);
+    return [{ row, groups: networks }, ...within.filter(({ groups }) => groups.length >= LEAST_POINTS)];
   });
   const estimates = candidates.map(({ groups }) => groups.map((group) => estimate(group, quality, spread)));
   const samples = resampled(estimates.flat());

@@ -2,8 +2,19 @@
 import { improvement } from "../../metric.ts";
 import { flag, shellWord } from "../../setup/terminal.ts";
 import type { CellResult } from "../grid/cell.ts";
-import { contrast, estimate, gain, performance, significant, spreadOf, start, testedGain } from "./estimates.ts";
+import {
+  contrast,
+  type Estimate,
+  estimate,
+  gain,
+  performance,
+  significant,
+  spreadOf,
+  start,
+  testedGain,
+} from "./estimates.ts";
 import { fullGrid, gridOf, groupBy, withoutLabels } from "./grid.ts";
+import { pairsOf } from "./orders.ts";
 import type { FinishedStudy } from "./result.ts";
 
 export interface RankedTask {
@@ -21,7 +32,7 @@ export interface RankedTask {
   high: number;
   /** Whether the gain is more than chance could give, corrected for the number of tasks. */
   significant: boolean;
-  /** Cannot be told apart from the first. */
+  /** Cannot be told apart from the first, corrected for every two tasks: which one is first is known from the data alone. */
   tied: boolean;
   /** Of training, all cells together. */
   seconds: number;
@@ -33,24 +44,28 @@ export function ranking(study: Pick<FinishedStudy, "cells">): RankedTask[] {
   const cells = withoutLabels(study.cells);
   const grid = gridOf(cells);
   const full = fullGrid(grid);
-  const spreads = [gain, performance, start].map((measure) => spreadOf(cells, grid, measure));
+  const spread = spreadOf(cells, grid);
   const found = full.rows
     .map((name) => {
       const own = full.columns.flatMap((column) => full.at(name, column));
-      const [gained, value, before] = [gain, performance, start].map((measure, i) =>
-        estimate(own, measure, spreads[i] as (typeof spreads)[number]),
-      ) as [ReturnType<typeof estimate>, ReturnType<typeof estimate>, ReturnType<typeof estimate>];
+      const [gained, value, before] = [gain, performance, start].map((measure) => estimate(own, measure, spread)) as [
+        Estimate,
+        Estimate,
+        Estimate,
+      ];
       return { name, own, gained, value: value.value, untrained: before.value };
     })
     .sort((a, b) => b.gained.value - a.gained.value);
-  const [first] = found;
   const helps = significant(found.map(({ own, gained }) => testedGain(own, gained)));
-  const behind = significant(found.slice(1).map(({ gained }) => (first ? contrast(first.gained, gained).p : 1)));
+  const pairs = pairsOf(found.length);
+  const gainOf = (i: number) => (found[i] as (typeof found)[number]).gained;
+  const differs = significant(pairs.map(([i, j]) => contrast(gainOf(i), gainOf(j)).p));
+  const behind = new Set(pairs.flatMap(([i, j], k) => (i === 0 && differs[k] ? [j] : [])));
   return found.map(({ name, own, gained, value, untrained }, i) => ({
     ...{ rank: i + 1, name, task: own[0]?.factors.task as string, value, untrained },
     ...{ difference: gained.value, low: gained.low, high: gained.high, cells: own },
     significant: helps[i] as boolean,
-    tied: i > 0 && !behind[i - 1],
+    tied: i > 0 && !behind.has(i),
     seconds: own.reduce((sum, { seconds }) => sum + seconds.training, 0),
   }));
 }

@@ -11,6 +11,7 @@ import { type EvaluateOptions, evaluateOptions } from "../../evaluate/options.ts
 import type { Representation } from "../../evaluate/representations.ts";
 import type { Difference } from "../../evaluate/result.ts";
 import { openSession } from "../../evaluate/session.ts";
+import { estimateMean } from "../../evaluate/variance.ts";
 import { parameterCount } from "../../models/model.ts";
 import { parseOptions } from "../../options.ts";
 import type { Hooks } from "../../run/events.ts";
@@ -112,6 +113,7 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
       difference,
       heldOut: Number.isNaN(trained.heldOut) ? undefined : trained.heldOut,
       perImage: { trained: perImage(trained), untrained: perImage(untrained) },
+      drawVariance: { trained: drawVariance(trained), untrained: drawVariance(untrained) },
       tested,
       parameters,
       seconds: { training: secondsTrained(runFiles(run).metrics), measuring: (performance.now() - started) / 1000 },
@@ -144,6 +146,11 @@ function perImage({ values }: Measured): number[] {
     values[0] ?? [],
     (_, i) => values.reduce((sum, row) => sum + (row[i] as number), 0) / values.length,
   );
+}
+
+function drawVariance({ values }: Measured): number {
+  const { variance, shares } = estimateMean(values);
+  return variance * (1 - shares.images);
 }
 
 /** Part of the training, and most of its steps, over which the pretext task's metric is averaged: single batches vary. */

@@ -39,6 +39,8 @@ export interface CellResult extends Cell {
   heldOut?: number | undefined;
   /** Values of each test image, or of each group of them, at those layers, averaged over draws of labels: what paired resampling needs. */
   perImage: { trained: number[]; untrained: number[] };
+  /** The variance of both metrics from draws of labels, beyond that from the test images. Older results lack it. */
+  drawVariance?: { trained: number; untrained: number };
   /** Hash of the test images' contents and labels. Older results lack it. */
   tested?: string;
   /** Learned parameters of the encoder. */

@@ -14,6 +14,10 @@ import { nextCommand, ranking } from "../../../src/study/analysis/ranking.ts";
 import { resampled } from "../../../src/study/analysis/resample.ts";
 import { cell, type Effects, study } from "./synthetic.ts";
 
+const alone = { variance: 0, square: 0, freedom: 0 };
+/** Of a study without repetitions. */
+const none = { trained: alone, untrained: alone };
+
 const tasks = ["rotation", "jigsaw", "exemplar"];
 const models = ["resnet18", "vgg11"];
 const byTask: Effects = { gain: ({ task }) => ({ rotation: 0.2, jigsaw: 0.1, exemplar: 0 })[task] ?? 0 };
@@ -26,7 +30,7 @@ function orders(effects: Effects, images?: number) {
   const { cells } = study({ task: tasks, model: models, seed: [0, 1] }, effects, images);
   const grid = gridOf(cells);
   const { rows, columns, at } = fullGrid(grid);
-  return ordersOf({ items: rows, places: columns, at }, gain, spreadOf(cells, grid, gain));
+  return ordersOf({ items: rows, places: columns, at }, gain, spreadOf(cells, grid));
 }
 
 describe("rankings across architectures", () => {
@@ -170,7 +174,7 @@ describe("the grid", () => {
 describe("estimates", () => {
   it("of one cell that was trained once are its own interval", () => {
     const one = cell({ task: "rotation" }, byTask);
-    const { value, low, high } = estimate([one], gain, { variance: 0, freedom: 0 });
+    const { value, low, high } = estimate([one], gain, none);
     expect([value, low, high]).toEqual([one.difference.difference, one.difference.low, one.difference.high]);
   });
 
@@ -187,7 +191,7 @@ describe("estimates", () => {
       shares: whole.shares,
       ...studentInterval(whole),
     });
-    const { luck, images } = estimate([one], gain, { variance: 0, freedom: 0 });
+    const { luck, images } = estimate([one], gain, none);
     expect(luck + estimateMean([images]).variance).toBeCloseTo(whole.variance, 10);
   });
 
@@ -195,9 +199,9 @@ describe("estimates", () => {
     const lucky: Effects = { gain: ({ seed }) => 0.1 + 0.05 * (seed % 2 ? 1 : -1) };
     const widths = [byTask, lucky].map((effects) => {
       const { cells } = study({ task: ["jigsaw"], seed: [0, 1, 2, 3] }, effects);
-      const spread = spreadOf(cells, gridOf(cells), gain);
+      const spread = spreadOf(cells, gridOf(cells));
       const { low, high } = estimate(cells, gain, spread);
-      return { width: high - low, deviation: Math.sqrt(spread.variance) };
+      return { width: high - low, deviation: Math.sqrt(spread.trained.variance) };
     });
     expect(widths[0]?.deviation).toBeLessThan(0.01);
     expect(widths[1]?.deviation).toBeCloseTo(0.058, 1);
@@ -206,7 +210,6 @@ describe("estimates", () => {
 
   it("are compared on the same images, and resampled to the same variance", () => {
     const { cells } = study({ task: ["rotation", "jigsaw"] }, byTask);
-    const none = { variance: 0, freedom: 0 };
     const [a, b] = cells.map((one) => estimate([one], gain, none)) as [
       ReturnType<typeof estimate>,
       ReturnType<typeof estimate>,
@@ -230,7 +233,7 @@ describe("pretext accuracy", () => {
   const links = (effects: Effects, width = widths) => {
     const { cells } = study({ task: ["rotation", "jigsaw"], model: models, width }, effects);
     const grid = gridOf(cells);
-    return pretextLinks(cells, grid, spreadOf(cells, grid, gain));
+    return pretextLinks(cells, grid, spreadOf(cells, grid));
   };
   const better: Effects = {
     gain: ({ width }) => 0.05 * Math.log2(4 * width),

@@ -64,6 +64,25 @@ export function cell(given: Partial<Factors> & Pick<Factors, "task">, effects: E
   };
 }
 
+/** A cell with exactly these scores of its test images. */
+export function scored(
+  given: Partial<Factors> & Pick<Factors, "task">,
+  trained: readonly number[],
+  untrained: readonly number[] = trained.map(() => 0),
+): CellResult {
+  const one = cell(given, { gain: () => 0 }, 1);
+  const [value, baselineValue] = [mean(trained), mean(untrained)];
+  const difference = value - baselineValue;
+  const half = 1.96 * Math.sqrt(variance(trained.map((score, i) => score - (untrained[i] as number))) / trained.length);
+  Object.assign(one.difference, { value, baselineValue, difference, low: difference - half, high: difference + half });
+  const rows = one.rows.map((row) => ({ ...row, low: row.value, high: row.value })); // draws of labels change nothing
+  return { ...one, rows, perImage: { trained: [...trained], untrained: [...untrained] } };
+}
+
+/** A pattern of ±1 with mean 0, orthogonal to that of other numbers (Hadamard's): for exact variances. `length` is a power of 2. */
+export const pattern = (number: number, length: number): number[] =>
+  Array.from({ length }, (_, i) => ((i & number).toString(2).replaceAll("0", "").length % 2 ? -1 : 1));
+
 /** Every combination of the given factors. */
 export function study(
   factors: { [Name in keyof Factors]?: readonly Factors[Name][] } & { task: readonly string[] },

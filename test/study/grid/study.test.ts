@@ -40,7 +40,18 @@ test("every cell is trained and measured beside the same network untrained", () 
   expect(first.map(({ name }) => name)).toEqual(
     ["seed0", "seed1"].flatMap((seed) => [`rotation-${seed}`, `exemplar-${seed}`]),
   );
-  for (const { name, factors, pretext, rows, difference, heldOut, perImage, parameters, seconds } of first) {
+  for (const {
+    name,
+    factors,
+    pretext,
+    rows,
+    difference,
+    drawVariance,
+    heldOut,
+    perImage,
+    parameters,
+    seconds,
+  } of first) {
     expect(factors).toMatchObject({ model: "resnet10", width: 0.125, imageSize: 16, trainImages: "all", options: {} });
     expect(pretext.guess).toBe(factors.task === "rotation" ? 1 / 4 : 1 / 2);
     expect(pretext.value).toBeGreaterThan(0);
@@ -56,6 +67,8 @@ test("every cell is trained and measured beside the same network untrained", () 
     expect(perImage.trained).toHaveLength(24);
     expect(mean(perImage.trained)).toBeCloseTo(difference.value, 10);
     expect(mean(perImage.untrained)).toBeCloseTo(difference.baselineValue, 10);
+    expect(drawVariance?.trained).toBeGreaterThanOrEqual(0);
+    expect(drawVariance?.untrained).toBeGreaterThanOrEqual(0);
     expect(heldOut).toBeGreaterThanOrEqual(0);
     expect(parameters).toBeGreaterThan(10_000);
     expect(seconds.training).toBeGreaterThan(0);
