@@ -15,12 +15,19 @@ static napi_value undefined(napi_env env) {
   return result;
 }
 
+// libtorch sums a gradient that is larger than its result, and may be expanded to it: mostly a mistake. PyTorch refuses it in Python.
+static void requireShape(const at::Tensor& result, const at::Tensor& gradient) {
+  if (gradient.sizes() == result.sizes()) return;
+  throw std::invalid_argument("a result's gradient must have its shape: expected one for " + describe(result) + ", got " + describe(gradient));
+}
+
 // (loss, gradient | null, keep the graph)
 napi_value backward(const Arguments& arguments) {
   const napi_env env = arguments.env;
   const at::Tensor& loss = toTensor(env, arguments[0]);
   std::vector<at::Tensor> gradients;
   if (!isNullish(env, arguments[1])) gradients.push_back(toTensor(env, arguments[1]));
+  for (const auto& gradient : gradients) requireShape(loss, gradient);
   torch::autograd::backward({loss}, gradients, toBool(env, arguments[2]));
   return undefined(env);
 }
@@ -28,9 +35,11 @@ napi_value backward(const Arguments& arguments) {
 // (outputs, inputs, gradients of the outputs | null, keep the graph, make the result differentiable, allow unused)
 napi_value grad(const Arguments& arguments) {
   const napi_env env = arguments.env;
+  const auto outputs = toTensorArray(env, arguments[0]);
   std::vector<at::Tensor> gradients;
   if (!isNullish(env, arguments[2])) gradients = toTensorArray(env, arguments[2]);
-  const auto results = torch::autograd::grad(toTensorArray(env, arguments[0]), toTensorArray(env, arguments[1]), gradients,
+  for (size_t i = 0; i < std::min(outputs.size(), gradients.size()); i++) requireShape(outputs[i], gradients[i]);
+  const auto results = torch::autograd::grad(outputs, toTensorArray(env, arguments[1]), gradients,
                                              toBool(env, arguments[3]), toBool(env, arguments[4]), toBool(env, arguments[5]));
   std::vector<napi_value> values;
   for (const auto& result : results) values.push_back(fromTensor(env, result));
@@ -48,6 +57,7 @@ napi_value setGrad(const Arguments& arguments) {
   const at::Tensor& tensor = toTensor(env, arguments[0]);
   at::Tensor gradient = isNullish(env, arguments[1]) ? at::Tensor() : toTensor(env, arguments[1]);
   if (gradient.defined()) {
+    if (gradient.is_same(tensor)) throw std::invalid_argument("a tensor cannot be its own gradient: give a copy, clone()");
     const auto options = gradient.options();
     if (gradient.sizes() != tensor.sizes() || options.dtype() != tensor.dtype() || options.device() != tensor.device()) {
       throw std::invalid_argument("a gradient must be like its tensor, " + describe(tensor) + ", got " + describe(gradient));
@@ -104,19 +114,22 @@ static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtyp
 }
 #endif
 
-// (device[, dtype | null for off]) -> previous dtype or null. Turning it off drops the cache of weights cast to low precision.
+// (device[, dtype | null for off]) -> previous dtype or null. Each change drops the cache of weights cast to low precision: it does not
+// know to which.
 napi_value autocast(const Arguments& arguments) {
   const napi_env env = arguments.env;
   const at::DeviceType device = deviceOf(toString(env, arguments[0])).type();
   napi_value before;
   check(env, napi_get_null(env, &before));
-  if (autocastEnabled(device)) before = fromString(env, dtypeName(autocastDtype(device)));
+  const bool wasEnabled = autocastEnabled(device);
+  const auto previous = autocastDtype(device);
+  if (wasEnabled) before = fromString(env, dtypeName(previous));
   if (arguments.size() == 1) return before;
   const bool enable = !isNullish(env, arguments[1]);
-  const auto dtype = enable ? dtypeOf(toString(env, arguments[1])) : autocastDtype(device);
+  const auto dtype = enable ? dtypeOf(toString(env, arguments[1])) : previous;
   if (dtype != at::kBFloat16 && dtype != at::kHalf && enable) throw std::invalid_argument("autocast wants bf16 or f16");
   setAutocast(device, enable, *dtype);
-  if (!enable) at::autocast::clear_cache();
+  if (enable != wasEnabled || *dtype != previous) at::autocast::clear_cache();
   return before;
 }
 

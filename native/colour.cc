@@ -58,6 +58,7 @@ SELFSIGHT_CLONES void change(float* __restrict reds, float* __restrict greens, f
 // images (B, 3, H, W) f32 and changes (B, 16) f32 to images, contiguous.
 Tensor changeColours(const Tensor& images, const Tensor& changes, at::ArrayRef<double> centre, at::ArrayRef<double> scale, at::ArrayRef<double> shift) {
   requireImages(images);
+  requireNoGradient(changes);
   TORCH_CHECK(changes.dim() == 2 && changes.size(0) == images.size(0) && changes.size(1) == columns && changes.scalar_type() == at::kFloat &&
                   changes.is_cpu() && changes.layout() == at::kStrided,
               "expected changes (", images.size(0), ", ", columns, ") in f32 on the CPU");

@@ -3,6 +3,10 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
+#if __has_include(<torch/mps.h>)  // since libtorch 2.0
+#include <torch/mps.h>
+#define SELFSIGHT_MPS
+#endif
 
 #include "selfsight.h"
 
@@ -59,6 +63,9 @@ napi_value devices(const Arguments& arguments) {
 napi_value synchronize(const Arguments& arguments) {
   const at::Device device = deviceOf(toString(arguments.env, arguments[0]));
   if (device.is_cuda()) torch::cuda::synchronize(device.index());
+#ifdef SELFSIGHT_MPS
+  if (device.type() == at::kMPS) torch::mps::synchronize();
+#endif
   return fromBool(arguments.env, true);
 }
 

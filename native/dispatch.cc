@@ -72,6 +72,29 @@ static bool isUndefined(napi_env env, napi_value value) {
   return type == napi_undefined;
 }
 
+static bool isScalar(const c10::TypePtr& type) {
+  if (type->kind() == c10::TypeKind::OptionalType) return isScalar(type->expectRef<c10::OptionalType>().getElementType());
+  return type->kind() == c10::TypeKind::NumberType;
+}
+
+// -0 arrives as a float, which makes integer tensors floats. Where all tensors are of integers, it is 0.
+static void settleNegativeZeros(const c10::FunctionSchema& schema, torch::jit::Stack& stack) {
+  std::vector<size_t> zeros;
+  for (size_t i = 0; i < stack.size(); i++) {
+    if (stack[i].isDouble() && isNegativeZero(stack[i].toDouble()) && isScalar(schema.arguments()[i].type())) zeros.push_back(i);
+  }
+  if (zeros.empty()) return;
+  bool integers = false;
+  for (const auto& value : stack) {
+    if (!value.isTensor()) continue;
+    if (!c10::isIntegralType(value.toTensor().scalar_type(), true)) return;
+    integers = true;
+  }
+  for (size_t i : zeros) {
+    if (integers) stack[i] = c10::IValue(static_cast<int64_t>(0));
+  }
+}
+
 static torch::jit::Stack buildStack(napi_env env, const c10::FunctionSchema& schema, const napi_value* values, size_t count) {
   const auto& parameters = schema.arguments();
   napi_value named = namedArguments(env, values, count);
@@ -97,7 +120,7 @@ static torch::jit::Stack buildStack(napi_env env, const c10::FunctionSchema& sch
     }
     if (value) {
       try {
-        stack.push_back(toIValue(env, value, parameter.type(), parameter.N().value_or(0)));
+        stack.push_back(toIValue(env, value, parameter.real_type(), parameter.N().value_or(0)));
         guardArgument(parameter, stack.back());
       } catch (const std::invalid_argument& error) {
         throw std::invalid_argument("argument " + std::to_string(i + 1) + " \"" + parameter.name() + "\": " + error.what());
@@ -108,6 +131,7 @@ static torch::jit::Stack buildStack(napi_env env, const c10::FunctionSchema& sch
       throw std::invalid_argument("argument " + std::to_string(i + 1) + " \"" + parameter.name() + "\" is missing");
     }
   }
+  settleNegativeZeros(schema, stack);
   return stack;
 }
 

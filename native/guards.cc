@@ -48,12 +48,13 @@ void guardOperator(const std::string& name) {
 }
 
 // Enums passed as numbers: libtorch uses them as indices into its tables.
-static void guardEnum(const std::string& name, int64_t value) {
-  const bool isDtype = name.size() >= 5 && name.compare(name.size() - 5, 5, "dtype") == 0;
-  const int64_t count = isDtype                  ? static_cast<int64_t>(at::ScalarType::NumOptions)
-                        : name == "layout"       ? static_cast<int64_t>(at::Layout::NumOptions)
-                        : name == "memory_format" ? static_cast<int64_t>(at::MemoryFormat::NumOptions)
-                                                 : INT64_MAX;
+static void guardEnum(const c10::Argument& parameter, int64_t value) {
+  const auto& type = parameter.real_type();
+  const auto kind = type->kind() == c10::TypeKind::OptionalType ? type->expectRef<c10::OptionalType>().getElementType()->kind() : type->kind();
+  const int64_t count = kind == c10::TypeKind::ScalarTypeType || parameter.name() == "dtype" ? static_cast<int64_t>(at::ScalarType::NumOptions)
+                        : kind == c10::TypeKind::LayoutType                                  ? static_cast<int64_t>(at::Layout::NumOptions)
+                        : kind == c10::TypeKind::MemoryFormatType                            ? static_cast<int64_t>(at::MemoryFormat::NumOptions)
+                                                                                             : INT64_MAX;
   if (count != INT64_MAX && (value < 0 || value >= count)) {
     throw std::invalid_argument("expected a name, or 0 to " + std::to_string(count - 1) + ", got " + std::to_string(value));
   }
@@ -61,7 +62,7 @@ static void guardEnum(const std::string& name, int64_t value) {
 
 void guardArgument(const c10::Argument& parameter, c10::IValue& value) {
   guardFixedList(parameter, value);
-  if (value.isInt()) guardEnum(parameter.name(), value.toInt());
+  if (value.isInt()) guardEnum(parameter, value.toInt());
   if (value.isInt() && parameter.name() == "groups" && value.toInt() < 1) {
     throw std::invalid_argument("expected 1 or more, got " + std::to_string(value.toInt()));
   }

@@ -15,34 +15,41 @@ using OptionalTensor = std::optional<at::Tensor>;
 using OptionalTensor = c10::optional<at::Tensor>;
 #endif
 
-// Schemas declare data types, memory formats and layouts as "int"; we take names. https://pytorch.org/docs/stable/tensor_attributes.html
-static std::optional<int64_t> enumOf(const std::string& name) {
-  if (auto dtype = dtypeOf(name)) return static_cast<int64_t>(*dtype);
-  if (name == "contiguous_format") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
-  if (name == "preserve_format") return static_cast<int64_t>(at::MemoryFormat::Preserve);
-  if (name == "channels_last") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast);
-  if (name == "strided") return static_cast<int64_t>(at::Layout::Strided);
-  return std::nullopt;
-}
-
-static int64_t toIntOrEnum(napi_env env, napi_value value) {
+static napi_valuetype typeOf(napi_env env, napi_value value) {
   napi_valuetype type;
   check(env, napi_typeof(env, value, &type));
-  if (type == napi_boolean) return toBool(env, value);
-  if (type != napi_string) return toInt(env, value);
+  return type;
+}
+
+static int64_t toIntOrBool(napi_env env, napi_value value) {
+  return typeOf(env, value) == napi_boolean ? toBool(env, value) : toInt(env, value);
+}
+
+// Boxed kernels take data types, memory formats and layouts as integers; we take names, or PyTorch's numbers.
+// https://pytorch.org/docs/stable/tensor_attributes.html
+static int64_t toEnum(napi_env env, napi_value value, TypeKind kind) {
+  if (typeOf(env, value) != napi_string) return toInt(env, value);
   const std::string name = toString(env, value);
-  if (auto number = enumOf(name)) return *number;
-  throw std::invalid_argument("\"" + name + "\" is no data type (f64 f32 bf16 f16 i64 i32 i16 i8 u8 bool), memory format or layout");
+  if (kind == TypeKind::ScalarTypeType) {
+    if (auto dtype = dtypeOf(name)) return static_cast<int64_t>(*dtype);
+    throw std::invalid_argument("\"" + name + "\" is no data type (f64 f32 bf16 f16 i64 i32 i16 i8 u8 bool)");
+  }
+  if (kind == TypeKind::MemoryFormatType) {
+    if (name == "contiguous_format") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
+    if (name == "preserve_format") return static_cast<int64_t>(at::MemoryFormat::Preserve);
+    if (name == "channels_last") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast);
+    throw std::invalid_argument("\"" + name + "\" is no memory format (contiguous_format preserve_format channels_last)");
+  }
+  if (name == "strided") return static_cast<int64_t>(at::Layout::Strided);
+  throw std::invalid_argument("\"" + name + "\" is no layout (strided)");
 }
 
 static at::Scalar toScalar(napi_env env, napi_value value) {
-  napi_valuetype type;
-  check(env, napi_typeof(env, value, &type));
-  if (type == napi_boolean) return at::Scalar(toBool(env, value));
+  if (typeOf(env, value) == napi_boolean) return at::Scalar(toBool(env, value));
   const double number = toDouble(env, value);
-  // As in Python, a whole number is an integer and keeps an integer tensor's type.
-  if (std::fabs(number) <= 9007199254740992.0 && number == std::trunc(number)) return at::Scalar(static_cast<int64_t>(number));
-  return at::Scalar(number);
+  // As in Python, a whole number is an integer and keeps an integer tensor's type. There is no integer -0.
+  const bool whole = std::fabs(number) <= 9007199254740992.0 && number == std::trunc(number) && !isNegativeZero(number);
+  return whole ? at::Scalar(static_cast<int64_t>(number)) : at::Scalar(number);
 }
 
 template <typename T, typename Convert>
@@ -62,10 +69,7 @@ static IValue toListOf(napi_env env, napi_value value, const c10::TypePtr& eleme
   switch (element->kind()) {
     case TypeKind::TensorType: return toList<at::Tensor>(env, elements, toTensor);
     case TypeKind::IntType:
-#if TORCH_VERSION_MAJOR >= 2
-    case TypeKind::SymIntType:
-#endif
-      return toList<int64_t>(env, elements, toIntOrEnum);
+    case TypeKind::SymIntType: return toList<int64_t>(env, elements, toIntOrBool);
     case TypeKind::FloatType: return toList<double>(env, elements, toDouble);
     case TypeKind::BoolType: return toList<bool>(env, elements, toBool);
     case TypeKind::NumberType: {
@@ -93,19 +97,17 @@ IValue toIValue(napi_env env, napi_value value, const c10::TypePtr& type, int32_
       if (isNullish(env, value)) return IValue();
       return toIValue(env, value, type->expectRef<c10::OptionalType>().getElementType(), count);
     case TypeKind::TensorType: return toTensor(env, value);
-    case TypeKind::IntType: return toIntOrEnum(env, value);
+    case TypeKind::IntType:
+    case TypeKind::SymIntType: return toIntOrBool(env, value);
     case TypeKind::FloatType: return toDouble(env, value);
     case TypeKind::BoolType: return toBool(env, value);
     case TypeKind::NumberType: return toScalar(env, value);
     case TypeKind::StringType: return toString(env, value);
     case TypeKind::DeviceObjType: return deviceOf(toString(env, value));
     case TypeKind::ListType: return toListOf(env, value, type->expectRef<c10::ListType>().getElementType(), count);
-#if TORCH_VERSION_MAJOR >= 2
-    case TypeKind::SymIntType:
     case TypeKind::ScalarTypeType:
     case TypeKind::LayoutType:
-    case TypeKind::MemoryFormatType: return toIntOrEnum(env, value);
-#endif
+    case TypeKind::MemoryFormatType: return toEnum(env, value, type->kind());
     default: throw std::invalid_argument("a value of type " + type->str() + " cannot be given from JavaScript");
   }
 }

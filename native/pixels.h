@@ -16,7 +16,14 @@ struct Three {
   }
 };
 
+// These passes have no derivative, and would cut the graph without a word. The same as operators of libtorch, in src/augment/, has one.
+inline void requireNoGradient(const at::Tensor& tensor) {
+  TORCH_CHECK(!(at::GradMode::is_enabled() && tensor.requires_grad()), "expected a tensor that needs no gradient, which cannot go through here: ",
+              "give detach(), or call it within noGrad()");
+}
+
 inline void requireImages(const at::Tensor& images) {
+  requireNoGradient(images);
   TORCH_CHECK(images.dim() == 4 && images.size(1) == 3 && images.scalar_type() == at::kFloat && images.is_cpu() && images.layout() == at::kStrided,
               "expected images (B, 3, H, W) in f32 on the CPU");
 }

@@ -7,6 +7,7 @@
 #include <ATen/core/stack.h>
 #include <node_api.h>
 
+#include <cmath>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -90,6 +91,9 @@ std::string dtypeName(at::ScalarType dtype);
 std::optional<at::ScalarType> dtypeOf(const std::string& name);
 at::Device deviceOf(const std::string& name);
 
+inline bool isNegativeZero(double number) { return number == 0 && std::signbit(number); }
+
+// `type` is the parameter's real type, which tells data types from integers.
 c10::IValue toIValue(napi_env env, napi_value value, const c10::TypePtr& type, int32_t count);
 napi_value fromIValue(napi_env env, const c10::IValue& value);
 

@@ -37,7 +37,7 @@ export class ColourAxes extends Module {
 export function changeColours(images: Tensor, colours: ColourAxes, random: RandomGenerator): Tensor {
   return scope(() => {
     const changes = drawChanges(images.size(0), colours, random);
-    if (images.device === "cpu" && images.dtype === "f32") {
+    if (images.device === "cpu" && images.dtype === "f32" && !images.requiresGrad) {
       return changeOnCpu(images, changes, colours.mean.toArray(), STD, MEAN);
     }
     return changeHsv(scaleAxes(images, colours, changes), changes);

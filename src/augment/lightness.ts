@@ -1,5 +1,5 @@
 /** Normalised images to Lab, and to grey. Lab itself is in `lab.ts`. */
-import { autocast } from "../torch/autograd.ts";
+import { autocast, gradMode } from "../torch/autograd.ts";
 import { scope } from "../torch/scope.ts";
 import { type Tensor, tensorOperator } from "../torch/tensor.ts";
 import { lightnessToGrey, RGB_TO_WHITE, rgbToLab } from "./lab.ts";
@@ -26,7 +26,9 @@ export function lightness(images: Tensor): Tensor {
   return greyOf(toLab(images));
 }
 
-const onePass = ({ device, dtype }: Tensor) => device === "cpu" && dtype === "f32";
+/** Only the operators have a derivative. */
+const onePass = ({ device, dtype, requiresGrad }: Tensor) =>
+  device === "cpu" && dtype === "f32" && !(requiresGrad && gradMode());
 /** native/lab.cc */
 const labInOnePass = tensorOperator("selfsight::to_lab");
 const greyInOnePass = tensorOperator("selfsight::grey_of_lab");

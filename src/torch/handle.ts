@@ -43,7 +43,7 @@ export class TensorHandle {
   /** The size along `dim`; a negative `dim` counts from the end. Throws RangeError when there is no such dimension. */
   size(dim: number): number {
     const { shape } = this;
-    const size = shape.at(dim);
+    const size = Number.isInteger(dim) ? shape.at(dim) : undefined;
     if (size === undefined) throw new RangeError(`dimension ${dim} of a tensor of shape [${shape.join(", ")}]`);
     return size;
   }

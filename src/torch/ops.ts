@@ -11,10 +11,21 @@ export interface TensorOptions {
 type Pair = number | readonly [number, number];
 
 // Creation
-/** Copies a typed array, in row-major order, into a tensor. Int32Array becomes i32, BigInt64Array i64, ... */
+/**
+ * Copies a typed array, in row-major order, into a tensor. Int32Array becomes i32, BigInt64Array i64, ...
+ * @param dtype what the bytes of a Uint8Array stand for. Nothing is converted: that is `to`'s work
+ */
 export function fromTypedArray(values: TypedArray, shape: readonly number[] = [values.length], dtype?: DType): Tensor {
+  const own = dtypeOf(values);
+  const type = dtype ?? own;
+  if (type !== own && own !== "u8") {
+    throw new TypeError(
+      `expected bytes, a Uint8Array, for ${type}, got a ${values.constructor.name}: convert its tensor, ` +
+        `fromTypedArray(values, shape).to("${type}")`,
+    );
+  }
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return new Tensor(native().fromBytes(bytes, dtype ?? dtypeOf(values), shape));
+  return new Tensor(native().fromBytes(bytes, type, shape));
 }
 /** Labels or indices as an i64 tensor (n). */
 export function integers(values: ArrayLike<number>, device: Device = "cpu"): Tensor {

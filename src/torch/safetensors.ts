@@ -39,8 +39,9 @@ export interface SafetensorsEntry {
 export interface SafetensorsFile {
   readonly metadata: SafetensorsMetadata;
   readonly entries: ReadonlyMap<string, SafetensorsPlace>;
-  /** A copy of one tensor's bytes. @throws SelfsightError for an unknown name */
+  /** A copy of one tensor's bytes. @throws SelfsightError for an unknown name, and after `close` */
   read(name: string): Uint8Array;
+  /** Closing twice is harmless. */
   close(): void;
 }
 
@@ -95,15 +96,21 @@ export function openSafetensors(file: string): SafetensorsFile {
   try {
     const { header, dataStart, dataBytes } = readHeader(descriptor);
     const { metadata, places } = decodeHeader(header, dataBytes);
+    // The system gives the number of a closed descriptor to the next file.
+    let isOpen = true;
     return {
       metadata,
       entries: places,
       read(name) {
+        if (!isOpen) throw new SelfsightError(`${file} was closed: read "${name}" before, or open the file again.`);
         const place = places.get(name);
         if (!place) throw new SelfsightError(`${file} has no tensor "${name}".`);
         return readExactly(descriptor, dataStart + place.offset, place.byteLength);
       },
-      close: () => closeSync(descriptor),
+      close() {
+        if (isOpen) closeSync(descriptor);
+        isOpen = false;
+      },
     };
   } catch (cause) {
     closeSync(descriptor);

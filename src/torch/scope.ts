@@ -28,8 +28,8 @@ export function track(owner: Owner): void {
 }
 
 /**
- * Runs `body` and frees every tensor made in it, except those it returns (alone, or in arrays, maps and plain objects; they
- * then belong to the enclosing scope) and those given to {@link keep}. Frees them also when `body` throws.
+ * Runs `body` and frees every tensor made in it, except those it returns (alone, or in arrays, sets, values of maps and plain
+ * objects; they then belong to the enclosing scope) and those given to {@link keep}. Frees them also when `body` throws.
  * @throws TypeError when `body` returns a promise: tensors made later could belong to any scope.
  */
 export function scope<T>(body: () => T): T {
@@ -98,5 +98,6 @@ function collect(value: unknown, found: Set<unknown>): void {
   if (typeof value !== "object" || value === null || found.has(value)) return;
   found.add(value);
   if (isOwner(value) || ArrayBuffer.isView(value)) return;
-  for (const part of value instanceof Map ? value.values() : Object.values(value)) collect(part, found);
+  const parts = value instanceof Map || value instanceof Set ? value.values() : Object.values(value);
+  for (const part of parts) collect(part, found);
 }

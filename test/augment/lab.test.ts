@@ -2,10 +2,11 @@ import { expect, test } from "vitest";
 import { labToRgb, lightnessToGrey, rgbToLab } from "../../src/augment/lab.ts";
 import { greyOf, toLab } from "../../src/augment/lightness.ts";
 import { fromUnit, toUnit } from "../../src/augment/normalise.ts";
-import { rand, tensor } from "../../src/torch/ops.ts";
+import { noGrad } from "../../src/torch/autograd.ts";
+import { rand, tensor, zeros } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
-import type { Tensor } from "../../src/torch/tensor.ts";
+import { call, type Tensor } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
@@ -70,3 +71,34 @@ test.each(["contiguous_format", "channels_last"] as const)(
     });
   },
 );
+
+test("gradients go through Lab and grey, and the passes over pixels, which have none, refuse them", () => {
+  scope(() => {
+    manualSeed(2);
+    const images = fromUnit(rand([1, 3, 2, 2])).requiresGrad_();
+    const sum = (x: Tensor) => greyOf(toLab(x)).sum();
+    sum(images).backward();
+    for (const channel of [0, 1, 2]) {
+      const moved = (by: number) => {
+        const x = images.detach().clone();
+        x.select(1, channel).add_(by);
+        return sum(x).item();
+      };
+      const rise = (moved(0.01) - moved(-0.01)) / 0.02;
+      expect((images.grad as Tensor).select(1, channel).sum().item() / rise).toBeCloseTo(1, 2);
+    }
+    const three = [1, 1, 1];
+    const passes = [
+      () => call("selfsight::to_lab", images, three, three, [...three, ...three, ...three]),
+      () => call("selfsight::grey_of_lab", images),
+      () => call("selfsight::change_colours", images, zeros([1, 16]), three, three, three),
+      () => call("selfsight::change_colours", images.detach(), zeros([1, 16]).requiresGrad_(), three, three, three),
+    ];
+    for (const pass of passes) {
+      expect(pass).toThrow(
+        /expected a tensor that needs no gradient, .*: give detach\(\), or call it within noGrad\(\)/,
+      );
+      noGrad(pass);
+    }
+  });
+});

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { autocast, grad, noGrad } from "../../src/torch/autograd.ts";
+import { torchVersion } from "../../src/torch/device.ts";
 import { conv2d, crossEntropy, linear, ones, randn, tensor } from "../../src/torch/ops.ts";
 import { manualSeed, rngState, setRngState } from "../../src/torch/random.ts";
-import { dispose, scope } from "../../src/torch/scope.ts";
+import { dispose, memory, scope } from "../../src/torch/scope.ts";
 import { call, type Tensor } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
 
@@ -43,6 +44,14 @@ describe("backward", () => {
     expect(x.grad?.toArray()).toEqual([3, 30]);
   });
 
+  check("refuses a gradient of another shape, which libtorch would sum", () => {
+    const x = tensor([1, 2]).requiresGrad_();
+    const text = /a result's gradient must have its shape: expected one for f32\[2\], got f32\[3, 2\]/;
+    expect(() => x.mul(3).backward(ones([3, 2]))).toThrow(text);
+    expect(() => grad([x.sum(), x.mul(3)], [x], { gradients: [tensor(1), ones([3, 2])] })).toThrow(text);
+    expect(x.grad).toBeNull();
+  });
+
   check("goes through one graph twice only if it is kept", () => {
     const x = tensor([2]).requiresGrad_();
     const y = x.pow(2).sum();
@@ -57,15 +66,17 @@ describe("backward", () => {
     expect(() => tensor([1], { dtype: "i64" }).requiresGrad_()).toThrow(/floating point/);
   });
 
-  check("frees the graph with its scope: a thousand steps hold no more memory than one", () => {
+  check("frees the graph with its scope: a hundred steps hold no more memory than one", () => {
     const x = randn([64, 64]).requiresGrad_();
-    for (let i = 0; i < 100; i++) {
+    const held = Array.from({ length: 100 }, () => {
       scope(() => {
         x.matmul(x).relu().sum().backward();
         x.grad = null;
       });
-    }
+      return memory();
+    });
     expect(x.grad).toBeNull();
+    expect(held.at(-1)).toEqual(held[0]);
   });
 });
 
@@ -80,6 +91,16 @@ describe("a gradient set by hand", () => {
     }).toThrow("a gradient must be like its tensor, f32[2], got f64[2]");
     x.grad = tensor([5, 6]);
     expect(x.grad?.toArray()).toEqual([5, 6]);
+  });
+
+  check("cannot be its own tensor", () => {
+    const x = tensor([1, 2]).requiresGrad_();
+    for (const same of [x, x.to({})])
+      expect(() => {
+        x.grad = same;
+      }).toThrow("a tensor cannot be its own gradient: give a copy, clone()");
+    x.grad = x.detach();
+    expect(x.grad?.toArray()).toEqual([1, 2]);
   });
 });
 
@@ -182,6 +203,16 @@ describe("autocast", () => {
     expect(run()).toBe(2);
   });
 });
+
+// libtorch 1 has no f16 on the CPU.
+test.runIf(Number.parseInt(torchVersion(), 10) >= 2)("autocast to another type casts weights anew", () =>
+  scope(() => {
+    const [x, weight] = [ones([2, 3]), ones([4, 3]).requiresGrad_()];
+    const run = () => linear(x, weight).dtype;
+    const dtypes = autocast("cpu", "f16", () => [run(), autocast("cpu", "bf16", run), run()]);
+    expect(dtypes).toEqual(["f16", "bf16", "f16"]);
+  }),
+);
 
 describe("the random generator", () => {
   check("repeats from its seed and from its saved state", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { hasOperator, operator, schemas, type Value } from "../../src/torch/dispatch.ts";
-import { arange, ones, tensor, zeros } from "../../src/torch/ops.ts";
+import { arange, full, ones, tensor, zeros } from "../../src/torch/ops.ts";
 import { scope } from "../../src/torch/scope.ts";
 import { call, type Tensor } from "../../src/torch/tensor.ts";
 import { expectNoLeak } from "../live.ts";
@@ -60,6 +60,13 @@ check("a whole number keeps an integer tensor's type, as in Python", () => {
   const x = arange(2);
   expect(x.mul(2).dtype).toBe("i64");
   expect(x.mul(0.5).dtype).toBe("f32");
+});
+
+check("-0 keeps its sign, but is 0 among integers alone, whose type it does not change", () => {
+  expect(values(ones([2]).mul(-0))).toEqual([-0, -0]);
+  expect(values(full([1], -0))).toEqual([-0]);
+  expect(values(call("aten::where.ScalarOther", tensor([0]).eq(1), ones([1]), -0))).toEqual([-0]);
+  for (const x of [arange(1).mul(-0), arange(1).clamp(-0)]) expect([x.dtype, x.item()]).toEqual(["i64", 0]);
 });
 
 test("rejects calls that would crash libtorch", () => {
@@ -125,6 +132,15 @@ const refused: [string, () => unknown, RegExp][] = [
   ],
   ["an unknown operator", () => call("aten::there_is_no_such"), /there is no operator aten::there_is_no_such/],
   ["a number that is no type", () => call("aten::arange", 1, -2), /"dtype": expected a name, or 0 to \d+, got -2/],
+  ["a number that is no type, by any name", () => call("aten::can_cast", 0, 99), /"to": expected a name, or 0 to/],
+  [
+    "a memory format for a type",
+    () => zeros([1], { dtype: "channels_last" as "f32" }),
+    /"dtype": "channels_last" is no data type/,
+  ],
+  ["a type for a memory format", () => ones([1]).contiguous("f32" as "channels_last"), /"f32" is no memory format/],
+  ["a type for a layout", () => call("aten::zeros", [1], { layout: "f32" }), /"f32" is no layout \(strided\)/],
+  ["a type for a number", () => call("aten::select.int", ones([9]), "u8", 0), /"dim": expected an integer, got "u8"/],
   ["an unknown type name", () => call("aten::zeros", [1], { dtype: "float" }), /"float" is no data type \(f64 f32/],
 ];
 for (const [name, body, text] of refused) test(`refuses ${name}`, () => expect(() => scope(body)).toThrow(text));

@@ -59,6 +59,8 @@ const cases: Case[] = [
   { ...plain, x: [2, 3, 9, 6], outputs: 4, kernel: 3, padding: 1, stride: 2, ways: [] },
   { ...plain, x: [2, 4, 6, 6], outputs: 6, kernel: 3, padding: 1, groups: 2, ways: [] },
   { ...plain, x: [2, 3, 8, 8], outputs: 4, kernel: 7, padding: 3, ways: [] },
+  // As many channels as the widest layers have.
+  { ...small, x: [2, 512, 4, 4], outputs: 512 },
   // More images than are transformed at once.
   { ...plain, x: [40, 64, 16, 16], outputs: 64, kernel: 3, padding: 1, ways: ["winograd-small", "winograd-large"] },
 ];
@@ -107,6 +109,7 @@ function bf16Error(): number {
 }
 
 test.each(["product", "small-maps"] as const)("%s works in bf16, and under autocast", (way) => {
+  manualSeed(0);
   const kernel = way === "product" ? 1 : 3;
   const layer = new Conv2d(16, 8, kernel, { padding: (kernel - 1) / 2, bias: true });
   scope(() => {
@@ -229,6 +232,24 @@ test("the dtype of autocast is still known after a segment went backward inside 
     });
     expect(autocastDtype("cpu")).toBe(null);
   });
+});
+
+test("an empty batch and a single image, which only the library takes, go to it whoever chooses", () => {
+  const layer = new Conv2d(2, 3, 3, { padding: 1 });
+  scope(() => {
+    const choosers: Chooser[] = [fixedWays, measuringChooser({}), always("winograd-large")];
+    const image = randn([2, 4, 4]);
+    const outputs = choosers.map((chooser) => {
+      setChooser(chooser);
+      const none = randn([0, 2, 4, 4]).requiresGrad_();
+      layer.forward(none).sum().backward();
+      expect(none.grad?.shape).toEqual([0, 2, 4, 4]);
+      return layer.forward(image).toArray();
+    });
+    expect(outputs).toEqual(choosers.map(() => outputs[0]));
+    layer.weight.grad = null;
+  });
+  layer.dispose();
 });
 
 test("a way that cannot compute a convolution is refused", () => {

@@ -2,11 +2,11 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SelfsightError, UsageError } from "../../src/errors.ts";
 import { openSafetensors, type SafetensorsEntry, writeSafetensors } from "../../src/torch/safetensors.ts";
 import { itemSize } from "../../src/torch/safetensors-header.ts";
+import fc from "../fast-check.ts";
 
 let folder: string;
 let file: string;
@@ -90,6 +90,21 @@ describe("writing and reading", () => {
     });
     writeSafetensors(file, entries);
     expect(events).toEqual(["a", "b"]);
+  });
+
+  it("reads no other file's bytes once closed, and closes no other file", () => {
+    writeSafetensors(file, [tensor("a", "U8", [4])]);
+    const other = join(folder, "other.safetensors");
+    const { bytes, ...b } = tensor("b", "U8", [4]);
+    writeSafetensors(other, [b]);
+    const [closed, unclosed] = [openSafetensors(file), openSafetensors(file)];
+    closed.close();
+    const next = openSafetensors(other); // gets the descriptor of the closed one
+    expect(() => closed.read("a")).toThrow(/tensors\.safetensors was closed: read "a" before, or open the file again/);
+    closed.close();
+    expect(Buffer.from(next.read("b")).equals(bytes)).toBe(true);
+    next.close();
+    unclosed.close();
   });
 
   it("keeps tensors whose names are special in JavaScript objects", () => {

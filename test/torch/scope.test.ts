@@ -23,16 +23,22 @@ describe("a scope", () => {
     expect(live()).toBe(0);
   });
 
-  test("does not free what it returns: alone, in arrays, objects and maps", () => {
+  test("does not free what it returns: alone, in arrays, objects, maps and sets", () => {
     const made: Tensor[] = [];
     const make = () => {
       const x = ones([1]);
       made.push(x);
       return x;
     };
-    const result = scope(() => ({ alone: make(), list: [make(), [make()]], map: new Map([["a", make()]]), number: 1 }));
-    expect(live()).toBe(4);
+    const result = scope(() => ({
+      alone: make(),
+      list: [make(), [make()]],
+      map: new Map([["a", make()]]),
+      set: new Set([make()]),
+    }));
+    expect(live()).toBe(5);
     expect(result.map.get("a")?.item()).toBe(1);
+    for (const x of result.set) expect(x.item()).toBe(1);
     dispose(...made);
   });
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { autocast, grad, noGrad } from "../../src/torch/autograd.ts";
 import { BatchNorm2d } from "../../src/torch/nn/layers.ts";
-import { linear, ones, randn, tensor } from "../../src/torch/ops.ts";
-import { manualSeed } from "../../src/torch/random.ts";
+import { dropout, linear, ones, randn, tensor } from "../../src/torch/ops.ts";
+import { manualSeed, rngState } from "../../src/torch/random.ts";
 import { dispose, keep, memory, scope } from "../../src/torch/scope.ts";
 import { checkpoint, segment, storeActivations } from "../../src/torch/segment.ts";
 import { tape } from "../../src/torch/tape.ts";
@@ -126,6 +126,55 @@ describe("a segment", () => {
     expect(tape).toHaveLength(0);
     expect([value(x), value(w)]).toEqual([18, 24]);
   });
+});
+
+describe("a change in place", () => {
+  check("of the input is an error in backward(), as with libtorch: it is computed from", () => {
+    const [x, w] = [tensor([-1, 2]).requiresGrad_(), number(3)];
+    const inner = x.mul(1);
+    const loss = timesSquare(inner, w).sum();
+    inner.relu_();
+    expect(() => loss.backward()).toThrow(
+      /a segment's input, Tensor\(f32\[2\]\), was changed in place.* is at version 1, expected 0/,
+    );
+    expect([x.grad, w.grad]).toEqual([null, null]);
+  });
+
+  check("of the output too, from which a segment may be inverted", () => {
+    const y = timesSquare(number(2), number(3));
+    const loss = y.sum();
+    noGrad(() => y.add_(1));
+    expect(() => loss.backward()).toThrow(/a segment's output.* was changed in place/);
+  });
+
+  check("between two backward passes is an error in the second", () => {
+    const [x, w] = [number(2), number(3)];
+    const loss = timesSquare(x, w).sum();
+    loss.backward(null, { keepGraph: true });
+    noGrad(() => x.fill_(5));
+    expect(() => loss.backward()).toThrow(/a segment's input.* was changed in place/);
+    expect(value(w)).toBe(12);
+  });
+
+  check("of the input by the segment itself is an error at once", () => {
+    const edit = () => checkpoint(tensor([-1, 2]), [number(3)], (x) => x.relu_().pow(2));
+    expect(edit).toThrow(/a segment changes its input in place, Tensor\(f32\[2\]\).* let it change a copy/);
+    expect(noGrad(() => edit().toArray())).toEqual([0, 4]);
+  });
+});
+
+check("a checkpoint draws the same random numbers twice, and what follows does not draw them again", () => {
+  const x = ones([50]).requiresGrad_();
+  const drop = (x: Tensor) => dropout(dropout(x, 0.5, true), 0.1, true);
+  manualSeed(1);
+  const wanted = drop(x).toArray();
+  const state = rngState().toArray();
+  manualSeed(1);
+  const y = checkpoint(x, [], (x) => checkpoint(x.mul(1), [], drop));
+  expect(y.toArray()).toEqual(wanted);
+  y.sum().backward();
+  expect(values(x)).toEqual(wanted); // x is all ones
+  expect(rngState().toArray()).toEqual(state);
 });
 
 describe("backward", () => {

@@ -64,11 +64,17 @@ export function withChooser<T>(chooser: Chooser, compute: () => T): T {
   }
 }
 
-/** x (B, C, H, W) and kernels (O, C / groups, K, K) to (B, O, H', W'). On a GPU, always libtorch's own. */
+/**
+ * x (B, C, H, W) and kernels (O, C / groups, K, K) to (B, O, H', W'). On a GPU, always libtorch's own. It alone takes an empty batch,
+ * and one image (C, H, W).
+ */
 export function convolve(x: Tensor, weight: Tensor, bias: Tensor | null, geometry: Geometry): Tensor {
   const { stride, padding, groups } = geometry;
+  const { device, shape } = x;
   const ways =
-    x.device === "cpu" ? choose({ x, weight, dtype: autocastDtype("cpu") ?? x.dtype, ...geometry }) : LIBRARY;
+    device === "cpu" && shape.length === 4 && !shape.includes(0)
+      ? choose({ x, weight, dtype: autocastDtype("cpu") ?? x.dtype, ...geometry })
+      : LIBRARY;
   if (ways.every((way) => way === "library")) return ops.conv2d(x, weight, bias, stride, padding, 1, groups);
   return convolution(x, weight, bias, stride, padding, groups, ways.map(numberOf));
 }

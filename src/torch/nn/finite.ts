@@ -5,7 +5,8 @@ import type { Module } from "./module.ts";
 
 /** Whether every element is finite: no NaN, no infinity. */
 export function allFinite(tensor: Tensor): boolean {
-  return scope(() => Number.isFinite(tensor.to("f32").abs().amax([]).item()));
+  const wide = tensor.dtype === "f64" ? "f64" : "f32"; // the largest i64 is finite in f32, 1e300 is not
+  return scope(() => Number.isFinite(tensor.to(wide).abs().amax([]).item()));
 }
 
 /** The name of the first parameter or buffer that holds NaN or infinity. */

@@ -63,10 +63,22 @@ abstract class BatchNorm extends Module {
     this.num_batches_tracked = scope(() => new Buffer(zeros([], { dtype: "i64" })));
   }
 
-  /** @throws UsageError in training on one value per channel: it has no variance, and would corrupt the running one */
+  /** The shapes of x that it takes, by their number of dimensions. */
+  protected abstract get inputs(): Readonly<Record<number, string>>;
+
+  /**
+   * @throws UsageError for x of another number of dimensions; in training on one value per channel: it has no variance, and would
+   *   corrupt the running one
+   */
   override forward(x: Tensor): Tensor {
+    const { shape } = x;
+    if (!(shape.length in this.inputs)) {
+      const expected = Object.values(this.inputs).join(" or ");
+      throw new UsageError(
+        `${this.constructor.name} takes ${expected}, got [${shape}]. Reshape it, or use the batch norm for as many dimensions.`,
+      );
+    }
     if (this.training) {
-      const { shape } = x;
       if (shape.reduce((product, size) => product * size, 1) === shape[1]) {
         throw new UsageError(
           `Batch norm needs more than one value a channel in training, got [${shape}]. Use a larger batch or larger images.`,
@@ -85,11 +97,19 @@ abstract class BatchNorm extends Module {
   }
 }
 
-/** Batch norm of vectors (N, C). */
-export class BatchNorm1d extends BatchNorm {}
+/** Batch norm of vectors (N, C), or of sequences (N, C, L). */
+export class BatchNorm1d extends BatchNorm {
+  protected override get inputs() {
+    return { 2: "(N, C)", 3: "(N, C, L)" };
+  }
+}
 
 /** Batch norm of maps (N, C, H, W). */
-export class BatchNorm2d extends BatchNorm {}
+export class BatchNorm2d extends BatchNorm {
+  protected override get inputs() {
+    return { 4: "(N, C, H, W)" };
+  }
+}
 
 /** x (..., inputs) to (..., outputs). Initial weights and biases are uniform in ±1/√inputs, as in PyTorch. */
 export class Linear extends Module {

@@ -2,7 +2,7 @@
 import { noGrad } from "../autograd.ts";
 import { operator } from "../dispatch.ts";
 import type { Handle } from "../native.ts";
-import { dispose, keep } from "../scope.ts";
+import { dispose, keep, scope } from "../scope.ts";
 import { type Device, type MemoryFormat, Tensor } from "../tensor.ts";
 
 const detach = operator("aten::detach");
@@ -95,15 +95,17 @@ export abstract class Module {
     return this.train(false);
   }
 
-  /** Moves all tensors to a device, and converts kernels (four dimensions) to a memory format. */
+  /** Moves all tensors and their gradients to a device, and converts kernels (four dimensions) to a memory format. */
   to({ device, memoryFormat }: { device?: Device; memoryFormat?: MemoryFormat }): this {
+    const move = (tensor: Buffer) => {
+      const { grad } = tensor;
+      const kernel = memoryFormat !== undefined && tensor.dim === 4;
+      const place = { ...(device && { device }), ...(kernel && { memoryFormat }) };
+      tensor.replace(tensor.to(place));
+      if (grad) tensor.grad = grad.to(place);
+    };
     noGrad(() => {
-      for (const [, tensor] of this.namedTensors()) {
-        const kernel = memoryFormat !== undefined && tensor.dim === 4;
-        const moved = tensor.to({ ...(device && { device }), ...(kernel && { memoryFormat }) });
-        tensor.replace(moved);
-        moved.dispose();
-      }
+      for (const [, tensor] of this.namedTensors()) scope(() => move(tensor));
     });
     return this;
   }

@@ -75,6 +75,10 @@ export class AdamW extends Optimizer {
     const steps = averages.get("step")?.toArray();
     averages.delete("step");
     if (steps?.length !== this.steps.length) throw misfit(`"step" should hold ${this.steps.length} numbers`);
+    for (const [i, taken] of steps.entries()) {
+      const missing = this.remembered.find((name) => taken > 0 && !averages.has(`${i}.${name}`));
+      if (missing) throw misfit(`"${i}.${missing}" is missing after ${taken} steps`);
+    }
     super.load(averages);
     this.steps = steps;
   }

@@ -3,6 +3,7 @@
  * step and its own end. Nocedal & Wright, Numerical Optimization, 2006, algorithm 7.4, with a backtracking line search, which is
  * enough where the loss is strictly convex. There is no autograd: the objective gives the gradient.
  */
+import { UsageError } from "../../errors.ts";
 import { pause } from "../../interrupt.ts";
 import { kept, noGrad } from "../autograd.ts";
 import { integers, rowDots, where, zerosLike } from "../ops.ts";
@@ -27,9 +28,9 @@ export interface BatchOptions {
   maxIterations: number;
   /** A problem ends when no element of its gradient exceeds this in absolute value. */
   gradientTolerance: number;
-  /** Or when an iteration lowers its loss by less than this times the loss. */
+  /** Or when an iteration lowers its loss by no more than this times the loss's absolute value. */
   changeTolerance: number;
-  /** Number of past moves to estimate the curvature from. */
+  /** Number of past moves to estimate the curvature from: 1 or more. */
   history?: number;
   /**
    * Terms whose sum is the curvature. Where the Hessians are nearly diagonal, far fewer iterations are needed. It is asked for at the
@@ -72,13 +73,14 @@ export const copiesHeld = (history = HISTORY): number => 2 * history + 14;
  * @param objective one, or several terms whose sum is minimised: then the event loop turns between these too
  * @param start (B, P)
  * @returns (B, P): the point where each problem ended, its lowest: no iteration raises the loss. The caller disposes it
- * @throws InterruptedError when the signal aborts
+ * @throws InterruptedError when the signal aborts; UsageError for a history below 1
  */
 export async function minimiseBatch(
   objective: BatchObjective | readonly BatchObjective[],
   start: Tensor,
   { maxIterations, gradientTolerance, changeTolerance, history = HISTORY, curvature, signal }: BatchOptions,
 ): Promise<Tensor> {
+  if (!(history >= 1)) throw new UsageError(`Expected a history of 1 past move or more, got ${history}.`);
   const evaluate = evaluation(typeof objective === "function" ? [objective] : objective, signal);
   const result = kept(() => start.clone());
   let state: State | undefined;
@@ -100,7 +102,7 @@ export async function minimiseBatch(
       const next = await descend(evaluate, before);
       state = moved(before, next, history);
       scope(() => noGrad(() => copyRows(result, 0, integers(before.problems, start.device), next.point)));
-      const gained = next.loss.map((loss, b) => (before.loss[b] as number) - loss > changeTolerance * loss);
+      const gained = next.loss.map((loss, b) => (before.loss[b] as number) - loss > changeTolerance * Math.abs(loss));
       state = goOn(
         state,
         isUphill(state, gradientTolerance).map((is, b) => is && (gained[b] as boolean)),

@@ -1,6 +1,7 @@
 /** Base of the optimizers that take one step per batch: groups of parameters, and state that can be saved. */
 import { SelfsightError, UsageError } from "../../errors.ts";
 import { kept, noGrad } from "../autograd.ts";
+import { native } from "../native.ts";
 import { zerosLike } from "../ops.ts";
 import { dispose, keep, scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
@@ -29,11 +30,19 @@ export abstract class Optimizer {
   /** PyTorch's names for the tensors kept per parameter. */
   protected abstract readonly remembered: readonly string[];
 
-  /** @throws UsageError for a parameter listed twice, or a weight decay or rate scale that is negative or not finite */
+  /**
+   * @throws UsageError for a parameter listed twice, one that was computed (backward() gives it no `grad`), or a weight decay or rate
+   *   scale that is negative or not finite
+   */
   constructor(groups: readonly ParameterGroup[]) {
     this.groups = groups;
     const all = this.parameters();
     if (new Set(all).size < all.length) throw new UsageError("A parameter stands in two groups, or twice in one.");
+    for (const [i, parameter] of all.entries()) {
+      const [, , , , isLeaf] = native().info(parameter.handle);
+      if (!isLeaf)
+        throw new UsageError(`Parameter ${i}, ${parameter}, was computed from others. Give those, or its detach().`);
+    }
     for (const { weightDecay = 0, rateScale = 1 } of groups) {
       atLeastZero("weightDecay", weightDecay);
       atLeastZero("rateScale", rateScale);
@@ -86,15 +95,21 @@ export abstract class Optimizer {
    * @throws SelfsightError when it was saved by another optimizer or for other parameters; nothing changes then
    */
   load(state: ReadonlyMap<string, Tensor>): void {
-    const parameters = this.parameters();
-    const loaded = [...state].map(([key, saved]): [string, Tensor, Tensor] => {
-      const [position, name] = key.split(".") as [string, string?];
-      const parameter = parameters[Number(position)];
-      if (!parameter || !name || !this.remembered.includes(name)) throw misfit(`it has no "${key}"`);
-      const [expected, got] = [parameter.shape, saved.shape];
-      if (expected.join() !== got.join()) throw misfit(`"${key}" has the shape [${got}], expected [${expected}]`);
-      return [key, parameter, saved];
-    });
+    const loaded: [string, Tensor, Tensor][] = [];
+    for (const [i, parameter] of this.parameters().entries()) {
+      const keys = this.remembered.map((name) => `${i}.${name}`);
+      const missing = keys.filter((key) => !state.has(key));
+      if (missing.length === keys.length) continue; // it had no gradient yet
+      if (missing.length) throw misfit(`"${missing[0]}" is missing`);
+      for (const key of keys) {
+        const saved = state.get(key) as Tensor;
+        const [expected, got] = [parameter.shape, saved.shape];
+        if (expected.join() !== got.join()) throw misfit(`"${key}" has the shape [${got}], expected [${expected}]`);
+        loaded.push([key, parameter, saved]);
+      }
+    }
+    const known = new Set(loaded.map(([key]) => key));
+    for (const key of state.keys()) if (!known.has(key)) throw misfit(`it has no "${key}"`);
     this.dispose();
     for (const [key, parameter, saved] of loaded) {
       // In the memory layout of the parameter, not of the saved tensor.

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { InterruptedError } from "../../../src/errors.ts";
-import { integers, tensor, zeros } from "../../../src/torch/ops.ts";
+import { InterruptedError, UsageError } from "../../../src/errors.ts";
+import { integers, tensor, where, zeros } from "../../../src/torch/ops.ts";
 import { type BatchValue, minimiseBatch } from "../../../src/torch/optim/batch-lbfgs.ts";
 import { dispose, scope } from "../../../src/torch/scope.ts";
 import type { Tensor } from "../../../src/torch/tensor.ts";
@@ -118,17 +118,50 @@ test("only the problems whose step was too long are evaluated again", async () =
 });
 
 test("the loss never rises, where a full step would overshoot", async () => {
-  const losses: number[] = [];
-  const start = tensor([[9]]);
+  const start = tensor([[9]], { dtype: "f64" });
+  const height = (x: number) => Math.sqrt(1 + x ** 2); // bends so little at 9 that the second step goes far beyond 0
+  let tried: number[] = [];
   const objective = (x: Tensor): BatchValue => {
-    const loss = x.pow(4).sum(1).add(x.exp().sum(1));
-    losses.push(loss.item());
-    return { loss, gradient: x.pow(3).mul(4).add(x.exp()) };
+    tried.push(...x.toArray().map(height));
+    const loss = x.pow(2).add(1).pow(0.5);
+    return { loss: loss.sum(1), gradient: x.mul(loss.pow(-1)) };
   };
-  const found = await minimiseBatch(objective, start, options);
-  expect(found.item()).toBeCloseTo(-0.5282, 3); // where 4 x³ + eˣ = 0
-  expect(losses.at(-1)).toBeLessThan(losses[0] as number);
-  dispose(start, found);
+  const reached = [height(9)];
+  for (let maxIterations = 1; maxIterations <= 10; maxIterations++) {
+    tried = [];
+    const found = await minimiseBatch(objective, start, { ...options, maxIterations });
+    reached.push(height(found.item()));
+    found.dispose();
+  }
+  for (const [i, loss] of reached.slice(1).entries()) expect(loss).toBeLessThanOrEqual(reached[i] as number);
+  expect(reached.at(-1)).toBeCloseTo(1, 6);
+  expect(tried.some((loss, i) => i > 0 && loss > (tried[i - 1] as number))).toBe(true); // it did overshoot
+  start.dispose();
+});
+
+test("backs out of steps whose loss is not finite, and leaves the other problem alone", async () => {
+  const counts: number[] = [];
+  const losses: number[] = [];
+  // x − log x, which is no number below zero, where the second step from 5 leads; and a bowl
+  const [targets, steepness] = [tensor([[0], [3]], { dtype: "f64" }), tensor([[0], [1]], { dtype: "f64" })];
+  const bowl = bowls(targets, steepness, counts);
+  const objective = (x: Tensor, problems: readonly number[]): BatchValue => {
+    const own = integers(problems).eq(0);
+    const { loss, gradient } = bowl(x, problems);
+    const value = {
+      loss: where(own, x.sub(x.log()).sum(1), loss),
+      gradient: where(own.unsqueeze(1), x.pow(-1).neg().add(1), gradient),
+    };
+    losses.push(...value.loss.toArray());
+    return value;
+  };
+  const starts = tensor([[5], [2]], { dtype: "f64" });
+  const both = await minimiseBatch(objective, starts, options);
+  expect(losses.filter(Number.isNaN).length).toBeGreaterThan(0);
+  expect(both.toArray()).toEqual([expect.closeTo(1, 4), expect.closeTo(3, 4)]);
+  expect(counts[1]).toBe(2); // its own step is right at once
+  expect(counts[0]).toBeGreaterThan(5);
+  dispose(targets, steepness, starts, both);
 });
 
 test("several terms are summed, and an abort between two of them frees everything", async () => {
@@ -157,5 +190,27 @@ test("several terms are summed, and an abort between two of them frees everythin
     InterruptedError,
   );
   expect(calls).toBeLessThan(6);
+  start.dispose();
+});
+
+test("a problem ends by the change of its loss below zero, too", async () => {
+  const start = tensor([[3]], { dtype: "f64" });
+  let evaluations = 0;
+  const objective = (x: Tensor): BatchValue => {
+    evaluations++;
+    return { loss: x.pow(4).sum(1).sub(1000), gradient: x.pow(3).mul(4) };
+  };
+  const ends = { maxIterations: 100, gradientTolerance: 0, changeTolerance: 1e-3 };
+  const found = await minimiseBatch(objective, start, ends);
+  expect(Math.abs(found.item())).toBeLessThan(1.1); // where x⁴ is about a thousandth of 1000
+  expect(evaluations).toBeLessThan(20);
+  dispose(start, found);
+});
+
+test("a history without a move is refused", async () => {
+  const start = zeros([1, 1]);
+  const objective = (x: Tensor): BatchValue => ({ loss: x.pow(2).sum(1), gradient: x.mul(2) });
+  for (const history of [0, Number.NaN])
+    await expect(minimiseBatch(objective, start, { ...options, history })).rejects.toThrow(UsageError);
   start.dispose();
 });

@@ -158,7 +158,7 @@ for (const [name, make] of Object.entries(optimizers)) {
 
     test("a state of another optimizer is rejected, and changes nothing", () =>
       scope(() => {
-        const { named, descend } = problem();
+        const { weight, named, descend } = problem();
         const optimizer = make(decayGroups(named, 0));
         descend(optimizer);
         const before = [...optimizer.state()].map(([key, value]) => [key, value.toArray()]);
@@ -174,6 +174,7 @@ for (const [name, make] of Object.entries(optimizers)) {
           expect(() => optimizer.load(state), key).toThrow(SelfsightError);
         }
         expect(() => other.load(optimizer.state())).toThrow(/does not fit this optimizer/);
+        expect(() => optimizer.load(new Map([...optimizer.state(), ["00.exp_avg", weight]]))).toThrow(/"00.exp_avg"/);
         expect([...optimizer.state()].map(([key, value]) => [key, value.toArray()])).toEqual(before);
         optimizer.dispose();
       }));
@@ -182,6 +183,10 @@ for (const [name, make] of Object.entries(optimizers)) {
       scope(() => {
         const { weight } = problem();
         expect(() => make([{ parameters: [weight] }, { parameters: [weight] }])).toThrow(UsageError);
+        expect(() => make([{ parameters: [weight] }, { parameters: [weight.mul(1)] }])).toThrow(
+          /Parameter 1, Tensor\(f32\[2, 2\]\), was computed from others/,
+        );
+        make([{ parameters: [weight.detach()] }]); // frozen
         expect(() => make([{ parameters: [weight], weightDecay: -1 }])).toThrow(/weightDecay/);
         expect(() => make([{ parameters: [weight], rateScale: Number.NaN }])).toThrow(/rateScale/);
         const optimizer = make([{ parameters: [weight] }]);
@@ -191,6 +196,35 @@ for (const [name, make] of Object.entries(optimizers)) {
       }));
   });
 }
+
+test("an AdamW state that lacks an average is rejected, and changes nothing", () =>
+  scope(() => {
+    const { named, descend } = problem();
+    const optimizer = new AdamW(decayGroups(named, 0));
+    descend(optimizer);
+    const before = [...optimizer.state()].map(([key, value]) => [key, value.toArray()]);
+    for (const lost of [["0.exp_avg"], ["1.exp_avg_sq"], ["1.exp_avg", "1.exp_avg_sq"]]) {
+      const state = new Map([...optimizer.state()].filter(([key]) => !lost.includes(key)));
+      expect(() => optimizer.load(state)).toThrow(`"${lost[0]}" is missing`);
+    }
+    expect([...optimizer.state()].map(([key, value]) => [key, value.toArray()])).toEqual(before);
+    optimizer.dispose();
+  }));
+
+test("a state is loaded in which some parameters had no gradient yet", () =>
+  scope(() => {
+    for (const make of Object.values(optimizers)) {
+      const parameters = [tensor([1]).requiresGrad_(), tensor([2]).requiresGrad_()] as const;
+      const [before, after] = [make([{ parameters }]), make([{ parameters }])];
+      parameters[1].pow(2).sum().backward();
+      before.step(0.1);
+      after.load(before.state());
+      const contents = [before, after].map((one) => [...one.state()].map(([key, value]) => [key, value.toArray()]));
+      expect(contents[1]).toEqual(contents[0]);
+      before.dispose();
+      after.dispose();
+    }
+  }));
 
 test("options out of range are rejected", () => {
   expect(() => new SGD([], { nesterov: true })).toThrow(UsageError);
