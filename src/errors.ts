@@ -131,3 +131,26 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length] ?? 0;
 }
+
+/** Running out of memory, as the addon, libtorch and Node word it, for the processor and for GPUs. */
+const RUN_OUT = /out of memory|(can't|cannot) allocate memory|array buffer allocation failed/i;
+
+const SIZES = ["--batch-size", "--image-size", "--width"];
+
+/**
+ * Turns running out of memory, which is no defect but a request too large for the machine, into an error with the remedy; undefined for an error
+ * of another kind.
+ * @param flags those of the command, among which are the remedies
+ */
+export function memoryError(cause: unknown, flags: readonly string[] = []): SelfsightError | undefined {
+  if (!(cause instanceof Error) || !RUN_OUT.test(cause.message)) return undefined;
+  const [line = ""] = cause.message.split("\n");
+  const reason = line.replace(/ A smaller batch .*/, "").replace(/\.?$/, ".");
+  const sizes = SIZES.filter((name) => flags.includes(name));
+  const smaller = [
+    ...(sizes.length ? [`smaller values of ${sizes.join(", ")}`] : []),
+    ...(flags.includes("--task") ? ["smaller sizes among the task's own options"] : []),
+  ];
+  const less = smaller.length ? `Give ${smaller.join(", or ")}; or close` : "Close";
+  return new SelfsightError(`There is not enough memory: ${reason} ${less} other programs, and try again.`, { cause });
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: a thin layer over the library's functions. */
 import { Command, CommanderError } from "commander";
-import { diskError, SelfsightError } from "../errors.ts";
+import { diskError, memoryError, SelfsightError } from "../errors.ts";
 import { OptionsError } from "../options.ts";
 import { selfsightVersion } from "../run/environment.ts";
 import { addAttention } from "./attention.ts";
@@ -11,7 +11,6 @@ import { addEmbed } from "./embed.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { complaint } from "./flags.ts";
 import { addLists } from "./lists.ts";
-import { memoryError } from "./memory.ts";
 import { addModels } from "./models.ts";
 import { outliveReaders } from "./output.ts";
 import { addPretrain } from "./pretrain.ts";

@@ -1,7 +1,7 @@
 /** Works on a study's cells, while other processes do too. */
 import { existsSync, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { diskError, InterruptedError, onDisk, SelfsightError } from "../../errors.ts";
+import { diskError, InterruptedError, memoryError, onDisk, SelfsightError } from "../../errors.ts";
 import { writeJson } from "../../files.ts";
 import type { Hooks } from "../../run/events.ts";
 import { runFiles } from "../../run/folder.ts";
@@ -138,8 +138,8 @@ async function attempt(config: StudyConfig, cell: Cell, claim: Claim, hooks: Hoo
     if (!claim.held()) return false;
     if (error instanceof InterruptedError) throw interrupted(error);
     if (error instanceof OtherTests || isOfTheDisk(error)) throw error;
-    const known = error instanceof SelfsightError;
-    writeJson(failed, { name: cell.name, message: known ? error.message : ((error as Error).stack ?? String(error)) });
+    const known = error instanceof SelfsightError ? error : memoryError(error);
+    writeJson(failed, { name: cell.name, message: known?.message ?? (error as Error).stack ?? String(error) });
   }
   return true;
 }

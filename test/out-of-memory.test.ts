@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { memoryError } from "../../src/cli/memory.ts";
-import { SelfsightError } from "../../src/errors.ts";
-import { empty } from "../../src/torch/ops.ts";
+import { memoryError, SelfsightError } from "../src/errors.ts";
+import { empty } from "../src/torch/ops.ts";
 
 const flags = ["--task", "--batch-size", "--image-size", "--width", "--seed"];
 
