@@ -133,14 +133,14 @@ function editDistance(a: string, b: string): number {
 }
 
 /** Running out of memory, as the addon, libtorch and Node word it, for the processor and for GPUs. */
-const RUN_OUT = /out of memory|(can't|cannot) allocate memory|array buffer allocation failed/i;
+const RUN_OUT = /out of memory|(can't|cannot) allocate (memory|\d+ bytes)|array buffer allocation failed/i;
 
-const SIZES = ["--batch-size", "--image-size", "--width"];
+const SIZES = ["--batch-size", "--image-size", "--width", "batchSize", "imageSize", "width"];
 
 /**
  * Turns running out of memory, which is no defect but a request too large for the machine, into an error with the remedy; undefined for an error
  * of another kind.
- * @param flags those of the command, among which are the remedies
+ * @param flags those of the command, or the keys of its file, among which are the remedies
  */
 export function memoryError(cause: unknown, flags: readonly string[] = []): SelfsightError | undefined {
   if (!(cause instanceof Error) || !RUN_OUT.test(cause.message)) return undefined;

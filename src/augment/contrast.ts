@@ -8,6 +8,7 @@ import { fromTypedArray, linalgEigh } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import { type Tensor, tensorOperator } from "../torch/tensor.ts";
 import { hsvToRgb, rgbToHsv } from "./hsv.ts";
+import { onePass } from "./lightness.ts";
 import { fromUnit, MEAN, STD, toUnit } from "./normalise.ts";
 
 /** Principal components of pixel colours: the columns of `axes` (3, 3), centred on `mean` (3). Saved with a run. */
@@ -37,7 +38,7 @@ export class ColourAxes extends Module {
 export function changeColours(images: Tensor, colours: ColourAxes, random: RandomGenerator): Tensor {
   return scope(() => {
     const changes = drawChanges(images.size(0), colours, random);
-    if (images.device === "cpu" && images.dtype === "f32" && !images.requiresGrad) {
+    if (onePass(images)) {
       return changeOnCpu(images, changes, colours.mean.toArray(), STD, MEAN);
     }
     return changeHsv(scaleAxes(images, colours, changes), changes);

@@ -26,8 +26,8 @@ export function lightness(images: Tensor): Tensor {
   return greyOf(toLab(images));
 }
 
-/** Only the operators have a derivative. */
-const onePass = ({ device, dtype, requiresGrad }: Tensor) =>
+/** Whether a kernel on the CPU may do all in one pass over the pixels. Only the operators have a derivative. */
+export const onePass = ({ device, dtype, requiresGrad }: Tensor) =>
   device === "cpu" && dtype === "f32" && !(requiresGrad && gradMode());
 /** native/lab.cc */
 const labInOnePass = tensorOperator("selfsight::to_lab");

@@ -10,6 +10,7 @@ import { z } from "zod";
 import { randomResizedCrop } from "../augment/geometry.ts";
 import { normalise, pixelTensor } from "../augment/normalise.ts";
 import type { PixelStore } from "../data/pixels.ts";
+import { UsageError } from "../errors.ts";
 import type { Encoder } from "../models/model.ts";
 import { autocast, noGrad } from "../torch/autograd.ts";
 import { Linear } from "../torch/nn/layers.ts";
@@ -80,6 +81,10 @@ export const finetune = defineProtocol({
   async fit(on: Training<number>, chosen) {
     const { rows, truths, groups, classes, seed, compute, signal } = on;
     const { batchSize, learningRate, patience } = chosen;
+    if (!chosen.holdOut && patience !== undefined)
+      throw new UsageError(
+        "patience has no effect with holdOut=0: there is nothing to look at. Leave one of them out.",
+      );
     const split = chosen.holdOut ? holdOut(rows, truths, chosen.holdOut, groups) : { fit: rows, choose: [] };
     const steps = stepsFor(split.fit.length, chosen);
     // As many looks whatever the number of steps: each costs a pass over the held-out images.

@@ -27,7 +27,7 @@ export interface Session {
   readonly commonest: number;
   /** Number of test images that each run has seen without labels, by its id. */
   readonly seen: ReadonlyMap<string, number | undefined>;
-  /** Hash of the test images' contents and labels: what was measured on the same ones can be compared in pairs. */
+  /** Hash of the test images' contents, labels and groups: what was measured on the same ones can be compared in pairs. */
   readonly tested: string;
   readonly compute: Compute;
   /** What a reader should know, one sentence each. Opening images adds to it. */

@@ -52,7 +52,12 @@ export const pretrainOptions = z.strictObject({
     .describe(
       "random crops: resized to the input (photos, and tasks that cut patches), or shifted by an eighth (images no larger than the input)",
     ),
-  minArea: z.number().gt(0).max(1).optional().describe("least fraction of an image's area that a resized crop covers"),
+  minArea: z
+    .number()
+    .gt(0)
+    .max(1)
+    .optional()
+    .describe("least fraction of an image's area that a crop covers; asks for resized crops"),
   flip: z.boolean().optional().describe("mirror every other crop"),
   epochs: z.number().positive().optional().describe("passes over the images"),
   minutes: z.number().positive().optional().describe("train for so long instead of a number of epochs"),

@@ -54,12 +54,11 @@ export const jigsaw = defineTask({
   }),
   create({ encoder, images: { size } }, options) {
     const { permutations: count, orders, grey, channelShift } = options;
-    const cell = Math.floor(size / 3);
+    const cellOf = (size: number) => Math.floor(size / 3);
+    const sideOf = (size: number) =>
+      wholeSteps(Math.min(Math.floor((cellOf(size) * 64) / 75), cellOf(size) - channelShift), encoder);
+    const cell = cellOf(size);
     const room = cell - channelShift;
-    const sideOf = (size: number) => {
-      const cell = Math.floor(size / 3);
-      return wholeSteps(Math.min(Math.floor((cell * 64) / 75), cell - channelShift), encoder);
-    };
     const side = options.tile ?? sideOf(size);
     if (side > room || room < 1) {
       throw new UsageError(

@@ -76,6 +76,8 @@ describe("fine-tuning", () => {
     expect(fitted.heldOut).toBeNaN();
     expect(accuracyOf(await fitted.predict({ store: tested.store }))).toBeGreaterThan(0.9);
     fitted.dispose();
+    const idle = finetune.fit(training, options({ holdOut: 0, patience: 2 }));
+    await expect(idle).rejects.toThrow(/^patience has no effect with holdOut=0/);
     const plan = options({ steps: 100, checkEvery: 25 });
     // Three passes for each image of a step, and four looks at the held-out fifth.
     expect(finetune.passes?.(50, plan)).toBe(3 * 100 * 16 + 4 * 10);

@@ -9,7 +9,8 @@ const RESAMPLES = 1000;
 
 /**
  * The estimates as they could have come out with other test images, and with other luck in training and in drawing labels: for
- * that, each moves by a draw from Student's t of the variance and freedom it was estimated with.
+ * that, each moves by a draw from Student's t of the variance and freedom it was estimated with. What tasks owe to the same untrained
+ * network moves by itself for each of them, which makes the intervals of their order a little too wide.
  * @returns resamples × estimates
  * @throws SelfsightError for estimates of different images
  */

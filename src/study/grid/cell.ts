@@ -41,7 +41,7 @@ export interface CellResult extends Cell {
   perImage: { trained: number[]; untrained: number[] };
   /** The variance of both metrics from draws of labels, beyond that from the test images. Older results lack it. */
   drawVariance?: { trained: number; untrained: number };
-  /** Hash of the test images' contents and labels. Older results lack it. */
+  /** Hash of the test images' contents, labels and groups. Older results lack it. */
   tested?: string;
   /** Learned parameters of the encoder. */
   parameters: number;

@@ -8,11 +8,11 @@ import { writeJson } from "../../files.ts";
 import { makeFolder } from "../../setup/folders.ts";
 import type { Cell, CellResult } from "./cell.ts";
 import { type Claims, isClaim } from "./claim.ts";
-import { cellsOf, freeName } from "./combine.ts";
+import { freeName } from "./combine.ts";
 import { gridOptions, type StudyConfig } from "./options.ts";
 
-/** Bump when the files of a study change in a way that older ones cannot be read. */
-export const VERSION = 1;
+/** Bump when cells of an older study could not be compared with new ones. */
+export const VERSION = 2;
 
 /** Paths inside the folder. */
 export const studyFiles = (folder: string) => ({
@@ -53,13 +53,13 @@ const MAY_CHANGE = ["out", "device", "threads", "saveMinutes", "impossible"];
 /** Settings that say which cells there are: a study may grow. */
 const GRID = [...Object.keys(gridOptions.shape), "include", "exclude"];
 
-/** Contents of config.json. Of older versions they lack the cells, or the collection. */
+/** Contents of config.json. */
 interface Begun {
   version: number;
   /** Which images there were: see `collectionIdentity`. */
-  collection?: string;
+  collection: string;
   config: StudyConfig;
-  cells?: Cell[];
+  cells: Cell[];
 }
 
 /** Milliseconds between two tries to open a folder that another process is just opening. */
@@ -136,9 +136,7 @@ export function cellsInFolder(config: StudyConfig, cells: readonly Cell[]): Cell
 
 /** The cells that the folder was begun with; none if there is none. */
 function begunIn(file: string): Cell[] {
-  if (!existsSync(file)) return [];
-  const { cells, config } = requireJson<Begun>(file);
-  return cells ?? cellsOf(config);
+  return existsSync(file) ? requireJson<Begun>(file).cells : [];
 }
 
 /** What tells a cell from others, whatever its name. */
@@ -173,10 +171,10 @@ export function refuseOtherImages({ out, images }: StudyConfig, collection: stri
   const { config } = studyFiles(out);
   if (!existsSync(config)) return;
   const { collection: before } = requireJson<Begun>(config);
-  if (before === undefined || before === collection) return;
+  if (before === collection) return;
   const [were, are] = [before, collection].map((one) => one.split(" ")[0]);
   throw new UsageError(
-    `${images} holds other images than when ${out} was begun (${were} then, ${are} now${were === are ? ", but with other names or labels" : ""}): ` +
+    `${images} holds other images than when ${out} was begun (${were} then, ${are} now${were === are ? ", but with other names, labels or groups" : ""}): ` +
       "its cells could not be compared. Put the images back, or begin anew with another --out.",
   );
 }
@@ -191,7 +189,7 @@ export function refuseOtherTests(config: StudyConfig, tested: string): void {
   const before = done && requireJson<CellResult>(cellFiles(out, done.name).result);
   if (!before?.tested || before.tested === tested) return;
   throw new OtherTests(
-    `The test images of ${images} are not those that ${before.name} was measured on: some were added, removed or changed, or have other labels. ` +
+    `The test images of ${images} are not those that ${before.name} was measured on: some were added, removed or changed, or have other labels or groups. ` +
       "Put them back and repeat the command, or begin anew with another --out.",
   );
 }

@@ -138,7 +138,7 @@ async function attempt(config: StudyConfig, cell: Cell, claim: Claim, hooks: Hoo
     if (!claim.held()) return false;
     if (error instanceof InterruptedError) throw interrupted(error);
     if (error instanceof OtherTests || isOfTheDisk(error)) throw error;
-    const known = error instanceof SelfsightError ? error : memoryError(error);
+    const known = error instanceof SelfsightError ? error : memoryError(error, ["batchSize", "imageSize", "width"]);
     writeJson(failed, { name: cell.name, message: known?.message ?? (error as Error).stack ?? String(error) });
   }
   return true;

@@ -1,11 +1,9 @@
-/** The folder of a study that grows, also while several processes open it. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Cell } from "../../../src/study/grid/cell.ts";
 import { openClaims } from "../../../src/study/grid/claim.ts";
 import { cellsOf } from "../../../src/study/grid/combine.ts";
-import { cellsInFolder, hasGrown, openStudyFolder, studyFiles } from "../../../src/study/grid/folder.ts";
+import { hasGrown, openStudyFolder } from "../../../src/study/grid/folder.ts";
 import type { StudyConfig, StudyOptions } from "../../../src/study/grid/options.ts";
 import { parseStudy } from "../../../src/study/grid/parse.ts";
 import { scratch } from "../../images.ts";
@@ -48,19 +46,7 @@ test("other images than it began with are refused: cells could not be compared",
   await open(begun);
   const grown = studyOf("images", { task: "rotation", seeds: [0, 1] });
   await expect(open(grown, "13 def")).rejects.toThrow(/photos holds other images than.*\(12 then, 13 now\)/);
-  await expect(open(grown, "12 def")).rejects.toThrow(/12 now, but with other names or labels/);
+  await expect(open(grown, "12 def")).rejects.toThrow(/12 now, but with other names, labels or groups/);
   expect(hasGrown(begun.config, begun.cells)).toBe(false);
   expect(names(await open(grown))).toHaveLength(2);
-});
-
-test("a folder of an older version, which says neither its cells nor its images, goes on", async () => {
-  const older = studyOf("older", { tasks: ["rotation", "colorization"], impossible: "leave-out" });
-  await open(older);
-  const file = studyFiles(older.config.out).config;
-  const { cells: _, collection: __, ...rest } = JSON.parse(readFileSync(file, "utf8"));
-  writeFileSync(file, JSON.stringify(rest));
-  expect(names(await open(older))).toEqual(["rotation", "colorization"]);
-  const grown = studyOf("older", { tasks: ["rotation", "colorization", "jigsaw"], impossible: "refuse" });
-  expect(names(await open(grown))).toEqual(["rotation", "colorization", "jigsaw"]);
-  expect(() => cellsInFolder(older.config, older.cells)).toThrow(/no part of this one: jigsaw/);
 });

@@ -7,7 +7,7 @@ import { planTable } from "../../../src/report/study-text.ts";
 import type { Hooks } from "../../../src/run/events.ts";
 import { runFiles } from "../../../src/run/folder.ts";
 import type { CellResult } from "../../../src/study/grid/cell.ts";
-import { cellFiles, studyFiles } from "../../../src/study/grid/folder.ts";
+import { cellFiles, studyFiles, VERSION } from "../../../src/study/grid/folder.ts";
 import type { StudyOptions } from "../../../src/study/grid/options.ts";
 import { dryRun, study } from "../../../src/study/grid/study.ts";
 import { registerTask } from "../../../src/tasks/index.ts";
@@ -93,7 +93,7 @@ test("the same study again computes nothing; another one, or another version's, 
   await expect(study({ ...options, out: images })).rejects.toThrow(/also what the images are called/);
   await expect(study({ ...options, out: folder })).rejects.toThrow(/is not a study's folder/);
   const config = readFileSync(files.config, "utf8");
-  writeFileSync(files.config, config.replace('"version": 1', '"version": 0'));
+  writeFileSync(files.config, config.replace(`"version": ${VERSION}`, '"version": 0'));
   await expect(study(options)).rejects.toThrow(/of another version of Selfsight/);
   writeFileSync(files.config, config);
 });
