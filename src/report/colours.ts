@@ -18,6 +18,9 @@ export interface LineStyle {
 const HUES = [0, 2, 3, 5, 4, 6, 7];
 const DASHED = "9 3";
 
+/** The colour of the line at this place, among those that were pre-trained. */
+export const hue = (place: number): string => `var(--s${HUES[place % HUES.length]})`;
+
 /** Baselines look the same in every chart: grey or ink, each with its own dash. */
 const baselines: Readonly<Partial<Record<Kind, LineStyle>>> = {
   untrained: { colour: "var(--soft)", dash: "6 3" },
@@ -33,7 +36,6 @@ export function lineStyles(kinds: readonly Kind[]): LineStyle[] {
     const baseline = baselines[kind];
     if (baseline) return baseline;
     const place = hues++;
-    const colour = `var(--s${HUES[place % HUES.length]})`;
-    return place < HUES.length ? { colour } : { colour, dash: DASHED };
+    return { colour: hue(place), ...(place >= HUES.length && { dash: DASHED }) };
   });
 }

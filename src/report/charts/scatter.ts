@@ -1,6 +1,6 @@
 /** Two metrics of the same encoders against each other. */
 import type { Metric } from "../../metric.ts";
-import { seriesColour } from "../colours.ts";
+import { hue } from "../colours.ts";
 import { axisFormat, axisName, below, span, valueAxis } from "./axes.ts";
 import { figure } from "./plot.ts";
 
@@ -16,7 +16,7 @@ export interface Scatter {
 /** One dot for each point, in the colour of its group. */
 export function scatterChart({ caption, x, y, groups, points }: Scatter): string {
   const shown = points.filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y));
-  const colour = (group: string) => seriesColour(groups.indexOf(group));
+  const colour = (group: string) => hue(groups.indexOf(group));
   const [across, up] = [axisFormat(x.metric), axisFormat(y.metric)];
   return figure({
     caption,

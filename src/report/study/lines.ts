@@ -8,7 +8,7 @@ import { type Grid, groupBy, rowName, settingNames, settingText } from "../../st
 import type { CellResult } from "../../study/grid/cell.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
-import { seriesColour } from "../colours.ts";
+import { hue, type LineStyle, lineStyles } from "../colours.ts";
 import { short } from "../format.ts";
 import { section } from "../page.ts";
 import { baselineWords } from "./baseline.ts";
@@ -135,8 +135,8 @@ function content(analysis: Analysis, factor: Factor, sentence: string): string {
           series: models.flatMap((model, i) => {
             const cells = own.filter(({ factors }) => factors.model === model);
             return [
-              ...line(model, cells, seriesColour(i), "performance"),
-              ...line(`${model}, ${before.short}`, cells, seriesColour(i), "start").map((one) => ({
+              ...line(model, cells, hue(i), "performance"),
+              ...line(`${model}, ${before.short}`, cells, hue(i), "start").map((one) => ({
                 ...one,
                 beside: true,
               })),
@@ -146,8 +146,8 @@ function content(analysis: Analysis, factor: Factor, sentence: string): string {
       : [
           {
             series: [
-              ...[...rows].flatMap(([row, own], i) => line(row, own, seriesColour(i), "performance")),
-              ...line(before.short, factor.cells, seriesColour(rows.size), "start"),
+              ...[...rows].flatMap(([row, own], i) => line(row, own, hue(i), "performance")),
+              ...line(before.short, factor.cells, (lineStyles(["untrained"])[0] as LineStyle).colour, "start"),
             ],
           },
         ];
