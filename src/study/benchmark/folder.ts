@@ -9,6 +9,9 @@ import { makeFolder } from "../../setup/folders.ts";
 import { isSign, takeLock } from "../../setup/lock.ts";
 import type { BenchmarkConfig } from "./options.ts";
 
+/** Bump when what an older benchmark trained or measured could not be compared with what is added. */
+const VERSION = 2;
+
 /** Paths inside the folder. */
 export const benchmarkFiles = (folder: string) => ({
   config: join(folder, "benchmark.json"),
@@ -70,7 +73,7 @@ export async function claimFolder(config: BenchmarkConfig, collection: string): 
   if (typeof release !== "function") throw inUse(out, release);
   try {
     if (existsSync(files.config)) refuseOther(config, collection, files.config);
-    writeJson(files.config, { collection, ...config }); // first: without it, the folder would count as another's
+    writeJson(files.config, { version: VERSION, collection, ...config }); // first: without it, the folder would count as another's
     onDisk(`${files.measured} cannot be made`, () => makeFolder(files.measured));
     return release;
   } catch (error) {
@@ -81,14 +84,18 @@ export async function claimFolder(config: BenchmarkConfig, collection: string): 
 
 function refuseOther(config: BenchmarkConfig, collection: string, file: string): void {
   let before: Readonly<Record<string, unknown>>;
-  let images: unknown;
+  let [version, images]: unknown[] = [];
   try {
-    ({ collection: images, ...before } = JSON.parse(readFileSync(file, "utf8")) as typeof before);
+    ({ version, collection: images, ...before } = JSON.parse(readFileSync(file, "utf8")) as typeof before);
   } catch (cause) {
     throw new SelfsightError(`${file} is damaged: it is no JSON. Delete the folder, or choose another --out.`, {
       cause,
     });
   }
+  if (version !== VERSION)
+    throw new UsageError(
+      `${config.out} holds a benchmark of another version of Selfsight. Choose another --out, or go on with that version.`,
+    );
   const now: Readonly<Record<string, unknown>> = { ...config };
   const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (key) =>
@@ -97,7 +104,7 @@ function refuseOther(config: BenchmarkConfig, collection: string, file: string):
       !(MAY_GROW.includes(key) && hasGrown(before[key], now[key])),
   );
   if (!changed.length) {
-    if (images === undefined || images === collection) return; // benchmarks of older versions do not say
+    if (images === undefined || images === collection) return; // the user may have deleted it, see below
     const [were, are] = [images, collection].map((one) => String(one).split(" ")[0]);
     throw new UsageError(
       `${config.images} holds other images than when ${config.out} was begun (${were} then, ${are} now${were === are ? ", but with other names, sizes or dates" : ""}): ` +

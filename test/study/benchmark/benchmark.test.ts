@@ -1,5 +1,5 @@
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { InterruptedError } from "../../../src/errors.ts";
 import { benchmarkHtml, benchmarkVerdict } from "../../../src/report/benchmark.ts";
@@ -118,6 +118,12 @@ test("the same command goes on where it was, and another one is refused", async 
   await expect(benchmark({ ...small, width: 0.25, out: join(folder, "first") })).rejects.toThrow(
     /other settings: width was 0\.125, is 0\.25\. .*--out\.$/,
   );
+  const [older, { config }] = [join(folder, "older"), benchmarkFiles(join(folder, "older"))];
+  mkdirSync(older);
+  const text = readFileSync(benchmarkFiles(join(folder, "first")).config, "utf8");
+  writeFileSync(config, text.replace(/"version": \d+/, '"version": 1'));
+  await expect(benchmark({ ...whole, out: older })).rejects.toThrow(/a benchmark of another version of Selfsight/);
+  expect(readdirSync(older)).toEqual([basename(config)]);
 });
 
 test("interrupted and repeated, it reports what it would have reported", async () => {
