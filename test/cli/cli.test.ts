@@ -50,8 +50,8 @@ test("help names every command, and each command's flags come from its schema", 
   expect(help.stdout).toMatch(/--no-flip/);
   const words = (text: string) => text.replace(/\s+/g, " ");
   const jigsaw = await selfsight(["pretrain", "--task", "jigsaw", "--help"]);
-  expect(words(jigsaw.stdout)).toMatch(/--min-area .* covers \(default: 0\.3\)/);
-  expect(words(help.stdout)).toMatch(/--min-area .* covers \(default: 0\.08\)/);
+  expect(words(jigsaw.stdout)).toMatch(/--min-area .* asks for resized crops \(default: 0\.3\)/);
+  expect(words(help.stdout)).toMatch(/--min-area .* asks for resized crops \(default: 0\.08\)/);
 });
 
 test.each([
