@@ -47,7 +47,7 @@ export function collectionIdentity({ splits }: ImageCollection): string {
   for (const [part, set] of Object.entries(splits).sort(([a], [b]) => (a < b ? -1 : 1))) {
     for (let i = 0; i < set.length; i++) {
       const labels = allLabels(set, i).map((label) => set.classes?.[label] ?? label);
-      const group = JSON.stringify([typeof set.group(i) === "number" ? part : "", set.group(i)]); // numbers are of one set
+      const group = groupAmong(set.group(i), part);
       const first = firsts.get(group);
       if (first === undefined) firsts.set(group, set.id(i));
       digest.update(`${JSON.stringify([part, set.id(i), labels, ...(first === undefined ? [] : [first])])}\n`);
@@ -56,6 +56,10 @@ export function collectionIdentity({ splits }: ImageCollection): string {
   }
   return `${count} ${digest.digest("hex").slice(0, 32)}`;
 }
+
+/** A set's group among those of several sets: numbers are unique only within their set. */
+const groupAmong = (group: string | number, part: string | number): string =>
+  typeof group === "number" ? `${part}/${group}` : group;
 
 /** All labels of an image, one or several; none for an image without a label. */
 export function allLabels(set: ImageSet, i: number): readonly number[] {
@@ -155,11 +159,7 @@ export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => 
     label: (i) => ask(i, (set, at) => (same ? set.label(at) : -1)),
     ...(same && sets.some((set) => set.labelsOf) && { labelsOf: (i: number) => ask(i, allLabels) }),
     id: (i) => ask(i, (set, at) => set.id(at)),
-    group: (i) =>
-      ask(i, (set, at, part) => {
-        const group = set.group(at);
-        return typeof group === "number" ? `${part}/${group}` : group; // numbers are unique only within their set
-      }),
+    group: (i) => ask(i, (set, at, part) => groupAmong(set.group(at), part)),
     read: (i) => ask(i, (set, at) => set.read(at)),
     ...(sets.some((set) => set.objects) && { objects: async (i) => ask(i, (set, at) => set.objects?.(at)) }),
     fingerprint: hash(sets.map((set) => set.fingerprint)),

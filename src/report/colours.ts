@@ -21,9 +21,12 @@ const DASHED = "9 3";
 /** The colour of the line at this place, among those that were pre-trained. */
 export const hue = (place: number): string => `var(--s${HUES[place % HUES.length]})`;
 
+/** Of the same network untrained. */
+export const UNTRAINED: LineStyle = { colour: "var(--soft)", dash: "6 3" };
+
 /** Baselines look the same in every chart: grey or ink, each with its own dash. */
 const baselines: Readonly<Partial<Record<Kind, LineStyle>>> = {
-  untrained: { colour: "var(--soft)", dash: "6 3" },
+  untrained: UNTRAINED,
   "from-scratch": { colour: "var(--ink)", dash: "2 2" },
   handcrafted: { colour: "var(--soft)", dash: "9 3 2 3" },
   pixels: { colour: "var(--soft)", dash: "2 4" },

@@ -8,7 +8,7 @@ import { type Grid, groupBy, rowName, settingNames, settingText } from "../../st
 import type { CellResult } from "../../study/grid/cell.ts";
 import { type NumberPoint, numberChart } from "../charts/numbers.ts";
 import type { Series } from "../charts/series.ts";
-import { hue, type LineStyle, lineStyles } from "../colours.ts";
+import { hue, UNTRAINED } from "../colours.ts";
 import { short } from "../format.ts";
 import { section } from "../page.ts";
 import { baselineWords } from "./baseline.ts";
@@ -147,7 +147,7 @@ function content(analysis: Analysis, factor: Factor, sentence: string): string {
           {
             series: [
               ...[...rows].flatMap(([row, own], i) => line(row, own, hue(i), "performance")),
-              ...line(before.short, factor.cells, (lineStyles(["untrained"])[0] as LineStyle).colour, "start"),
+              ...line(before.short, factor.cells, UNTRAINED.colour, "start"),
             ],
           },
         ];
