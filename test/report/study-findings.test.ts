@@ -16,7 +16,7 @@ function at(given: Given, value: number, number = 1, deviation = 0.02): CellResu
   return scored(given, level(value), new Array(IMAGES).fill(0.3));
 }
 
-const analysed = (cells: CellResult[]) => analyse({ config: { images: "photos" }, cells, failed: [] });
+const analysed = (cells: CellResult[]) => analyse({ config: { images: "photos" }, cells, failed: [], leftOut: [] });
 const pageOf = (cells: CellResult[]) => studyHtml(analysed(cells));
 const verdictOf = (cells: CellResult[]) => studyVerdict(analysed(cells)).join("\n");
 const textOf = (html: string) => parsed(html).querySelector("body")?.textContent ?? "";

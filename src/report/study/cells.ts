@@ -106,7 +106,7 @@ ${note("Each interval is about its cell alone. In colour: more than chance could
 }
 
 /** Cells without a result, and why. */
-export function reasons(cells: FinishedStudy["leftOut"] = []): string | undefined {
+export function reasons(cells: FinishedStudy["leftOut"]): string | undefined {
   return cells.length ? factList(cells.map(({ name, message }) => [name, message])) : undefined;
 }
 

@@ -83,12 +83,10 @@ export function analyse(study: FinishedStudy): Analysis {
 }
 
 function refuseOtherImages(cells: readonly CellResult[]): void {
-  const first = cells.find(({ tested }) => tested) ?? cells[0]; // older results lack it
+  const [first] = cells;
   if (!first) return;
   const imagesOf = ({ perImage }: CellResult) => perImage.trained.length;
-  const other = cells.find(
-    (cell) => imagesOf(cell) !== imagesOf(first) || (cell.tested ?? first.tested) !== first.tested,
-  );
+  const other = cells.find(({ tested }) => tested !== first.tested);
   if (!other) return;
   const counts = imagesOf(first) === imagesOf(other) ? "" : `, ${imagesOf(first)} and ${imagesOf(other)}`;
   throw new SelfsightError(

@@ -21,7 +21,7 @@ export interface Measure {
   images(cell: CellResult): ArrayLike<number>;
   /** Its own 95 % interval, which allows for images and draws. */
   interval(cell: CellResult): { low: number; high: number };
-  /** The part of its variance that comes from draws of labels. */
+  /** Its variance from draws of labels, beyond that from the test images. */
   draws(cell: CellResult): number;
 }
 
@@ -32,10 +32,7 @@ export const gain: Measure = {
   images: ({ difference, perImage: { trained, untrained } }) =>
     Float64Array.from(trained, (score, i) => improvement(difference.metric, score, untrained[i] as number)),
   interval: ({ difference }) => difference,
-  draws(cell) {
-    const { images } = cell.difference.shares; // of the whole variance, whose other part is the draws'
-    return images > 0 ? Math.max(0, (1 / images - 1) * varianceOfMean(gain.images(cell))) : beyondImages(cell, gain);
-  },
+  draws: ({ drawVariance }) => drawVariance.gain,
 };
 
 /** The metric of an encoder. */
@@ -44,7 +41,7 @@ export const performance: Measure = {
   value: ({ difference }) => difference.value,
   images: ({ perImage }) => perImage.trained,
   interval: (cell) => rowInterval(cell, cell.difference.id, cell.difference.layer, cell.difference.value),
-  draws: (cell) => cell.drawVariance?.trained ?? beyondImages(cell, performance),
+  draws: ({ drawVariance }) => drawVariance.trained,
 };
 
 /**
@@ -58,7 +55,7 @@ export const quality: Measure = {
   images: ({ difference, perImage }) =>
     Float64Array.from(perImage.trained, (score) => improvement(difference.metric, score, 0)),
   interval: performance.interval,
-  draws: (cell) => gain.draws(cell) / 2,
+  draws: ({ drawVariance }) => drawVariance.gain / 2,
 };
 
 /** The metric of the untrained network. */
@@ -70,7 +67,7 @@ export const start: Measure = {
     const { baselineId, baselineLayer, baselineValue } = cell.difference;
     return rowInterval(cell, baselineId, baselineLayer, baselineValue);
   },
-  draws: (cell) => cell.drawVariance?.untrained ?? beyondImages(cell, start),
+  draws: ({ drawVariance }) => drawVariance.untrained,
 };
 
 /** The interval of what the difference was computed from: a value without a width if its row is missing. */
@@ -249,12 +246,6 @@ const freedomOfAll = (variance: number, parts: readonly Chance[]): number =>
   );
 
 const total = (parts: readonly Part[]): number => parts.reduce((sum, part) => sum + part.variance, 0);
-
-/** The variance that a cell's own interval has beyond that of the test images: about, and for results that do not say it. */
-function beyondImages(cell: CellResult, measure: Measure): number {
-  const { low, high } = measure.interval(cell);
-  return Math.max(0, ((high - low) / 2 / 1.96) ** 2 - varianceOfMean(measure.images(cell)));
-}
 
 function varianceOfMean(values: ArrayLike<number>): number {
   const n = values.length;

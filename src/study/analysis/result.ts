@@ -14,7 +14,7 @@ export interface FinishedStudy {
   /** Cells without a result, and why. */
   failed: { name: string; message: string }[];
   /** Cells that cannot be trained, and why. */
-  leftOut?: { name: string; message: string }[];
+  leftOut: { name: string; message: string }[];
   /** What its file is called. */
   name?: string | undefined;
   /** What to type to repeat it. */

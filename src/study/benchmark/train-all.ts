@@ -1,5 +1,4 @@
 /** The trainings of a benchmark, one after the other. Finished ones are kept, an interrupted one goes on. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { diskError, InterruptedError, SelfsightError, UsageError } from "../../errors.ts";
 import { parseOptions } from "../../options.ts";
@@ -35,9 +34,7 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
     throw new UsageError(`--tasks names ${twice} twice. Name each once; --seeds repeats them all.`);
   return tasks.flatMap((task) =>
     Array.from({ length: seeds }, (_, i): Training => {
-      const { runs } = benchmarkFiles(out);
-      const numbered = join(runs, `${task}-${seed + i}`);
-      const folder = i === 0 && !existsSync(numbered) ? join(runs, task) : numbered; // older versions number the first of several, too
+      const folder = join(benchmarkFiles(out).runs, i === 0 ? task : `${task}-${seed + i}`);
       const length = epochs === undefined ? { minutes } : { epochs };
       const options: PretrainOptions = {
         ...{ images, labels, group, split: trainSplit, holdBack, seed: seed + i, out: folder },

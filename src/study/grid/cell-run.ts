@@ -11,7 +11,8 @@ import { type EvaluateOptions, evaluateOptions } from "../../evaluate/options.ts
 import type { Representation } from "../../evaluate/representations.ts";
 import type { Difference } from "../../evaluate/result.ts";
 import { openSession } from "../../evaluate/session.ts";
-import { estimateMean } from "../../evaluate/variance.ts";
+import { subtract } from "../../evaluate/statistics.ts";
+import { estimateMean, type Rows } from "../../evaluate/variance.ts";
 import { parameterCount } from "../../models/model.ts";
 import { parseOptions } from "../../options.ts";
 import type { Hooks } from "../../run/events.ts";
@@ -113,7 +114,11 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
       difference,
       heldOut: Number.isNaN(trained.heldOut) ? undefined : trained.heldOut,
       perImage: { trained: perImage(trained), untrained: perImage(untrained) },
-      drawVariance: { trained: drawVariance(trained), untrained: drawVariance(untrained) },
+      drawVariance: {
+        trained: drawVariance(trained.values),
+        untrained: drawVariance(untrained.values),
+        gain: drawVariance(subtract(trained.values, untrained.values)),
+      },
       tested,
       parameters,
       seconds: { training: secondsTrained(runFiles(run).metrics), measuring: (performance.now() - started) / 1000 },
@@ -148,7 +153,7 @@ function perImage({ values }: Measured): number[] {
   );
 }
 
-function drawVariance({ values }: Measured): number {
+function drawVariance(values: Rows): number {
   const { variance, shares } = estimateMean(values);
   return variance * (1 - shares.images);
 }

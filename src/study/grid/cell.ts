@@ -39,10 +39,10 @@ export interface CellResult extends Cell {
   heldOut?: number | undefined;
   /** Values of each test image, or of each group of them, at those layers, averaged over draws of labels: what paired resampling needs. */
   perImage: { trained: number[]; untrained: number[] };
-  /** The variance of both metrics from draws of labels, beyond that from the test images. Older results lack it. */
-  drawVariance?: { trained: number; untrained: number };
-  /** Hash of the test images' contents, labels and groups. Older results lack it. */
-  tested?: string;
+  /** The variance of both metrics and of their difference from draws of labels, beyond that from the test images. */
+  drawVariance: { trained: number; untrained: number; gain: number };
+  /** Hash of the test images' contents, labels and groups. */
+  tested: string;
   /** Learned parameters of the encoder. */
   parameters: number;
   /** Seconds of training, and of measuring. */

@@ -12,7 +12,7 @@ import { freeName } from "./combine.ts";
 import { gridOptions, type StudyConfig } from "./options.ts";
 
 /** Bump when cells of an older study could not be compared with new ones. */
-export const VERSION = 2;
+export const VERSION = 3;
 
 /** Paths inside the folder. */
 export const studyFiles = (folder: string) => ({
@@ -44,8 +44,8 @@ export interface Study {
   config: StudyConfig;
   cells: CellResult[];
   failed: Failure[];
-  /** Cells that cannot be trained. Older versions do not say. */
-  leftOut?: Failure[];
+  /** Cells that cannot be trained. */
+  leftOut: Failure[];
 }
 
 /** Settings that may differ when it goes on, and between processes: they do not change what is computed. */
@@ -187,7 +187,7 @@ export function refuseOtherTests(config: StudyConfig, tested: string): void {
   const { out, images } = config;
   const done = begunIn(studyFiles(out).config).find((cell) => isDone(config, cell));
   const before = done && requireJson<CellResult>(cellFiles(out, done.name).result);
-  if (!before?.tested || before.tested === tested) return;
+  if (!before || before.tested === tested) return;
   throw new OtherTests(
     `The test images of ${images} are not those that ${before.name} was measured on: some were added, removed or changed, or have other labels or groups. ` +
       "Put them back and repeat the command, or begin anew with another --out.",

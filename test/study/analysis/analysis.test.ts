@@ -185,12 +185,8 @@ describe("estimates", () => {
     const one = cell({ task: "rotation" }, byTask, 200);
     const trained = Array.from(scores[0] as Float64Array, (_, i) => 0.1 + 0.3 * (i % 2));
     one.perImage = { trained, untrained: trained.map(() => 0) };
-    Object.assign(one.difference, {
-      difference: whole.mean,
-      draws: 2,
-      shares: whole.shares,
-      ...studentInterval(whole),
-    });
+    Object.assign(one.difference, { difference: whole.mean, draws: 2, ...studentInterval(whole) });
+    one.drawVariance.gain = whole.variance * (1 - whole.shares.images);
     const { luck, images } = estimate([one], gain, none);
     expect(luck + estimateMean([images]).variance).toBeCloseTo(whole.variance, 10);
   });

@@ -53,7 +53,8 @@ export function cell(given: Partial<Factors> & Pick<Factors, "task">, effects: E
     shares: { trainings: 0, draws: 0, images: 1 },
   };
   return {
-    ...{ name, factors, difference, perImage },
+    ...{ name, factors, difference, perImage, tested: `${images} images` },
+    drawVariance: { trained: 0, untrained: 0, gain: 0 },
     pretext: { metric: accuracy, value: effects.pretext?.(factors) ?? 0.3 + gained, guess: 0.25 },
     rows: LAYERS.flatMap((at, i) => [
       row("pre-trained", at, value - ([0.1, 0.04, 0, late][i] as number)),
@@ -94,7 +95,7 @@ export function study(
     [{}],
   );
   const cells = combine.map((one) => cell(one as Partial<Factors> & Pick<Factors, "task">, effects, images));
-  return { name: "synthetic", config: { images: "photos" }, cells, failed: [] };
+  return { name: "synthetic", config: { images: "photos" }, cells, failed: [], leftOut: [] };
 }
 
 /** The share of right answers of each image over the draws of labels. */

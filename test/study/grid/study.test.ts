@@ -3,6 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { basename, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { InterruptedError, SelfsightError } from "../../../src/errors.ts";
+import { estimateMean } from "../../../src/evaluate/variance.ts";
 import { planTable } from "../../../src/report/study-text.ts";
 import type { Hooks } from "../../../src/run/events.ts";
 import { runFiles } from "../../../src/run/folder.ts";
@@ -30,8 +31,8 @@ const mean = (values: readonly number[]) => values.reduce((sum, one) => sum + on
 let first: CellResult[];
 
 beforeAll(async () => {
-  await makePictures(join(images, "train"), { count: 12, classes: ["red", "green"] });
-  await makePictures(join(images, "test"), { count: 12, classes: ["red", "green"], seed: 1 });
+  await makePictures(join(images, "train"), { count: 12, classes: ["red", "green"], grey: true });
+  await makePictures(join(images, "test"), { count: 12, classes: ["red", "green"], grey: true, seed: 1 });
   const result = await study({ ...small, tasks: ["rotation", "exemplar"], seeds: [0, 1], out: place("first") });
   first = result.study?.cells as CellResult[];
 }, 300_000);
@@ -67,13 +68,17 @@ test("every cell is trained and measured beside the same network untrained", () 
     expect(perImage.trained).toHaveLength(24);
     expect(mean(perImage.trained)).toBeCloseTo(difference.value, 10);
     expect(mean(perImage.untrained)).toBeCloseTo(difference.baselineValue, 10);
-    expect(drawVariance?.trained).toBeGreaterThanOrEqual(0);
-    expect(drawVariance?.untrained).toBeGreaterThanOrEqual(0);
+    expect(drawVariance.trained).toBeGreaterThanOrEqual(0);
+    expect(drawVariance.untrained).toBeGreaterThanOrEqual(0);
+    const gains = perImage.trained.map((score, i) => score - (perImage.untrained[i] as number));
+    const ofImages = estimateMean([gains]).variance;
+    expect(difference.shares.images * (ofImages + drawVariance.gain)).toBeCloseTo(ofImages, 10);
     expect(heldOut).toBeGreaterThanOrEqual(0);
     expect(parameters).toBeGreaterThan(10_000);
     expect(seconds.training).toBeGreaterThan(0);
     expect(seconds.measuring).toBeGreaterThan(0);
   }
+  expect(Math.max(...first.map(({ drawVariance }) => drawVariance.gain))).toBeGreaterThan(0);
   expect(readdirSync(studyFiles(place("first")).measured)).toHaveLength(6); // cells of one seed share the untrained network
   expect(readdirSync(cellFiles(place("first"), "rotation-seed0").folder).sort()).toEqual([
     "result.json",
