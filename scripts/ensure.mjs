@@ -88,7 +88,7 @@ function install(root) {
     if (failure === undefined) return;
     failures.push(failure);
   }
-  fail(`${failures.join("\n")}\nnpm could not install the dependencies. Run it again once that is mended.`);
+  fail(`${failures.join("\n")}\nnpm could not install the dependencies. Run it again once that is fixed.`);
 }
 
 function compile(root) {
@@ -96,7 +96,7 @@ function compile(root) {
   const digest = sourceDigest(root);
   const args = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", 2, 2] });
-  if (status !== 0) fail("TypeScript found errors: see above. Run it again once they are mended.");
+  if (status !== 0) fail("TypeScript found errors: see above. Run it again once they are fixed.");
   writeFileSync(stamp(root), digest);
 }
 

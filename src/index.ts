@@ -27,7 +27,7 @@ export type { EvaluateOptions } from "./evaluate/options.ts";
 export { classification, defineProtocol, type Protocol } from "./evaluate/protocol.ts";
 export type { Difference, ResultRow } from "./evaluate/result.ts";
 export { fractionInterval, meanInterval, pairedInterval } from "./evaluate/statistics.ts";
-export { type ActivationOptions, attentionMaps, upsample } from "./inspect/attention/activation.ts";
+export { type ActivationOptions, attentionMaps } from "./inspect/attention/activation.ts";
 export {
   type MapSource,
   type MeasuredMaps,

@@ -12,6 +12,7 @@ import { imagesAtOnce } from "./at-once.ts";
 import { decodeImage, imageSize } from "./decode.ts";
 import { imageDigest } from "./digest.ts";
 import { hash, type ImageSet, spreadOver } from "./images.ts";
+import { some } from "./names.ts";
 import { type Decoded, openPacked, type Put, readAll, type Skipped } from "./packed.ts";
 
 export interface PixelStore {
@@ -143,11 +144,17 @@ export function refuseUnreadable(
   tolerated = TOLERATED,
 ): void {
   if (skipped.length <= tolerated * length) return;
-  const some = skipped.slice(0, 5).map(({ id, reason }) => `  ${id}: ${reason}`);
+  const first = skipped.slice(0, 5).map(({ id, reason }) => `  ${id}: ${reason}`);
   throw new SelfsightError(
     `${skipped.length} of ${length} images in ${name} cannot be read (more than ${tolerated * 100} %). ` +
-      `Remove or mend them:\n${some.join("\n")}${skipped.length > 5 ? "\n  …" : ""}`,
+      `Remove or fix them:\n${first.join("\n")}${skipped.length > 5 ? "\n  …" : ""}`,
   );
+}
+
+/** A sentence about images that could not be read; none if all could. @param all "120 images" */
+export function unreadNote(skipped: PixelStore["skipped"], all: string): string[] {
+  if (!skipped.length) return [];
+  return [`${skipped.length} of ${all} cannot be read: ${some(skipped.map(({ id, reason }) => `${id} (${reason})`))}.`];
 }
 
 /** Fills `target` with the decoded bytes from `position`. */

@@ -4,7 +4,7 @@ import { type Box, clipBox, type Objects } from "./objects.ts";
 
 /** Objects as they lie in the square that the image is decoded to. */
 export interface SquareObjects {
-  /** In the square's pixels. */
+  /** In the square's pixels. None where only one value of the mask counts: boxes do not say which theirs is. */
   boxes: Box[];
   /** size × size bytes: 1 where the pixel's centre lies on an object. */
   inside: Uint8Array;
@@ -41,7 +41,7 @@ export function squareObjects(objects: Objects, size: number, maskClass?: number
       }
     }
   } else for (const box of boxes) fill(inside, box, size);
-  return inside.includes(1) ? { boxes, inside } : undefined;
+  return inside.includes(1) ? { boxes: maskClass === undefined ? boxes : [], inside } : undefined;
 }
 
 /** Sets the pixels whose centres are in the box. */

@@ -31,7 +31,7 @@ export async function parseVoc(xml: string, file: string): Promise<VocAnnotation
   if (root?.localName !== "annotation" || !/<\/annotation>\s*$/.test(xml)) {
     const came = root?.localName === "annotation" ? "one that is cut short" : `<${root?.localName ?? ""}>`;
     throw new SelfsightError(
-      `${file} is no annotation of Pascal VOC: expected one element <annotation> with an <object> for each box, came ${came}. Mend or delete it.`,
+      `${file} is no annotation of Pascal VOC: expected one element <annotation> with an <object> for each box, came ${came}. Fix or delete it.`,
     );
   }
   const [size] = named(root, "size");
@@ -50,7 +50,7 @@ function boxOf(object: XmlElement, where: string): Box {
   if (![xmin, ymin, xmax, ymax].every(Number.isFinite)) {
     const came = corners ? [...corners.children].map((one) => one.textContent.trim()).join(", ") : "none";
     throw new SelfsightError(
-      `${where}: expected <bndbox> with the numbers xmin, ymin, xmax and ymax, came ${came}. Mend or delete it.`,
+      `${where}: expected <bndbox> with the numbers xmin, ymin, xmax and ymax, came ${came}. Fix or delete it.`,
     );
   }
   const flat = xmax <= xmin || ymax <= ymin;

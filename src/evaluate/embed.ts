@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { withCleanup } from "../cleanup.ts";
 import { type ImageCollection, type ImageSet, selectSplits, subset } from "../data/images.ts";
-import { openPixels, type PixelStore, refuseUnreadable } from "../data/pixels.ts";
+import { openPixels, type PixelStore, refuseUnreadable, unreadNote } from "../data/pixels.ts";
 import { UsageError, unknownName } from "../errors.ts";
 import { pause, refuseAborted } from "../interrupt.ts";
 import type { Encoder } from "../models/model.ts";
@@ -18,7 +18,6 @@ import { type ImageRow, ImageRows } from "./embed-rows.ts";
 import { FeatureFile } from "./feature-file.ts";
 import { COMPUTING, encoderFeatures, OUTPUT } from "./features.ts";
 import { nearestTo } from "./nearest.ts";
-import { unreadNote } from "./parts.ts";
 
 /** Neighbours of each image by default, and the most images for which they are looked for without being asked. */
 const [NEIGHBOURS, MOST_SEARCHED] = [10, 100_000];

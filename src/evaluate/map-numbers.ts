@@ -53,8 +53,8 @@ export function mapNumbers(layers: readonly LayerMeasures[], groups?: ArrayLike<
 /** What to compare: fewer comparisons leave each of them more certain. Default: all. */
 export interface MapComparisons {
   measures?: readonly Measure[] | undefined;
-  /** Whether these two are compared, by their labels. */
-  pair?: ((encoder: string, baseline: string) => boolean) | undefined;
+  /** Whether these two are compared in this measure, by their labels. */
+  pair?: ((encoder: string, baseline: string, measure: Measure) => boolean) | undefined;
   /** Each image's group (N), of `measureMaps`; by default each image is alone. */
   groups?: ArrayLike<string | number> | undefined;
 }
@@ -67,12 +67,11 @@ export function mapDifferences(
   const labels = [...new Set(layers.map(({ label }) => label))];
   const of = (label: string) => layers.filter((one) => one.label === label);
   const pairs = labels.flatMap((label, i) => {
-    const others = labels.slice(i + 1).filter((other) => pair(label, other));
-    return others.flatMap((other) => layerPairs(of(label), of(other)));
+    return labels.slice(i + 1).flatMap((other) => layerPairs(of(label), of(other)));
   });
   const differences = pairs.flatMap(([ours, theirs]) =>
     measuresOf(ours.values)
-      .filter(([measure]) => measures?.includes(measure) ?? true)
+      .filter(([measure]) => (measures?.includes(measure) ?? true) && pair(ours.label, theirs.label, measure))
       .flatMap(([measure]) => difference(ours, theirs, measure, groups) ?? []),
   );
   const adjusted = holm(differences.map(({ p }) => p));

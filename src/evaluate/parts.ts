@@ -1,7 +1,7 @@
 /** The images of an evaluation, decoded once for each size that an encoder needs. */
 import { allLabels, type ImageSet } from "../data/images.ts";
 import { some } from "../data/names.ts";
-import { openPixels, type PixelStore } from "../data/pixels.ts";
+import { openPixels, type PixelStore, unreadNote } from "../data/pixels.ts";
 import type { Hooks } from "../run/events.ts";
 import { byClass } from "./draws.ts";
 import { groupNumbers } from "./groups.ts";
@@ -64,12 +64,6 @@ export function partOf({ store, set, labels, groups }: Part, positions: readonly
     },
   };
   return { part, rowsOf: (wanted: readonly number[]) => wanted.map((position) => rows.get(position) as number) };
-}
-
-/** A sentence about images that could not be read; none if all could. @param all "120 images" */
-export function unreadNote(skipped: PixelStore["skipped"], all: string): string[] {
-  if (!skipped.length) return [];
-  return [`${skipped.length} of ${all} cannot be read: ${some(skipped.map(({ id, reason }) => `${id} (${reason})`))}.`];
 }
 
 /** What could not be read, and which classes cannot be measured, as sentences. */

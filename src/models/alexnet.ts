@@ -7,6 +7,7 @@ import { BatchNorm2d, Conv2d, type Conv2dOptions, MaxPool2d } from "../torch/nn/
 import { Module } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions, type Stem } from "./model.ts";
+import { PIXELS, type Places, slide } from "./places.ts";
 
 /** The first convolution. */
 const stems: Record<Stem, { kernel: number; stride: number; padding: number }> = {
@@ -37,6 +38,7 @@ export class AlexNet extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize: number;
+  override readonly places: Readonly<Record<string, Places>>;
   readonly conv1: ConvBlock;
   readonly conv2: ConvBlock;
   readonly conv3: ConvBlock;
@@ -62,6 +64,10 @@ export class AlexNet extends ConvEncoder {
     this.outDim = d;
     // conv1 must be at least 15×15, so that the pools leave 7×7, 3×3 and 1×1. The last batch norm then sees 3×3 positions.
     this.minImageSize = 14 * stride + kernel - 2 * padding;
+    const conv1 = slide(PIXELS, kernel, stride, padding);
+    const conv2 = slide(conv1, 3, 2);
+    const conv3 = slide(conv2, 3, 2);
+    this.places = { conv1, conv2, conv3, conv4: conv3, conv5: conv3, pool5: slide(conv3, 3, 2) };
   }
 
   override maps(images: Tensor): Maps {

@@ -5,6 +5,7 @@ import { Module, type Parameter } from "../torch/nn/module.ts";
 import { zeros } from "../torch/ops.ts";
 import { scope } from "../torch/scope.ts";
 import type { Tensor } from "../torch/tensor.ts";
+import type { Places } from "./places.ts";
 
 /** Tensors by layer name, shallow to deep. */
 export type Maps = Readonly<Record<string, Tensor>>;
@@ -13,6 +14,8 @@ export type Maps = Readonly<Record<string, Tensor>>;
 export interface Encoded {
   /** Every stage's feature map (B, C, h, w). */
   readonly maps: Maps;
+  /** Those of `maps` to which a norm has given the same size at every place, as they were before it. */
+  readonly beforeNorm?: Maps;
   /** (B, outDim): one vector for the whole image. */
   readonly vector: Tensor;
   /** A transformer's tokens after its last block and norm (B, N, C), class token first. */
@@ -31,6 +34,8 @@ export abstract class Encoder extends Module {
   abstract readonly minImageSize: number;
   /** Image sides must be multiples of this, in pixels: a transformer's patch size. */
   readonly patchSize: number = 1;
+  /** Where the places of each feature map lie. A map that is not named has them spread evenly over the image. */
+  readonly places: Readonly<Record<string, Places>> = {};
 
   /** Normalised images (B, 3, H, W) to feature maps and a vector. With `attention`, also attention weights, if it has any. */
   abstract encode(images: Tensor, want?: { attention?: boolean }): Encoded;

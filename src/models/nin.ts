@@ -7,6 +7,7 @@ import { AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts
 import { Module, Sequential } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions } from "./model.ts";
+import { PIXELS, type Places, slide } from "./places.ts";
 
 /** A convolution of odd `kernel` that keeps the size, batch norm and ReLU. */
 export class ConvBlock extends Module {
@@ -28,6 +29,7 @@ export class NetworkInNetwork extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize = 4;
+  override readonly places: Readonly<Record<string, Places>>;
   readonly block1: Sequential;
   readonly block2: Sequential;
   readonly block3: Sequential;
@@ -59,7 +61,11 @@ export class NetworkInNetwork extends ConvEncoder {
     this.block4 = blocks > 3 ? deep() : null;
     this.block5 = blocks > 4 ? deep() : null;
     this.outDim = a;
-    this.featureDims = Object.fromEntries(Array.from({ length: blocks }, (_, i) => [`block${i + 1}`, i ? a : c]));
+    const names = Array.from({ length: blocks }, (_, i) => `block${i + 1}`);
+    this.featureDims = Object.fromEntries(names.map((name, i) => [name, i ? a : c]));
+    const first = slide(PIXELS, 3, 2, 1);
+    const rest = slide(first, 3, 2, 1);
+    this.places = Object.fromEntries(names.map((name, i) => [name, i ? rest : first]));
   }
 
   override maps(images: Tensor): Maps {

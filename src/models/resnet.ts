@@ -6,6 +6,7 @@ import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
 import { Module, Sequential } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions, type Stem } from "./model.ts";
+import { PIXELS, type Places, slide } from "./places.ts";
 
 /** First convolution [kernel, stride], whether max pooling follows, and the stages' strides. */
 export const resnetStems: Record<Stem, ResNetStem> = {
@@ -22,6 +23,19 @@ export interface ResNetStem {
 /** Image size at which the last stage's map is 1×1: batch norm still averages over the batch. */
 export function smallestImage({ conv, pool, strides }: ResNetStem): number {
   return conv[1] * (pool ? 2 : 1) * strides.reduce((product, stride) => product * stride, 1);
+}
+
+/** Where the places of the stem's and the stages' maps lie. @param enter how a stage shrinks what is below it; default: by a 3×3 convolution */
+export function resnetPlaces(
+  { conv: [kernel, stride], pool, strides }: ResNetStem,
+  enter = (below: Places, step: number) => slide(below, 3, step, 1),
+): Record<string, Places> {
+  const first = slide(PIXELS, kernel, stride, (kernel - 1) / 2);
+  const stem = pool ? slide(first, 3, 2, 1) : first;
+  const layer1 = enter(stem, strides[0]);
+  const layer2 = enter(layer1, strides[1]);
+  const layer3 = enter(layer2, strides[2]);
+  return { stem, layer1, layer2, layer3, layer4: enter(layer3, strides[3]) };
 }
 
 /** Blocks in each of the four stages, by number of layers. */
@@ -100,6 +114,7 @@ export class ResNet extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize: number;
+  override readonly places: Readonly<Record<string, Places>>;
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly layer1: Sequential;
@@ -126,6 +141,7 @@ export class ResNet extends ConvEncoder {
     this.featureDims = { stem: channels[0], layer1: dims[0], layer2: dims[1], layer3: dims[2], layer4: dims[3] };
     this.outDim = dims[3];
     this.minImageSize = smallestImage(resnetStems[stem]);
+    this.places = resnetPlaces(resnetStems[stem]);
   }
 
   override maps(images: Tensor): Maps {

@@ -8,11 +8,13 @@ import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
 import { Module, type Sequential } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions } from "./model.ts";
+import type { Places } from "./places.ts";
 import {
   type BlockType,
   type Four,
   resnetChannels,
   resnetDepths,
+  resnetPlaces,
   resnetStems,
   smallestImage,
   stack,
@@ -127,6 +129,7 @@ export class ResNetV2 extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize: number;
+  override readonly places: Readonly<Record<string, Places>>;
   readonly stem: Stem;
   readonly stages: Stage[];
   readonly norm: BatchNorm2d;
@@ -147,6 +150,7 @@ export class ResNetV2 extends ConvEncoder {
     this.outDim = dims[3];
     // Strides round up, so one more pixel leaves 2×2 positions: batch norm learns even from a single image.
     this.minImageSize = smallestImage(resnetStems[stem]) + 1;
+    this.places = resnetPlaces(resnetStems[stem]);
   }
 
   override maps(images: Tensor): Maps {

@@ -19,7 +19,8 @@ import { scope } from "../torch/scope.ts";
 import { checkpoint, segment } from "../torch/segment.ts";
 import type { DType, Tensor } from "../torch/tensor.ts";
 import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions } from "./model.ts";
-import { type Four, resnetStems, smallestImage } from "./resnet.ts";
+import { type Places, slide } from "./places.ts";
+import { type Four, resnetPlaces, resnetStems, smallestImage } from "./resnet.ts";
 
 type Halves = [Tensor, Tensor];
 
@@ -178,6 +179,7 @@ export class RevNet extends ConvEncoder {
   override readonly featureDims: Readonly<Record<string, number>>;
   override readonly outDim: number;
   override readonly minImageSize: number;
+  override readonly places: Readonly<Record<string, Places>>;
   readonly conv1: Conv2d;
   readonly layer1: Stage;
   readonly layer2: Stage;
@@ -204,6 +206,7 @@ export class RevNet extends ConvEncoder {
     this.featureDims = { stem: a, layer1: a, layer2: b, layer3: c, layer4: d };
     this.outDim = d;
     this.minImageSize = smallestImage(resnetStems[stem]);
+    this.places = resnetPlaces(resnetStems[stem], (below, step) => slide(below, step, step)); // pooled between stages
     this.start = new Recomputed([this.conv1], (images) => {
       const first = this.conv1.forward(images);
       return this.maxpool?.forward(first) ?? first;

@@ -7,6 +7,7 @@ import { BatchNorm2d, Conv2d, MaxPool2d, ReLU } from "../torch/nn/layers.ts";
 import { type Module, Sequential } from "../torch/nn/module.ts";
 import type { Tensor } from "../torch/tensor.ts";
 import { ConvEncoder, type Maps, type ModelEntry, type ModelOptions } from "./model.ts";
+import { PIXELS, type Places, slide } from "./places.ts";
 
 /** Channels of each of the five blocks' 3×3 convolutions. Every block ends with 2×2 pooling. */
 const CHANNELS = [64, 128, 256, 512, 512];
@@ -16,6 +17,7 @@ export class VGG extends ConvEncoder {
   override readonly outDim: number;
   /** Here the last block sees 2×2 positions, enough for batch norm of one image, and its pool leaves 1×1. */
   override readonly minImageSize = 32;
+  override readonly places: Readonly<Record<string, Places>>;
   readonly features: Sequential;
 
   /** @param depths convolutions in each of the five blocks */
@@ -34,6 +36,13 @@ export class VGG extends ConvEncoder {
     this.features = new Sequential(...layers);
     this.featureDims = Object.fromEntries(channels.map((count, i) => [`block${i + 1}`, count]));
     this.outDim = channels.at(-1) as number;
+    let places = PIXELS;
+    this.places = Object.fromEntries(
+      channels.map((_, i) => {
+        places = slide(places, 2, 2);
+        return [`block${i + 1}`, places];
+      }),
+    );
   }
 
   override maps(images: Tensor): Maps {

@@ -20,6 +20,7 @@ import {
   type ModelOptions,
   type TokenEncoder,
 } from "./model.ts";
+import { PIXELS, type Places, slide } from "./places.ts";
 import { Block, norm } from "./vit-block.ts";
 
 /** Channels of a token; all have 12 blocks. */
@@ -45,9 +46,10 @@ class PatchEmbed extends Module {
   }
 }
 
-/** A block's tokens (B, 1 + n, C), and its attention weights (B, heads, 1 + n, 1 + n) if requested. */
+/** A block's tokens (B, 1 + n, C), after the final norm if it is the last, and its attention weights (B, heads, 1 + n, 1 + n) if requested. */
 interface BlockOutput {
   tokens: Tensor;
+  beforeNorm: Tensor;
   attention: Tensor | undefined;
 }
 
@@ -60,6 +62,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
   override readonly outDim: number;
   override readonly minImageSize: number;
   override readonly patchSize: number;
+  override readonly places: Readonly<Record<string, Places>>;
   readonly cls_token: Parameter;
   readonly pos_embed: Parameter;
   readonly patch_embed: PatchEmbed;
@@ -83,6 +86,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     this.featureDims = Object.fromEntries(this.blocks.map((_, i) => [`block${i + 1}`, dim]));
     this.outDim = dim;
     this.patchSize = patch;
+    this.places = Object.fromEntries(this.blocks.map((_, i) => [`block${i + 1}`, slide(PIXELS, patch, patch)]));
     this.minImageSize = 2 * patch; // a single patch has nothing to attend to
     for (const [, module] of this.namedModules()) if (module instanceof Linear) initialise(module);
   }
@@ -100,6 +104,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
       Object.fromEntries(blocks.map((block, i) => [`block${i + 1}`, of(block)]));
     return {
       maps: byBlock((block) => asMap(block.tokens)),
+      beforeNorm: { [`block${DEPTH}`]: asMap(blocks.at(-1)?.beforeNorm as Tensor) },
       vector: tokens.select(1, 0),
       tokens,
       ...(attention && { attention: byBlock((block) => block.attention as Tensor) }),
@@ -123,7 +128,7 @@ export class VisionTransformer extends Encoder implements TokenEncoder {
     return this.blocks.map((block, i) => {
       const [next, weights] = attention ? block.withWeights(x) : [block.forward(x), undefined];
       x = next;
-      return { tokens: i === DEPTH - 1 ? this.norm.forward(x) : x, attention: weights };
+      return { tokens: i === DEPTH - 1 ? this.norm.forward(x) : x, beforeNorm: x, attention: weights };
     });
   }
 

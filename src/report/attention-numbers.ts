@@ -7,8 +7,9 @@ import { count } from "./format.ts";
 import { mapVerdict, massSentence, meanShare, measureNames, shownNumber, spreadSentence } from "./map-sentences.ts";
 
 /** What the maps do, in a sentence: how much of them is on the objects, where these are known, or how far they spread. */
-export function attentionSummary({ compared, withoutMap }: AttentionNumbers): string | undefined {
-  return (withoutMap && massSentence(compared, withoutMap.area)) ?? spreadSentence(compared);
+export function attentionSummary({ compared, withoutMap, uneven, maskClass }: AttentionNumbers): string | undefined {
+  const found = (withoutMap && massSentence(compared, withoutMap.area, maskClass)) ?? spreadSentence(compared);
+  return found && uneven ? `${found} These are maps of different powers, which cannot be compared.` : found;
 }
 
 /** In this order; a column is left out if nothing has it. */
@@ -36,7 +37,7 @@ ${bodies.join("\n")}
 
 function howMeasured({ images, withoutMap, powers }: AttentionNumbers): string {
   return [
-    `Means over ${count(images, "image")} with 95 % intervals. Encoders are compared at their last layer of 4×4 places or more.`,
+    `Means over ${count(images, "image")} with 95 % intervals. Encoders are compared at the last of their layers here with 4×4 places or more; if all are coarser, at the last.`,
     withoutMap &&
       `Without any map: the middle of the image hits an object in ${meanShare(withoutMap.centre)} of the images, ` +
         `and a map that is even everywhere has ${meanShare(withoutMap.area)} of its mass on them${corloc(withoutMap.whole)}.`,

@@ -22,12 +22,18 @@ export const measureNames: Readonly<Record<Measure, { readonly name: string; rea
  * How much of their mass the encoders' maps put on the objects, each with its interval.
  * @param compared numbers of one layer of each encoder
  * @param area part of the image that the objects cover, for each image; NaN for one without objects
+ * @param maskClass the value of the objects in the masks, if only that counts
  * @returns undefined if that was not measured
  */
-export function massSentence(compared: readonly MapNumber[], area: ArrayLike<number>): string | undefined {
+export function massSentence(
+  compared: readonly MapNumber[],
+  area: ArrayLike<number>,
+  maskClass?: number,
+): string | undefined {
   const own = compared.filter(({ measure }) => measure === "mass");
   const where = `${count(own[0]?.n ?? 0, "image")}, of which the objects cover ${meanShare(area)}`;
-  return sentence(own, ["put", "of their mass on the objects"], [where]);
+  const which = maskClass === undefined ? "" : ` of value ${maskClass} in the masks`;
+  return sentence(own, ["put", `of their mass on the objects${which}`], [where]);
 }
 
 /** The mean of fractions as "12.3 %"; NaN for those that are not known. */

@@ -199,7 +199,7 @@ export function readConfig(folder: string): PretrainConfig {
   } catch (cause) {
     const { message } = cause as Error;
     const reason = cause instanceof OptionsError ? message : message.split(/:?\n/)[0]; // yaml appends the source line with a marker
-    throw new SelfsightError(`${config} cannot be used: ${reason}\nMend it, or train anew with another --out.`, {
+    throw new SelfsightError(`${config} cannot be used: ${reason}\nFix it, or train anew with another --out.`, {
       cause,
     });
   }

@@ -48,5 +48,7 @@ describe("objects in the square that an image is decoded to", () => {
     expect(rows(squareObjects(objects, 2, 2)?.inside, 2)).toEqual(["00", "11"]);
     expect(rows(squareObjects(objects, 2, 0)?.inside, 2)).toEqual(["10", "00"]);
     expect(squareObjects(objects, 2, 3)).toBeUndefined();
+    const boxed = { ...objects, boxes: [box(0, 0, 1, 1)] };
+    expect([squareObjects(boxed, 2), squareObjects(boxed, 2, 2)].map((one) => one?.boxes.length)).toEqual([1, 0]);
   });
 });

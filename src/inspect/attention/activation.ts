@@ -7,7 +7,7 @@ import { SelfsightError, UsageError, unknownName } from "../../errors.ts";
 import type { Encoder } from "../../models/model.ts";
 import { noGrad } from "../../torch/autograd.ts";
 import { allFinite } from "../../torch/nn/finite.ts";
-import { full, resize, where } from "../../torch/ops.ts";
+import { full, where } from "../../torch/ops.ts";
 import { scope } from "../../torch/scope.ts";
 import type { Tensor } from "../../torch/tensor.ts";
 
@@ -23,7 +23,8 @@ export interface ActivationOptions {
 
 /**
  * Where each layer of an encoder, in evaluation mode and f32, is active: a map (B, h, w) by layer, at the layer's own resolution,
- * f32, of which each image's values sum to 1. The caller disposes them, or calls this in a scope.
+ * f32, of which each image's values sum to 1. A layer that ends with a norm of each place, as a transformer's last, is taken before
+ * it: after it, all places are as large. The caller disposes them, or calls this in a scope.
  * @param images (B, 3, H, W), normalised, on the encoder's device
  * @throws UsageError for an unknown layer, and for images that the encoder cannot take; SelfsightError for activations that are not finite
  */
@@ -38,7 +39,8 @@ export function attentionMaps(
   requireSides(encoder, images);
   return inEvaluation(encoder, () =>
     scope(() => {
-      const { maps } = encoder.encode(images);
+      const { maps: after, beforeNorm } = encoder.encode(images);
+      const maps = { ...after, ...beforeNorm };
       const wanted = known.filter((layer) => layers?.includes(layer) ?? true);
       return Object.fromEntries(
         wanted.map((layer) => {
@@ -99,11 +101,6 @@ export function toMass(maps: Tensor): Tensor {
     const even = full([batch, height, width], 1 / (height * width), { device: maps.device });
     return where(total.expand(batch, height, width).eq(0), even, maps.div(total));
   });
-}
-
-/** Resizes maps (B, h, w) to (B, height, width), bilinearly, with corners where PyTorch puts them (`align_corners=False`). */
-export function upsample(maps: Tensor, height: number, width: number): Tensor {
-  return scope(() => resize(maps.unsqueeze(1), height, width).squeeze(1));
 }
 
 /** Runs `body` without gradients and with the encoder in evaluation mode; then puts the mode back. */

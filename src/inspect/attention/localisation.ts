@@ -1,9 +1,10 @@
 /** Do maps find the objects? Three answers: the highest place, the mass, and the box around the largest part. */
 import type { Box } from "../../data/objects.ts";
 import type { SquareObjects } from "../../data/square-objects.ts";
-import { resize } from "../../torch/ops.ts";
+import type { Places } from "../../models/places.ts";
 import type { Tensor } from "../../torch/tensor.ts";
 import { largestPart } from "./connected.ts";
+import { upsample } from "./upsample.ts";
 
 /** Of one map and one image. */
 export interface Localisation {
@@ -31,23 +32,25 @@ const OVERLAP = 0.5;
  * @param maps (B, h, w)
  * @param objects of each image; undefined where there are none
  * @param size side of the images, in pixels
+ * @param where the places of the maps lie on them
  */
 export function localise(
   maps: Tensor,
   objects: readonly (SquareObjects | undefined)[],
   size: number,
+  where: Places,
 ): (Localisation | undefined)[] {
   const [, height, width] = maps.shape as [number, number, number];
   const f32 = maps.to("f32");
   const coarse = f32.data() as Float32Array;
-  const fine = resize(f32.unsqueeze(1), size, size).data() as Float32Array;
+  const fine = upsample(f32, where, size).data() as Float32Array;
   const [places, pixels] = [height * width, size * size];
   return objects.map((some, i) => {
     if (!some) return undefined;
     const map = fine.subarray(i * pixels, (i + 1) * pixels);
-    const own = { values: coarse.subarray(i * places, (i + 1) * places), width, height };
+    const own = { values: coarse.subarray(i * places, (i + 1) * places), width };
     return {
-      pointing: pointing(own, some.inside, size),
+      pointing: pointing(own, some.inside, size, where),
       mass: massInside(map, some.inside),
       corloc: corloc(map, some.boxes, size),
     };
@@ -57,17 +60,15 @@ export function localise(
 interface Grid {
   values: Float32Array;
   width: number;
-  height: number;
 }
 
-function pointing({ values, width, height }: Grid, inside: Uint8Array, size: number): number {
+function pointing({ values, width }: Grid, inside: Uint8Array, size: number, { start, stride }: Places): number {
+  const pixel = (place: number) => Math.max(0, Math.min(size - 1, Math.floor(start + place * stride + 0.5)));
   const highest = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
   let [hits, count] = [0, 0];
   for (let i = 0; i < values.length; i++) {
     if (values[i] !== highest) continue;
-    const x = Math.floor((((i % width) + 0.5) * size) / width);
-    const y = Math.floor(((Math.floor(i / width) + 0.5) * size) / height);
-    hits += inside[y * size + x] as number;
+    hits += inside[pixel(Math.floor(i / width)) * size + pixel(i % width)] as number;
     count++;
   }
   return hits / count;

@@ -1,10 +1,11 @@
 /** Measures the maps of several encoders on the same images: a number for each image, so that encoders are compared in pairs. */
 import { normalise, pixelTensor } from "../../augment/normalise.ts";
 import { type ImageSet, spreadOver } from "../../data/images.ts";
-import { type DecodedStore, openPixels } from "../../data/pixels.ts";
-import { UsageError } from "../../errors.ts";
+import { type DecodedStore, openPixels, unreadNote } from "../../data/pixels.ts";
+import { SelfsightError, UsageError } from "../../errors.ts";
 import { pause } from "../../interrupt.ts";
 import type { Maps } from "../../models/model.ts";
+import type { Places } from "../../models/places.ts";
 import { counting, type Hooks } from "../../run/events.ts";
 import { noGrad } from "../../torch/autograd.ts";
 import { scope } from "../../torch/scope.ts";
@@ -21,6 +22,8 @@ export interface MapSource {
   imageSize: number;
   /** Maps (B, h, w), each of which sums to 1, of normalised images (B, 3, S, S), by layer. Called in a scope, without gradients. */
   maps(images: Tensor): Maps;
+  /** Where the maps' places lie, by layer; default: spread evenly over the image. */
+  places?: Readonly<Record<string, Places>>;
 }
 
 export interface MeasureMapsOptions {
@@ -85,9 +88,11 @@ export async function measureMaps(
   try {
     for (const size of sizes) {
       const hook = { onProgress: counting(hooks, "decode"), signal: hooks.signal };
-      stores.set(size, await openPixels(chosen, { size, ...hook }));
+      stores.set(size, await openPixels(chosen, { size, tolerated: 1, ...hook }));
     }
-    const [{ source, length }] = [...stores.values()] as [DecodedStore];
+    const [{ source, length, skipped }] = [...stores.values()] as [DecodedStore];
+    const unread = unreadNote(skipped, `${chosen.length} images to measure`);
+    if (!length) throw new SelfsightError(unread.join());
     const columns = new Columns(length);
     for (let start = 0; start < length; start += batch) {
       const rows = Array.from({ length: Math.min(batch, length - start) }, (_, i) => start + i);
@@ -95,13 +100,13 @@ export async function measureMaps(
         rows.map((row) => source[row] as number),
         sizes,
       );
-      for (const { label, imageSize: size, maps } of sources) {
+      for (const { label, imageSize: size, maps, places } of sources) {
         const bytes = await (stores.get(size) as DecodedStore).get(rows);
         await pause(hooks.signal, "maps were measured"); // a batch may take seconds
         const found = scope(() =>
           noGrad(() => {
             const images = normalise(pixelTensor(bytes, size).to(device)).contiguous("channels_last");
-            return measureBatch(maps, images, { layers, turned, objects: objects?.get(size) });
+            return measureBatch(maps, images, { layers, turned, places, objects: objects?.get(size) });
           }),
         );
         columns.add(label, start, found);
@@ -112,7 +117,7 @@ export async function measureMaps(
       groups: Array.from(source, (at) => chosen.group(at)),
       layers: columns.all(),
       withoutMap: known?.withoutMap(),
-      notes: known?.notes() ?? [],
+      notes: [...unread, ...(known?.notes() ?? [])],
     };
   } finally {
     for (const store of stores.values()) await store.close();

@@ -2,6 +2,7 @@
 import type { SquareObjects } from "../../data/square-objects.ts";
 import { unknownName } from "../../errors.ts";
 import type { Maps } from "../../models/model.ts";
+import { evenPlaces, type Places } from "../../models/places.ts";
 import type { Tensor } from "../../torch/tensor.ts";
 import { equivariance } from "./equivariance.ts";
 import { localise } from "./localisation.ts";
@@ -26,6 +27,8 @@ export interface Wanted {
   layers?: readonly string[] | undefined;
   /** Whether to turn the images, which takes three more passes. */
   turned: boolean;
+  /** Where the maps' places lie, by layer; default: spread evenly. */
+  places?: Readonly<Record<string, Places>> | undefined;
   /** The objects in each image, if anything is known about them; undefined for an image without any. */
   objects?: readonly (SquareObjects | undefined)[] | undefined;
 }
@@ -38,7 +41,7 @@ export interface Wanted {
 export function measureBatch(
   mapsOf: (images: Tensor) => Maps,
   images: Tensor,
-  { layers, turned, objects }: Wanted,
+  { layers, turned, places = {}, objects }: Wanted,
 ): LayerOfBatch[] {
   const all = mapsOf(images);
   const unknown = layers?.find((layer) => !Object.hasOwn(all, layer));
@@ -50,7 +53,7 @@ export function measureBatch(
     places: maps.size(1) * maps.size(2),
     values: {
       ...byAngle(turns[layer]),
-      ...(objects && located(maps, objects, images.size(2))),
+      ...(objects && located(maps, objects, images.size(2), places[layer])),
       spread: effectiveArea(maps).toArray(),
     },
   }));
@@ -67,8 +70,9 @@ function located(
   maps: Tensor,
   objects: readonly (SquareObjects | undefined)[],
   size: number,
+  places = evenPlaces(maps.size(2), size),
 ): Record<"pointing" | "mass" | "corloc", number[]> {
-  const found = localise(maps, objects, size);
+  const found = localise(maps, objects, size, places);
   const column = (key: "pointing" | "mass" | "corloc") => found.map((one) => one?.[key] ?? Number.NaN);
   return { pointing: column("pointing"), mass: column("mass"), corloc: column("corloc") };
 }

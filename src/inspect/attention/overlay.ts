@@ -15,17 +15,19 @@ function rgb(hex: string): readonly [number, number, number] {
 const DIMMED = 0.55;
 /** Opacity of the colour of the least and of the largest value. */
 const [CLEAR, OPAQUE] = [0.35, 0.85];
+/** A map whose values differ by less than this part of the largest is even. */
+const ROUNDING = 1e-5;
 /** Opacity of an outline. */
 const LINE = 0.8;
 
 /**
- * A map over the dimmed image: its least value dark and clear, its largest bright and opaque.
+ * A map over the dimmed image: its least value dark and clear, its largest bright and opaque; an even one dark everywhere.
  * @param map size · size values, of any range
  */
 export function heatOver(image: Uint8Array, map: Float32Array): Uint8Array {
   let [least, largest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of map) [least, largest] = [Math.min(least, value), Math.max(largest, value)];
-  const range = largest - least || 1;
+  const range = largest - least > ROUNDING * Math.abs(largest) ? largest - least : Number.POSITIVE_INFINITY;
   return compose(image, (i) => {
     const value = ((map[i] as number) - least) / range;
     const colour = shades[Math.round(value * (SHADES - 1))] as readonly number[];

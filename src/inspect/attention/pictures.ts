@@ -1,13 +1,15 @@
 /** The pictures of one encoder: what it can show of where it looks, by its own answer. */
 import type { Encoder, Maps } from "../../models/model.ts";
+import { evenPlaces, type Places } from "../../models/places.ts";
 import { cat } from "../../torch/ops.ts";
 import { scope } from "../../torch/scope.ts";
 import type { Tensor } from "../../torch/tensor.ts";
-import { attentionMaps, inEvaluation, POWERS, powerOf, requireFinite, upsample } from "./activation.ts";
+import { attentionMaps, inEvaluation, POWERS, powerOf, requireFinite } from "./activation.ts";
 import { MASS, massMask } from "./outline.ts";
 import { coloursOver, heatOver, withOutline } from "./overlay.ts";
 import { principalColours } from "./principal-components.ts";
 import { classAttention, type Grid, rollout } from "./rollout.ts";
+import { upsample } from "./upsample.ts";
 
 /** Where layers are active, what the heads attend to, attention through all blocks, and principal components as colours. */
 export const kinds = ["activation", "heads", "rollout", "components"] as const;
@@ -59,6 +61,17 @@ export function kindsOf(encoder: Encoder, images: Tensor): Kind[] {
   );
 }
 
+/** Where the maps (…, h, w) of a layer lie on images (B, 3, S, S). */
+interface Placed {
+  places: Places;
+  side: number;
+}
+
+function placed({ places }: Encoder, layer: string, maps: Tensor, images: Tensor): Placed {
+  const side = images.size(2);
+  return { places: places[layer] ?? evenPlaces(maps.size(-1), side), side };
+}
+
 /** Height and width of the last map. */
 function gridOf(maps: Maps): Grid {
   const [, , height, width] = (Object.values(maps).at(-1) as Tensor).shape as [number, number, number, number];
@@ -89,14 +102,20 @@ function activation(encoder: Encoder, { shown, size, images }: Inputs, { layers,
     return Object.entries(maps).map(([layer, map]) => ({
       ...{ kind: "activation" as const, title: layer },
       detail: `${map.size(1)}×${map.size(2)}, p = ${powerOf(names.indexOf(layer), names.length, powers ?? POWERS)}`,
-      pictures: heat(shown, map, size),
+      pictures: heat(shown, map, size, placed(encoder, layer, map, images)),
     }));
   });
 }
 
 /** Each map (B, h, w) over its image. @param outlined draws a line around most of the mass */
-function heat(shown: readonly Uint8Array[], maps: Tensor, size: number, outlined = false): Uint8Array[] {
-  const values = scope(() => upsample(maps, size, size).data()) as Float32Array;
+function heat(
+  shown: readonly Uint8Array[],
+  maps: Tensor,
+  size: number,
+  { places, side }: Placed,
+  outlined = false,
+): Uint8Array[] {
+  const values = scope(() => upsample(maps, places, side, size).data()) as Float32Array;
   return shown.map((image, i) => {
     const own = values.subarray(i * size * size, (i + 1) * size * size);
     const picture = heatOver(image, own);
@@ -107,10 +126,11 @@ function heat(shown: readonly Uint8Array[], maps: Tensor, size: number, outlined
 function attended(encoder: Encoder, { shown, size, large }: Inputs, wanted: (kind: Kind) => boolean): Column[] {
   return scope(() => {
     const { heads, through, blocks } = classMaps(encoder, large);
+    const where = placed(encoder, Object.keys(encoder.featureDims).at(-1) as string, heads, large);
     const detail = `${heads.size(2)}×${heads.size(3)}, ${Math.round(100 * MASS)} %`;
     const column = (title: string, maps: Tensor): Column => ({
       ...{ kind: "heads", title, detail },
-      pictures: heat(shown, maps, size, true),
+      pictures: heat(shown, maps, size, where, true),
     });
     const count = heads.size(1);
     return [
@@ -124,7 +144,7 @@ function attended(encoder: Encoder, { shown, size, large }: Inputs, wanted: (kin
         ? [
             {
               ...{ kind: "rollout" as const, title: "rollout", detail: `${blocks} blocks` },
-              pictures: heat(shown, through, size),
+              pictures: heat(shown, through, size, where),
             },
           ]
         : []),
@@ -156,16 +176,18 @@ function components(encoder: Encoder, { shown, size, images }: Inputs): Column {
     const isFine = ([, map]: [string, Tensor]) => Math.min(map.size(2), map.size(3)) >= FINE;
     const [layer, map] = (maps.findLast(isFine) ?? maps.at(-1)) as [string, Tensor];
     const { colours, foreground } = principalColours(requireFinite(layer, map));
-    const opacity = upsample(foreground, size, size).data() as Float32Array;
-    const shades = upsample(colours.reshape(-1, colours.size(2), colours.size(3)), size, size).data() as Float32Array;
-    const places = size * size;
+    const { places, side } = placed(encoder, layer, map, images);
+    const large = (maps: Tensor) => upsample(maps, places, side, size).data() as Float32Array;
+    const opacity = large(foreground);
+    const shades = large(colours.reshape(-1, colours.size(2), colours.size(3)));
+    const pixels = size * size;
     return {
       ...{ kind: "components" as const, title: "components", detail: `${map.size(2)}×${map.size(3)}, ${layer}` },
       pictures: shown.map((image, i) =>
         coloursOver(
           image,
-          shades.subarray(3 * i * places, 3 * (i + 1) * places),
-          opacity.subarray(i * places, (i + 1) * places),
+          shades.subarray(3 * i * pixels, 3 * (i + 1) * pixels),
+          opacity.subarray(i * pixels, (i + 1) * pixels),
         ),
       ),
     };

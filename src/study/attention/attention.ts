@@ -1,5 +1,6 @@
 /** `attention`: where trained encoders look, beside the same networks untrained. */
 import { withCleanup } from "../../cleanup.ts";
+import { listed } from "../../data/names.ts";
 import { UsageError } from "../../errors.ts";
 import { replaceFile } from "../../files.ts";
 import { type Column, picturesOf } from "../../inspect/attention/pictures.ts";
@@ -78,7 +79,7 @@ export function attention(options: AttentionOptions, hooks: Hooks = {}): Promise
     return {
       ...{ file, page, source, groups, numbers, size: SIZE },
       ...{ names: images.names, images: images.pixels },
-      notes: [...(collection.notes ?? []), ...images.notes, ...(numbers?.notes ?? [])],
+      notes: [...(collection.notes ?? []), ...images.notes, ...sides(looks), ...(numbers?.notes ?? [])],
     };
   });
 }
@@ -95,6 +96,19 @@ function pageBeside(file: string): string {
 function refuseIdleMaskClass({ maskClass, measure }: AttentionConfig): void {
   if (maskClass === undefined || measure) return;
   throw new UsageError(`--mask-class ${maskClass} has no effect with --measure 0: leave one of them out.`);
+}
+
+/** A sentence for every side at which encoders are shown images that is not that of their training. */
+function sides(looks: readonly Look[]): string[] {
+  const others = looks.filter(({ side, imageSize }) => side !== imageSize);
+  return [...new Set(others.map(({ side }) => side))].map((side) => {
+    const own = others.filter((look) => look.side === side);
+    const trained = [...new Set(own.map(({ imageSize }) => imageSize))];
+    return (
+      `Images are shown to ${listed(own.map(({ label }) => label))} at ${side} pixels in place of ${listed(trained.map(String))}: ` +
+      "there the places of the maps lie the same from every side, so that the map of a turned image can be turned back."
+    );
+  });
 }
 
 interface Drawing {
@@ -127,9 +141,9 @@ async function drawAll(looks: readonly Look[], drawing: Drawing, hooks: Hooks): 
 
 /** Disposes the encoder. */
 async function drawOne(look: Look, encoder: Encoder, { config, compute, images }: Drawing): Promise<Column[]> {
-  const { show, imageSize } = look;
+  const { show, imageSize, side } = look;
   try {
-    const small = await images.at(imageSize);
+    const small = await images.at(side);
     const attends = show.includes("heads") || show.includes("rollout");
     const large = attends ? await images.at(config.imageSize ?? (await largeSide(encoder, imageSize, images))) : small;
     encoder.to({ device: compute.device, memoryFormat: "channels_last" });

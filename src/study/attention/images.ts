@@ -2,9 +2,8 @@
 import { normalise, pixelTensor } from "../../augment/normalise.ts";
 import { type ImageCollection, type ImageSet, selectSplits, spreadOver, subset } from "../../data/images.ts";
 import { TESTS } from "../../data/parts.ts";
-import { decodeSizeFor, openPixels } from "../../data/pixels.ts";
+import { decodeSizeFor, openPixels, unreadNote } from "../../data/pixels.ts";
 import { SelfsightError } from "../../errors.ts";
-import { unreadNote } from "../../evaluate/parts.ts";
 import { counting, type Hooks } from "../../run/events.ts";
 import { keep, scope } from "../../torch/scope.ts";
 import type { Device, Tensor } from "../../torch/tensor.ts";

@@ -3,6 +3,7 @@ import { UsageError, unknownName } from "../../errors.ts";
 import { type Representation, representationsOf, weightsRepresentation } from "../../evaluate/representations.ts";
 import { type Kind, kinds, kindsOf } from "../../inspect/attention/pictures.ts";
 import { type Encoder, requireImageSize } from "../../models/model.ts";
+import { symmetricSide } from "../../models/places.ts";
 import { type Kept, keptEncoders } from "../../run/kept.ts";
 import { zeros } from "../../torch/ops.ts";
 import { scope } from "../../torch/scope.ts";
@@ -12,6 +13,8 @@ import type { AttentionConfig } from "./options.ts";
 export interface Look extends Pick<Representation, "id" | "label" | "kind" | "folder" | "baselines" | "imageSize"> {
   /** A new encoder with its weights. The caller disposes it. */
   encoder(): Encoder;
+  /** Side of the images that it is shown, in pixels: near `imageSize`, see `symmetricSide`. */
+  side: number;
   show: readonly Kind[];
   /** Those that its run kept on the way, before the end. */
   kept: readonly Kept[];
@@ -30,14 +33,14 @@ export function looksOf(config: AttentionConfig): Look[] {
   if (unknown !== undefined) throw unknownName("layer", unknown, known);
   const impossible = show?.find((kind) => found.every(({ able }) => !able.includes(kind)));
   if (impossible !== undefined) throw cannotShow(found.map(({ one }) => one.label).join(", "), impossible);
-  return found.map(({ one, able, names }) => {
+  return found.map(({ one, able, names, side }) => {
     const own = able
       .filter((kind) => show?.includes(kind) ?? true)
       .filter((kind) => kind !== "activation" || (layers?.some((layer) => names.includes(layer)) ?? true));
     const [first] = show ?? kinds;
     if (!own.length) throw cannotShow(one.label, first as Kind, layers);
     const kept = checkpoints && one.folder !== undefined ? keptOf(one.folder) : [];
-    return { ...one, show: own, kept };
+    return { ...one, side, show: own, kept };
   });
 }
 
@@ -60,14 +63,15 @@ function inOrder(all: readonly Representation[]): Representation[] {
   return [...new Set([...families.flat(), ...all])];
 }
 
-/** Names of its layers, and what it can show. @throws UsageError for images that it cannot take */
-function abilities({ encoder, imageSize, label }: WithEncoder): { names: string[]; able: Kind[] } {
+/** Names of its layers, what it can show, and at which side. @throws UsageError for images that it cannot take */
+function abilities({ encoder, imageSize, label }: WithEncoder): { names: string[]; able: Kind[]; side: number } {
   const own = encoder();
   try {
     requireImageSize(own, imageSize, label);
     return {
       names: Object.keys(own.featureDims),
       able: scope(() => kindsOf(own, zeros([1, 3, imageSize, imageSize]))),
+      side: symmetricSide(own, imageSize),
     };
   } finally {
     own.dispose();
@@ -76,10 +80,10 @@ function abilities({ encoder, imageSize, label }: WithEncoder): { names: string[
 
 /** Without the last, which is the run's encoder. @throws UsageError if the run kept none */
 function keptOf(folder: string): Kept[] {
-  const kept = keptEncoders(folder);
-  if (kept.length) return kept.filter(({ percent }) => percent < 100);
+  const kept = keptEncoders(folder).filter(({ percent }) => percent < 100);
+  if (kept.length) return kept;
   throw new UsageError(
-    `${folder} kept no encoders of its training, so there is none to show for --checkpoints. Leave that out, or train anew with ` +
+    `${folder} kept no encoders on the way of its training, so there is none to show for --checkpoints. Leave that out, or train anew with ` +
       "pretrain --keep-checkpoints 8.",
   );
 }

@@ -29,8 +29,11 @@ export interface AttentionNumbers {
    * nothing is known of objects.
    */
   withoutMap: MeasuredMaps["withoutMap"];
-  /** The powers of the maps, early to late layers. */
+  /** The powers of the maps, early to late layers, and whether they differ at the compared layers. */
   powers: readonly number[];
+  uneven: boolean;
+  /** The value that objects have in masks; undefined for any. */
+  maskClass: number | undefined;
   notes: string[];
 }
 
@@ -38,6 +41,8 @@ export interface AttentionNumbers {
 const COMPARED: readonly Measure[] = ["mass", "equivariance", "spread"];
 const UNEVEN =
   "Encoders whose compared layers have maps of different powers are not compared: a higher power alone gives narrower maps. --power 2 measures all alike.";
+const UNLIKE =
+  "The effective area of maps with different numbers of places is not compared: fewer places alone make it larger.";
 /** Coarser maps say little about places. */
 const FINEST = 4 * 4;
 
@@ -53,13 +58,16 @@ export async function attentionNumbers(
   const encoders: Encoder[] = [];
   const layersOf = new Map<string, readonly string[]>();
   try {
-    const sources = looks.map(({ label, imageSize, encoder: load }): MapSource => {
+    const sources = looks.map(({ label, side, encoder: load }): MapSource => {
       const encoder = load().to({ device: compute.device, memoryFormat: "channels_last" });
       encoders.push(encoder);
       const known = Object.keys(encoder.featureDims);
       layersOf.set(label, known);
       const own = layers?.filter((layer) => known.includes(layer));
-      return { label, imageSize, maps: (images) => attentionMaps(encoder, images, { layers: own, powers }) };
+      return {
+        ...{ label, imageSize: side, places: encoder.places },
+        maps: (images) => attentionMaps(encoder, images, { layers: own, powers }),
+      };
     });
     const { device } = compute;
     const measured = await measureMaps(sources, set, { count, maskClass, device }, hooks);
@@ -68,14 +76,18 @@ export async function attentionNumbers(
     const asked = pairsOf(looks);
     const power = powersOf(compared, layersOf, powers);
     const uneven = new Set(power.values()).size > 1;
+    const places = new Map(compared.map((one) => [one.label, one.places]));
+    const unlike = new Set(places.values()).size > 1;
     return {
-      ...{ images, withoutMap, powers, notes: [...notes, ...(uneven ? [UNEVEN] : [])] },
+      ...{ images, withoutMap, powers, uneven, maskClass },
+      notes: [...notes, ...(uneven ? [UNEVEN] : []), ...(unlike ? [UNLIKE] : [])],
       numbers: mapNumbers(measured.layers, groups),
       compared: mapNumbers(compared, groups),
       differences: mapDifferences(compared, {
         groups,
         measures: COMPARED,
-        pair: (a, b) => asked(a, b) && power.get(a) === power.get(b),
+        pair: (a, b, measure) =>
+          asked(a, b) && power.get(a) === power.get(b) && (measure !== "spread" || places.get(a) === places.get(b)),
       }),
     };
   } finally {

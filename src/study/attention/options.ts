@@ -2,11 +2,13 @@
 import { z } from "zod";
 import { POWERS } from "../../inspect/attention/activation.ts";
 import { kinds } from "../../inspect/attention/pictures.ts";
+import { aboutImages } from "../../run/images.ts";
 import { computeOptions } from "../../torch/compute.ts";
 
 export const attentionOptions = z.strictObject({
   runs: z.array(z.string().min(1)).min(1).describe("run folders of pretrain"),
   images: z.string().min(1).describe("folder of images, file of a known format, or a known data set's name"),
+  ...aboutImages,
   weights: z
     .array(z.string())
     .optional()
@@ -52,7 +54,7 @@ export const attentionOptions = z.strictObject({
     .max(1024)
     .optional()
     .describe(
-      "side of the networks' input, in pixels; default: as each was trained, and for heads and rollout up to twice that, where the images are as large",
+      "side of the networks' input, in pixels; default: as each was trained, --weights as the first run, and for heads and rollout up to twice that, where the images are as large",
     ),
   checkpoints: z
     .boolean()

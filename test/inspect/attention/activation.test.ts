@@ -1,13 +1,7 @@
 /** Where activations are large. */
 import { expect, test } from "vitest";
 import { UsageError } from "../../../src/errors.ts";
-import {
-  activationAttention,
-  attentionMaps,
-  powerOf,
-  toMass,
-  upsample,
-} from "../../../src/inspect/attention/activation.ts";
+import { activationAttention, attentionMaps, powerOf, toMass } from "../../../src/inspect/attention/activation.ts";
 import { createEncoder, families } from "../../../src/models/index.ts";
 import { noGrad } from "../../../src/torch/autograd.ts";
 import { randn, tensor, zeros } from "../../../src/torch/ops.ts";
@@ -49,10 +43,6 @@ test("powers are spread over the layers, shallow to deep", () => {
     Array.from({ length: layers }, (_, place) => powerOf(place, layers, powers));
   expect([of(3), of(5), of(1)]).toEqual([[1, 2, 4], [1, 1, 2, 2, 4], [1]]);
   expect(of(4, [3])).toEqual([3, 3, 3, 3]);
-});
-
-test("upsamples bilinearly, the border repeated", () => {
-  scope(() => expect(upsample(tensor([[[0, 1]]]), 1, 4).toArray()).toEqual([0, 0.25, 0.75, 1]));
 });
 
 const firsts = Object.values(families).map((family) => Object.keys(family)[0] as string);

@@ -4,6 +4,7 @@ import { type SquareObjects, squareObjects } from "../../../src/data/square-obje
 import { largestPart } from "../../../src/inspect/attention/connected.ts";
 import { type Localisation, localise, overlap, withoutMap } from "../../../src/inspect/attention/localisation.ts";
 import { effectiveArea } from "../../../src/inspect/attention/spread.ts";
+import { evenPlaces } from "../../../src/models/places.ts";
 import { fromTypedArray, full, tensor } from "../../../src/torch/ops.ts";
 import { scope } from "../../../src/torch/scope.ts";
 import { box } from "../../box.ts";
@@ -15,7 +16,7 @@ const SIZE = 32;
 const of = (...boxes: Box[]) => squareObjects(objectsIn({ width: SIZE, height: SIZE }, boxes), SIZE) as SquareObjects;
 /** Of a map of 4 × 4 places, of 8 × 8 pixels each. */
 const one = (map: readonly (readonly number[])[], objects: SquareObjects) =>
-  scope(() => localise(tensor([map]), [objects], SIZE)[0] as Localisation);
+  scope(() => localise(tensor([map]), [objects], SIZE, evenPlaces(4, SIZE))[0] as Localisation);
 /** A map with a value at (row, column), 0 elsewhere. */
 const at = (...points: readonly (readonly [row: number, column: number, value: number])[]) =>
   Array.from({ length: 4 }, (_, row) =>
@@ -63,7 +64,23 @@ describe("localisation", () => {
     const masked = squareObjects(objectsIn({ width: SIZE, height: SIZE }, [], mask), SIZE) as SquareObjects;
     const found = one(at([0, 0, 1]), masked);
     expect([found.pointing, found.corloc]).toEqual([1, Number.NaN]);
-    expect(scope(() => localise(full([2, 4, 4], 1 / 16), [undefined, masked], SIZE))[0]).toBeUndefined();
+    const even = evenPlaces(4, SIZE);
+    expect(scope(() => localise(full([2, 4, 4], 1 / 16), [undefined, masked], SIZE, even))[0]).toBeUndefined();
+  });
+
+  it("goes by where the places lie: those of a strided network begin and end at the border", () => {
+    const corners = { start: 0, stride: 16 }; // 3 × 3 places on 33 pixels: 0, 16 and 32
+    const mask = Uint8Array.from({ length: 33 * 33 }, (_, i) => Number(i % 33 >= 14 && i % 33 < 19)); // around column 16
+    const object = squareObjects(objectsIn({ width: 33, height: 33 }, [], mask), 33) as SquareObjects;
+    const last = squareObjects(objectsIn({ width: 33, height: 33 }, [box(32, 32, 1, 1)]), 33) as SquareObjects;
+    const on = (row: number, column: number) =>
+      [0, 1, 2].map((y) => [0, 1, 2].map((x) => Number(y === row && x === column)));
+    const of = (map: number[][], objects: SquareObjects, where = corners) =>
+      scope(() => localise(tensor([map]), [objects], 33, where)[0] as Localisation);
+    expect(of(on(0, 1), object).pointing).toBe(1);
+    expect(of(on(2, 2), last).pointing).toBe(1);
+    expect(of(on(1, 1), object).mass).toBeCloseTo((1 + 2 * (15 / 16 + 14 / 16)) / 16, 5); // of a tent of 16 pixels to each side
+    expect(of(on(2, 2), last, evenPlaces(3, 33)).pointing).toBe(0);
   });
 
   it("is compared with the area, the middle and the whole image", () => {

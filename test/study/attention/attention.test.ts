@@ -87,7 +87,7 @@ describe("checkpoints", () => {
   test("of a run that kept none are refused", async () => {
     await expect(attention({ ...given, checkpoints: true })).rejects.toThrow(UsageError);
     await expect(attention({ ...given, checkpoints: true })).rejects.toThrow(
-      /vit kept no encoders of its training.*--keep-checkpoints 8/,
+      /vit kept no encoders on the way of its training.*--keep-checkpoints 8/,
     );
   });
 });
@@ -135,19 +135,39 @@ describe("numbers beside the pictures", () => {
   });
 
   test("compare networks of every family, each at a layer of its own", async () => {
-    const { numbers } = await attention({ ...drawn, runs: [conv, vit], measure: 4 });
+    const { numbers, notes } = await attention({ ...drawn, runs: [conv, vit], measure: 4 });
     expect(numbers?.compared.filter(({ measure }) => measure === "spread")).toMatchObject([
       { encoder: "conv", layer: "layer4" },
       { encoder: "conv, untrained", layer: "layer4" },
       { encoder: "vit", layer: "block12" },
       { encoder: "vit, untrained", layer: "block12" },
     ]);
-    const spreads = numbers?.differences.filter(({ measure }) => measure === "spread");
-    expect(spreads?.map((one) => [one.encoder, one.baseline, one.layer, one.baselineLayer])).toEqual([
+    const compared = (wanted: string) =>
+      numbers?.differences
+        .filter(({ measure }) => measure === wanted)
+        .map((one) => [one.encoder, one.baseline, one.layer, one.baselineLayer]);
+    const alike = [
       ["conv", "conv, untrained", "layer4", "layer4"],
-      ["conv", "vit", "layer4", "block12"],
       ["vit", "vit, untrained", "block12", "block12"],
-    ]);
+    ];
+    expect(compared("equivariance")).toEqual([alike[0], ["conv", "vit", "layer4", "block12"], alike[1]]);
+    expect(compared("spread")).toEqual(alike); // 5×5 places against 4×4
+    expect(notes.join(" ")).toMatch(/effective area of maps with different numbers of places is not compared/);
+    expect(notes.join(" ")).toMatch(/shown to conv and conv, untrained at 33 pixels in place of 32/);
+  });
+
+  test("measure a transformer's last block before its norm, after which every place is as active", async () => {
+    const { numbers } = await attention({
+      ...drawn,
+      runs: [vit],
+      layers: ["block12"],
+      show: ["activation"],
+      measure: 4,
+      power: [2],
+    });
+    const spread = numbers?.compared.filter(({ measure }) => measure === "spread") ?? [];
+    expect(spread).toHaveLength(2);
+    for (const { value } of spread) expect(value).toBeLessThan(0.999);
   });
 
   test("do not compare maps of different powers: the higher one alone makes them narrower", async () => {
@@ -156,6 +176,9 @@ describe("numbers beside the pictures", () => {
     const compared = numbers?.differences.map(({ encoder, baseline }) => `${encoder} and ${baseline}`);
     expect(new Set(compared)).toEqual(new Set(["conv and conv, untrained", "vit and vit, untrained"]));
     expect(notes.join(" ")).toMatch(/different powers are not compared.*--power 2/);
+    expect(await attentionHtml(await attention(uneven))).toContain(
+      "maps of different powers, which cannot be compared.",
+    );
     const even = await attention({ ...uneven, power: [2] });
     expect(even.numbers?.differences.map(({ baseline }) => baseline)).toContain("vit");
     expect(await attentionHtml(even)).toContain("with p = 2. Correlation");
@@ -174,7 +197,7 @@ describe("numbers beside the pictures", () => {
     const result = await attention({ ...drawn, images: masked, measure: 6 });
     const html = await attentionHtml(result);
     expect(html).toMatch(/Maps of conv put \d+\.\d % \[.*of their mass on the objects, those of conv, untrained/);
-    expect(html).toContain("of which the objects cover 50.0 %");
+    expect(html).toContain("of which the objects cover 48.5 %"); // 16 of the 33 columns that the network sees
     for (const heading of ["hits in the pointing game", "effective area"]) expect(html).toContain(heading);
     await expect(attention({ ...drawn, images: masked, measure: 6, maskClass: 9 })).rejects.toThrow(
       "an object of value 9 in its mask",
@@ -223,9 +246,13 @@ test("an image that cannot be read is left out, and named", async () => {
   const some = join(folder, "some");
   await makePictures(some, { count: 2, size: 24 });
   writeFileSync(join(some, "broken.png"), readFileSync(join(some, "0001.png")).subarray(0, 60));
-  const { names, notes } = await attention({ ...given, runs: [conv], images: some, show: ["components"] });
+  const only = { ...given, runs: [conv], images: some, show: ["components" as const] };
+  const { names, notes } = await attention(only);
   expect(names).toHaveLength(2);
   expect(notes.join()).toMatch(/1 of 3 images cannot be read: broken\.png/);
+  const { numbers } = await attention({ ...only, measure: 3 });
+  expect(numbers?.images).toBe(2);
+  expect(numbers?.notes.join()).toMatch(/1 of 3 images to measure cannot be read: broken\.png/);
 });
 
 test("weights from elsewhere are shown, at the size of the first run", async () => {
