@@ -1,7 +1,8 @@
 /**
  * The Network-in-Network of RotNet, for images of about 32 pixels. Gidaris, Singh & Komodakis, ICLR 2018,
- * https://arxiv.org/abs/1803.07728; layers and initial values as in their `architectures/NetworkInNetwork.py`
- * (with `use_avg_on_conv3` off, as in their CIFAR-10 configuration). Lin, Chen & Yan, https://arxiv.org/abs/1312.4400
+ * https://arxiv.org/abs/1803.07728; layers as in their `architectures/NetworkInNetwork.py` (with `use_avg_on_conv3` off, as in
+ * their CIFAR-10 configuration). Initial values are those of its `weight_initialization`, which their training does not call: it
+ * starts from PyTorch's own. Lin, Chen & Yan, https://arxiv.org/abs/1312.4400
  */
 import { AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";
 import { Module, Sequential } from "../torch/nn/module.ts";

@@ -20,6 +20,8 @@ export interface StepRecord extends Position {
   progress: number;
   /** Images in the step. */
   images: number;
+  /** Seconds in which the process stood still, which do not count; undefined if it did not. */
+  stoodStill?: number;
 }
 
 /** A training run that starts or resumes. */

@@ -49,7 +49,7 @@ export function keepEncoders(
   folder: string,
   { count, encoder, start, progressAt }: KeepOptions,
 ): (at: Position) => void {
-  const partOf = (position: Position) => Math.floor(progressAt(position) * count); // parts done, 0 to count
+  const partOf = (position: Position) => Math.floor(progressAt(position) * count + 1e-9); // parts done, 0 to count
   const fileOf = (part: number) =>
     join(runFiles(folder).checkpoints, `encoder-${Math.round((100 * part) / count)}.safetensors`);
   if (count > 0) settle(folder, { start, partOf, fileOf });

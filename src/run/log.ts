@@ -13,6 +13,8 @@ export interface RunLog {
   image(step: number, name: string, png: Uint8Array): void;
   /** Adds a line to train.log, with the time. */
   line(text: string): void;
+  /** Drops what is not written yet: another process goes on with the run. */
+  abandon(): void;
   close(): void;
 }
 
@@ -52,6 +54,9 @@ export function openLog(folder: string, { resumeAtStep, now = Date.now }: LogOpt
         }),
       image: (step, name, png) => guarded(() => events.image(step, name, png)),
       line: (message) => guarded(() => line(message)),
+      abandon() {
+        unwritten = "";
+      },
       close() {
         try {
           if (unwritten) guarded(() => line(unwritten));

@@ -29,21 +29,23 @@ export function freeCores(before: CpuTime, now: CpuTime, cores: number): number 
  * changes the last bits of sums, so a run that must be repeatable cannot use this.
  * @param most maximum number of threads
  */
-export function adaptiveThreads(most: number, read: () => CpuTime = cpuTime): () => void {
+export function adaptiveThreads(most: number, read = cpuTime, wall = wallTime): () => void {
   const cores = availableParallelism();
   if (cores !== cpus().length) return () => {}; // in a container, the machine's load says nothing about our share
   let before = read();
   return () => {
+    if (wall() - before.wall < EVERY) return; // the rest is read once a second: it takes a while on many cores
     const now = read();
-    if (now.wall - before.wall < EVERY) return;
     const wanted = Math.min(most, freeCores(before, now, cores));
     if (wanted !== threads()) threads(wanted);
     before = now;
   };
 }
 
+const wallTime = (): number => performance.now() / 1000;
+
 function cpuTime(): CpuTime {
   const { user, system } = process.cpuUsage(); // microseconds
   const milliseconds = cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
-  return { all: milliseconds / 1000, own: (user + system) / 1e6, wall: performance.now() / 1000 };
+  return { all: milliseconds / 1000, own: (user + system) / 1e6, wall: wallTime() };
 }

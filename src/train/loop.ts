@@ -57,6 +57,18 @@ export function budgetOf({ config, images, task, world }: TrainingRun): Budget {
   return { step: Math.max(1, Math.round(steps)), seconds: Number.POSITIVE_INFINITY };
 }
 
+/** A step that takes longer than this many seconds, and this many times as long as any before, has stood still. */
+const [STILL, TIMES] = [10, 10];
+
+/**
+ * The part of a step's seconds that counts as training. Ctrl-Z, a paused container or a machine that sleeps must not use up the
+ * minutes of a run.
+ * @param longest seconds of the longest step before; 0 if there is none
+ */
+export function countedSeconds(elapsed: number, longest: number): number {
+  return longest > 0 && elapsed > Math.max(STILL, TIMES * longest) ? longest : elapsed;
+}
+
 /** 0 at the start to 1 at the end: steps done, or time used. */
 export function progressAt({ step, seconds }: Position, budget: Budget): number {
   return Math.min(1, Math.max(step / budget.step, seconds / budget.seconds));
@@ -80,6 +92,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   let { step, seconds } = run.start;
   let pending = fetch(step);
   let progress = progressAt(run.start, budget);
+  let longest = 0;
   const adapt = mayAdapt(run) ? adaptiveThreads(threads()) : undefined;
   while (progress < 1) {
     adapt?.();
@@ -91,7 +104,10 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     if (!Number.isFinite(loss)) throw diverged(run, loss, step, learningRate);
     optimizer.zeroGrad();
     step++;
-    seconds += (performance.now() - started) / 1000;
+    const elapsed = (performance.now() - started) / 1000;
+    const counted = countedSeconds(elapsed, longest);
+    longest = Math.max(longest, counted);
+    seconds += counted;
     progress = world.agree(progressAt({ step, seconds }, budget));
     yield {
       step,
@@ -102,6 +118,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
       metrics,
       progress,
       images: config.batchSize * world.size,
+      ...(counted < elapsed && { stoodStill: elapsed - counted }),
     };
     await eventLoopTurn(); // signals and finalizers only run here
   }

@@ -1,20 +1,22 @@
 /** `pretrain`: a folder of images in, a trained encoder out. */
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { withCleanup } from "../cleanup.ts";
 import { plural } from "../data/names.ts";
 import { type ImagesToLearnFrom, imagesToLearnFrom } from "../data/splits.ts";
 import { InterruptedError, TakenOverError, UsageError } from "../errors.ts";
-import { replaceFile, writeJson } from "../files.ts";
+import { readJson, replaceFile, writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { saveState } from "../run/checkpoint.ts";
-import { environment } from "../run/environment.ts";
+import { type Environment, environment } from "../run/environment.ts";
 import { counting, type Hooks, type Position, type StepRecord } from "../run/events.ts";
 import {
   checkRunFolder,
   claimRunFolder,
   defaultRunFolder,
   holdRunFolder,
+  initialEncoder,
+  isDone,
   type RunStatus,
   resumedOptions,
   runFiles,
@@ -28,8 +30,9 @@ import { openLog, type RunLog } from "../run/log.ts";
 import { type PretrainOptions, pretrainOptions, type TrainingConfig } from "../run/options.ts";
 import { resumeFrom, savePosition } from "../run/position.ts";
 import { refuseContradictions, refuseMinutes, resolveConfig, resolveSaved } from "../run/resolve.ts";
+import { duration } from "../setup/terminal.ts";
 import { taskEntry } from "../tasks/index.ts";
-import { chooseCompute } from "../torch/compute.ts";
+import { type Compute, chooseCompute } from "../torch/compute.ts";
 import { deterministic as setDeterministic } from "../torch/device.ts";
 import { fixedWays } from "../torch/nn/convolution.ts";
 import { imagesUsed, learnedImages } from "./batches.ts";
@@ -65,13 +68,28 @@ export function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<P
     const last = isOver(run) ? undefined : await trainAndSave(session, hooks);
     const { step, seconds } = last ?? start;
     const caveat = taskEntry(config.task).caveat?.(config.taskOptions);
-    saveEncoder(folder, task.output ?? run.encoder, config);
-    const samples = await sampleSheet(run);
-    replaceFile(join(runFiles(folder).samples, "last.png"), samples);
-    log.image(step, "samples", samples);
-    session.status("done", last);
+    try {
+      saveEncoder(folder, task.output ?? run.encoder, config);
+      const samples = await sampleSheet(run);
+      replaceFile(join(runFiles(folder).samples, "last.png"), samples);
+      log.image(step, "samples", samples);
+      session.status("done", last);
+    } catch (error) {
+      recordFailure(session, error, last);
+      throw error;
+    }
     return { folder, steps: step, images: step * config.batchSize, seconds, last, caveat };
   });
+}
+
+/** Says in the run folder how the run ended, unless it belongs to another process now. */
+function recordFailure({ status, log }: Session, error: unknown, last: StepRecord | undefined): void {
+  try {
+    if (error instanceof TakenOverError) log.abandon();
+    else status(error instanceof InterruptedError ? "interrupted" : "failed", last);
+  } catch {
+    // the error itself (for example a full disk) matters more than failing to record it
+  }
 }
 
 /** A run about to start or resume. */
@@ -104,23 +122,24 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   const saved = { modules: prepared.modules, optimizer: prepared.run.optimizer, images: identityOf(learned) };
   const start: Position = config.resume ? resumeFrom(files.checkpoint, saved) : { step: 0, seconds: 0 };
   const run: TrainingRun = { ...prepared.run, start };
-  if (isOver(run) && existsSync(files.encoder)) {
+  if (isOver(run) && isDone(folder)) {
     throw new UsageError(`${folder} is finished already. More --epochs or --minutes would go on with it.`);
   }
   const earlier = config.init === undefined ? undefined : readLearned(config.resume ? folder : runOf(config.init));
   claimRunFolder(folder, config);
   rmSync(files.encoder, { force: true }); // of a run that trains on: until it ends, that would be measured as this one
   writeLearned(folder, withEarlier(learned, earlier));
-  if (config.init !== undefined && !config.resume) saveState(files.initial, encoder.state());
+  if (config.init !== undefined && !config.resume) keepBeginning(config);
   const { skipped } = images.store;
   if (skipped.length) writeJson(files.skipped, skipped);
+  const moved = config.resume ? elsewhere(files.environment, compute) : [];
   writeJson(files.environment, environment(compute));
   const { metric, guess, lossUnit } = run.task;
   const caveat = taskEntry(config.task).caveat?.(config.taskOptions);
   const log = openLog(folder, { resumeAtStep: start.step });
   cleanup.push(() => log.close());
   const begun = config.init === undefined ? [] : [`The encoder begins with the weights of ${config.init}.`];
-  if (!config.resume) begun.forEach(log.line);
+  for (const line of [...(config.resume ? [] : begun), ...moved]) log.line(line);
   return {
     folder,
     run,
@@ -128,6 +147,7 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
       ...(collection.notes ?? []),
       ...leftOut(chosen, skipped.length),
       ...begun,
+      ...moved,
       ...(caveat ? [caveat] : []),
       ...(isQuick(config) ? [QUICK] : []),
     ],
@@ -136,6 +156,24 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
     status: (state, last) =>
       writeJson(files.status, { state, metric, guess, lossUnit, ...(last ?? start) } satisfies RunStatus),
   };
+}
+
+/** Keeps the weights that the run begins with, as they were given: a task may have changed its encoder's already. */
+function keepBeginning(config: TrainingConfig): void {
+  const encoder = initialEncoder(config, config.out);
+  try {
+    saveState(runFiles(config.out).initial, encoder.state());
+  } finally {
+    encoder.dispose();
+  }
+}
+
+/** A sentence if a resumed run computes on another device or in another precision than until now. */
+function elsewhere(file: string, { device, precision }: Compute): string[] {
+  const before = readJson<Partial<Environment>>(file, {});
+  const were = [before.precision ?? precision, before.device ?? device];
+  if (were[0] === precision && were[1] === device) return [];
+  return [`The run goes on in ${precision} on ${device}; until now it computed in ${were.join(" on ")}.`];
 }
 
 const QUICK =
@@ -161,7 +199,8 @@ function leftOut({ parts, heldBack, unlabelled, unused, notes }: ImagesToLearnFr
 const isOver = (run: TrainingRun) => progressAt(run.start, budgetOf(run)) >= 1;
 
 /** Trains to the end. Logs every step; saves at the start, every few minutes, at the end and when the signal aborts. */
-async function trainAndSave({ run, log, save, status }: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
+async function trainAndSave(session: Session, { onEvent, signal }: Hooks): Promise<StepRecord> {
+  const { run, log, save, status } = session;
   const { saveMinutes, keepCheckpoints, deterministic, out } = run.config;
   const before = setDeterministic(deterministic);
   const chooser = deterministic ? fixedWays : fastestConvolutions(runFiles(out).convolutions);
@@ -178,6 +217,7 @@ async function trainAndSave({ run, log, save, status }: Session, { onEvent, sign
       last = record;
       onEvent?.({ type: "step", record }); // before anything is written: it may say that another process goes on
       log.step(record);
+      if (record.stoodStill) log.line(`stood still for ${duration(1000 * record.stoodStill)}, which does not count`);
       keep(record);
       if (record.seconds - savedAt >= saveMinutes * 60 || record.progress >= 1 || signal?.aborted) {
         save(record);
@@ -189,12 +229,7 @@ async function trainAndSave({ run, log, save, status }: Session, { onEvent, sign
     }
     return last as StepRecord;
   } catch (error) {
-    try {
-      if (!(error instanceof TakenOverError))
-        status(error instanceof InterruptedError ? "interrupted" : "failed", last);
-    } catch {
-      // the original error (for example a full disk) matters more than failing to record it
-    }
+    recordFailure(session, error, last);
     throw error;
   } finally {
     setDeterministic(before);

@@ -62,6 +62,12 @@ test("none are kept unless requested", async () => {
   expect([keptEncoders(out), keptEncoders(join(folder, "nowhere"))]).toEqual([[], []]);
 });
 
+test("none is lost to rounding: 1/49 of 49 steps is one", async () => {
+  const out = join(folder, "many");
+  await pretrain({ ...small, keepCheckpoints: 49, epochs: 49 / 5, out });
+  expect(Object.values(stepsOf(out))).toEqual(Array.from({ length: 49 }, (_, i) => i + 1));
+});
+
 test("a run of fewer steps keeps one a step", async () => {
   const out = join(folder, "short");
   await pretrain({ ...small, keepCheckpoints: 8, epochs: 0.6, out });

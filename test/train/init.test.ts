@@ -62,6 +62,20 @@ test("keep the weights they began with, say so, and train all of them: the first
   expect(readFileSync(runFiles(run).log, "utf8")).toContain(`The encoder begins with the weights of ${init}.`);
 });
 
+test("keep them as they were given, also where the task changes its encoder before the first step", async () => {
+  const blind = join(folder, "blind");
+  await pretrain({
+    ...small,
+    epochs: 1,
+    preset: "paper",
+    task: "colorization",
+    taskOptions: { keepColour: 0 },
+    out: blind,
+  });
+  const [given, kept] = [init, runFiles(blind).initial].map(tensorsIn);
+  expect(kept?.get("conv1.weight")).toBe(given?.get("conv1.weight"));
+});
+
 test("are compared with the weights that they began with, which runs of other seeds share", async () => {
   const other = join(folder, "other-seed");
   await pretrain({ ...small, seed: 1, out: other });

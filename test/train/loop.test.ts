@@ -5,7 +5,7 @@ import type { StepRecord } from "../../src/run/events.ts";
 import { pretrainOptions, type TrainingConfig } from "../../src/run/options.ts";
 import { full } from "../../src/torch/ops.ts";
 import { cosine, warmUp } from "../../src/torch/optim/schedule.ts";
-import { budgetOf, progressAt, type TrainingRun, train } from "../../src/train/loop.ts";
+import { budgetOf, countedSeconds, progressAt, type TrainingRun, train } from "../../src/train/loop.ts";
 import { firstEncoder, prepareTraining } from "../../src/train/prepare.ts";
 import { resolveOptions } from "../../src/train/pretrain.ts";
 import { expectNoLeak } from "../live.ts";
@@ -90,6 +90,24 @@ test("a run of two minutes that is resumed at its last second ends when that has
     const rate = (seconds: number) => expect.closeTo(learningRate * warmUp(warmup, cosine)(seconds / 120), 12);
     expect(records.map((record) => record.learningRate)).toEqual([119, 119.25, 119.5, 119.75].map(rate));
     for await (const record of train({ ...run, start: { step: 44, seconds: 120 } })) throw new Error(`${record.step}`);
+  });
+});
+
+test("minutes in which the process stood still do not count", async () => {
+  expect([countedSeconds(60, 0), countedSeconds(9, 0.1), countedSeconds(60, 7), countedSeconds(60, 5)]).toEqual([
+    60, 9, 60, 5,
+  ]);
+  await withRun({ ...small, minutes: 2 }, async (run) => {
+    let now = 0;
+    let looks = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => {
+      now += ++looks === 6 ? 3_600_000 : 30_000; // an hour in the third step
+      return now;
+    });
+    const records: StepRecord[] = [];
+    for await (const record of train(run)) records.push(record);
+    expect(records.map(({ seconds }) => seconds)).toEqual([30, 60, 90, 120]);
+    expect(records.map(({ stoodStill }) => stoodStill)).toEqual([undefined, undefined, 3570, undefined]);
   });
 });
 

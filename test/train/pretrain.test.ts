@@ -98,6 +98,7 @@ describe("a run", () => {
     };
     await expect(pretrain({ ...small, out: taken }, { onEvent })).rejects.toThrow(TakenOverError);
     expect(readMetrics(runFiles(taken).metrics)).toHaveLength(2);
+    expect(readFileSync(runFiles(taken).log, "utf8")).not.toMatch(/step \d/);
     expect(JSON.parse(readFileSync(runFiles(taken).status, "utf8"))).toMatchObject({ state: "training" });
   });
 
