@@ -11,6 +11,9 @@ export interface Metric {
   readonly worthwhile: number;
 }
 
+/** Whether its values lie between 0 and 1. */
+export const isFraction = ({ unit }: Pick<Metric, "unit">): boolean => unit === "%";
+
 /** The score and loss of guessing: the baseline of every curve. */
 export interface Guess {
   readonly value: number;

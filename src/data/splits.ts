@@ -128,8 +128,8 @@ export interface LabelledParts {
  * Without these, about 70 % and 30 % of the images, by their content; groups stay together, and copies and near-duplicates
  * are groups too.
  * Images without a label are left out.
- * @throws UsageError for images without labels, splits that are missing or named on both sides, too few images, and test images
- *   that are all of one group
+ * @throws UsageError for images without labels, splits that are missing or named on both sides, too few images, a group on both
+ *   sides, and test images that are all of one group
  */
 export async function labelledParts(
   collection: ImageCollection,
@@ -145,11 +145,35 @@ export async function labelledParts(
     );
   }
   const others = Object.keys(collection.splits).filter((name) => !tests.includes(name));
-  const known = labelled(selectSplits(collection, (trains.length ? trains : others.length ? others : tests).join("+")));
+  const learned = trains.length ? trains : others.length ? others : tests;
+  const known = labelled(selectSplits(collection, learned.join("+")));
   if (!tests.length) return { ...(await cutByContent(known, hooks)), classes: known.classes ?? [], cut: true };
   const test = labelled(selectSplits(collection, tests.join("+")));
   refuseLoneGroup(test);
+  refuseSharedGroups(collection, learned, tests);
   return { train: known, test, classes: known.classes ?? [], cut: false, notes: [] };
+}
+
+/** A group that is learned from must not be tested on, whatever the parts are called. */
+function refuseSharedGroups({ splits }: ImageCollection, trains: readonly string[], tests: readonly string[]): void {
+  const imageOf = (parts: readonly string[]) => {
+    const found = new Map<string, string>();
+    for (const set of parts.flatMap((part) => splits[part] ?? []))
+      for (let i = 0; i < set.length; i++) {
+        const group = set.group(i);
+        if (typeof group === "string" && set.label(i) >= 0) found.set(group, set.id(i)); // numbers are unique only within their set
+      }
+    return found;
+  };
+  const learned = imageOf(trains);
+  for (const [group, tested] of imageOf(tests)) {
+    const other = learned.get(group);
+    if (other === undefined) continue;
+    throw new UsageError(
+      `${tested} would be tested on and ${other} learned from, but both are of ${group}. ` +
+        "Put them on one side of --train-split and --test-split, or leave out --group.",
+    );
+  }
 }
 
 /** Other images of one group say nothing of other groups. */

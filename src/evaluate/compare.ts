@@ -1,5 +1,6 @@
 /** Compares every trained encoder with its baselines. */
-import { improvement } from "../metric.ts";
+import { improvement, isFraction } from "../metric.ts";
+import { sharesOf } from "./draws.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
 import type { Difference, ResultRow } from "./result.ts";
@@ -27,11 +28,17 @@ export interface Measured {
 export const isBetterLayer = ({ row, heldOut }: Measured, before: Measured): boolean =>
   Number.isNaN(heldOut) || improvement(row.metric, heldOut, before.heldOut) > 0;
 
+/** How many images each class has (C), among those to test on and to learn from. */
+export interface ClassCounts {
+  readonly tested: readonly number[];
+  readonly learned: readonly number[];
+}
+
 /** Values shared by all comparisons of an evaluation. */
 export interface Common {
-  /** Number of classes, and the share of the test images that the commonest has: they determine the score of guessing. */
+  /** Number of classes, and of each one's images: they determine the score of guessing. */
   classes: number;
-  commonest: number;
+  classCounts: ClassCounts;
   /** Number of test images that each run has seen, by its id. */
   seen: ReadonlyMap<string, number | undefined>;
 }
@@ -93,13 +100,16 @@ export function correctFamilies<One extends Pick<Difference, "p" | "comparisons"
 function differenceOf(
   ours: readonly Measured[],
   theirs: readonly Measured[],
-  { classes, commonest, seen }: Common,
+  { classes, classCounts, seen }: Common,
 ): Omit<Difference, "baselineRole"> {
   const { protocol, row } = ours[0] as Measured;
   const { id, metric, labelsPerClass, labelPercent, n, groups, draws } = row;
   const baseline = (theirs[0] as Measured).row;
   const [a, b] = [together(ours), together(theirs)];
   const trainings = ours.length;
+  const learned = classCounts.learned.map((count) =>
+    labelsPerClass === "all" ? count : Math.min(count, labelsPerClass),
+  );
   // Subtract so that an interval above zero is a gain, whether higher or lower values are better.
   const differences = metric.better === "higher" ? subtract(a.values, b.values) : subtract(b.values, a.values);
   const difference = improvement(metric, a.value, b.value);
@@ -115,8 +125,8 @@ function differenceOf(
     ...(labelPercent !== undefined && { labelPercent }),
     ...(groups !== undefined && { groups }),
     ...{ p: pValue(subtract(a.flipped, b.flipped), estimate), comparisons: 1, shares: estimate.shares },
-    valueLow: intervalOf(a.scores, a.values, protocol.reduce, { trainings }).low,
-    chance: protocol.guess(classes, a.scores[0], commonest),
+    valueLow: intervalOf(a.scores, a.values, protocol.reduce, { trainings, fraction: isFraction(metric) }).low,
+    chance: protocol.guess(classes, a.scores[0], { tested: sharesOf(classCounts.tested), learned: sharesOf(learned) }),
     seen: mostSeen(ours.map((one) => seen.get(one.row.id))),
   };
 }

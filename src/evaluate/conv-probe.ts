@@ -160,7 +160,7 @@ function layersOf({ featureDims }: Encoder, { layers }: Options): readonly strin
   if (layers === "all") return known;
   const unknown = layers.find((layer) => !known.includes(layer));
   if (unknown !== undefined) throw unknownName("layer", unknown, known);
-  return layers;
+  return known.filter((layer) => layers.includes(layer)); // shallow to deep
 }
 
 /** Trains a classifier on one layer's maps. The caller disposes it. */

@@ -15,9 +15,11 @@ export function byClass(labels: ArrayLike<number>): number[][] {
   return Array.from(rows, (row) => row ?? []);
 }
 
-/** The share of the images that the commonest class has: the accuracy of always answering it. */
-export function commonestShare(labels: ArrayLike<number>): number {
-  return Math.max(...byClass(labels).map(({ length }) => length)) / labels.length;
+/** How many images each class has (C), and their share of all that have one. */
+export const classCounts = (labels: ArrayLike<number>): number[] => byClass(labels).map(({ length }) => length);
+export function sharesOf(counts: readonly number[]): number[] {
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  return counts.map((count) => (all ? count / all : 0));
 }
 
 /** `count` rows of each class (all of a class that has fewer), in random order, for draw number `draw`. */

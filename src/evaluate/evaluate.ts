@@ -43,7 +43,7 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   const { draws, seed } = config;
   const wanted = resultFile(config.runs[0] as string, config.name);
   const session = await openSession(config, hooks);
-  const { representations, classes, commonest, seen, notes, train } = session;
+  const { representations, classes, classCounts, seen, notes, train } = session;
   const { counts: labelsPerClass, percents, notes: same } = labelAmounts(config.labelsPerClass, firstLabels(train));
   notes.push(...same);
   refuseSeveralLabels(session, variants, labelsPerClass);
@@ -63,7 +63,9 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
     await session.close();
   }
   const rows = measured.map(({ row }) => row);
-  const differences = correctFamilies(compare(measured, representations, { classes: classes.length, commonest, seen }));
+  const differences = correctFamilies(
+    compare(measured, representations, { classes: classes.length, classCounts, seen }),
+  );
   const file = claimResultFile(wanted);
   writeJson(file, { images: config.images, options: config, classes, notes, rows, differences });
   return { rows, differences, classes, notes, file };

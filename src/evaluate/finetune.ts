@@ -45,7 +45,13 @@ const options = z.strictObject({
     .max(0.5)
     .default(0.2)
     .describe("fraction of the labels that is held out to choose the weights by; 0: none, the last weights are kept"),
-  checkEvery: z.int().positive().default(25).describe("steps between two looks at the held-out labels"),
+  checkEvery: z
+    .int()
+    .positive()
+    .default(25)
+    .describe(
+      "steps between two looks at the held-out labels, in a training of `steps`; a longer one looks as often in all",
+    ),
   patience: z
     .int()
     .positive()

@@ -10,7 +10,7 @@ import type { Tensor } from "../torch/tensor.ts";
 import { groupsOf, rowsToHoldOut } from "./groups.ts";
 import { classification, defineProtocol, MEASURING, mean, type Training } from "./protocol.ts";
 
-/** Common neighbours and temperatures: solo-learn's 20 and 0.07, DINO's and lightly's 200 and 0.1. */
+/** Common neighbours and temperatures: DINO's and solo-learn's 20 and 0.07, VISSL's and lightly's 200 and 0.1. */
 const usual = [
   { k: 20, temperature: 0.07 },
   { k: 200, temperature: 0.1 },

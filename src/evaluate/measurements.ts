@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { allLabels, hash, type ImageSet } from "../data/images.ts";
 import { replaceFile } from "../files.ts";
+import { isFraction } from "../metric.ts";
 import { selfsightVersion } from "../run/environment.ts";
 import type { Hooks } from "../run/events.ts";
 import { dispose } from "../torch/scope.ts";
@@ -168,7 +169,12 @@ function rowOf(
   const size = { n: scores[0]?.length ?? 0, ...(groups && { groups: groupCount(groups) }), draws: scores.length };
   const row = { id, encoder: label, kind, protocol: name, ...at, metric };
   const values = valuesOf(scores, reduce, groups);
-  return { row: { ...row, ...intervalOf(scores, values, reduce), ...size }, protocol, values, ...result };
+  return {
+    row: { ...row, ...intervalOf(scores, values, reduce, { fraction: isFraction(metric) }), ...size },
+    protocol,
+    values,
+    ...result,
+  };
 }
 
 function truthsOf({ truth }: Protocol, { set, store, labels }: Part): ArrayLike<unknown> {

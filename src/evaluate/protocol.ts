@@ -81,10 +81,16 @@ export interface Protocol<
   /** The metric over some images' scores. If it is not their `mean`, a jackknife calls it again on all but some images. */
   reduce(scores: ArrayLike<Score>): number;
   /**
-   * The best score that guessing has, given the number of classes, some images' scores for what these say of the truth, and the share of
-   * the test images that the commonest class has (where each image has one class).
+   * The best score that guessing has, given the number of classes, some images' scores for what these say of the truth, and the shares
+   * of the classes (where each image has one class).
    */
-  guess(classes: number, scores?: ArrayLike<Score>, commonest?: number): number;
+  guess(classes: number, scores?: ArrayLike<Score>, shares?: ClassShares): number;
+}
+
+/** Which part each class has (C) of the images that are tested on, and of those that are learned from. */
+export interface ClassShares {
+  readonly tested: readonly number[];
+  readonly learned: readonly number[];
 }
 
 /** The identity function, for type inference. */
@@ -102,7 +108,9 @@ export const classification = {
   metric: accuracyMetric,
   score: (prediction: number, truth: number): number => (prediction === truth ? 1 : 0),
   reduce: mean,
-  guess: (classes: number, _scores?: ArrayLike<number>, commonest = 0): number => Math.max(1 / classes, commonest),
+  /** Always answering the commonest class. */
+  guess: (classes: number, _scores?: ArrayLike<number>, shares?: ClassShares): number =>
+    Math.max(1 / classes, ...(shares?.tested ?? [])),
 };
 
 /** Fraction of the predictions (N), i64, that equal the label. */

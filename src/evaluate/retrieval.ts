@@ -31,18 +31,19 @@ interface Measure {
   readonly metric: Metric;
   /** What the query scores if its label is 0, 1, ... (C): the truth about it is not known yet. */
   readonly measure: (ranked: Ranked) => Float32Array;
-  readonly guess: (classes: number) => number;
+  /** What a random ranking scores for a class that has this share of the images. */
+  readonly random: (share: number) => number;
 }
 
 /**
- * Mean average precision over the whole ranking. Chance, for equal classes: the share of one. Among a few images random
- * rankings score higher: 0.18 instead of 0.11 with five images of each of nine classes.
+ * Mean average precision over the whole ranking. Chance: the share of the query's class among the images that are ranked. Among a few
+ * images random rankings score higher: 0.18 instead of 0.11 with five images of each of nine classes.
  */
 export const retrieval = byRanking({
   title: "Image retrieval: mean average precision",
   metric: mAP,
   measure: averagePrecisions,
-  guess: (classes) => 1 / classes,
+  random: (share) => share,
 });
 
 /**
@@ -56,7 +57,7 @@ function recallAt(k: number) {
     title: `Image retrieval: a relevant image among the ${k} nearest`,
     metric: { ...accuracy, name: `recall@${k}` },
     measure: (ranked) => recallsAt(k, ranked),
-    guess: (classes) => 1 - (1 - 1 / classes) ** k,
+    random: (share) => 1 - (1 - share) ** k,
   });
 }
 
@@ -64,7 +65,7 @@ function recallAt(k: number) {
  * A query whose label no training image has scores 0. `heldOut`: up to 2,000 training images as queries, each ranks all that are
  * not of its group; one without an image of its label among these is left out.
  */
-function byRanking({ title, metric, measure, guess }: Measure) {
+function byRanking({ title, metric, measure, random }: Measure) {
   return defineProtocol({
     title,
     needs: "features",
@@ -101,7 +102,10 @@ function byRanking({ title, metric, measure, guess }: Measure) {
     },
     score: (scores: Float32Array, truth: number) => scores[truth] ?? 0,
     reduce: mean,
-    guess,
+    guess: (classes, _scores, shares) =>
+      shares
+        ? shares.tested.reduce((sum, share, label) => sum + share * random(shares.learned[label] ?? 0), 0)
+        : random(1 / classes),
   });
 }
 

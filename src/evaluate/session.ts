@@ -5,7 +5,8 @@ import { UsageError } from "../errors.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { openGiven } from "../run/images.ts";
 import { type Compute, chooseCompute } from "../torch/compute.ts";
-import { byClass, commonestShare } from "./draws.ts";
+import type { ClassCounts } from "./compare.ts";
+import { byClass, classCounts } from "./draws.ts";
 import { fairParts } from "./leaks.ts";
 import { nearNotes } from "./near-notes.ts";
 import type { EvaluateConfig } from "./options.ts";
@@ -23,8 +24,8 @@ export interface Session {
   readonly train: ImageSet;
   readonly test: ImageSet;
   readonly classes: readonly string[];
-  /** The share of the test images that the commonest class has. */
-  readonly commonest: number;
+  /** How many images each class has, among those to test on and to learn from. */
+  readonly classCounts: ClassCounts;
   /** Number of test images that each run has seen without labels, by its id. */
   readonly seen: ReadonlyMap<string, number | undefined>;
   /** Hash of the test images' contents, labels and groups: what was measured on the same ones can be compared in pairs. */
@@ -63,7 +64,7 @@ export async function openSession(config: EvaluateConfig, hooks: Hooks = {}): Pr
   let told = false;
   return {
     ...{ representations, train, test, classes, seen, tested, compute, notes, aboutImages },
-    commonest: commonestShare(firstLabels(test)),
+    classCounts: { tested: classCounts(firstLabels(test)), learned: classCounts(firstLabels(train)) },
     async partsFor({ imageSize }) {
       const opened = await parts.open(imageSize);
       if (!told) {

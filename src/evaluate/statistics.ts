@@ -38,9 +38,17 @@ export function studentInterval({ mean, variance, freedom }: Omit<MeanEstimate, 
  * @throws SelfsightError as {@link meanInterval}
  */
 export function fractionInterval(rows: Rows, { level = 0.95, trainings = 1 }: IntervalOptions = {}): Interval {
-  const { mean, variance, freedom } = estimateMean(rows, trainings);
+  return wilson(estimateMean(rows, trainings), checkShape(rows), level);
+}
+
+/** Wilson's interval of a fraction that was estimated. @param alike how many answers it counts for if none of them differ */
+export function wilson(
+  { mean, variance, freedom }: Omit<MeanEstimate, "shares">,
+  alike: number,
+  level = 0.95,
+): Interval {
   const p = Math.max(0, Math.min(1, mean)); // but for rounding
-  const size = variance > 0 ? (p * (1 - p)) / variance : checkShape(rows);
+  const size = variance > 0 ? (p * (1 - p)) / variance : alike;
   const t = studentQuantile((1 + level) / 2, freedom);
   const middle = (p + t ** 2 / (2 * size)) / (1 + t ** 2 / size);
   const half = (t * Math.sqrt((p * (1 - p)) / size + t ** 2 / (4 * size ** 2))) / (1 + t ** 2 / size);

@@ -86,19 +86,12 @@ export const svm = defineProtocol({
   score: (ranks: Uint32Array, truth: ClassTruth): RankedImage => ({ ranks, truth }),
   /** Mean over the classes that some image has. */
   reduce: meanAveragePrecision,
-  /** A random ranking's precision is a class's share of the images, at any recall. This is the mean of the shares. */
-  guess: (classes, images = []) => labelsAnImage(images) / classes,
+  /** A random ranking's precision is a class's share of the images, at any recall. This is the mean over the classes that some image has. */
+  guess(classes, images = []) {
+    const found = Array.from(images, ({ truth }) => (typeof truth === "number" ? [truth] : truth)).flat();
+    return found.length ? found.length / images.length / new Set(found).size : 1 / classes;
+  },
 });
-
-/** Mean number of labels of an image; 1 if there are none to count. */
-function labelsAnImage(images: ArrayLike<RankedImage>): number {
-  let labels = 0;
-  for (let i = 0; i < images.length; i++) {
-    const { truth } = images[i] as RankedImage;
-    labels += typeof truth === "number" ? 1 : truth.length;
-  }
-  return images.length ? labels / images.length : 1;
-}
 
 /** The mean of the classes' interpolated average precisions; a class that no image has is left out. */
 function meanAveragePrecision(images: ArrayLike<RankedImage>): number {

@@ -2,8 +2,15 @@
 import { randomAt, shuffle } from "../random.ts";
 import { groupCount } from "./groups.ts";
 import { mean } from "./protocol.ts";
-import { fractionInterval, type Interval, type IntervalOptions, meanInterval } from "./statistics.ts";
-import type { Rows } from "./variance.ts";
+import {
+  fractionInterval,
+  type Interval,
+  type IntervalOptions,
+  meanInterval,
+  studentInterval,
+  wilson,
+} from "./statistics.ts";
+import { checkShape, estimateMean, type Rows } from "./variance.ts";
 
 /** Draws × test images. */
 export type Scores = readonly (readonly unknown[])[];
@@ -76,12 +83,20 @@ export const flippedOf = (scores: Scores, values: Rows, reduce: Reduce, groups?:
   groups && isMean(reduce) ? scores.map((row) => groupSums(row as readonly number[], groups)) : values;
 
 /** The metric over all draws, with its interval. @param values of {@link valuesOf} */
-export function intervalOf(scores: Scores, values: Rows, reduce: Reduce, options: IntervalOptions = {}): Interval {
+export function intervalOf(
+  scores: Scores,
+  values: Rows,
+  reduce: Reduce,
+  {
+    fraction = false,
+    ...options
+  }: IntervalOptions & { /** Whether the metric lies between 0 and 1. */ fraction?: boolean } = {},
+): Interval {
   if (isMean(reduce)) return (isFraction(scores as Rows) ? fractionInterval : meanInterval)(values, options);
   // The pseudo-values' mean corrects the metric's bias: the interval is put around the metric itself.
-  const { value: corrected, low, high } = meanInterval(values, options);
   const value = mean(scores.map((row) => reduce(row as readonly never[])));
-  return { value, low: low + value - corrected, high: high + value - corrected };
+  const estimate = { ...estimateMean(values, options.trainings), mean: value };
+  return fraction ? wilson(estimate, checkShape(values), options.level) : studentInterval(estimate, options.level);
 }
 
 const isMean = (reduce: Reduce) => reduce === mean;

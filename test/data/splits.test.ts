@@ -51,6 +51,19 @@ describe("a collection with splits", () => {
     await expect(labelledParts(onlyTests, {})).rejects.toThrow(/train has no labels/);
   });
 
+  test("is not tested on groups that it learns from, whatever the parts are called", async () => {
+    const part = (name: string, groups: string[]) => fakeSet(name, { labels: [0, 1, 0, 1], classes, groups });
+    const splits = {
+      siteA: part("siteA", ["p 1", "p 1", "p 2", "p 2"]),
+      siteB: part("siteB", ["p 3", "p 3", "p 2", "p 2"]),
+    };
+    await expect(labelledParts({ name: "x", splits }, { trainSplit: "siteA", testSplit: "siteB" })).rejects.toThrow(
+      /would be tested on and .* learned from, but both are of p 2\. .*leave out --group/,
+    );
+    const apart = { ...splits, siteB: part("siteB", ["p 3", "p 3", "p 4", "p 4"]) };
+    await labelledParts({ name: "x", splits: apart }, { trainSplit: "siteA", testSplit: "siteB" });
+  });
+
   test("is not tested on a single group", async () => {
     const lone = fakeSet("test", { labels: [0, 1], classes, groups: ["who x", "who x"] });
     await expect(labelledParts({ name: "pets", splits: { train, test: lone } }, {})).rejects.toThrow(

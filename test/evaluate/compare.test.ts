@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { compare, correctFamilies, type Measured } from "../../src/evaluate/compare.ts";
-import { commonestShare } from "../../src/evaluate/draws.ts";
+import { classCounts } from "../../src/evaluate/draws.ts";
 import { linear } from "../../src/evaluate/linear.ts";
 import type { Protocol } from "../../src/evaluate/protocol.ts";
 import type { Kind, Representation } from "../../src/evaluate/representations.ts";
@@ -24,7 +24,8 @@ function measured(encoder: string, layer: string, right: number, heldOut = right
   };
 }
 
-const common = { classes: 10, commonest: 0.1, seen: new Map([["a", 7]]) };
+const even = new Array<number>(10).fill(5);
+const common = { classes: 10, classCounts: { tested: even, learned: even }, seen: new Map([["a", 7]]) };
 
 const subject = (id: string, recipe?: string): Representation[] => [
   {
@@ -68,15 +69,16 @@ test("each encoder is compared at the layer that was best on held-out labels, no
 
 test("guessing is always answering the commonest class, where one is commoner than the others", () => {
   const labels = Uint8Array.from({ length: 20 }, (_, i) => (i < 18 ? 1 : i % 2));
-  const commonest = commonestShare(labels);
-  expect(commonest).toBe(0.95);
+  const tested = classCounts(labels);
+  expect(tested).toEqual([1, 19]);
   const rows = [measured("a", "late", 85), measured("untrained a", "late", 80)];
-  const [difference] = compare(rows, subject("a"), { ...common, classes: 2, commonest });
+  const [difference] = compare(rows, subject("a"), { ...common, classes: 2, classCounts: { tested, learned: [5, 5] } });
   expect(difference).toMatchObject({ chance: 0.95 });
   expect(outcome(difference as Difference)).toBe("cannot tell");
-  const [even] = compare(rows, subject("a"), { ...common, classes: 2, commonest: 0.5 });
-  expect(even).toMatchObject({ chance: 0.5 });
-  expect(outcome(even as Difference)).toBe("helped");
+  const halves = { tested: [10, 10], learned: [5, 5] };
+  const [fair] = compare(rows, subject("a"), { ...common, classes: 2, classCounts: halves });
+  expect(fair).toMatchObject({ chance: 0.5 });
+  expect(outcome(fair as Difference)).toBe("helped");
 });
 
 test("runs of one recipe are also compared together, each with its own baseline; others are not", () => {

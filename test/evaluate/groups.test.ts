@@ -131,7 +131,11 @@ test("a comparison counts groups, and says so: four patients that differ are few
   const scores = [groups.map((patient) => Number(patient < 10))];
   const rows = [measured("ours", "pre-trained", better, groups), measured("theirs", "untrained", scores, groups)];
   const subjects = [subject("ours", "pre-trained", ["theirs"]), subject("theirs", "untrained")];
-  const [difference] = compare(rows, subjects, { classes: 10, commonest: 0, seen: new Map([["ours", 0]]) });
+  const [difference] = compare(rows, subjects, {
+    classes: 10,
+    classCounts: { tested: [], learned: [] },
+    seen: new Map([["ours", 0]]),
+  });
   expect(difference).toMatchObject({ n: groups.length, groups: PATIENTS });
   expect(difference?.p).toBe(2 ** -3); // two of the 16 assignments of signs to these four
   expect(verdict(difference as never)).toContain(`${groups.length.toLocaleString("en-US")} test images of 20 groups;`);

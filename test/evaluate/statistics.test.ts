@@ -262,6 +262,16 @@ describe("a metric that is not a mean", () => {
     expect(covered).toBeLessThan(0.985);
   });
 
+  it("has a width even if it is perfect, and stays within 0 and 1 where it is a fraction", () => {
+    const perfect = [new Array<number>(6).fill(1)];
+    const of = (scores: number[][]) => intervalOf(scores, valuesOf(scores, rms), rms, { fraction: true });
+    expect(of(perfect)).toMatchObject({ value: 1, high: 1 });
+    expect(of(perfect).low).toBeCloseTo(0.61, 2); // Wilson's for 6 of 6
+    const { low, high } = of([[1, 1, 1, 1, 1, 0.2]]);
+    expect(low).toBeGreaterThan(0.4);
+    expect(high).toBeLessThanOrEqual(1);
+  });
+
   it("has pseudo-values whose mean is the metric, up to its bias", () => {
     const scores = [Array.from({ length: 250 }, (_, i) => (i * 17) % 11)];
     const [values] = valuesOf(scores, rms);

@@ -226,7 +226,11 @@ function verdictsOnNoise({ images: n, draws, trainings, luck }: Noise, seed: num
       return { row, protocol: linear as unknown as Protocol, scores, values: scores, heldOut: 0 };
     }),
   );
-  const differences = compare(measured, subjects, { classes: 10, commonest: 0, seen: new Map() });
+  const differences = compare(measured, subjects, {
+    classes: 10,
+    classCounts: { tested: [], learned: [] },
+    seen: new Map(),
+  });
   return correctFamilies(differences.filter((one) => one.trainings === trainings)).map(outcome);
 }
 

@@ -135,10 +135,10 @@ async function report(
     const all = await measureAll({ config, variants, counts, percents, sizes, left }, session, progress);
     const { measured, representations } = all;
     progress.begin("writing the report");
-    const { classes, commonest, seen } = session;
+    const { classes, classCounts, seen } = session;
     const [labelled, tested] = [session.train.length, session.test.length];
     const headline = headlineCount(counts);
-    const differences = compare(measured, representations, { classes: classes.length, commonest, seen });
+    const differences = compare(measured, representations, { classes: classes.length, classCounts, seen });
     const allLabels = labelled / classes.length;
     const tasks = taskResults({
       ...{ trainings, measured, differences, representations, probe, headline, counts, allLabels },

@@ -1,9 +1,11 @@
 /** The lines of a benchmark's charts: the mean over all trainings of a task, by number of labels and by layer. */
+
 import type { Measured } from "../../evaluate/compare.ts";
 import type { LabelCount } from "../../evaluate/draws.ts";
 import type { Kind, Representation } from "../../evaluate/representations.ts";
 import type { Interval } from "../../evaluate/statistics.ts";
 import { intervalOf } from "../../evaluate/uncertainty.ts";
+import { isFraction } from "../../metric.ts";
 import { bestAt, type TaskResult } from "./task-results.ts";
 
 export interface Line {
@@ -37,7 +39,7 @@ export function linesOf({ tasks, measured, representations, headline }: Shown): 
         some.flatMap(({ scores }) => scores),
         some.flatMap(({ values }) => values),
         (some[0] as Measured).protocol.reduce,
-        { trainings: some.length },
+        { trainings: some.length, fraction: isFraction(metric) },
       );
     const counts = [...new Set(rows.map(({ row }) => row.labelsPerClass))];
     const atHeadline = rows.filter(({ row }) => row.labelsPerClass === headline);

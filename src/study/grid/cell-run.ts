@@ -92,14 +92,14 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
   const cache = studyFiles(config.out).measured;
   const session = await openSession(evaluation, hooks);
   try {
-    const { classes, commonest, seen, tested, train } = session;
+    const { classes, classCounts, seen, tested, train } = session;
     refuseOtherTests(config, tested);
     const { counts: labelsPerClass, percents } = labelAmounts(evaluation.labelsPerClass, firstLabels(train));
     const plan = { variants: chooseVariants(evaluation), labelsPerClass, percents, draws, seed, cache };
     const own = named(session.representations, cell.name);
     const measured: Measured[] = [];
     for (const one of own) measured.push(...(await measureRepresentation(one, session, plan, hooks)).measured);
-    const [difference] = compare(measured, own, { classes: classes.length, commonest, seen });
+    const [difference] = compare(measured, own, { classes: classes.length, classCounts, seen });
     if (!difference)
       throw new SelfsightError(`${cell.name}: ${evaluation.protocol.join(", ")} gave no result to compare.`);
     const { encoder } = loadEncoder(run);
