@@ -69,6 +69,13 @@ export async function fairParts(
   }
   if (!fit.length)
     throw new UsageError(`${train.name} holds only copies of the test images: nothing is left to learn from.`);
+  for (const { name, learned } of learners) {
+    const known = Array.from(fit).filter((i) => learned?.get(trainDigests[i] as string)?.label !== undefined).length;
+    if (!known) continue;
+    notes.push(
+      `${name} learned the labels of ${known} of ${fit.length} training images: its layers and penalties are not chosen on labels new to it, and may suit it less than those of others.`,
+    );
+  }
   notes.push(...contradictions(train, fit, trainDigests));
   if (kept.length < fresh.length)
     notes.push(

@@ -64,7 +64,7 @@ export function reportHtml({
 }
 
 const howToRead = [
-  "A network that was trained without labels is frozen, and a simple classifier learns from its features with the number of labels given: the bars show how many test images it then gets right, the whiskers the 95 % interval over other test images and other draws of labels.",
+  "A network that was trained without labels is frozen, and a simple classifier learns from its features with the number of labels given: the bars show how many test images it then gets right, the whiskers the 95 % interval over other test images and other draws from these labels. A new set of labelled images would vary more, the more so the more of these are drawn at once.",
   "What training was worth is the difference to the same network untrained, to raw pixels and to descriptors made by hand; where its interval holds zero, chance alone could have given it.",
   "The bold layer speaks for its encoder because it did best on training labels held out for choosing, so a higher number at another layer is luck that only the test labels could have told.",
 ].join(" ");

@@ -30,8 +30,9 @@ export function plainResult({ untrained, pixels, handcrafted, neighbours }: Plai
 }
 
 function conclusion(difference: Difference): string {
-  const { low, high, metric } = difference;
-  const range = `with other test images and other labels it would be ${signedValue(metric, low)} to ${showDifference(metric, high)} (95 % interval)`;
+  const { low, high, metric, draws } = difference;
+  const others = draws > 1 ? "other test images and other draws of these labels" : "other test images";
+  const range = `with ${others} it would be ${signedValue(metric, low)} to ${showDifference(metric, high)} (95 % interval)`;
   switch (outcome(difference)) {
     case "helped":
       return `Pre-training helped: ${showDifference(metric, difference.difference)}; ${range}.`;

@@ -123,7 +123,7 @@ function howToRead(analysis: Analysis): string {
     `Then it is measured with the number of labels given. What training was worth is the difference to ${network}, each at ${chosenByLabels(study.cells) ? "the layer that did best on training labels held out for choosing" : "its last layer: no training labels could be held out to choose one by"}.`,
     "Where an interval holds zero, chance alone could have given the difference. All networks are compared on the same test images, so that images that are hard for all of them do not widen the intervals of differences.",
     repeated
-      ? "Trainings were repeated with other seeds: values are means over them, and intervals allow for other test images, other draws of labels and other trainings. How much trainings differ is taken from all repetitions together."
-      : "Everything was trained once: intervals allow for other test images and other draws of labels, but not for chance in training. More seeds would show it.",
+      ? "Trainings were repeated with other seeds: values are means over them, and intervals allow for other test images, other draws from the labels there are and other trainings. How much trainings differ is taken from all repetitions together."
+      : "Everything was trained once: intervals allow for other test images and other draws from the labels there are, but not for chance in training. More seeds would show it.",
   ].join(" ");
 }

@@ -146,7 +146,10 @@ test("never tests on an image whose label was learned, and reports how many imag
       expect(tested.filter((one) => learnedLabels.has(one))).toEqual([]);
       expect((await bytes(fair.train)).filter((one) => tested.includes(one))).toEqual([]);
 
-      const { differences } = await evaluate({ ...options, seenLabels: "leave-out" });
+      const { differences, notes } = await evaluate({ ...options, seenLabels: "leave-out" });
+      const memorised = (await bytes(fair.train)).filter((one) => learnedLabels.has(one)).length;
+      const told = `run learned the labels of ${memorised} of ${fair.train.length} training images`;
+      expect(notes.join().includes(told)).toBe(memorised > 0);
       measured++;
       const known = tested.filter((one) => seen.has(one)).length;
       if (known) seenSome++;

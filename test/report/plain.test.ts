@@ -10,7 +10,7 @@ it("names every accuracy, and says in words whether it helped", () => {
     plainResult({ untrained: difference(), pixels, handcrafted, neighbours: difference({ protocol: "knn-20" }) }),
   ).toEqual([
     "Pre-trained: 40.0 % of 700 test images right. The same network untrained: 25.0 %. Raw pixels: 20.0 %. Edges and colours, described by hand: 30.0 %. Guessing, always the commonest class: 10.0 %.",
-    "Pre-training helped: +15.0 points; with other test images and other labels it would be +10.0 to +20.0 points (95 % interval).",
+    "Pre-training helped: +15.0 points; with other test images and other draws of these labels it would be +10.0 to +20.0 points (95 % interval).",
   ]);
 });
 
