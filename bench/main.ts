@@ -80,7 +80,7 @@ function positive(text: string): number {
 
 const program = new Command("bench")
   .description("Speed beside PyTorch programs in Python (bench/peers/), taken in turn. Ratio above 1: ours is faster.")
-  .argument("[name...]", `which: ${Object.keys(benches).join(", ")}; all unless told`)
+  .argument("[name...]", `which: ${Object.keys(benches).join(", ")}; default: all but probes`)
   .option("--json <file>", "write the rows { bench, case, ours, peer, unit, ratio } there")
   .option(
     "--python <path>",

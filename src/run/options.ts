@@ -10,7 +10,9 @@ export const pretrainOptions = z.strictObject({
   split: z
     .string()
     .optional()
-    .describe("parts of the images to use, joined by +; default: all but what evaluate tests on"),
+    .describe(
+      "parts of the images to use, joined by +; default: train and unlabelled, or without these all but validation and test, less what evaluate tests on",
+    ),
   holdBack: z
     .boolean()
     .default(false)
@@ -74,7 +76,12 @@ export const pretrainOptions = z.strictObject({
     .optional()
     .describe("cosine to zero, or ×0.2 at 30, 60 and 80 % of what follows the warm-up (RotNet)"),
   warmup: z.number().min(0).max(0.5).optional().describe("fraction of the training in which the rate rises from zero"),
-  seed: z.int().min(0).max(0x7fffffff).default(0).describe("same seed, same numbers, on the same machine"),
+  seed: z
+    .int()
+    .min(0)
+    .max(0x7fffffff)
+    .default(0)
+    .describe("same seed, same numbers, on the same machine, for so many --epochs"),
   ...computeOptions,
   deterministic: z
     .boolean()

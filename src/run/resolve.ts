@@ -81,7 +81,7 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
 export const resolveSaved = (saved: PretrainConfig): TrainingConfig => ({ ...resolveConfig(saved), crop: saved.crop });
 
 /** The preset that `auto` means: quick for a run of a few minutes. */
-function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes">): "quick" | "paper" {
+export function presetOf({ preset, minutes }: Pick<PretrainConfig, "preset" | "minutes">): "quick" | "paper" {
   if (preset !== "auto") return preset;
   return minutes !== undefined && minutes <= QUICK_MINUTES ? "quick" : "paper";
 }

@@ -1,5 +1,6 @@
 /** Which task suits these images, from a study that tried several for a short time; and what to do next. */
 import { improvement } from "../../metric.ts";
+import { presetOf } from "../../run/resolve.ts";
 import { flag, shellWord } from "../../setup/terminal.ts";
 import type { CellResult } from "../grid/cell.ts";
 import {
@@ -74,9 +75,9 @@ export function ranking(study: Pick<FinishedStudy, "cells">): RankedTask[] {
 const LONGER = 10;
 const LEAST_MINUTES = 30;
 
-/** How the study trains, if it says so: what was best here was best with these. */
+/** How the study trains, if it says so: what was best here was best with these, and with its preset. */
 const SETTINGS = [
-  ...["preset", "crop", "minArea", "flip", "batchSize", "optimizer", "learningRate", "weightDecay", "firstLayer"],
+  ...["crop", "minArea", "flip", "batchSize", "optimizer", "learningRate", "weightDecay", "firstLayer"],
   ...["schedule", "warmup"],
 ];
 
@@ -116,6 +117,7 @@ export function nextCommand(study: Pick<FinishedStudy, "cells" | "config">): str
     return typeof value === "boolean" ? [flag(name, value)] : [flag(name), String(value)];
   });
   const minutes = Math.max(LEAST_MINUTES, Math.ceil((LONGER * seconds) / 60));
+  const { preset = "auto", minutes: trained } = study.config as Partial<Parameters<typeof presetOf>[0]>;
   const options = Object.entries(factors.options).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
@@ -123,7 +125,15 @@ export function nextCommand(study: Pick<FinishedStudy, "cells" | "config">): str
     ...["selfsight", "pretrain", images as string, ...options, ...about],
     ...["--task", factors.task, "--model", factors.model, "--width", String(factors.width)],
     ...(factors.stem === undefined ? [] : ["--stem", factors.stem]),
-    ...["--image-size", String(factors.imageSize), ...settings, "--minutes", String(minutes)],
+    ...[
+      "--image-size",
+      String(factors.imageSize),
+      "--preset",
+      presetOf({ preset, minutes: trained }),
+      ...settings,
+      "--minutes",
+      String(minutes),
+    ],
   ]
     .map(shellWord)
     .join(" ");

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { UsageError } from "../../errors.ts";
 import { evaluateOptions, labelsPerClass, learningAndTesting } from "../../evaluate/options.ts";
 import { aboutImages } from "../../run/images.ts";
+import { pretrainOptions } from "../../run/options.ts";
 import { computeOptions } from "../../torch/compute.ts";
 
 /** So long it takes unless told. */
@@ -37,6 +38,10 @@ export const benchmarkOptions = z.strictObject({
       "train each for so many epochs instead, and measure everything: then repeating it gives the same numbers",
     ),
   seeds: z.int().min(1).max(20).default(1).describe("trainings of each task, which differ in everything random"),
+  preset: pretrainOptions.shape.preset
+    .unwrap()
+    .optional()
+    .describe("settings of the trainings, as for pretrain; default: quick for those of up to 15 minutes, else paper"),
   model: z.string().default("resnet10").describe("architecture (selfsight models lists them)"),
   width: z.number().positive().max(64).optional().describe("multiplies every layer's channels"),
   imageSize: z.int().min(4).max(1024).default(64).describe("side of the networks' input, in pixels"),
@@ -45,7 +50,7 @@ export const benchmarkOptions = z.strictObject({
   labelsPerClass: labelsPerClass
     .optional()
     .describe(
-      `${labelsPerClass.description}; default: 1, 2, 4, … up to 256 and below 75 % of what the middle class has, and all, as far as --budget allows`,
+      `${labelsPerClass.description}; default: 1, 2, 4, … up to 256 and below 75 % of what the class of median size has, and all, as far as --budget allows`,
     ),
   probe: z.string().default("linear").describe("protocol of the verdicts, on frozen features"),
   protocol: z

@@ -23,7 +23,7 @@ export interface Training {
 /** All trainings, task by task. @param minutes of each, unless the length is given in epochs @throws UsageError for an unknown task or model, or settings that do not fit together */
 export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[] {
   const { tasks, seeds, seed, images, out, epochs, model, width, imageSize, trainSplit, testSplit } = config;
-  const { device, precision, threads, batchSize, labels, group } = config;
+  const { device, precision, threads, batchSize, labels, group, preset } = config;
   const holdBack = trainSplit !== undefined && testSplit === undefined;
   if (tasks.every((task) => taskEntry(task).usesLabels))
     throw new UsageError(
@@ -38,7 +38,7 @@ export function trainingsOf(config: BenchmarkConfig, minutes: number): Training[
       const length = epochs === undefined ? { minutes } : { epochs };
       const options: PretrainOptions = {
         ...{ images, labels, group, split: trainSplit, holdBack, seed: seed + i, out: folder },
-        ...{ task, model, width, imageSize, device, precision, threads, batchSize, ...length },
+        ...{ task, preset, model, width, imageSize, device, precision, threads, batchSize, ...length },
       };
       resolveConfig(parseOptions(pretrainOptions, options));
       return { task, seed: seed + i, folder, options };
