@@ -7,17 +7,12 @@ import { Command } from "commander";
 import { errorFunction } from "simple-statistics";
 import { drawLabels } from "../src/evaluate/draws.ts";
 import { fractionInterval } from "../src/evaluate/statistics.ts";
-import { randomAt, uniform } from "../src/random.ts";
+import { randomAt } from "../src/random.ts";
+import { normal, type Random } from "./normal.ts";
 
 /** Dimensions of the features, and how far each class's middle is from 0 in each of them. */
 const [WIDTH, APART] = [20, 0.25];
 const CLASSES = [-1, 1];
-
-type Random = ReturnType<typeof randomAt>;
-
-function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - uniform(random, 0, 1))) * Math.cos(uniform(random, 0, 2 * Math.PI));
-}
 
 const point = (label: number, random: Random) =>
   Float64Array.from({ length: WIDTH }, () => (CLASSES[label] as number) * APART + normal(random));

@@ -7,7 +7,8 @@ import { Command } from "commander";
 import { errorFunction } from "simple-statistics";
 import { labelSavings } from "../src/evaluate/label-savings.ts";
 import { fractionInterval, pairedInterval } from "../src/evaluate/statistics.ts";
-import { randomAt, uniform } from "../src/random.ts";
+import { randomAt } from "../src/random.ts";
+import { normal, type Random } from "./normal.ts";
 
 /** Standard deviations on the scale of a normal variable that is above zero where the answer is right. */
 interface World {
@@ -23,12 +24,6 @@ const HARDNESS = 1;
 /** Of a draw or a training with single images. */
 const TASTE = 0.4;
 const NOISE = 0.5;
-
-type Random = ReturnType<typeof randomAt>;
-
-function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - uniform(random, 0, 1))) * Math.cos(uniform(random, 0, 2 * Math.PI));
-}
 
 /** What two networks share, so that they can be paired: the images' hardness and the draws' luck. */
 function shared({ images, draws, draw }: World, random: Random) {

@@ -57,7 +57,7 @@ export function collectionIdentity({ splits }: ImageCollection): string {
   return `${count} ${digest.digest("hex").slice(0, 32)}`;
 }
 
-/** A set's group among those of several sets: numbers are unique only within their set. */
+/** A set's group among those of several sets: numbers are unique only within their set, texts everywhere. */
 const groupAmong = (group: string | number, part: string | number): string =>
   typeof group === "number" ? `${part}/${group}` : group;
 
@@ -143,12 +143,12 @@ export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => 
     starts.push(length);
     length += set.length;
   }
-  /** Calls `question` with the set that holds image i, the image's index in it, and the set's number. */
-  const ask = <Answer>(i: number, question: (set: ImageSet, at: number, part: number) => Answer): Answer => {
+  /** Calls `question` with the set that holds image i, and the image's index in it. */
+  const ask = <Answer>(i: number, question: (set: ImageSet, at: number) => Answer): Answer => {
     const part = i < length ? starts.findLastIndex((start) => start <= i) : -1;
     const set = sets[part];
     if (!set) throw new RangeError(`image ${i} of ${length}`);
-    return question(set, i - (starts[part] ?? 0), part);
+    return question(set, i - (starts[part] ?? 0));
   };
   const classes = sets.find((set) => set.classes)?.classes;
   const same = sets.every((set) => !set.classes || String(set.classes) === String(classes));
@@ -159,7 +159,7 @@ export function concatenate(sets: readonly ImageSet[], name = sets.map((set) => 
     label: (i) => ask(i, (set, at) => (same ? set.label(at) : -1)),
     ...(same && sets.some((set) => set.labelsOf) && { labelsOf: (i: number) => ask(i, allLabels) }),
     id: (i) => ask(i, (set, at) => set.id(at)),
-    group: (i) => ask(i, (set, at, part) => groupAmong(set.group(at), part)),
+    group: (i) => ask(i, (set, at) => groupAmong(set.group(at), set.fingerprint)),
     read: (i) => ask(i, (set, at) => set.read(at)),
     ...(sets.some((set) => set.objects) && { objects: async (i) => ask(i, (set, at) => set.objects?.(at)) }),
     fingerprint: hash(sets.map((set) => set.fingerprint)),

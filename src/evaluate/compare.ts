@@ -125,7 +125,10 @@ function differenceOf(
     ...(labelPercent !== undefined && { labelPercent }),
     ...(groups !== undefined && { groups }),
     ...{ p: pValue(subtract(a.flipped, b.flipped), estimate), comparisons: 1, shares: estimate.shares },
-    valueLow: intervalOf(a.scores, a.values, protocol.reduce, { trainings, fraction: isFraction(metric) }).low,
+    valueLow: intervalOf(a.scores, a.values, protocol.reduce, {
+      trainings,
+      answers: isFraction(metric) ? (groups ?? n) : undefined,
+    }).low,
     chance: protocol.guess(classes, a.scores[0], { tested: sharesOf(classCounts.tested), learned: sharesOf(learned) }),
     seen: mostSeen(ours.map((one) => seen.get(one.row.id))),
   };

@@ -15,8 +15,10 @@ export function byClass(labels: ArrayLike<number>): number[][] {
   return Array.from(rows, (row) => row ?? []);
 }
 
-/** How many images each class has (C), and their share of all that have one. */
+/** How many images each class has (C). */
 export const classCounts = (labels: ArrayLike<number>): number[] => byClass(labels).map(({ length }) => length);
+
+/** Counts (C) as parts of their sum; zeros where there is nothing to count. */
 export function sharesOf(counts: readonly number[]): number[] {
   const all = counts.reduce((sum, count) => sum + count, 0);
   return counts.map((count) => (all ? count / all : 0));

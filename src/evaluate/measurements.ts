@@ -169,8 +169,9 @@ function rowOf(
   const size = { n: scores[0]?.length ?? 0, ...(groups && { groups: groupCount(groups) }), draws: scores.length };
   const row = { id, encoder: label, kind, protocol: name, ...at, metric };
   const values = valuesOf(scores, reduce, groups);
+  const answers = isFraction(metric) ? (size.groups ?? size.n) : undefined;
   return {
-    row: { ...row, ...intervalOf(scores, values, reduce, { fraction: isFraction(metric) }), ...size },
+    row: { ...row, ...intervalOf(scores, values, reduce, { answers }), ...size },
     protocol,
     values,
     ...result,

@@ -10,7 +10,7 @@ import {
   studentInterval,
   wilson,
 } from "./statistics.ts";
-import { checkShape, estimateMean, type Rows } from "./variance.ts";
+import { estimateMean, type Rows } from "./variance.ts";
 
 /** Draws × test images. */
 export type Scores = readonly (readonly unknown[])[];
@@ -82,21 +82,23 @@ function groupSums(row: ArrayLike<number>, groups: Int32Array): Float64Array {
 export const flippedOf = (scores: Scores, values: Rows, reduce: Reduce, groups?: Int32Array): Rows =>
   groups && isMean(reduce) ? scores.map((row) => groupSums(row as readonly number[], groups)) : values;
 
+export interface MetricIntervalOptions extends IntervalOptions {
+  /** For a metric between 0 and 1: how many independent images or groups it is of. Its interval then stays within 0 and 1. */
+  answers?: number | undefined;
+}
+
 /** The metric over all draws, with its interval. @param values of {@link valuesOf} */
 export function intervalOf(
   scores: Scores,
   values: Rows,
   reduce: Reduce,
-  {
-    fraction = false,
-    ...options
-  }: IntervalOptions & { /** Whether the metric lies between 0 and 1. */ fraction?: boolean } = {},
+  { answers, ...options }: MetricIntervalOptions = {},
 ): Interval {
   if (isMean(reduce)) return (isFraction(scores as Rows) ? fractionInterval : meanInterval)(values, options);
   // The pseudo-values' mean corrects the metric's bias: the interval is put around the metric itself.
   const value = mean(scores.map((row) => reduce(row as readonly never[])));
   const estimate = { ...estimateMean(values, options.trainings), mean: value };
-  return fraction ? wilson(estimate, checkShape(values), options.level) : studentInterval(estimate, options.level);
+  return answers === undefined ? studentInterval(estimate, options.level) : wilson(estimate, answers, options.level);
 }
 
 const isMean = (reduce: Reduce) => reduce === mean;

@@ -7,9 +7,13 @@ import { count } from "./format.ts";
 import { mapVerdict, massSentence, meanShare, measureNames, shownNumber, spreadSentence } from "./map-sentences.ts";
 
 /** What the maps do, in a sentence: how much of them is on the objects, where these are known, or how far they spread. */
-export function attentionSummary({ compared, withoutMap, uneven, maskClass }: AttentionNumbers): string | undefined {
-  const found = (withoutMap && massSentence(compared, withoutMap.area, maskClass)) ?? spreadSentence(compared);
-  return found && uneven ? `${found} These are maps of different powers, which cannot be compared.` : found;
+export function attentionSummary(numbers: AttentionNumbers): string | undefined {
+  const { compared, withoutMap, uneven, unlike, maskClass } = numbers;
+  const mass = withoutMap && massSentence(compared, withoutMap.area, maskClass);
+  const found = mass ?? spreadSentence(compared);
+  if (!found) return undefined;
+  if (uneven) return `${found} These are maps of different powers, which cannot be compared.`;
+  return unlike && !mass ? `${found} These are maps of different numbers of places, which cannot be compared.` : found;
 }
 
 /** In this order; a column is left out if nothing has it. */

@@ -62,11 +62,12 @@ const [STILL, TIMES] = [10, 10];
 
 /**
  * The part of a step's seconds that counts as training. Ctrl-Z, a paused container or a machine that sleeps must not use up the
- * minutes of a run.
+ * minutes of a run. Two such steps in a row are a machine that has become slow: the second counts.
  * @param longest seconds of the longest step before; 0 if there is none
+ * @param stoodStill whether the step before this one did
  */
-export function countedSeconds(elapsed: number, longest: number): number {
-  return longest > 0 && elapsed > Math.max(STILL, TIMES * longest) ? longest : elapsed;
+export function countedSeconds(elapsed: number, longest: number, stoodStill = false): number {
+  return longest > 0 && !stoodStill && elapsed > Math.max(STILL, TIMES * longest) ? longest : elapsed;
 }
 
 /** 0 at the start to 1 at the end: steps done, or time used. */
@@ -92,7 +93,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   let { step, seconds } = run.start;
   let pending = fetch(step);
   let progress = progressAt(run.start, budget);
-  let longest = 0;
+  let [longest, stoodStill] = [0, false];
   const adapt = mayAdapt(run) ? adaptiveThreads(threads()) : undefined;
   while (progress < 1) {
     adapt?.();
@@ -105,7 +106,8 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     optimizer.zeroGrad();
     step++;
     const elapsed = (performance.now() - started) / 1000;
-    const counted = countedSeconds(elapsed, longest);
+    const counted = countedSeconds(elapsed, longest, stoodStill);
+    stoodStill = counted < elapsed;
     longest = Math.max(longest, counted);
     seconds += counted;
     progress = world.agree(progressAt({ step, seconds }, budget));
@@ -118,7 +120,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
       metrics,
       progress,
       images: config.batchSize * world.size,
-      ...(counted < elapsed && { stoodStill: elapsed - counted }),
+      ...(stoodStill && { stoodStill: elapsed - counted }),
     };
     await eventLoopTurn(); // signals and finalizers only run here
   }

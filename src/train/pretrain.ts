@@ -47,7 +47,7 @@ export interface PretrainResult {
   steps: number;
   images: number;
   seconds: number;
-  /** Record of the last step; undefined if all steps were already done and only the encoder was missing. */
+  /** Record of the last step; undefined if all steps were done before, and only what follows them was missing. */
   last: StepRecord | undefined;
   /** What the encoder is not good for, if anything. */
   caveat: string | undefined;

@@ -69,7 +69,7 @@ describe("concatenate", () => {
 
   it("keeps named groups together and numbered ones apart", () => {
     const a = fakeSet("a", { labels: [0, 0], groups: ["shirt", 1] });
-    const b = fakeSet("a", { labels: [0, 0], groups: ["shirt", 1] });
+    const b = fakeSet("b", { labels: [0, 0], groups: ["shirt", 1] });
     const both = concatenate([a, b]);
     expect(both.group(0)).toBe(both.group(2));
     expect(both.group(1)).not.toBe(both.group(3));

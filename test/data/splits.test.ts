@@ -1,6 +1,6 @@
 /** Images held back for tests by one command are not trained on by any other. */
 import { describe, expect, test } from "vitest";
-import type { ImageSet } from "../../src/data/images.ts";
+import { concatenate, type ImageSet, selectSplits } from "../../src/data/images.ts";
 import { imagesToLearnFrom, labelledParts } from "../../src/data/splits.ts";
 import { UsageError } from "../../src/errors.ts";
 import { fakeSet, ids, labels } from "./fake-set.ts";
@@ -62,6 +62,18 @@ describe("a collection with splits", () => {
     );
     const apart = { ...splits, siteB: part("siteB", ["p 3", "p 3", "p 4", "p 4"]) };
     await labelledParts({ name: "x", splits: apart }, { trainSplit: "siteA", testSplit: "siteB" });
+  });
+
+  test("whose parts are made of several files have no groups in common", async () => {
+    const batch = (name: string) => fakeSet(name, { labels: [0, 1, 0, 1], classes });
+    const splits = {
+      train: concatenate([batch("one"), batch("two")], "train"),
+      test: concatenate([batch("three")], "test"),
+    };
+    const parts = await labelledParts({ name: "x", splits }, {});
+    expect([parts.train.length, parts.test.length]).toEqual([8, 4]);
+    const all = selectSplits({ name: "x", splits }, "train+test");
+    expect(new Set(Array.from({ length: 12 }, (_, i) => all.group(i))).size).toBe(12);
   });
 
   test("is not tested on a single group", async () => {

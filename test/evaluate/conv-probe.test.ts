@@ -69,6 +69,17 @@ test("chooses the layer that is best on held-out labels", async () => {
   blank.dispose();
 });
 
+test("with nothing held out the deepest of the layers is taken, in whatever order they are named", async () => {
+  const { training } = trainingOf(coloured(3, 1)); // one of each class
+  const fitted = await convProbe.fit(
+    { ...training, encoder: () => new Blind() },
+    options({ layers: ["second", "first"], classifiers: ["mlp"] }),
+  );
+  expect(fitted.heldOut).toBeNaN();
+  expect(accuracyOf(await fitted.predict({ store: tested.store }))).toBeGreaterThan(0.5); // the first is blank
+  fitted.dispose();
+});
+
 test("an unknown layer is refused with the known ones, and everything is freed", async () => {
   const before = memory().tensors;
   const fit = convProbe.fit(trainingOf(coloured(6, 1)).training, options({ layers: ["layer9"] }));

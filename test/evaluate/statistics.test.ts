@@ -264,9 +264,10 @@ describe("a metric that is not a mean", () => {
 
   it("has a width even if it is perfect, and stays within 0 and 1 where it is a fraction", () => {
     const perfect = [new Array<number>(6).fill(1)];
-    const of = (scores: number[][]) => intervalOf(scores, valuesOf(scores, rms), rms, { fraction: true });
+    const of = (scores: number[][]) => intervalOf(scores, valuesOf(scores, rms), rms, { answers: scores[0]?.length });
     expect(of(perfect)).toMatchObject({ value: 1, high: 1 });
     expect(of(perfect).low).toBeCloseTo(0.61, 2); // Wilson's for 6 of 6
+    expect(of([new Array<number>(5000).fill(1)]).low).toBeGreaterThan(0.999); // more images than a jackknife's parts
     const { low, high } = of([[1, 1, 1, 1, 1, 0.2]]);
     expect(low).toBeGreaterThan(0.4);
     expect(high).toBeLessThanOrEqual(1);

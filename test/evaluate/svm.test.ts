@@ -194,6 +194,13 @@ test("classes without a test image do not count, and an image counts as often as
   expect(svm.reduce([])).toBeNaN();
 });
 
+test("guessing scores the mean share of the classes that some image has", () => {
+  const images = (truths: ClassTruth[]) => truths.map((truth) => ({ ranks: new Uint32Array(10), truth }));
+  expect(svm.guess(10, images([0, 0, 1, 0]))).toBe(1 / 2); // 75 and 25 %; eight classes have no image
+  expect(svm.guess(10, images([[0, 1], [1], [2]]))).toBeCloseTo(4 / 3 / 3, 12);
+  expect(svm.guess(10)).toBe(1 / 10);
+});
+
 test("an interruption ends the fit, also in the middle of it", async () => {
   const stop = new AbortController();
   const features = tensor([EAST, NORTH]);

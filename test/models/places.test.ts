@@ -2,9 +2,9 @@
 import { expect, test } from "vitest";
 import { attentionMaps } from "../../src/inspect/attention/activation.ts";
 import { equivariance } from "../../src/inspect/attention/equivariance.ts";
-import { createEncoder, models } from "../../src/models/index.ts";
-import type { Stem } from "../../src/models/model.ts";
-import { symmetricSide } from "../../src/models/places.ts";
+import { createEncoder, families } from "../../src/models/index.ts";
+import { ConvEncoder, type ModelEntry, type Stem } from "../../src/models/model.ts";
+import { type Places, symmetricSide } from "../../src/models/places.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { randn } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
@@ -13,12 +13,14 @@ import { expectNoLeak } from "../live.ts";
 
 expectNoLeak();
 
-const cases = Object.entries({ resnet10: 64, resnet10v2: 64, revnet26: 64, vgg11: 64, alexnet: 96, nin3: 32 }).flatMap(
-  ([model, side]) =>
-    (models[model as "resnet10"].stems as Stem[]).map((stem): [string, Stem, number] => [model, stem, side]),
-);
+/** The first network of each family, in each form of its first layers. */
+const cases = Object.values(families).flatMap((family) => {
+  const [[model, { stems }]] = Object.entries(family as Record<string, ModelEntry>) as [[string, ModelEntry]];
+  return stems.map((stem): [string, Stem] => [model, stem]);
+});
+const SIDE = 64;
 
-/** A convolutional network all of whose kernels are the mean of their four turns. */
+/** A network all of whose kernels are the mean of their four turns. */
 function turning(model: string, stem: Stem) {
   manualSeed(0);
   const encoder = createEncoder({ model, width: 0.125, stem });
@@ -34,21 +36,22 @@ function turning(model: string, stem: Stem) {
 }
 
 test.each(cases)(
-  "%s with stem %s: at the symmetric side next to %i, its maps turn with the image",
-  (model, stem, size) => {
+  "%s, stem %s: at its symmetric side, places lie the same from both ends, and maps turn",
+  (model, stem) => {
     const encoder = turning(model, stem);
     scope(() =>
       noGrad(() => {
-        const side = symmetricSide(encoder, size);
-        expect(Math.abs(side - size)).toBeLessThan(4);
+        const side = symmetricSide(encoder, SIDE);
+        expect(Math.abs(side - SIDE)).toBeLessThan(4);
         const images = randn([1, 3, side, side]);
         const mapsOf = (some: typeof images) => attentionMaps(encoder, some);
         const maps = mapsOf(images);
         expect(Object.keys(encoder.places)).toEqual(Object.keys(maps));
         for (const [layer, map] of Object.entries(maps)) {
-          const { start, stride } = encoder.places[layer] as { start: number; stride: number };
-          expect(start + (map.size(2) - 1) * stride).toBe(side - 1 - start); // as far from the end as from the beginning
+          const { start, stride } = encoder.places[layer] as Places;
+          expect(start + (map.size(2) - 1) * stride).toBe(side - 1 - start);
         }
+        if (!(encoder instanceof ConvEncoder)) return; // what a transformer attends to has no turns to average
         for (const turns of Object.values(equivariance(mapsOf, images, maps)))
           for (const value of turns.flat().filter((one) => !Number.isNaN(one))) expect(value).toBeGreaterThan(0.999);
       }),
@@ -57,9 +60,14 @@ test.each(cases)(
   },
 );
 
-test("a transformer's patches fill the image: its own sides are symmetric", () => {
-  const encoder = createEncoder({ model: "vit-tiny-8", width: 1 / 3 });
-  expect([64, 96].map((side) => symmetricSide(encoder, side))).toEqual([64, 96]);
-  expect(encoder.places["block12"]).toEqual({ start: 3.5, stride: 8 });
-  encoder.dispose();
+test("the symmetric side of a ResNet is one pixel more, that of a transformer or a VGG its own", () => {
+  for (const [model, sides] of Object.entries({
+    resnet10: [65, 97, 129],
+    vgg11: [64, 96, 128],
+    "vit-tiny-8": [64, 96, 128],
+  })) {
+    const encoder = createEncoder({ model, width: 0.125 });
+    expect([64, 96, 128].map((side) => symmetricSide(encoder, side))).toEqual(sides);
+    encoder.dispose();
+  }
 });

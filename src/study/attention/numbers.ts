@@ -29,9 +29,11 @@ export interface AttentionNumbers {
    * nothing is known of objects.
    */
   withoutMap: MeasuredMaps["withoutMap"];
-  /** The powers of the maps, early to late layers, and whether they differ at the compared layers. */
+  /** The powers of the maps, early to late layers. */
   powers: readonly number[];
+  /** Whether the compared layers' powers differ, and their numbers of places. */
   uneven: boolean;
+  unlike: boolean;
   /** The value that objects have in masks; undefined for any. */
   maskClass: number | undefined;
   notes: string[];
@@ -79,7 +81,7 @@ export async function attentionNumbers(
     const places = new Map(compared.map((one) => [one.label, one.places]));
     const unlike = new Set(places.values()).size > 1;
     return {
-      ...{ images, withoutMap, powers, uneven, maskClass },
+      ...{ images, withoutMap, powers, uneven, unlike, maskClass },
       notes: [...notes, ...(uneven ? [UNEVEN] : []), ...(unlike ? [UNLIKE] : [])],
       numbers: mapNumbers(measured.layers, groups),
       compared: mapNumbers(compared, groups),

@@ -54,7 +54,7 @@ export const attentionOptions = z.strictObject({
     .max(1024)
     .optional()
     .describe(
-      "side of the networks' input, in pixels; default: as each was trained, --weights as the first run, and for heads and rollout up to twice that, where the images are as large",
+      "side of the networks' input, in pixels, or the nearest at which a map's places lie the same from every edge; default: as each was trained, --weights as the first run, and for heads and rollout up to twice that, where the images are as large",
     ),
   checkpoints: z
     .boolean()

@@ -34,12 +34,12 @@ export function linesOf({ tasks, measured, representations, headline }: Shown): 
     representations.filter((one) => one.kind === kind && own.some(({ baselines }) => baselines.includes(one.id)));
   const line = (ids: readonly string[], name: string, kind: Kind, by = protocol): Line => {
     const rows = measured.filter(({ row }) => row.protocol === by && ids.includes(row.id));
-    const pooled = (some: readonly Measured[]) =>
+    const pooled = (some: readonly Measured[], [first] = some as [Measured]) =>
       intervalOf(
         some.flatMap(({ scores }) => scores),
         some.flatMap(({ values }) => values),
-        (some[0] as Measured).protocol.reduce,
-        { trainings: some.length, fraction: isFraction(metric) },
+        first.protocol.reduce,
+        { trainings: some.length, answers: isFraction(metric) ? (first.row.groups ?? first.row.n) : undefined },
       );
     const counts = [...new Set(rows.map(({ row }) => row.labelsPerClass))];
     const atHeadline = rows.filter(({ row }) => row.labelsPerClass === headline);

@@ -3,7 +3,6 @@ import { z } from "zod";
 import { UsageError } from "../../errors.ts";
 import { evaluateOptions, labelsPerClass, learningAndTesting } from "../../evaluate/options.ts";
 import { aboutImages } from "../../run/images.ts";
-import { pretrainOptions } from "../../run/options.ts";
 import { computeOptions } from "../../torch/compute.ts";
 
 /** So long it takes unless told. */
@@ -38,8 +37,8 @@ export const benchmarkOptions = z.strictObject({
       "train each for so many epochs instead, and measure everything: then repeating it gives the same numbers",
     ),
   seeds: z.int().min(1).max(20).default(1).describe("trainings of each task, which differ in everything random"),
-  preset: pretrainOptions.shape.preset
-    .unwrap()
+  preset: z
+    .enum(["quick", "paper"])
     .optional()
     .describe("settings of the trainings, as for pretrain; default: quick for those of up to 15 minutes, else paper"),
   model: z.string().default("resnet10").describe("architecture (selfsight models lists them)"),
