@@ -36,7 +36,8 @@ export async function builtInImages(say: (line: string) => void, open = openImag
         cause: error,
       });
     });
-    say("The photos of clothes cannot be downloaded here, so it learns from drawings that are already installed.");
+    say(error.message);
+    say("The photos of clothes cannot be opened here, so it learns from drawings that are already installed.");
     return { images: "quickdraw", collection, ...drawings };
   }
 }

@@ -27,8 +27,11 @@ export interface Arrangement {
 /** Images beside a split's class folders are left out if they are at most this fraction of those inside. */
 const FEW = 0.1;
 
-/** @throws UsageError as {@link findParts} does */
-export function arrange(tree: Folder): Arrangement {
+/**
+ * @param keepBeside whether images beside class folders are kept, however few: a table gives the labels
+ * @throws UsageError as {@link findParts} does
+ */
+export function arrange(tree: Folder, keepBeside = false): Arrangement {
   const masks: Folder[] = [];
   const { folders: found, notes } = findParts(withoutMasks(tree, masks));
   const folders = descend(found);
@@ -53,8 +56,9 @@ export function arrange(tree: Folder): Arrangement {
       continue;
     }
     for (const kid of kids) put(kid, { ...place, label: labelOf(kid.name) });
-    if (!folder.own || folder.own <= FEW * (folder.total - folder.own)) continue;
+    if (!folder.own || (!keepBeside && folder.own <= FEW * (folder.total - folder.own))) continue;
     places.set(folder.path, { ...place, label: -1 });
+    if (keepBeside) continue;
     notes.push(
       `${plural(folder.own, "image")} beside the class folders of ${part} ${folder.own === 1 ? "has" : "have"} no label.`,
     );

@@ -34,7 +34,8 @@ export function readTable(path: string): TextTable {
       `${name} has a quotation mark that is never closed. Close it. If it is part of a value, put the value in quotes ` +
         'and double the mark: "5"" pipe" for 5" pipe.',
     );
-  const rows = parseRows(body, told ?? separatorOf(body)).map((row) => row.map((value) => value.trim()));
+  const separator = told ?? separatorOf(body);
+  const rows = parseRows(withoutBlanks(body, separator), separator).map((row) => row.map((value) => value.trim()));
   const [first] = rows;
   if (!first) throw new UsageError(`${name} is empty.`);
   const long = rows.find((row) => row.slice(first.length).some(Boolean));
@@ -44,6 +45,15 @@ export function readTable(path: string): TextTable {
         "Put quotes around a value that holds a separator.",
     );
   return { rows: rows.map((row) => first.map((_, i) => row[i] ?? "")), notes };
+}
+
+/** Without blanks between a separator and a quotation mark: with them, the mark would be part of the value. */
+function withoutBlanks(text: string, separator: string): string {
+  const at = separator === "\t" ? "\\t" : separator.replace(/[|.*+?^$()[\]{}\\]/g, "\\$&");
+  const blank = separator === "\t" ? " " : "[ \\t]";
+  return text
+    .replace(new RegExp(`(^|${at})${blank}+"`, "gm"), '$1"')
+    .replace(new RegExp(`"${blank}+(?=${at}|\\r?$)`, "gm"), '"');
 }
 
 function parseRows(text: string, separator: string): string[][] {

@@ -13,12 +13,13 @@ import type { Folder, Scan } from "./scan.ts";
 /**
  * Opens the images of a scanned folder. Sub-folders become splits and classes, see layout.ts. If there are no class
  * folders, labels may come from Hugging Face's metadata files.
+ * @param labelsGiven whether a table will give the labels: then no image is left out for lying beside folders
  * @throws UsageError when there are no images
  */
-export async function openFolder(scan: Scan): Promise<ImageCollection> {
+export async function openFolder(scan: Scan, labelsGiven = false): Promise<ImageCollection> {
   const { root, images, tree, leftOut } = scan;
   if (!images.length) throw noImages(shown(root), leftOut);
-  const arrangement = arrange(tree);
+  const arrangement = arrange(tree, labelsGiven);
   const rows = rowsByPart(scan, arrangement);
   const listed = await labelsFromFiles(scan, arrangement.classes !== undefined);
   const notes = [...arrangement.notes, ...listed.notes, ...strays(scan, arrangement), ...leftOut.sentences()];

@@ -24,6 +24,7 @@ export function byFolder({ splits, ...collection }: ImageCollection): ImageColle
  */
 export function keepGroups(collection: ImageCollection, by: string): ImageCollection {
   const parts = Object.entries(collection.splits);
+  refuseIdle(parts, by);
   const isTest = ([part, set]: [string, ImageSet]) => TESTS.includes(part) && set.classes !== undefined;
   const tested = new Map<string | number, { part: string; id: string }>();
   for (const [part, set] of parts.filter(isTest))
@@ -59,6 +60,15 @@ export function keepGroups(collection: ImageCollection, by: string): ImageCollec
   splits.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
   const note = `${plural(count, "image")} without a label, of groups that are tested on: not learned from.`;
   return { ...collection, splits: Object.fromEntries(splits), notes: [...(collection.notes ?? []), note] };
+}
+
+/** @throws UsageError if no image has a group by that */
+function refuseIdle(parts: readonly [string, ImageSet][], by: string): void {
+  const isOfGroup = (set: ImageSet, i: number) => String(set.group(i)).startsWith(`${by} `);
+  if (parts.some(([, set]) => Array.from({ length: set.length }, (_, i) => i).some((i) => isOfGroup(set, i)))) return;
+  throw new UsageError(
+    `--group ${by} has no effect: no image ${by === "folder" ? "lies in a sub-folder" : `has a value of ${by}`}. Leave it out.`,
+  );
 }
 
 function onBothSides(

@@ -69,7 +69,9 @@ function byName(node: Folder): Layout | undefined {
   if (!several || ![...parts].some(usual)) return byNameAndRest(kids);
   const nested = plain.some((kid) => filled(kid).length && kid.own < below(kid));
   if (!nested && plain.length <= rest.length) return undefined;
-  return joined(plain.map((folder) => ({ part: plainPart(folder.name) as string, folder })));
+  return joined(
+    plain.flatMap((folder) => byName(folder)?.folders ?? { part: plainPart(folder.name) as string, folder }),
+  );
 }
 
 function byNameAndRest(kids: readonly Folder[]): Layout | undefined {
@@ -200,8 +202,9 @@ function within(node: Folder): Layout | undefined {
   const [only] = kids;
   if (kids.length === 1 && only) {
     const part = plainPart(only.name);
-    if (part && node.own < only.total) return { folders: [{ part, folder: only }], notes: [] };
     const found = findParts(only);
+    const hasParts = new Set(found.folders.map((one) => one.part)).size > 1; // trainval/train and trainval/val
+    if (part && !hasParts && node.own < only.total) return { folders: [{ part, folder: only }], notes: [] };
     // Without splits or classes in it, it is just a nested folder.
     const [first] = found.folders;
     const structured = found.folders.length > 1 || first?.part !== "all" || filled(first.folder).length > 1;

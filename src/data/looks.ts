@@ -69,11 +69,12 @@ const LARGE = 2 ** 16;
 export async function greySquare(image: ImageData): Promise<Uint8Array> {
   if ("encoded" in image && image.encoded.length > LARGE) {
     try {
-      const upright = sharp(image.encoded).autoOrient().flatten({ background: "white" }).greyscale();
-      return await upright
+      const upright = sharp(image.encoded).autoOrient().flatten({ background: "white" }).toColourspace("srgb");
+      const { data, info } = await upright
         .resize(SQUARE, SQUARE, { fit: "cover", kernel: "linear" })
         .raw({ depth: "uchar" })
-        .toBuffer();
+        .toBuffer({ resolveWithObject: true });
+      if (info.channels === 3) return greyOf(data, SQUARE); // grey levels as of small files
     } catch {
       // for example a BMP
     }

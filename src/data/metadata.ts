@@ -9,7 +9,7 @@ import { compressors } from "hyparquet-compressors";
 import { parseCsv } from "./csv.ts";
 import { columnReader, nameLabels } from "./labels.ts";
 import { LABEL } from "./metadata-columns.ts";
-import { diskPath, some } from "./names.ts";
+import { diskPath, plural, some } from "./names.ts";
 import { openBuffer } from "./parquet-file.ts";
 import type { Scan } from "./scan.ts";
 
@@ -37,7 +37,15 @@ export async function labelsFromFiles({ root, metadata, images }: Scan, labelled
   }
   if (!byPath.size) return { notes };
   const { put, column } = columnReader(images.length);
-  for (let i = 0; i < images.length; i++) put(i, byPath.get(images.path(i).normalize("NFC")));
+  for (let i = 0; i < images.length; i++) {
+    const path = images.path(i).normalize("NFC");
+    put(i, byPath.get(path));
+    byPath.delete(path);
+  }
+  if (byPath.size)
+    notes.push(
+      `${plural(byPath.size, "row")} of ${some(metadata)} ${byPath.size === 1 ? "names" : "name"} no image: ${some([...byPath.keys()])}.`,
+    );
   const { classes, labels, notes: more } = nameLabels([{ file: some(metadata), column }]);
   const [numbers] = labels;
   notes.push(...more);
@@ -54,7 +62,8 @@ function gather(rows: readonly Row[], folder: string, into: Map<string, unknown>
   if (file === undefined || label === undefined) return false;
   for (const row of rows) {
     const name = row[file];
-    if (typeof name === "string") into.set(join(folder, name).normalize("NFC"), asNumber(row[label]));
+    if (typeof name === "string")
+      into.set(join(folder, name.replaceAll("\\", "/")).normalize("NFC"), asNumber(row[label]));
   }
   return true;
 }

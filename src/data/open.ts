@@ -142,7 +142,7 @@ async function openTree(
   const [best] = candidates.sort((a, b) => b.images - a.images);
   const kept = best && best.images >= images.length ? best.paths : [];
   for (const path of collections) if (!kept.includes(path)) leftOut.add("other", path);
-  if (!best || best.images < images.length) return { ...(await openFolder(scan)), name };
+  if (!best || best.images < images.length) return { ...(await openFolder(scan, known !== undefined)), name };
   const beside = images.length
     ? [
         `${plural(images.length, "image file")} beside them ${images.length === 1 ? "was" : "were"} left out: ${some(firstOf(images), images.length)}.`,

@@ -1,4 +1,5 @@
 /** Images of one size, end to end in a file that is either complete or absent. */
+import { randomBytes } from "node:crypto";
 import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { onDisk, SelfsightError } from "../errors.ts";
@@ -12,6 +13,8 @@ export interface Decoded {
   skipped: Skipped;
   /** By position in the set; "" for a skipped image. */
   digests: readonly string[];
+  /** Whether some files could not even be read: the next time they may be, so that nothing is kept. */
+  unread?: boolean;
 }
 
 /** Stores image i. Several calls may be in flight at once. */
@@ -60,10 +63,10 @@ async function pack(
   { count, bytes }: PackedShape,
   fill: (put: Put) => Promise<Decoded>,
 ): Promise<Decoded> {
-  const part = `${file}.${process.pid}.part`;
+  const part = `${file}.${process.pid}-${randomBytes(4).toString("hex")}.part`; // unique on other machines, too
   try {
     makeFolder(dirname(file));
-    const handle = await open(part, "w");
+    const handle = await open(part, "wx");
     let decoded: Decoded;
     try {
       decoded = await fill((i, image) => writeAll(handle, image, i * bytes));
@@ -73,7 +76,8 @@ async function pack(
       await handle.close();
     }
     await rename(part, file);
-    await writeFile(listOf(file), JSON.stringify({ ...decoded, skipped: [...decoded.skipped] }));
+    const { unread, ...kept } = decoded;
+    if (!unread) await writeFile(listOf(file), JSON.stringify({ ...kept, skipped: [...kept.skipped] }));
     return decoded;
   } catch (error) {
     await rm(part, { force: true });

@@ -9,7 +9,7 @@ import { concatenate, hash, type ImageCollection, type ImageSet } from "./images
 import { nameLabels } from "./labels.ts";
 import { diskPath, realPath, shown, some } from "./names.ts";
 import { openParquetFile, type ParquetFile } from "./parquet-file.ts";
-import { inPartOrder, plainPart } from "./parts.ts";
+import { inPartOrder, partName, plainPart } from "./parts.ts";
 
 export function isParquet(file: string): boolean {
   return /\.(parquet|parq|pq)$/i.test(file);
@@ -35,7 +35,10 @@ export async function findParquet(
 ): Promise<ParquetCollection | undefined> {
   const asked = paths.length === 1 && basename(paths[0] ?? "") === name; // one file, named by the user
   const files = await Promise.all(
-    [...paths].sort().map(async (path) => ({ ...describe(path), file: await openParquetFile(join(root, path)) })),
+    describeAll([...paths].sort()).map(async (found) => ({
+      ...found,
+      file: await openParquetFile(join(root, found.path)),
+    })),
   );
   const order = inPartOrder(new Set(files.map(({ part }) => part))); // class names come from the first
   const found = files.filter(({ file }) => file.images).sort((a, b) => order.indexOf(a.part) - order.indexOf(b.part));
@@ -70,13 +73,25 @@ const SHARD = /^(?:(.*?)[-_.])?(\d{5})-of-(\d{5})(.*)$/;
 const COUNTED =
   /^((part|data|shard|file|chunk|block|batch|rows?|images?|dataset)?[-_.]?\d*)([-_.]c?[0-9a-f-]{3,})*(\.snappy|\.gz|\.zstd)?$/i;
 
+/** Of several files that differ in the word for a part alone, as `beans-train` and `beans-test`, that word is the part. */
+function describeAll(paths: readonly string[]): Described[] {
+  const all = paths.map((path) => ({ ...describe(path), named: partName(describe(path).part) }));
+  const keyOf = ({ set, named }: (typeof all)[number]) => JSON.stringify([set, named?.rest]);
+  return all.map(({ named, ...found }, i) => {
+    const like = all.filter((one) => one.named && keyOf(one) === keyOf(all[i] as (typeof all)[number]));
+    const parts = new Set(like.map((one) => one.named?.part));
+    return named?.rest && parts.size > 1 ? { ...found, part: named.part, set: join(found.set, named.rest) } : found;
+  });
+}
+
 /** From `train-00000-of-00002.parquet`, `train/0000.parquet`, `default/partial-train/0000.parquet`, `data/test.parquet`, … */
 function describe(path: string): Described {
   const stem = basename(path).replace(/\.[^.]+$/, "");
   const own = SHARD.exec(stem)?.[1] ?? (SHARD.test(stem) ? "" : stem);
   const folders = dirname(path) === "." ? [] : dirname(path).split(/[\\/]/);
-  if (own && !COUNTED.test(own)) return { path, part: plainPart(own) ?? own, set: folders.join("/") };
   const at = folders.findLastIndex((folder) => plainPart(folder));
+  if (own && !COUNTED.test(own) && (plainPart(own) || at < 0))
+    return { path, part: plainPart(own) ?? own, set: folders.join("/") };
   const last = folders.at(-1);
   if (at >= 0) return { path, part: plainPart(folders[at] ?? "") ?? "", set: folders.toSpliced(at, 1).join("/") };
   if (last === undefined || last === "data" || last === "default")

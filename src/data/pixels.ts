@@ -91,16 +91,18 @@ async function decodeAll(set: ImageSet, options: PixelOptions, put: Put): Promis
   const { size, onProgress, signal } = options;
   const skipped = new Map<number, string>();
   const digests = new Array<string>(set.length).fill("");
-  let next = 0;
-  let done = 0;
+  let [next, done] = [0, 0];
+  let unread = false;
   const worker = async () => {
     const image = new Uint8Array(size * size * 3); // reused: `put` is done with it before the next image
     while (next < set.length) {
       refuseAborted(signal, "the images were decoded");
       const i = next++;
       const result = await decodeOne(set, i, size, image);
-      if ("reason" in result) skipped.set(i, result.reason);
-      else {
+      if ("reason" in result) {
+        skipped.set(i, result.reason);
+        unread ||= result.unread;
+      } else {
         digests[i] = result.digest;
         await put(i, image);
       }
@@ -116,22 +118,25 @@ async function decodeAll(set: ImageSet, options: PixelOptions, put: Put): Promis
   );
   const failed = (await Promise.allSettled(workers)).find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
-  return { skipped: new Map([...skipped].sort(([a], [b]) => a - b)), digests }; // workers finish in any order
+  return { skipped: new Map([...skipped].sort(([a], [b]) => a - b)), digests, unread }; // workers finish in any order
 }
 
-/** Decodes an image into `into`, or says why it cannot. */
+/** Decodes an image into `into`, or says why it cannot, and whether its file could not be read. */
 async function decodeOne(
   set: ImageSet,
   i: number,
   size: number,
   into: Uint8Array,
-): Promise<{ digest: string } | { reason: string }> {
+): Promise<{ digest: string } | { reason: string; unread: boolean }> {
+  let unread = true;
   try {
     const image = await set.read(i);
+    unread = false;
     await decodeImage(image, size, into);
     return { digest: imageDigest(image) };
   } catch (error) {
-    return { reason: (error as Error).message };
+    const { message, cause = error } = error as Error;
+    return { reason: message, unread: unread && "code" in (cause as object) }; // the disk's, not what is in the file
   }
 }
 

@@ -33,6 +33,7 @@ describe("a table", () => {
     ["a byte-order mark and Windows' line ends", '\ufeffpath,label\r\né/1.png,"cat, big"\r\n\r\n'],
     ["the old line ends of the Mac", 'path,label\ré/1.png,"cat, big"'],
     ["a spreadsheet's line about the separator", "sep=;\r\npath;label\r\né/1.png;cat, big\r\n"],
+    ["spaces around quotation marks", 'path, label\n "é/1.png" , "cat, big" \r\n'],
     ["spaces around values, and empty ones at the end", 'path , label\n é/1.png ,"cat, big",\n'],
   ])("with %s", (_, text) => {
     expect(read(text)).toEqual({ rows, notes: [] });

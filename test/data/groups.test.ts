@@ -99,6 +99,15 @@ describe("sub-folders as groups", () => {
     await expectApart(await open(images, table, "folder"));
   });
 
+  it("where there are none are refused, and so is a column without a value", async () => {
+    const flat = count(12).map((i) => `${i}.png`);
+    await expect(open(flat, [], "folder")).rejects.toThrow(
+      /--group folder has no effect: no image lies in a sub-folder/,
+    );
+    const table = ["path,label,who", ...flat.map((path, i) => `${path},${i % 2},`)];
+    await expect(open(flat, table, "who")).rejects.toThrow(/--group who has no effect: no image has a value of who/);
+  });
+
   it("that are the classes are refused", async () => {
     const images = count(12).map((i) => `${["cat", "dog"][i % 2]}/${i}.png`);
     await expect(open(images, [], "folder")).rejects.toThrow(/--group folder puts each class into one group/);

@@ -33,6 +33,13 @@ describe("a table of labels", () => {
     expect([summary(collection), collection.notes]).toEqual([expected, [given]]);
   });
 
+  it("keeps images beside folders too, however few: folders are no classes then", async () => {
+    const albums = ["2019", "2020"].flatMap((year) => Array.from({ length: 10 }, (_, i) => `${year}/${i}.png`));
+    const { splits, notes } = await open([...albums, "a.png", "b.png"], "a.png,cat\nb.png,dog\n2019/1.png,cat\n");
+    expect(splits["all"]?.length).toBe(22);
+    expect(notes).toEqual(["labels.csv gives 3 of 22 images a label."]);
+  });
+
   it("keeps images without a label for pre-training", async () => {
     const { set } = await imagesToLearnFrom(await open(flat, "3.png,cat\n"));
     expect(ids(set)).toEqual(flat);

@@ -39,6 +39,20 @@ const ten = (...paths: string[]) => Object.fromEntries(paths.map((path) => [path
 const within = (folders: string[], inner: string[]) =>
   folders.flatMap((folder) => inner.map((name) => `${folder}/${name}`));
 
+test("a part's folder that only holds parts is none itself", () => {
+  const classes = ["cat", "dog"];
+  const parts = (of: string, inner: Record<string, string>) =>
+    Object.fromEntries(
+      Object.entries(inner).flatMap(([name, part]) =>
+        classes.map((kind) => [`${of}/${name}/${kind}`, `${part}: ${kind}`]),
+      ),
+    );
+  const inner = parts("trainval", { train: "train", val: "validation" });
+  expect(arranged(ten(...Object.keys(inner)))).toEqual(inner);
+  const beside = { ...inner, "test/cat": "test: cat", "test/dog": "test: dog" };
+  expect(arranged(ten(...Object.keys(beside)))).toEqual(beside);
+});
+
 describe("the layouts that people use", () => {
   it.each<[string, Record<string, number>, Record<string, string>]>([
     ["classes", ten("cat", "dog"), { cat: "all: cat", dog: "all: dog" }],

@@ -38,6 +38,16 @@ describe("a list of labels", () => {
     }
   });
 
+  it("may have Windows' separators, and rows that name no image are told", async () => {
+    const { splits, notes } = await open({
+      "img/1.png": "1",
+      "img/2.png": "2",
+      "metadata.csv": "file_name,label\nimg\\1.png,cat\nimg\\2.PNG,dog\nimg\\9.png,cat\n",
+    });
+    expect(summary({ splits } as never)).toEqual({ all: { "img/1.png": "cat", "img/2.png": undefined } });
+    expect(notes?.join()).toContain("2 rows of metadata.csv name no image: img/2.PNG, img/9.png.");
+  });
+
   it("is not read if folders are the classes, even if it is damaged", async () => {
     const { splits, notes } = await open({ "cat/1.png": "1", "dog/1.png": "2", "metadata.parquet": "damaged" });
     expect(splits["all"]?.classes).toEqual(["cat", "dog"]);

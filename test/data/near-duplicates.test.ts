@@ -150,10 +150,17 @@ describe("images nearly match", () => {
 });
 
 it("large files are decoded by another library, to nearly the same", async () => {
-  const large = await picture(1, 900).png({ compressionLevel: 0 }).toBuffer();
-  const [a, b] = [await greySquare({ encoded: large }), greyOf(await decodeImage({ encoded: large }, 32), 32)];
-  expect(a.length).toBe(32 * 32);
-  expect(a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0)).toBeLessThan(4);
+  for (const colour of [
+    [255, 255, 255],
+    [255, 20, 20],
+    [20, 20, 255],
+  ] as [number, number, number][]) {
+    const tint = { r: colour[0], g: colour[1], b: colour[2] };
+    const large = await picture(1, 900).tint(tint).png({ compressionLevel: 0 }).toBuffer();
+    const [a, b] = [await greySquare({ encoded: large }), greyOf(await decodeImage({ encoded: large }, 32), 32)];
+    expect(a.length).toBe(32 * 32);
+    expect(a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0)).toBeLessThan(4);
+  }
 });
 
 describe("a cut by content", () => {

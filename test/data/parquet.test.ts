@@ -112,6 +112,26 @@ describe("Parquet files", () => {
   });
 });
 
+describe("files named by set and part", () => {
+  const file = () => parquet({ images: images(2), labels: { label: [0, 1] }, classes: { label: ["cat", "dog"] } });
+
+  it("are that part, where several of one set say so", async () => {
+    const { splits } = await open({
+      "beans-train.parquet": file(),
+      "beans-validation.parquet": file(),
+      "beans-test.parquet": file(),
+    });
+    expect(Object.keys(splits)).toEqual(["train", "validation", "test"]);
+    const alone = await open({ "red-train.parquet": file() });
+    expect(Object.keys(alone.splits)).toEqual(["red-train"]);
+  });
+
+  it("are the part of their folder, whatever they are called", async () => {
+    const { splits } = await open({ "train/beans.parquet": file(), "test/beans.parquet": file() });
+    expect(Object.keys(splits)).toEqual(["train", "test"]);
+  });
+});
+
 describe("labels in Parquet files", () => {
   it("are mapped by name if files list the names in different orders", async () => {
     const { splits } = await open({

@@ -156,6 +156,25 @@ describe.each(places)("%s", (_, options) => {
 describe("the file", () => {
   const inFile = () => ({ size: SIZE, cache, memoryLimitBytes: 0 });
 
+  it("is not kept if an image could not be read: the next time it may be", async () => {
+    let locked = true;
+    const set = {
+      ...broken(58),
+      fingerprint: "locked",
+      read: async (i: number) => {
+        if (i === 5 && locked) throw Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
+        return broken(58).read(i);
+      },
+    };
+    const first = await openPixels(set, inFile());
+    expect(first.skipped.map(({ id }) => id)).toEqual(["number 5", "number 58"]);
+    await first.close();
+    locked = false;
+    const second = await openPixels(set, inFile());
+    expect(second.skipped.map(({ id }) => id)).toEqual(["number 58"]);
+    await second.close();
+  });
+
   it("is opened by a later run, which decodes nothing and knows what was skipped", async () => {
     const first = await openPixels(broken(7), inFile());
     await first.close();
