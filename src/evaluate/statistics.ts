@@ -97,11 +97,16 @@ const FEW = 16;
  * @param estimate of their mean
  */
 export function pValue(differences: Rows, estimate: MeanEstimate): number {
-  const student = studentPValue(estimate);
   const sums = Array.from({ length: checkShape(differences) }, (_, i) =>
     differences.reduce((sum, row) => sum + (row[i] as number), 0),
-  ).filter((sum) => sum !== 0);
-  return sums.length > FEW ? student : Math.max(student, signFlipTest(sums));
+  );
+  return unlessFewDiffer(studentPValue(estimate), sums);
+}
+
+/** A p-value by Student's t; where few images differ, no smaller than that of {@link signFlipTest}. @param sums one for each image or group */
+export function unlessFewDiffer(student: number, sums: ArrayLike<number>): number {
+  const differing = Array.from(sums).filter((sum) => sum !== 0);
+  return differing.length > FEW ? student : Math.max(student, signFlipTest(differing));
 }
 
 /** The two-sided p-value of a mean against 0, by Student's t. It is 0.05 where the 95 % interval ends at 0. */

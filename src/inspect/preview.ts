@@ -177,7 +177,7 @@ async function imagesOf(
         const [lost] = some.skipped;
         if (!lost) return await some.get(Array.from(indices).map((_, i) => i));
         throw new SelfsightError(
-          `${lost.id} cannot be read: ${lost.reason}. ${folder} learned from it: fix it, or train anew without it.`,
+          `${lost.id} cannot be read: ${lost.reason}. If ${folder} learned from it, fix it, or train anew without it.`,
         );
       } finally {
         await some.close();

@@ -20,6 +20,7 @@ import { orders } from "./study/orders.ts";
 import { pretext } from "./study/pretext.ts";
 import { studyVerdict } from "./study/sentences.ts";
 import { variance } from "./study/variance.ts";
+import { seenImages } from "./verdict.ts";
 
 /**
  * Writes `study.html`, one self-contained page, and `study.csv`, one line for each cell.
@@ -31,7 +32,7 @@ export function writeStudyPages(folder: string, study: FinishedStudy): { files: 
   const [page, table] = [join(folder, "study.html"), join(folder, "study.csv")];
   replaceFile(page, studyHtml(analysis));
   replaceFile(table, studyCsv(study.cells));
-  return { files: [page, table], sentences: studyVerdict(analysis) };
+  return { files: [page, table], sentences: [...studyVerdict(analysis), ...studyNotes(study.cells)] };
 }
 
 export function studyHtml(analysis: Analysis): string {
@@ -39,6 +40,7 @@ export function studyHtml(analysis: Analysis): string {
   const { images } = study.config;
   const sections = [
     ...(study.cells.length ? measured(analysis) : []),
+    titled("Before you compare", notesOf(study)),
     titled("What to train next", next(study)),
     titled("What failed", reasons(study.failed)),
     titled("What cannot be trained", reasons(study.leftOut)),
@@ -51,6 +53,21 @@ export function studyHtml(analysis: Analysis): string {
     sections: sections.filter((one) => one !== undefined),
   });
 }
+
+/** What a reader should know of the images and the measurements, each sentence once. */
+function notesOf({ cells }: FinishedStudy): string | undefined {
+  const notes = studyNotes(cells);
+  return notes.length ? `<ul>${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("")}</ul>` : undefined;
+}
+
+export const studyNotes = (cells: FinishedStudy["cells"]): string[] => [
+  ...new Set(
+    cells.flatMap(({ name, notes, difference }) => [
+      ...notes,
+      ...seenImages(difference).map((seen) => `${name}: ${seen}.`),
+    ]),
+  ),
+];
 
 function measured(analysis: Analysis): (string | undefined)[] {
   return [

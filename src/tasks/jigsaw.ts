@@ -28,12 +28,16 @@ export const jigsaw = defineTask({
   defaults: { crop: "resized", flip: false, minArea: 0.3, stem: "patch" },
   remedies: {
     border: "smaller tiles (tile=…): they lie farther apart, and edges do not go on from one to the next",
-    colour: "more grey images (grey=…), or channelShift=2",
+    colour: "normalise=true, more grey images (grey=…), or channelShift=2",
     blur: "smaller crops (--min-area): what is up and what is down shows less",
   },
   options: z.strictObject({
     permutations: z.int().min(2).max(10_000).default(100).describe("orders to tell apart, far from each other"),
-    permutationSeed: z.int().min(0).default(0).describe("chooses the first of them, from which the others follow"),
+    permutationSeed: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe("chooses the first of them, from which the others follow; sets of other seeds share about half"),
     orders: z.int().positive().default(8).describe("orders of each image in one step (the paper: 1)"),
     tile: z.int().positive().optional().describe("side of a tile in pixels; default: 64/75 of a third of the image"),
     grey: z.number().min(0).max(1).default(0.3).describe("fraction of the images shown without colour (the code: 0.5)"),

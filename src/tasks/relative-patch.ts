@@ -3,9 +3,10 @@
  * https://arxiv.org/abs/1505.05192
  *
  * The paper's sizes (patches of 96, gaps of 48, jitter 7) scale with the image: a grid of 3×3 patches fills it. Departures:
- * one step asks for all 8 neighbours of a centre, as in the paper's code and in Kolesnikov et al. 2019, so that 9 patches
- * give 8 pairs; one hidden layer of `hidden` units replaces the two of 4,096 after AlexNet; patches are not made coarse
- * (`pixelate`), because those of small images already are; patches are normalised per channel.
+ * one step asks for all 8 neighbours of the grid's centre, as in Kolesnikov et al. 2019, so that 9 patches give 8 pairs. The paper's
+ * code begins its grid anywhere and pairs every patch with each neighbour: there, the place of a patch in the image does not tell the
+ * answer. One hidden layer of `hidden` units replaces the two of 4,096 after AlexNet; patches are not made coarse (`pixelate`), because
+ * those of small images already are; patches are normalised per channel.
  */
 import { z } from "zod";
 import { dropColours, projectColours, sometimes } from "../augment/colour.ts";
@@ -62,7 +63,7 @@ export const relativePatch = defineTask({
       .min(0)
       .max(1)
       .default(0)
-      .describe("fraction of the patches shown at a tenth of their pixels or more (the code: 0.33)"),
+      .describe("fraction of the patches shown at a tenth of their side or more (the code: 0.33)"),
     hidden: z.int().positive().default(512).describe("width of the head's hidden layer"),
   }),
   create({ encoder, images: { size } }, { patch, gap, jitter, colour, pixelate, hidden }) {

@@ -1,6 +1,6 @@
 /** What a study's report may claim: with one seed, of factors that vary together, and beside what it tested. */
 import { describe, expect, it } from "vitest";
-import { studyVerdict } from "../../src/report/study/sentences.ts";
+import { ONE_SEED, studyVerdict } from "../../src/report/study/sentences.ts";
 import { studyHtml } from "../../src/report/study.ts";
 import { analyse } from "../../src/study/analysis/analysis.ts";
 import type { CellResult, Factors } from "../../src/study/grid/cell.ts";
@@ -58,7 +58,9 @@ describe("a factor", () => {
       at({ task: "rotation", width, trainImages }, trainImages === 1000 ? 0.4 : 0.6, i + 1),
     );
     const html = pageOf(cells);
-    expect(sentencesFrom(html)).toEqual(["From 1,000 images to 10,000 images, accuracy improves:"]);
+    expect(sentencesFrom(html)).toEqual([
+      `From 1,000 images to 10,000 images, accuracy improves in these trainings; ${ONE_SEED}:`,
+    ]);
     const titles = [...parsed(html).querySelectorAll("title")].map(({ textContent }) => textContent);
     expect(titles).toContainEqual(expect.stringMatching(/^rotation, 1,000 images, width 1: 40\.0 %/));
     expect(titles).toContainEqual(expect.stringMatching(/^rotation, 10,000 images, width 1: 60\.0 %/));
@@ -97,7 +99,7 @@ describe("a factor", () => {
       "From 32 pixels to 64 pixels, accuracy does not clearly change:",
     ]);
     const [one] = sentencesFrom(pageOf(cells.filter(({ factors }) => factors.imageSize === 32)));
-    expect(one).toBe("From width 0.5 to width 1, accuracy improves:");
+    expect(one).toBe(`From width 0.5 to width 1, accuracy improves in these trainings; ${ONE_SEED}:`);
   });
 });
 

@@ -13,7 +13,7 @@ import { short } from "../format.ts";
 import { section } from "../page.ts";
 import { baselineWords } from "./baseline.ts";
 import { charts, note, paragraph } from "./html.ts";
-import { metricOf } from "./sentences.ts";
+import { metricOf, ONE_SEED } from "./sentences.ts";
 
 export interface Factor {
   heading: string;
@@ -198,7 +198,8 @@ function effectSentence(analysis: Analysis, factor: Factor, effect: Effect, clea
   const metric = metricOf(analysis) as Metric;
   const { least, most, value, low, high } = effect;
   const interval = `95 % interval ${signedValue(metric, low)} to ${signedValue(metric, high)}`;
-  const change = clear ? (value > 0 ? "improves" : "becomes worse") : "does not clearly change";
+  const reserve = clear && !analysis.repeated ? ` in these trainings; ${ONE_SEED}` : "";
+  const change = clear ? `${value > 0 ? "improves" : "becomes worse"}${reserve}` : "does not clearly change";
   const numbers = showDifference(metric, value);
   return `From ${factor.words(least)} to ${factor.words(most)}, ${metric.name} ${change}: ${numbers} (${interval}).`;
 }

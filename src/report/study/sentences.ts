@@ -186,10 +186,12 @@ export function componentParts({ rows, columns, interaction, repetitions }: Comp
     ["the task", rows],
     ["the architecture", columns],
     [
-      once ? "how well the two suit each other, and chance in training" : "how well the two suit each other",
+      once
+        ? "how well the two suit each other, and chance in training and in the choice of test images"
+        : "how well the two suit each other",
       interaction,
     ],
-    ...(once ? [] : [["chance in training", repetitions] as [string, number]]),
+    ...(once ? [] : [["chance in training and in the choice of test images", repetitions] as [string, number]]),
   ];
   const parts = named.map(([name, variance]) => ({ name, variance: Math.max(0, variance) }));
   const total = parts.reduce((sum, { variance }) => sum + variance, 0);

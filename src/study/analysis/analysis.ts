@@ -7,6 +7,7 @@ import {
   type Estimate,
   estimate,
   gain,
+  isBelowGuessing,
   type Measure,
   performance,
   quality,
@@ -70,7 +71,7 @@ export function analyse(study: FinishedStudy): Analysis {
   const crossed = full.rows.length > 1 && full.columns.length > 1;
   const { rows, columns } = full;
   return {
-    ...{ study, grid, full, estimate: of, repeated: spread.trained.freedom > 0 },
+    ...{ study, grid, full, estimate: of, repeated: spreadOf(unlabelled, own).trained.freedom > 0 },
     places: placesOf(grid, (some) => of(some, "gain")),
     ranking: ranking(study),
     tasks: crossed ? ordersOf({ items: rows, places: columns, at: full.at }, gain, spread) : undefined,
@@ -105,7 +106,7 @@ function placesOf(grid: Grid, of: (cells: CellResult[]) => Estimate): Place[] {
     ),
   );
   const sure = significant(found.map(({ gain, cells }) => testedGain(cells, gain)));
-  return found.map((place, i) => ({ ...place, significant: sure[i] as boolean }));
+  return found.map((place, i) => ({ ...place, significant: (sure[i] as boolean) && !isBelowGuessing(place.cells) }));
 }
 
 const isYardstick = ([first]: readonly CellResult[]) => usesLabels(first?.factors.task ?? "");

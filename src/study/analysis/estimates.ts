@@ -6,7 +6,7 @@
  * compared with one untrained network: its luck is counted once.
  */
 import { mean } from "../../evaluate/protocol.ts";
-import { holm, studentInterval, studentPValue } from "../../evaluate/statistics.ts";
+import { holm, studentInterval, studentPValue, unlessFewDiffer } from "../../evaluate/statistics.ts";
 import { freedomOf, type Part } from "../../evaluate/variance.ts";
 import { improvement } from "../../metric.ts";
 import type { CellResult } from "../grid/cell.ts";
@@ -208,6 +208,13 @@ function seedWeights(cells: readonly CellResult[]): number[] {
 export const testedGain = (cells: readonly CellResult[], { p }: Pick<Estimate, "p">): number =>
   Math.max(p, cells.length === 1 ? (cells[0] as CellResult).difference.p : 0);
 
+/** Whether the untrained networks do worse than guessing, and the encoders are not clearly better: then a gain says nothing. */
+export const isBelowGuessing = (cells: readonly CellResult[]): boolean =>
+  cells.every(
+    ({ difference: { metric, baselineValue, valueLow, chance } }) =>
+      improvement(metric, baselineValue, chance) < 0 && improvement(metric, valueLow, chance) <= 0,
+  );
+
 /** The difference of two means on the same images, a − b, with its interval. */
 export function contrast(a: Estimate, b: Estimate): Pick<Estimate, "value" | "low" | "high" | "p"> {
   const images = Float64Array.from(a.images, (score, i) => score - (b.images[i] as number));
@@ -230,7 +237,7 @@ function student(
   const variance = total(parts);
   const estimate = { mean: value, variance, freedom: freedomOfAll(variance, parts) };
   const { low, high } = studentInterval(estimate);
-  return { low, high, p: studentPValue(estimate) };
+  return { low, high, p: unlessFewDiffer(studentPValue(estimate), images) };
 }
 
 const chance = (variance: number, freedom: number): Chance => ({

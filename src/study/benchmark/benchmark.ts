@@ -70,14 +70,20 @@ export async function benchmark(options: BenchmarkOptions, hooks: Hooks = {}): P
   const budget = minutesOf(config.budget);
   const measuring = measuringTime(benchmarkFiles(config.out).spent);
   const spent = secondsOfAll(trainingsOf(config, budget)) + measuring.before; // by earlier starts of this benchmark
-  const left = config.epochs === undefined ? timeLeft(budget, spent) : undefined;
+  let still = 0; // seconds in which a training stood still: they are no part of the budget
+  const left =
+    config.epochs === undefined ? timeLeft(budget, spent, () => performance.now() - 1000 * still) : undefined;
   refuseProtocols(config);
   checkWeights(config, config);
   const found = await lookAt(config, hooks);
   const release = await claimFolder(config, found.collection);
   try {
     const trainings = trainingsOf(config, left ? await minutesOfEach(config, found, left) : budget);
-    const progress = overallProgress(trainings.length, hooks);
+    const onEvent: Hooks["onEvent"] = (event) => {
+      if (event.type === "step") still += event.record.stoodStill ?? 0;
+      hooks.onEvent?.(event);
+    };
+    const progress = overallProgress(trainings.length, { ...hooks, onEvent });
     const { done, failures } = await trainAll(trainings, progress.hooks, ({ task, seed }) =>
       progress.begin(config.seeds > 1 ? `training ${task}, seed ${seed}` : `training ${task}`),
     );

@@ -120,8 +120,16 @@ async function frozenCounts(
     await session.partsFor(first); // decoding is not what grows with the number of labels
     const weight = session.representations.reduce((sum, { encoder }) => sum + (encoder ? 1 : PLAIN_PART), 0);
     const { chosen, enough } = growingCounts(FROZEN_PART * left(), weight);
-    const labelsPerClass = byImportance(counts, headline);
-    await measureRepresentation(first, session, { ...plan, labelsPerClass, enough }, hooks);
+    const ordered = byImportance(counts, headline);
+    const some = ordered.filter((count) => count !== "all");
+    // Of so many a class, few images need features; "all" would make the others pay for those of every labelled one.
+    const steps = headline === "all" ? [ordered] : [some, counts.includes("all") ? (["all"] as const) : []];
+    let measured = 0;
+    for (const labelsPerClass of steps) {
+      if (chosen.length < measured || !labelsPerClass.length) break; // it was enough
+      await measureRepresentation(first, session, { ...plan, labelsPerClass, enough }, hooks);
+      measured += labelsPerClass.length;
+    }
     return counts.filter((count) => chosen.includes(count));
   };
   return decisionsIn(benchmarkFiles(config.out).plan).once("counts", choose, areChosenFrom(counts, headline));

@@ -98,7 +98,12 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
     const plan = { variants: chooseVariants(evaluation), labelsPerClass, percents, draws, seed, cache };
     const own = named(session.representations, cell.name);
     const measured: Measured[] = [];
-    for (const one of own) measured.push(...(await measureRepresentation(one, session, plan, hooks)).measured);
+    const said: string[] = [];
+    for (const one of own) {
+      const found = await measureRepresentation(one, session, plan, hooks);
+      measured.push(...found.measured);
+      said.push(...found.notes);
+    }
     const [difference] = compare(measured, own, { classes: classes.length, classCounts, seen });
     if (!difference)
       throw new SelfsightError(`${cell.name}: ${evaluation.protocol.join(", ")} gave no result to compare.`);
@@ -119,8 +124,7 @@ async function measureCell(config: StudyConfig, cell: Cell, hooks: Hooks): Promi
         untrained: drawVariance(untrained.values),
         gain: drawVariance(subtract(trained.values, untrained.values)),
       },
-      tested,
-      parameters,
+      ...{ tested, parameters, notes: [...session.notes, ...said] },
       seconds: { training: secondsTrained(runFiles(run).metrics), measuring: (performance.now() - started) / 1000 },
     };
   } finally {

@@ -43,6 +43,8 @@ export interface CellResult extends Cell {
   drawVariance: { trained: number; untrained: number; gain: number };
   /** Hash of the test images' contents, labels and groups. */
   tested: string;
+  /** What a reader should know of its images and its measurement, one sentence each. */
+  notes: readonly string[];
   /** Learned parameters of the encoder. */
   parameters: number;
   /** Seconds of training, and of measuring. */

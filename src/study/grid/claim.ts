@@ -4,6 +4,7 @@
  * process has seen no change for half a minute, by its own clock, it takes over by creating `claim.1`, which again only one can; and
  * so on. The latest claim counts. A holder that was only asleep sees that there is a later one, and stops.
  */
+import { randomUUID } from "node:crypto";
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -63,14 +64,17 @@ export function openClaims(pace: Pace = PACE, now = () => performance.now()): Cl
       const latest = latestClaim(folder);
       if (latest >= 0 && !isGivenUp(claimFile(folder, latest))) return undefined;
       const own = latest + 1;
-      if (!create(claimFile(folder, own))) return undefined; // another process was faster
-      return hold(folder, own, pace);
+      const token = randomUUID();
+      if (!create(claimFile(folder, own), token)) return undefined; // another process was faster
+      return hold(folder, own, token, pace);
     },
   };
 }
 
 interface Holder extends ProcessMark {
   host: string;
+  /** This claim's own: numbers come again when a finished cell is tried anew. */
+  token: string;
   beat: number;
   released: boolean;
 }
@@ -88,8 +92,8 @@ function latestClaim(folder: string): number {
 }
 
 /** All texts of one holder have the same length, so that each is written over the one before. */
-function holderText(beat: number, released = false): string {
-  const holder: Holder = { ...ownMark(), host: hostname(), released, beat };
+function holderText(token: string, beat: number, released = false): string {
+  const holder: Holder = { ...ownMark(), host: hostname(), token, released, beat };
   return `${JSON.stringify(holder).padEnd(400)}\n`;
 }
 
@@ -110,10 +114,10 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-function create(file: string): boolean {
+function create(file: string, token: string): boolean {
   try {
     const descriptor = openSync(file, "wx");
-    writeSync(descriptor, holderText(0));
+    writeSync(descriptor, holderText(token, 0));
     closeSync(descriptor);
     return true;
   } catch (error) {
@@ -122,14 +126,17 @@ function create(file: string): boolean {
   }
 }
 
-/** Beats from a thread of its own: a long computation must not look like death. Ends when there is a later claim, or its own is gone. */
+/**
+ * Beats from a thread of its own: a long computation must not look like death. Ends when there is a later claim, or its own is gone or
+ * another's.
+ */
 const beating = `
-  const { existsSync, openSync, writeSync, closeSync } = require("node:fs");
-  const { parentPort, workerData: { file, later, every, text } } = require("node:worker_threads");
+  const { existsSync, openSync, readFileSync, writeSync, closeSync } = require("node:fs");
+  const { parentPort, workerData: { file, later, every, text, token } } = require("node:worker_threads");
   let beat = 0;
   const timer = setInterval(() => {
     try {
-      if (existsSync(later)) throw { code: "ENOENT" };
+      if (existsSync(later) || !readFileSync(file, "utf8").includes(token)) throw { code: "ENOENT" };
       const descriptor = openSync(file, "r+");
       writeSync(descriptor, text.replace('"beat":0', '"beat":' + ++beat).slice(0, 400) + "\\n", 0);
       closeSync(descriptor);
@@ -141,15 +148,15 @@ const beating = `
   }, every);
 `;
 
-function hold(folder: string, number: number, { beat }: Pace): Claim {
+function hold(folder: string, number: number, token: string, { beat }: Pace): Claim {
   const [file, later] = [claimFile(folder, number), claimFile(folder, number + 1)];
   const lost = new AbortController();
-  const workerData = { file, later, every: beat, text: holderText(0) };
+  const workerData = { file, later, every: beat, text: holderText(token, 0), token };
   const worker = new Worker(beating, { eval: true, workerData, execArgv: [] });
   worker.unref();
   worker.on("message", () => lost.abort());
   worker.on("error", () => lost.abort()); // without a beat, others take over
-  const held = () => latestClaim(folder) === number;
+  const held = () => latestClaim(folder) === number && (readIfThere(file)?.includes(token) ?? false);
   let asked = Date.now(); // unlike performance.now(), it goes on while the machine sleeps
   return {
     lost: lost.signal,
@@ -167,7 +174,7 @@ function hold(folder: string, number: number, { beat }: Pace): Claim {
       if (finished) for (let i = number; i >= 0; i--) rmSync(claimFile(folder, i), { force: true });
       else {
         const descriptor = openSync(file, "r+");
-        writeSync(descriptor, holderText(0, true), 0);
+        writeSync(descriptor, holderText(token, 0, true), 0);
         closeSync(descriptor);
       }
     },

@@ -33,7 +33,8 @@ export function cellsOf(config: Omit<StudyConfig, "out">, locate: Locate = nowhe
   const base: Grid = { ...DEFAULTS, options: {}, ...valuesOf(config) };
   const included = config.include.map((entry): Grid => {
     const own = valuesOf(entry);
-    return { ...base, ...own, options: { ...base.options, ...own.options } };
+    const options = Object.entries(own.options ?? {}).map(([task, some]) => [task, { ...base.options[task], ...some }]);
+    return { ...base, ...own, options: { ...base.options, ...Object.fromEntries(options) } };
   });
   const size = [base, ...included].reduce((sum, grid) => sum + sizeOf(grid), 0);
   if (size > MOST) throw new UsageError(`The study has ${size.toLocaleString("en-US")} cells. Name fewer values.`);

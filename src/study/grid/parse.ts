@@ -5,6 +5,8 @@ import { chooseVariants } from "../../evaluate/evaluate.ts";
 import { protocolEntry } from "../../evaluate/index.ts";
 import { modelEntry } from "../../models/index.ts";
 import { OptionsError, parseOptions } from "../../options.ts";
+import { pretrainOptions } from "../../run/options.ts";
+import { refuseContradictions } from "../../run/resolve.ts";
 import { taskEntry } from "../../tasks/index.ts";
 import { type GridOptions, gridOptions, type StudyConfig, studyOptions } from "./options.ts";
 
@@ -36,6 +38,7 @@ export function parseStudy(
   const { protocol, protocolOptions } = config;
   for (const name of protocol) located(locate(["protocol"]), () => protocolEntry(name));
   located(locate(["protocolOptions"]), () => chooseVariants({ protocol, protocolOptions }));
+  refuseClashes(config, locate);
   const entries = (key: "include" | "exclude") =>
     config[key].map((entry, i) => {
       const parsed = parseMap(gridOptions, entry, [key, i], locate);
@@ -43,6 +46,21 @@ export function parseStudy(
       return parsed;
     });
   return { ...config, include: entries("include"), exclude: entries("exclude") };
+}
+
+/** Settings of all cells that contradict each other. */
+const CLASHES = [
+  ["epochs", "minutes"],
+  ["deterministic", "minutes"],
+  ["minArea", "crop"],
+] as const;
+
+/** @throws UsageError as `refuseContradictions`, at the first setting of the two */
+function refuseClashes(config: z.output<typeof studyOptions>, locate: Locate): void {
+  for (const [one, other] of CLASHES) {
+    const given = { images: config.images, [one]: config[one], [other]: config[other] };
+    located(locate([one], "key"), () => refuseContradictions(parseOptions(pretrainOptions, given)));
+  }
 }
 
 /** Like `parseOptions`, with the place of what is wrong. */

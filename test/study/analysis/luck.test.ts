@@ -87,6 +87,28 @@ it("two seeds that are alike by chance are no proof that all are", () => {
   expect(high - low).toBeGreaterThan(3 * 2 * 1.97 * Math.sqrt(estimateMean([images]).variance));
 });
 
+describe("a gain", () => {
+  const few = Array.from({ length: 200 }, (_, i) => Number(i < 100 || i >= 196)); // right on four images more
+  const before = Array.from({ length: 200 }, (_, i) => Number(i < 100));
+
+  it("of few images is no surer by a second seed that says the same", () => {
+    const cells = [0, 1].map((seed) => scored({ task: "rotation", seed }, few, before));
+    expect(estimate(cells, gain, spread(cells)).p).toBeGreaterThanOrEqual(0.125);
+  });
+
+  it("over networks that do worse than guessing says nothing, unless the encoder is clearly better than that", () => {
+    const helped = (chance: number) => {
+      const cells = [0, 1].map((seed) => {
+        const one = scored({ task: "rotation", seed }, level(0.7), level(0.6));
+        Object.assign(one.difference, { chance, valueLow: 0.68 });
+        return one;
+      });
+      return ranking({ cells })[0]?.significant;
+    };
+    expect([helped(0.1), helped(0.9)]).toEqual([true, false]);
+  });
+});
+
 describe("draws of labels", () => {
   const draws = [0.2, 0.4].map((share) =>
     Uint8Array.from({ length: 400 }, (_, i) => ((i * 37) % 100 < 100 * share ? 1 : 0)),

@@ -54,7 +54,7 @@ export function cell(given: Partial<Factors> & Pick<Factors, "task">, effects: E
   };
   return {
     ...{ name, factors, difference, perImage, tested: `${images} images` },
-    drawVariance: { trained: 0, untrained: 0, gain: 0 },
+    ...{ drawVariance: { trained: 0, untrained: 0, gain: 0 }, notes: [] },
     pretext: { metric: accuracy, value: effects.pretext?.(factors) ?? 0.3 + gained, guess: 0.25 },
     rows: LAYERS.flatMap((at, i) => [
       row("pre-trained", at, value - ([0.1, 0.04, 0, late][i] as number)),

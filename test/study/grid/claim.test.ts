@@ -35,6 +35,17 @@ test("only one of two gets it; released, the other does at once; finished, nothi
   expect(readdirSync(cell)).toEqual([]);
 });
 
+test("a holder that slept does not take another's claim of the same number for its own", async () => {
+  const claim = openClaims(pace).take(cell) as Claim;
+  const lost = new Promise((resolve) => claim.lost.addEventListener("abort", resolve));
+  const file = leave(0); // finished by others, and claimed anew
+  const text = readFileSync(file, "utf8");
+  await lost;
+  expect([claim.held(), readFileSync(file, "utf8")]).toEqual([false, text]);
+  await claim.release(true);
+  expect(readdirSync(cell)).toEqual(["claim.0"]);
+});
+
 test("a claim that is gone between looking and reading is not taken over: others may have begun again", () => {
   symlinkSync(join(cell, "removed"), join(cell, "claim.0")); // it is listed, and cannot be read
   expect(openClaims(pace).take(cell)).toBeUndefined();

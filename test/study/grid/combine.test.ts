@@ -66,6 +66,21 @@ test("exclude takes cells away, include adds grids, and each cell is there once"
   ]);
 });
 
+test("what an included entry does not name of a task's options is as in the study", () => {
+  const cells = cellsOf(
+    parseStudy({
+      images: "photos",
+      task: "jigsaw",
+      options: { jigsaw: { permutations: 10, orders: 4 } },
+      include: [{ model: "vgg11", options: { jigsaw: { permutations: 1000 } } }],
+    }),
+  );
+  expect(cells.map(({ factors }) => factors.options)).toEqual([
+    { permutations: 10, orders: 4 },
+    { permutations: 1000, orders: 4 },
+  ]);
+});
+
 test("a file may use singular and plural keys, and the command line changes it", () => {
   const study = read("images: emoji\ntask: jigsaw\nwidths: [0.25, 0.5]\ntrainImages: 50\nprotocol: knn\nminutes: 3\n", {
     threads: 1,
@@ -157,6 +172,16 @@ test.each([
     "entries that match all",
     "images: emoji\nexclude:\n  - task: rotation\n",
     "line 3, column 3: exclude leaves no cell",
+  ],
+  [
+    "settings that contradict each other",
+    "images: emoji\nminutes: 5\nepochs: 3\n",
+    "line 3, column 1: Give either epochs or minutes, not both.",
+  ],
+  [
+    "a shifted crop with a least area",
+    "images: emoji\ncrop: shifted\nminArea: 0.5\n",
+    "line 3, column 1: --min-area has no effect with --crop shifted",
   ],
   ["no YAML", "images: emoji\ntasks: [rotation\nmodel: vgg11\n", "line 3, column 1: no YAML. "],
   ["a key twice", "images: emoji\nimages: clothing\n", "line 2, column 1: no YAML. Map keys must be unique"],
