@@ -7,7 +7,8 @@
  * Statistics 2007, https://arxiv.org/abs/0712.1111): its intervals were too wide. bench/README.md has the simulations.
  *
  * Draws are from the labels that there are. Of a class with N, draws of k differ by about 1 - k / N of the variance that k new labels
- * would have: what another N labels would change is not in it, and where all N are taken nothing of it is.
+ * would have: what another N labels would change is not in it, and where all N are taken nothing of it is (bench/README.md has the
+ * coverage).
  */
 import jstat from "jstat";
 import { SelfsightError } from "../errors.ts";

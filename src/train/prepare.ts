@@ -9,9 +9,10 @@ import { type Encoder, requireImageSize } from "../models/model.ts";
 import { randomAt } from "../random.ts";
 import { counting, type Hooks } from "../run/events.ts";
 import { initialEncoder } from "../run/folder.ts";
-import type { TrainingConfig } from "../run/options.ts";
+import type { PretrainOptions, TrainingConfig } from "../run/options.ts";
+import { flag } from "../setup/terminal.ts";
 import { taskEntry } from "../tasks/index.ts";
-import type { Modules } from "../tasks/task.ts";
+import type { Modules, TaskInstance } from "../tasks/task.ts";
 import { noGrad } from "../torch/autograd.ts";
 import type { Compute } from "../torch/compute.ts";
 import { fixedWays } from "../torch/nn/convolution.ts";
@@ -143,6 +144,19 @@ function copyOf(encoder: Encoder, config: TrainingConfig): Encoder {
 function refuseNoImages(count: number): void {
   if (count === 0)
     throw new UsageError("There are no images to learn from. Give others, or other parts of them with --split.");
+}
+
+/** @throws UsageError for settings of crops where the task cuts its own pieces from whole images, as exemplar's patches are */
+export function refuseIdleCrops(
+  { crop, minArea, flip }: Pick<PretrainOptions, "crop" | "minArea" | "flip">,
+  { views }: Pick<TaskInstance, "views">,
+): void {
+  const given = Object.entries({ crop: crop === "auto" ? undefined : crop, minArea, flip });
+  const idle = given.find(([, value]) => value !== undefined)?.[0];
+  if (views !== "whole" || idle === undefined) return;
+  throw new UsageError(
+    `${flag(idle)} has no effect here: the task cuts its own pieces from whole images. Leave it out.`,
+  );
 }
 
 /** @throws UsageError if there are too few images for one batch */

@@ -38,7 +38,7 @@ import { fixedWays } from "../torch/nn/convolution.ts";
 import { imagesUsed, learnedImages } from "./batches.ts";
 import { fastestConvolutions } from "./convolutions.ts";
 import { budgetOf, progressAt, type TrainingRun, train } from "./loop.ts";
-import { decodeImages, firstEncoder, learnOptions, prepareTraining } from "./prepare.ts";
+import { decodeImages, firstEncoder, learnOptions, prepareTraining, refuseIdleCrops } from "./prepare.ts";
 import { sampleSheet } from "./samples.ts";
 
 export interface PretrainResult {
@@ -60,7 +60,7 @@ export interface PretrainResult {
  */
 export function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainResult> {
   return withCleanup(async (cleanup) => {
-    const session = await openSession(resolveOptions(options), hooks, cleanup);
+    const session = await openSession(resolveOptions(options), options, hooks, cleanup);
     const { folder, run, notes, log } = session;
     const { task, compute, images, start, config } = run;
     const { metric, guess } = task;
@@ -103,7 +103,12 @@ interface Session {
 }
 
 /** Opens and checks everything before it writes to the run folder, then claims the folder. `cleanup` closes what was opened. */
-async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() => unknown)[]): Promise<Session> {
+async function openSession(
+  config: TrainingConfig,
+  given: PretrainOptions,
+  hooks: Hooks,
+  cleanup: (() => unknown)[],
+): Promise<Session> {
   cleanup.push(await holdRunFolder(config.out, config.resume));
   const compute = await chooseCompute(config);
   const encoder = firstEncoder(config);
@@ -116,6 +121,7 @@ async function openSession(config: TrainingConfig, hooks: Hooks, cleanup: (() =>
   const images = await decodeImages(chosen.set, config, hooks);
   cleanup.push(() => images.store.close());
   const prepared = await prepareTraining({ config, compute, encoder, images }, cleanup);
+  if (!config.resume) refuseIdleCrops(given, prepared.run.task);
   const { out: folder } = config;
   const files = runFiles(folder);
   const learned = learnedImages(chosen.set, images, imagesUsed(images, prepared.run.task));

@@ -10,6 +10,7 @@ import { exemplar } from "../../src/tasks/exemplar.ts";
 import { arange, cat, randn, zeros } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
+import { refuseIdleCrops } from "../../src/train/prepare.ts";
 import { contextOf, disposeOf, fixedBatch, noiseImages, shownBy } from "../batch.ts";
 import { expectNoLeak } from "../live.ts";
 
@@ -175,6 +176,12 @@ test("too few images are refused", () => {
   disposeOf(task);
   const softmax = create({ loss: "softmax", classes: 3 }, 64);
   expect(softmax).toMatchObject({ instances: 3, views: "whole", guess: { value: 1 / 3 } });
+  expect(() => refuseIdleCrops({ crop: "auto", minArea: 0.5 }, softmax)).toThrow(
+    /^--min-area has no effect here: the task cuts/,
+  );
+  expect(() => refuseIdleCrops({ flip: false }, softmax)).toThrow(/^--flip has no effect/);
+  refuseIdleCrops({ crop: "auto" }, softmax);
+  refuseIdleCrops({ minArea: 0.5 }, task);
   disposeOf(softmax);
   encoder.dispose();
 });
