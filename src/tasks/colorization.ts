@@ -48,7 +48,7 @@ export const colorization = defineTask({
       .min(0)
       .max(100)
       .default(0)
-      .describe("images without any a or b of at least this teach nothing (the code: 5)"),
+      .describe("images without any a or b of at least this teach nothing (the code: 5); needs --crop resized"),
     // At 0, a colour that no image has would get an unbounded weight.
     lambda: z.number().min(0.01).max(1).default(0.5).describe("near 0 rare colours count most, at 1 all bins alike"),
     keepColour: z
