@@ -47,13 +47,12 @@ export function readTable(path: string): TextTable {
   return { rows: rows.map((row) => first.map((_, i) => row[i] ?? "")), notes };
 }
 
-/** Without blanks between a separator and a quotation mark: with them, the mark would be part of the value. */
+/** Without blanks around whole values in quotes: with them, the marks would be part of the value. */
 function withoutBlanks(text: string, separator: string): string {
   const at = separator === "\t" ? "\\t" : separator.replace(/[|.*+?^$()[\]{}\\]/g, "\\$&");
   const blank = separator === "\t" ? " " : "[ \\t]";
-  return text
-    .replace(new RegExp(`(^|${at})${blank}+"`, "gm"), '$1"')
-    .replace(new RegExp(`"${blank}+(?=${at}|\\r?$)`, "gm"), '"');
+  const quoted = new RegExp(`(^|${at})${blank}*("(?:[^"]|"")*")${blank}*(?=${at}|\\r|$)`, "gm");
+  return text.replace(quoted, "$1$2");
 }
 
 function parseRows(text: string, separator: string): string[][] {

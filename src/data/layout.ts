@@ -70,7 +70,11 @@ function byName(node: Folder): Layout | undefined {
   const nested = plain.some((kid) => filled(kid).length && kid.own < below(kid));
   if (!nested && plain.length <= rest.length) return undefined;
   return joined(
-    plain.flatMap((folder) => byName(folder)?.folders ?? { part: plainPart(folder.name) as string, folder }),
+    plain.flatMap((folder) => {
+      const part = plainPart(folder.name) as string;
+      const inner = part === "train" && !folder.own ? byName(folder) : undefined; // trainval/train and trainval/val, beside test
+      return inner?.folders ?? { part, folder };
+    }),
   );
 }
 
@@ -203,7 +207,7 @@ function within(node: Folder): Layout | undefined {
   if (kids.length === 1 && only) {
     const part = plainPart(only.name);
     const found = findParts(only);
-    const hasParts = new Set(found.folders.map((one) => one.part)).size > 1; // trainval/train and trainval/val
+    const hasParts = new Set(byName(only)?.folders.map((one) => one.part)).size > 1; // trainval/train and trainval/val
     if (part && !hasParts && node.own < only.total) return { folders: [{ part, folder: only }], notes: [] };
     // Without splits or classes in it, it is just a nested folder.
     const [first] = found.folders;

@@ -75,13 +75,13 @@ const COUNTED =
 
 /** Of several files that differ in the word for a part alone, as `beans-train` and `beans-test`, that word is the part. */
 function describeAll(paths: readonly string[]): Described[] {
-  const all = paths.map((path) => ({ ...describe(path), named: partName(describe(path).part) }));
-  const keyOf = ({ set, named }: (typeof all)[number]) => JSON.stringify([set, named?.rest]);
-  return all.map(({ named, ...found }, i) => {
-    const like = all.filter((one) => one.named && keyOf(one) === keyOf(all[i] as (typeof all)[number]));
-    const parts = new Set(like.map((one) => one.named?.part));
-    return named?.rest && parts.size > 1 ? { ...found, part: named.part, set: join(found.set, named.rest) } : found;
-  });
+  const all = paths.map(describe);
+  const names = all.map(({ part }) => partName(part));
+  const rests = new Set(names.map((name) => name?.rest));
+  const parts = new Set(names.map((name) => name?.part));
+  const oneSet = rests.size === 1 && new Set(all.map(({ set }) => set)).size === 1;
+  if (!oneSet || parts.size < 2 || parts.has(undefined)) return all;
+  return all.map((one, i) => ({ ...one, part: names[i]?.part as string }));
 }
 
 /** From `train-00000-of-00002.parquet`, `train/0000.parquet`, `default/partial-train/0000.parquet`, `data/test.parquet`, … */

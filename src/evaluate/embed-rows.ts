@@ -25,7 +25,13 @@ interface Part {
 /** The images of some splits that have a row. Four bytes for each: names and labels are asked for again. */
 export class ImageRows {
   private readonly parts: Part[] = [];
+  private readonly by: string | undefined;
   length = 0;
+
+  /** @param by what images are grouped by: those without a value have the group "" */
+  constructor(by?: string) {
+    this.by = by;
+  }
 
   /** From here on, `add` takes positions in this set. */
   begin(split: string, set: ImageSet): void {
@@ -53,6 +59,7 @@ export class ImageRows {
     const label = allLabels(set, i)
       .map((label) => set.classes?.[label])
       .join("|");
-    return { path: set.id(i), label: label || null, split, group: String(set.group(i)) };
+    const group = String(set.group(i));
+    return { path: set.id(i), label: label || null, split, group: group.startsWith(`${this.by} `) ? group : "" };
   }
 }

@@ -97,7 +97,7 @@ export function embed(options: EmbedOptions, hooks: Hooks = {}, limits: Limits =
     if (!layers.includes(layer)) throw unknownName(`layer of ${trained.model}`, layer, layers);
 
     const collection = await openGiven(config, hooks);
-    const source = { name: collection.name, sets: splitsOf(collection, config.split) };
+    const source = { name: collection.name, sets: splitsOf(collection, config.split), by: config.group };
     removeParts(place, cleanup);
     const features = new FeatureFile(place.features);
     cleanup.push(() => features.close());
@@ -147,11 +147,11 @@ interface FeatureContext {
 
 /** Appends the features of all images that can be read to the file. Returns which images these are. */
 async function computeFeatures(
-  { name, sets }: { name: string; sets: [string, ImageSet][] },
+  { name, sets, by }: { name: string; sets: [string, ImageSet][]; by: string | undefined },
   { features, encoder, layer, imageSize, compute, images }: FeatureContext,
   hooks: Hooks,
 ): Promise<{ rows: ImageRows; skipped: PixelStore["skipped"] }> {
-  const rows = new ImageRows();
+  const rows = new ImageRows(by);
   const skipped: PixelStore["skipped"][number][] = [];
   const length = sets.reduce((sum, [, set]) => sum + set.length, 0);
   const tell = counting(hooks, "embed");

@@ -17,7 +17,14 @@ import { refuseContradictions, resolveConfig, resolveSaved } from "../run/resolv
 import { taskEntry } from "../tasks/index.ts";
 import { chooseCompute } from "../torch/compute.ts";
 import { type TrainingImages, trainingImages } from "../train/batches.ts";
-import { decodeImages, firstEncoder, learnOptions, prepareTraining, usesLabels } from "../train/prepare.ts";
+import {
+  decodeImages,
+  firstEncoder,
+  learnOptions,
+  prepareTraining,
+  refuseIdleCrops,
+  usesLabels,
+} from "../train/prepare.ts";
 import { sampleSheet } from "../train/samples.ts";
 import { type AuditRow, audit } from "./audit.ts";
 
@@ -99,7 +106,8 @@ export function preview(options: PreviewOptions, hooks: Hooks = {}): Promise<Pre
       { config: { ...config, batchSize: 1 }, compute, encoder, images },
       cleanup,
     );
-    if (folder !== undefined) {
+    if (folder === undefined) refuseIdleCrops(options, run.task);
+    else {
       const ignore = (name: string) => name.startsWith("optimizer.");
       loadState(runFiles(folder).checkpoint, prefixed(modules), { ignore });
     }

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { replaceFile } from "../files.ts";
 import { type Analysis, analyse } from "../study/analysis/analysis.ts";
+import { isBelowGuessing } from "../study/analysis/estimates.ts";
 import { withoutLabels } from "../study/analysis/grid.ts";
 import { chosenByLabels, nextCommand } from "../study/analysis/ranking.ts";
 import type { FinishedStudy } from "../study/analysis/result.ts";
+import type { CellResult } from "../study/grid/cell.ts";
 import { escapeHtml } from "./escape.ts";
 import { count, labelCount, testImages } from "./format.ts";
 import { pageHtml, section } from "./page.ts";
@@ -62,12 +64,20 @@ function notesOf({ cells }: FinishedStudy): string | undefined {
 
 export const studyNotes = (cells: FinishedStudy["cells"]): string[] => [
   ...new Set(
-    cells.flatMap(({ name, notes, difference }) => [
-      ...notes,
-      ...seenImages(difference).map((seen) => `${name}: ${seen}.`),
+    cells.flatMap((cell) => [
+      ...cell.notes,
+      ...seenImages(cell.difference).map((seen) => `${cell.name}: ${seen}.`),
+      ...below(cell),
     ]),
   ),
 ];
+
+const below = (cell: CellResult): string[] =>
+  isBelowGuessing([cell])
+    ? [
+        `${cell.name}: the network before did worse than guessing, and the encoder is not clearly better than that: its gain counts for nothing.`,
+      ]
+    : [];
 
 function measured(analysis: Analysis): (string | undefined)[] {
   return [

@@ -51,7 +51,7 @@ export const exemplar = defineTask({
   title: "Exemplar",
   paper: "https://arxiv.org/abs/1406.6909",
   defaults: { batchSize: 16 }, // eight copies of each make 128; with 64 images per step, steps would be few and slow
-  remedies: { colour: "contrast=true", blur: "contrast=true, or grey=0" },
+  remedies: { colour: "contrast=true, if it is off", blur: "grey=0, and contrast=true, if it is off" },
   options,
   onlyWith: {
     ...onlyWith({ loss: "triplet" }, "margin", "embedding", "grey", "contrast"),

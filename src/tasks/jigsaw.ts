@@ -28,7 +28,7 @@ export const jigsaw = defineTask({
   defaults: { crop: "resized", flip: false, minArea: 0.3, stem: "patch" },
   remedies: {
     border: "smaller tiles (tile=…): they lie farther apart, and edges do not go on from one to the next",
-    colour: "normalise=true, more grey images (grey=…), or channelShift=2",
+    colour: "normalise=true, if it is off; more grey images (grey=…), or channelShift=2",
     blur: "smaller crops (--min-area): what is up and what is down shows less",
   },
   options: z.strictObject({

@@ -23,6 +23,7 @@ it("comma-separated values", () => {
     { a: "q\nr", b: "" },
   ]);
   expect(parseCsv("")).toEqual([]);
+  expect(parseCsv('a,b\n1,"he said, ""hi"" , too"')).toEqual([{ a: "1", b: 'he said, "hi" , too' }]);
 });
 
 describe("a table", () => {
@@ -33,6 +34,7 @@ describe("a table", () => {
     ["a byte-order mark and Windows' line ends", '\ufeffpath,label\r\né/1.png,"cat, big"\r\n\r\n'],
     ["the old line ends of the Mac", 'path,label\ré/1.png,"cat, big"'],
     ["a spreadsheet's line about the separator", "sep=;\r\npath;label\r\né/1.png;cat, big\r\n"],
+    ["quoted marks and separators", 'path,label\né/1.png, "cat, big"\n'],
     ["spaces around quotation marks", 'path, label\n "é/1.png" , "cat, big" \r\n'],
     ["spaces around values, and empty ones at the end", 'path , label\n é/1.png ,"cat, big",\n'],
   ])("with %s", (_, text) => {

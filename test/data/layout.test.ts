@@ -51,6 +51,12 @@ test("a part's folder that only holds parts is none itself", () => {
   expect(arranged(ten(...Object.keys(inner)))).toEqual(inner);
   const beside = { ...inner, "test/cat": "test: cat", "test/dog": "test: dog" };
   expect(arranged(ten(...Object.keys(beside)))).toEqual(beside);
+  const rooms = within(["train/cat", "train/dog"], ["indoor", "outdoor"]); // classes that have the same sub-folders
+  expect(arranged(ten(...rooms))).toEqual(
+    Object.fromEntries(rooms.map((path) => [path, `train: ${path.split("/")[1]}`])),
+  );
+  const unlabelled = ten("train/cat", "train/dog", "test/cat", "test/dog", "unlabelled/train", "unlabelled/test");
+  expect(arranged(unlabelled)).toMatchObject({ "unlabelled/train": "unlabelled", "unlabelled/test": "unlabelled" });
 });
 
 describe("the layouts that people use", () => {

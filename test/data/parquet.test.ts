@@ -126,6 +126,12 @@ describe("files named by set and part", () => {
     expect(Object.keys(alone.splits)).toEqual(["red-train"]);
   });
 
+  it("stay parts of their own where there are several sets", async () => {
+    const names = ["cats-test", "cats-train", "dogs-test", "dogs-train"];
+    const { splits } = await open(Object.fromEntries(names.map((name) => [`${name}.parquet`, file()])));
+    expect(Object.keys(splits)).toEqual(names);
+  });
+
   it("are the part of their folder, whatever they are called", async () => {
     const { splits } = await open({ "train/beans.parquet": file(), "test/beans.parquet": file() });
     expect(Object.keys(splits)).toEqual(["train", "test"]);

@@ -1,7 +1,7 @@
 /** Tasks by architectures: the gain over the untrained network, and the metric itself. */
 import type { Metric } from "../../metric.ts";
 import type { Analysis, MeasureName } from "../../study/analysis/analysis.ts";
-import { significant } from "../../study/analysis/estimates.ts";
+import { isBelowGuessing, significant } from "../../study/analysis/estimates.ts";
 import { axisName } from "../charts/axes.ts";
 import { heatmapChart } from "../charts/heatmap.ts";
 import { capital } from "../format.ts";
@@ -66,9 +66,13 @@ function cellsOf({ grid, places, estimate }: Analysis, setting: string | undefin
       if (!own.length) return [];
       const cells = own.flatMap((place) => place.cells);
       const { value, low, high } = estimate(cells, measure);
-      return [{ row, column, value, low, high, sure: own[0]?.significant as boolean, p: estimate(cells, "gain").p }];
+      const { p } = estimate(cells, "gain");
+      return [{ row, column, value, low, high, p, sure: own[0]?.significant as boolean, idle: isBelowGuessing(cells) }];
     }),
   );
   const ofMeans = significant(found.map(({ p }) => p));
-  return found.map((one, i) => ({ ...one, significant: setting === undefined ? (ofMeans[i] as boolean) : one.sure }));
+  return found.map((one, i) => ({
+    ...one,
+    significant: setting === undefined ? (ofMeans[i] as boolean) && !one.idle : one.sure,
+  }));
 }

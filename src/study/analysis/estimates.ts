@@ -208,8 +208,12 @@ function seedWeights(cells: readonly CellResult[]): number[] {
 export const testedGain = (cells: readonly CellResult[], { p }: Pick<Estimate, "p">): number =>
   Math.max(p, cells.length === 1 ? (cells[0] as CellResult).difference.p : 0);
 
-/** Whether the untrained networks do worse than guessing, and the encoders are not clearly better: then a gain says nothing. */
+/**
+ * Whether these cells gain over untrained networks that do worse than guessing, without being clearly better than that themselves:
+ * then the gain says nothing.
+ */
 export const isBelowGuessing = (cells: readonly CellResult[]): boolean =>
+  mean(cells.map(gain.value)) > 0 &&
   cells.every(
     ({ difference: { metric, baselineValue, valueLow, chance } }) =>
       improvement(metric, baselineValue, chance) < 0 && improvement(metric, valueLow, chance) <= 0,
@@ -227,7 +231,10 @@ export function contrast(a: Estimate, b: Estimate): Pick<Estimate, "value" | "lo
 /** Which of several p-values are below 0.05 when corrected for their number. */
 export const significant = (values: readonly number[]): boolean[] => holm(values).map((p) => p < 0.05);
 
-/** The interval and the p-value of a mean over images that these parts of its variance are added to. */
+/**
+ * The interval and the p-value of a mean over images that these parts of its variance are added to. Where groups of images differ in
+ * size, their values depend on one another, so that few that differ are not seen.
+ */
 function student(
   value: number,
   images: Float64Array,

@@ -6,7 +6,7 @@ import { parseOptions } from "../../options.ts";
 import { pretrainOptions, type TrainingConfig } from "../../run/options.ts";
 import { refuseContradictions, resolveConfig } from "../../run/resolve.ts";
 import { chooseCompute } from "../../torch/compute.ts";
-import { firstEncoder, prepareTraining, refuseLargeBatch, usesLabels } from "../../train/prepare.ts";
+import { firstEncoder, prepareTraining, refuseIdleCrops, refuseLargeBatch, usesLabels } from "../../train/prepare.ts";
 import type { Cell } from "./cell.ts";
 import { trainingOf } from "./cell-run.ts";
 import type { Failure } from "./folder.ts";
@@ -50,7 +50,8 @@ async function trySetup(config: StudyConfig, cell: Cell, images: StudyImages): P
     const encoder = firstEncoder(resolved);
     cleanup.push(() => encoder.dispose());
     const sample = await images.sample(resolved.task, resolved.imageSize);
-    await prepareTraining({ config: resolved, compute, encoder, images: sample }, cleanup);
+    const { run } = await prepareTraining({ config: resolved, compute, encoder, images: sample }, cleanup);
+    refuseIdleCrops(trainingOf(config, cell), run.task);
   });
 }
 
