@@ -36,8 +36,10 @@ export async function builtInImages(say: (line: string) => void, open = openImag
         cause: error,
       });
     });
-    say(error.message);
-    say("The photos of clothes cannot be opened here, so it learns from drawings that are already installed.");
+    const isOffline = /cannot be fetched/.test(error.message); // often so, and no reason to worry
+    if (!isOffline) say(error.message);
+    const why = isOffline ? "downloaded" : "opened";
+    say(`The photos of clothes cannot be ${why} here, so it learns from drawings that are already installed.`);
     return { images: "quickdraw", collection, ...drawings };
   }
 }

