@@ -34,6 +34,7 @@ export {
   type MeasureMapsOptions,
   measureMaps,
 } from "./inspect/attention/measure-maps.ts";
+export { upsample } from "./inspect/attention/upsample.ts";
 export { type PreviewOptions, type PreviewResult, preview } from "./inspect/preview.ts";
 export { accuracy, type Metric, mAP } from "./metric.ts";
 export {

@@ -62,10 +62,15 @@ export function keepGroups(collection: ImageCollection, by: string): ImageCollec
   return { ...collection, splits: Object.fromEntries(splits), notes: [...(collection.notes ?? []), note] };
 }
 
+/** The group of image i by what the user groups by; undefined if it has no such value. */
+export function givenGroup(set: ImageSet, i: number, by: string): string | undefined {
+  const group = set.group(i);
+  return typeof group === "string" && group.startsWith(`${by} `) ? group : undefined;
+}
+
 /** @throws UsageError if no image has a group by that */
 function refuseIdle(parts: readonly [string, ImageSet][], by: string): void {
-  const isOfGroup = (set: ImageSet, i: number) => String(set.group(i)).startsWith(`${by} `);
-  if (parts.some(([, set]) => Array.from({ length: set.length }, (_, i) => i).some((i) => isOfGroup(set, i)))) return;
+  for (const [, set] of parts) for (let i = 0; i < set.length; i++) if (givenGroup(set, i, by) !== undefined) return;
   throw new UsageError(
     `--group ${by} has no effect: no image ${by === "folder" ? "lies in a sub-folder" : `has a value of ${by}`}. Leave it out.`,
   );

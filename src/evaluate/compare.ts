@@ -1,11 +1,11 @@
 /** Compares every trained encoder with its baselines. */
-import { improvement, isFraction } from "../metric.ts";
+import { improvement } from "../metric.ts";
 import { sharesOf } from "./draws.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
 import type { Difference, ResultRow } from "./result.ts";
 import { holm, pValue, studentInterval, subtract } from "./statistics.ts";
-import { flippedOf, intervalOf } from "./uncertainty.ts";
+import { answersOf, flippedOf, intervalOf } from "./uncertainty.ts";
 import { estimateMean, type Rows } from "./variance.ts";
 
 /** A row, and the data it was computed from. */
@@ -96,6 +96,15 @@ export function correctFamilies<One extends Pick<Difference, "p" | "comparisons"
   return result;
 }
 
+/** Whether a baseline does worse than guessing, and the encoder is not clearly better than that: then a gain says nothing. */
+export const isBelowGuessing = ({
+  metric,
+  baselineValue,
+  valueLow,
+  chance,
+}: Pick<Difference, "metric" | "baselineValue" | "valueLow" | "chance">): boolean =>
+  improvement(metric, baselineValue, chance) < 0 && improvement(metric, valueLow, chance) <= 0;
+
 /** Compares trainings with the same number of baselines, pair by pair. */
 function differenceOf(
   ours: readonly Measured[],
@@ -125,10 +134,7 @@ function differenceOf(
     ...(labelPercent !== undefined && { labelPercent }),
     ...(groups !== undefined && { groups }),
     ...{ p: pValue(subtract(a.flipped, b.flipped), estimate), comparisons: 1, shares: estimate.shares },
-    valueLow: intervalOf(a.scores, a.values, protocol.reduce, {
-      trainings,
-      answers: isFraction(metric) ? (groups ?? n) : undefined,
-    }).low,
+    valueLow: intervalOf(a.scores, a.values, protocol.reduce, { trainings, answers: answersOf(row) }).low,
     chance: protocol.guess(classes, a.scores[0], { tested: sharesOf(classCounts.tested), learned: sharesOf(learned) }),
     seen: mostSeen(ours.map((one) => seen.get(one.row.id))),
   };

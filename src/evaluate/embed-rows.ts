@@ -1,4 +1,5 @@
 /** Which image a row of features belongs to. */
+import { givenGroup } from "../data/groups.ts";
 import { allLabels, type ImageSet } from "../data/images.ts";
 
 /** What is written about an image beside its features. */
@@ -59,7 +60,7 @@ export class ImageRows {
     const label = allLabels(set, i)
       .map((label) => set.classes?.[label])
       .join("|");
-    const group = String(set.group(i));
-    return { path: set.id(i), label: label || null, split, group: group.startsWith(`${this.by} `) ? group : "" };
+    const group = this.by === undefined ? "" : (givenGroup(set, i, this.by) ?? "");
+    return { path: set.id(i), label: label || null, split, group };
   }
 }

@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { allLabels, hash, type ImageSet } from "../data/images.ts";
 import { replaceFile } from "../files.ts";
-import { isFraction } from "../metric.ts";
 import { selfsightVersion } from "../run/environment.ts";
 import type { Hooks } from "../run/events.ts";
 import { dispose } from "../torch/scope.ts";
@@ -18,7 +17,7 @@ import type { Protocol } from "./protocol.ts";
 import type { Representation } from "./representations.ts";
 import type { ResultRow } from "./result.ts";
 import type { Session } from "./session.ts";
-import { intervalOf, valuesOf } from "./uncertainty.ts";
+import { answersOf, intervalOf, valuesOf } from "./uncertainty.ts";
 
 export interface Plan {
   readonly variants: readonly Variant[];
@@ -167,11 +166,10 @@ function rowOf(
   const { metric, reduce } = protocol;
   const { scores, groups } = result;
   const size = { n: scores[0]?.length ?? 0, ...(groups && { groups: groupCount(groups) }), draws: scores.length };
-  const row = { id, encoder: label, kind, protocol: name, ...at, metric };
+  const row = { id, encoder: label, kind, protocol: name, ...at, metric, ...size };
   const values = valuesOf(scores, reduce, groups);
-  const answers = isFraction(metric) ? (size.groups ?? size.n) : undefined;
   return {
-    row: { ...row, ...intervalOf(scores, values, reduce, { answers }), ...size },
+    row: { ...row, ...intervalOf(scores, values, reduce, { answers: answersOf(row) }) },
     protocol,
     values,
     ...result,

@@ -1,7 +1,9 @@
 /** Turns a protocol's scores into numbers whose mean is its metric: then every metric has the same intervals and p-values. */
+import { isFraction } from "../metric.ts";
 import { randomAt, shuffle } from "../random.ts";
 import { groupCount } from "./groups.ts";
 import { mean } from "./protocol.ts";
+import type { ResultRow } from "./result.ts";
 import {
   fractionInterval,
   type Interval,
@@ -87,6 +89,10 @@ export interface MetricIntervalOptions extends IntervalOptions {
   answers?: number | undefined;
 }
 
+/** How many independent images or groups a row's metric is of, if it lies between 0 and 1. */
+export const answersOf = ({ metric, n, groups = n }: Pick<ResultRow, "metric" | "n" | "groups">): number | undefined =>
+  isFraction(metric) ? groups : undefined;
+
 /** The metric over all draws, with its interval. @param values of {@link valuesOf} */
 export function intervalOf(
   scores: Scores,
@@ -94,7 +100,7 @@ export function intervalOf(
   reduce: Reduce,
   { answers, ...options }: MetricIntervalOptions = {},
 ): Interval {
-  if (isMean(reduce)) return (isFraction(scores as Rows) ? fractionInterval : meanInterval)(values, options);
+  if (isMean(reduce)) return (areFractions(scores as Rows) ? fractionInterval : meanInterval)(values, options);
   // The pseudo-values' mean corrects the metric's bias: the interval is put around the metric itself.
   const value = mean(scores.map((row) => reduce(row as readonly never[])));
   const estimate = { ...estimateMean(values, options.trainings), mean: value };
@@ -103,4 +109,4 @@ export function intervalOf(
 
 const isMean = (reduce: Reduce) => reduce === mean;
 
-const isFraction = (rows: Rows) => rows.every((row) => Array.from(row).every((value) => value >= 0 && value <= 1));
+const areFractions = (rows: Rows) => rows.every((row) => Array.from(row).every((value) => value >= 0 && value <= 1));

@@ -20,6 +20,10 @@ export function evenPlaces(count: number, side: number): Places {
   return { start: (stride - 1) / 2, stride };
 }
 
+/** Those of a layer's map: as its network says, else spread evenly. */
+export const placesOf = (known: Placed["places"], layer: string, count: number, side: number): Places =>
+  known[layer] ?? evenPlaces(count, side);
+
 /** An encoder, as far as its maps lie anywhere. */
 interface Placed {
   readonly places: Readonly<Record<string, Places>>;

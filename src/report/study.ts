@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { replaceFile } from "../files.ts";
 import { type Analysis, analyse } from "../study/analysis/analysis.ts";
-import { isBelowGuessing } from "../study/analysis/estimates.ts";
+import { isIdleGain } from "../study/analysis/estimates.ts";
 import { withoutLabels } from "../study/analysis/grid.ts";
 import { chosenByLabels, nextCommand } from "../study/analysis/ranking.ts";
 import type { FinishedStudy } from "../study/analysis/result.ts";
@@ -62,7 +62,7 @@ function notesOf({ cells }: FinishedStudy): string | undefined {
   return notes.length ? `<ul>${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("")}</ul>` : undefined;
 }
 
-export const studyNotes = (cells: FinishedStudy["cells"]): string[] => [
+const studyNotes = (cells: FinishedStudy["cells"]): string[] => [
   ...new Set(
     cells.flatMap((cell) => [
       ...cell.notes,
@@ -73,7 +73,7 @@ export const studyNotes = (cells: FinishedStudy["cells"]): string[] => [
 ];
 
 const below = (cell: CellResult): string[] =>
-  isBelowGuessing([cell])
+  isIdleGain([cell])
     ? [
         `${cell.name}: the network before did worse than guessing, and the encoder is not clearly better than that: its gain counts for nothing.`,
       ]

@@ -1,6 +1,7 @@
 /** Did it help? One sentence with numbers, which can also say no, or not clear yet. */
+import { isBelowGuessing } from "../evaluate/compare.ts";
 import type { Difference } from "../evaluate/result.ts";
-import { improvement, showDifference, showValue, signedValue } from "../metric.ts";
+import { showDifference, showValue, signedValue } from "../metric.ts";
 import { whatWouldTell } from "./evidence.ts";
 import { drawCount, labelCount, testImages } from "./format.ts";
 
@@ -24,14 +25,13 @@ export function outcome(difference: Difference): Outcome {
 
 /** Reasons why a difference whose interval is above zero may still be luck. */
 export function doubts(difference: Difference): string[] {
-  const { p, comparisons, baseline, baselineValue, chance, valueLow, metric } = difference;
+  const { p, comparisons, baseline, chance, metric } = difference;
   return [
     p >= SIGNIFICANT &&
       (comparisons > 1
         ? `among ${comparisons} comparisons on ${testImages(difference)}, luck alone often gives one like it`
         : `luck alone often gives as much on ${testImages(difference)}`),
-    improvement(metric, baselineValue, chance) < 0 &&
-      improvement(metric, valueLow, chance) <= 0 &&
+    isBelowGuessing(difference) &&
       `${baseline} did worse than guessing (${showValue(metric, chance)}), and the encoder is not clearly better than that`,
   ].filter((doubt) => doubt !== false);
 }

@@ -52,8 +52,9 @@ export function isDone(folder: string): boolean {
 }
 
 /**
- * Clears away what keeps a run that was stopped at any point from going on: an encoder that may be of an earlier end, a folder without a checkpoint for another's, and the lock of a process on another machine or in a container that has
- * ended for a living one's. The caller knows that no other process trains there. Returns whether there is something to resume.
+ * Clears away what keeps a run that was stopped at any point from going on: an encoder that may be of an earlier end, a folder
+ * without a checkpoint, which counts as another's, and the lock of a process on another machine or in a container that has ended,
+ * which counts as a living one's. The caller knows that no other process trains there. Returns whether there is something to resume.
  */
 export function clearToGoOn(folder: string): boolean {
   const { encoder, checkpoint } = runFiles(folder);

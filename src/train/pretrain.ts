@@ -176,10 +176,11 @@ function keepBeginning(config: TrainingConfig): void {
 
 /** A sentence if a resumed run computes on another device or in another precision than until now. */
 function elsewhere(file: string, { device, precision }: Compute): string[] {
-  const before = readJson<Partial<Environment>>(file, {});
-  const were = [before.precision ?? precision, before.device ?? device];
-  if (were[0] === precision && were[1] === device) return [];
-  return [`The run goes on in ${precision} on ${device}; until now it computed in ${were.join(" on ")}.`];
+  const before = { device, precision, ...readJson<Partial<Environment>>(file, {}) };
+  if (before.precision === precision && before.device === device) return [];
+  return [
+    `The run goes on in ${precision} on ${device}; until now it computed in ${before.precision} on ${before.device}.`,
+  ];
 }
 
 const QUICK =

@@ -2,7 +2,7 @@
 import type { SquareObjects } from "../../data/square-objects.ts";
 import { unknownName } from "../../errors.ts";
 import type { Maps } from "../../models/model.ts";
-import { evenPlaces, type Places } from "../../models/places.ts";
+import { type Places, placesOf } from "../../models/places.ts";
 import type { Tensor } from "../../torch/tensor.ts";
 import { equivariance } from "./equivariance.ts";
 import { localise } from "./localisation.ts";
@@ -53,7 +53,7 @@ export function measureBatch(
     places: maps.size(1) * maps.size(2),
     values: {
       ...byAngle(turns[layer]),
-      ...(objects && located(maps, objects, images.size(2), places[layer])),
+      ...(objects && located(maps, objects, images.size(2), placesOf(places, layer, maps.size(2), images.size(2)))),
       spread: effectiveArea(maps).toArray(),
     },
   }));
@@ -70,7 +70,7 @@ function located(
   maps: Tensor,
   objects: readonly (SquareObjects | undefined)[],
   size: number,
-  places = evenPlaces(maps.size(2), size),
+  places: Places,
 ): Record<"pointing" | "mass" | "corloc", number[]> {
   const found = localise(maps, objects, size, places);
   const column = (key: "pointing" | "mass" | "corloc") => found.map((one) => one?.[key] ?? Number.NaN);

@@ -1,6 +1,6 @@
 /** The pictures of one encoder: what it can show of where it looks, by its own answer. */
 import type { Encoder, Maps } from "../../models/model.ts";
-import { evenPlaces, type Places } from "../../models/places.ts";
+import { type Places, placesOf } from "../../models/places.ts";
 import { cat } from "../../torch/ops.ts";
 import { scope } from "../../torch/scope.ts";
 import type { Tensor } from "../../torch/tensor.ts";
@@ -69,7 +69,7 @@ interface Placed {
 
 function placed({ places }: Encoder, layer: string, maps: Tensor, images: Tensor): Placed {
   const side = images.size(2);
-  return { places: places[layer] ?? evenPlaces(maps.size(-1), side), side };
+  return { places: placesOf(places, layer, maps.size(-1), side), side };
 }
 
 /** Height and width of the last map. */

@@ -1,7 +1,7 @@
 /** Tasks by architectures: the gain over the untrained network, and the metric itself. */
 import type { Metric } from "../../metric.ts";
 import type { Analysis, MeasureName } from "../../study/analysis/analysis.ts";
-import { isBelowGuessing, significant } from "../../study/analysis/estimates.ts";
+import { isIdleGain, significant } from "../../study/analysis/estimates.ts";
 import { axisName } from "../charts/axes.ts";
 import { heatmapChart } from "../charts/heatmap.ts";
 import { capital } from "../format.ts";
@@ -67,7 +67,7 @@ function cellsOf({ grid, places, estimate }: Analysis, setting: string | undefin
       const cells = own.flatMap((place) => place.cells);
       const { value, low, high } = estimate(cells, measure);
       const { p } = estimate(cells, "gain");
-      return [{ row, column, value, low, high, p, sure: own[0]?.significant as boolean, idle: isBelowGuessing(cells) }];
+      return [{ row, column, value, low, high, p, sure: own[0]?.significant as boolean, idle: isIdleGain(cells) }];
     }),
   );
   const ofMeans = significant(found.map(({ p }) => p));

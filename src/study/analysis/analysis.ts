@@ -7,7 +7,7 @@ import {
   type Estimate,
   estimate,
   gain,
-  isBelowGuessing,
+  isIdleGain,
   type Measure,
   performance,
   quality,
@@ -106,7 +106,7 @@ function placesOf(grid: Grid, of: (cells: CellResult[]) => Estimate): Place[] {
     ),
   );
   const sure = significant(found.map(({ gain, cells }) => testedGain(cells, gain)));
-  return found.map((place, i) => ({ ...place, significant: (sure[i] as boolean) && !isBelowGuessing(place.cells) }));
+  return found.map((place, i) => ({ ...place, significant: (sure[i] as boolean) && !isIdleGain(place.cells) }));
 }
 
 const isYardstick = ([first]: readonly CellResult[]) => usesLabels(first?.factors.task ?? "");

@@ -5,6 +5,7 @@
  * their seed in common, together for the whole study, as two or three seeds of one cell say next to nothing. Many cells are
  * compared with one untrained network: its luck is counted once.
  */
+import { isBelowGuessing } from "../../evaluate/compare.ts";
 import { mean } from "../../evaluate/protocol.ts";
 import { holm, studentInterval, studentPValue, unlessFewDiffer } from "../../evaluate/statistics.ts";
 import { freedomOf, type Part } from "../../evaluate/variance.ts";
@@ -208,16 +209,9 @@ function seedWeights(cells: readonly CellResult[]): number[] {
 export const testedGain = (cells: readonly CellResult[], { p }: Pick<Estimate, "p">): number =>
   Math.max(p, cells.length === 1 ? (cells[0] as CellResult).difference.p : 0);
 
-/**
- * Whether these cells gain over untrained networks that do worse than guessing, without being clearly better than that themselves:
- * then the gain says nothing.
- */
-export const isBelowGuessing = (cells: readonly CellResult[]): boolean =>
-  mean(cells.map(gain.value)) > 0 &&
-  cells.every(
-    ({ difference: { metric, baselineValue, valueLow, chance } }) =>
-      improvement(metric, baselineValue, chance) < 0 && improvement(metric, valueLow, chance) <= 0,
-  );
+/** Whether these cells gain, and none of the gains says anything. */
+export const isIdleGain = (cells: readonly CellResult[]): boolean =>
+  mean(cells.map(gain.value)) > 0 && cells.every(({ difference }) => isBelowGuessing(difference));
 
 /** The difference of two means on the same images, a − b, with its interval. */
 export function contrast(a: Estimate, b: Estimate): Pick<Estimate, "value" | "low" | "high" | "p"> {

@@ -8,7 +8,7 @@ import {
   type Estimate,
   estimate,
   gain,
-  isBelowGuessing,
+  isIdleGain,
   performance,
   significant,
   spreadOf,
@@ -66,7 +66,7 @@ export function ranking(study: Pick<FinishedStudy, "cells">): RankedTask[] {
   return found.map(({ name, own, gained, value, untrained }, i) => ({
     ...{ rank: i + 1, name, task: own[0]?.factors.task as string, value, untrained },
     ...{ difference: gained.value, low: gained.low, high: gained.high, cells: own },
-    significant: (helps[i] as boolean) && !isBelowGuessing(own),
+    significant: (helps[i] as boolean) && !isIdleGain(own),
     tied: i > 0 && !behind.has(i),
     seconds: own.reduce((sum, { seconds }) => sum + seconds.training, 0),
   }));

@@ -1,11 +1,9 @@
 /** The lines of a benchmark's charts: the mean over all trainings of a task, by number of labels and by layer. */
-
 import type { Measured } from "../../evaluate/compare.ts";
 import type { LabelCount } from "../../evaluate/draws.ts";
 import type { Kind, Representation } from "../../evaluate/representations.ts";
 import type { Interval } from "../../evaluate/statistics.ts";
-import { intervalOf } from "../../evaluate/uncertainty.ts";
-import { isFraction } from "../../metric.ts";
+import { answersOf, intervalOf } from "../../evaluate/uncertainty.ts";
 import { bestAt, type TaskResult } from "./task-results.ts";
 
 export interface Line {
@@ -34,13 +32,15 @@ export function linesOf({ tasks, measured, representations, headline }: Shown): 
     representations.filter((one) => one.kind === kind && own.some(({ baselines }) => baselines.includes(one.id)));
   const line = (ids: readonly string[], name: string, kind: Kind, by = protocol): Line => {
     const rows = measured.filter(({ row }) => row.protocol === by && ids.includes(row.id));
-    const pooled = (some: readonly Measured[], [first] = some as [Measured]) =>
-      intervalOf(
+    const pooled = (some: readonly Measured[]) => {
+      const [{ protocol, row }] = some as [Measured];
+      return intervalOf(
         some.flatMap(({ scores }) => scores),
         some.flatMap(({ values }) => values),
-        first.protocol.reduce,
-        { trainings: some.length, answers: isFraction(metric) ? (first.row.groups ?? first.row.n) : undefined },
+        protocol.reduce,
+        { trainings: some.length, answers: answersOf(row) },
       );
+    };
     const counts = [...new Set(rows.map(({ row }) => row.labelsPerClass))];
     const atHeadline = rows.filter(({ row }) => row.labelsPerClass === headline);
     const layers = [...new Set(atHeadline.map(({ row }) => row.layer))];
