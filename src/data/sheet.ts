@@ -1,6 +1,7 @@
 /** Contact sheets: small pictures in a grid, with captions. */
 import sharp from "sharp";
 import { markSheet } from "./sheet-mark.ts";
+import { captionLines, text } from "./sheet-text.ts";
 
 export interface SheetCell {
   /** height × width × 3 bytes, RGB. */
@@ -15,7 +16,8 @@ export interface SheetCell {
 }
 
 const FRAME = 4;
-const CAPTION = 18;
+/** Height of a line of a caption. */
+const LINE = 16;
 /** Space between cells that do not belong together. */
 const APART = 16;
 
@@ -31,13 +33,14 @@ export async function contactSheet(
   together = 0,
 ): Promise<Buffer> {
   const captioned = cells.some((cell) => cell.caption) && (await hasFont());
-  const below = captioned ? CAPTION : 0;
+  const lines = cells.map(({ caption = "" }) => (captioned ? captionLines(caption, side + 2 * FRAME) : []));
+  const below = captioned ? LINE * Math.max(...lines.map(({ length }) => length)) + 2 : 0;
   const [boxWidth, boxHeight] = [side + 3 * FRAME, side + 3 * FRAME + below];
   const rows = Math.ceil(cells.length / columns);
   const spaces = (column: number) => (together ? APART * Math.floor(column / together) : 0); // left of this column
   const layers = await Promise.all(
     cells.map(async (cell, i) => ({
-      input: await drawCell(cell, side, below),
+      input: await drawCell(cell, side, lines[i] as string[], below),
       left: FRAME + (i % columns) * boxWidth + spaces(i % columns),
       top: FRAME + Math.floor(i / columns) * boxHeight,
     })),
@@ -52,18 +55,18 @@ export async function contactSheet(
 const [GOOD, BAD, PLAIN] = ["#2e9e5b", "#d64545", "#d0d4da"];
 const colourOf = (good: boolean | undefined, otherwise = PLAIN) => (good === undefined ? otherwise : good ? GOOD : BAD);
 
-async function drawCell(cell: SheetCell, side: number, below: number): Promise<Buffer> {
-  const { pixels, width, height, caption = "", good } = cell;
+/** @param lines of the caption. @param below pixels kept for it */
+async function drawCell(cell: SheetCell, side: number, lines: readonly string[], below: number): Promise<Buffer> {
+  const { pixels, width, height, good } = cell;
   const picture = await sharp(pixels, { raw: { width, height, channels: 3 } })
     .resize(side, side, { fit: "contain", background: "white", kernel: width < side ? "nearest" : "lanczos3" })
     .png()
     .toBuffer();
   const outer = side + 2 * FRAME;
-  const text = (below ? caption : "").replace(/[<&>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  const fontSize = Math.min(13, Math.floor((1.7 * outer) / Math.max(1, caption.length))); // a letter is about 0.55 em wide
-  const label = `<svg xmlns="http://www.w3.org/2000/svg" width="${outer}" height="${outer + below}">
-    <rect width="${outer}" height="${outer}" fill="${colourOf(good)}"/>
-    <text x="${outer / 2}" y="${outer + below - 4}" font-family="sans-serif" font-size="${fontSize}" text-anchor="middle" fill="#222">${text}</text></svg>`;
+  const place = { x: outer / 2, width: outer, size: 13, anchor: "middle", fill: "#222" } as const;
+  const words = lines.map((line, i) => text(line, { ...place, y: outer + LINE * (i + 1) - 2 }));
+  const label = `<svg xmlns="http://www.w3.org/2000/svg" width="${outer}" height="${outer + below}" font-family="sans-serif">
+    <rect width="${outer}" height="${outer}" fill="${colourOf(good)}"/>${words.join("")}</svg>`;
   return sharp(Buffer.from(label))
     .composite([
       { input: picture, left: FRAME, top: FRAME },

@@ -24,6 +24,9 @@ export const knn = defineProtocol({
     neighbours: z
       .array(z.strictObject({ k: z.int().positive(), temperature: z.number().positive() }))
       .min(1)
+      .refine((all) => new Set(all.map(({ k }) => k)).size === all.length, {
+        error: "two of them have the same k: results are named by it, so that the first would be lost",
+      })
       .default(usual)
       .describe("numbers of neighbours and the temperatures of their votes"),
   }),

@@ -2,6 +2,12 @@
 import { listed, plural } from "../data/names.ts";
 import { byClass, type LabelCount } from "./draws.ts";
 
+/** Labels a class that are drawn on average: a smaller class gives all it has. @param sizes labelled images of each class; 0 is no class */
+export function drawnOnAverage(count: LabelCount, sizes: readonly number[]): number {
+  const given = sizes.filter((size) => size > 0).map((size) => (count === "all" ? size : Math.min(size, count)));
+  return given.reduce((sum, one) => sum + one, 0) / given.length;
+}
+
 /** "1%", "12.5 %", "100%": above 0. */
 export const SHARE = /^(?:100|(?=.*[1-9])\d{1,2}(?:\.\d+)?) ?%$/;
 
@@ -10,7 +16,7 @@ export interface LabelAmounts {
   readonly counts: readonly LabelCount[];
   /** The percentage of all labels that a number really is, where it was given as a share. */
   readonly percents: ReadonlyMap<LabelCount, number>;
-  /** Which shares came to the same number as others: one sentence each. */
+  /** Which shares came to the same number as others, and what classes with fewer labels give: one sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -36,7 +42,24 @@ export function labelAmounts(wanted: readonly (LabelCount | string)[], labels: A
       ? [`${listed(same)} come to the same ${plural(count as number, "label")} a class: measured once.`]
       : [],
   );
-  return { counts: [...amounts.keys()], percents, notes };
+  const counts = [...amounts.keys()];
+  return { counts, percents, notes: [...notes, ...smallClasses(counts, percents, sizes)] };
+}
+
+/** Numbers that were asked for and that not every class has. */
+function smallClasses(
+  counts: readonly LabelCount[],
+  percents: LabelAmounts["percents"],
+  sizes: readonly number[],
+): string[] {
+  const least = Math.min(...sizes);
+  const more = counts.filter((count) => count !== "all" && !percents.has(count) && count > least);
+  if (!more.length) return [];
+  const drawn = more.map((count) => `${count} are ${Number(drawnOnAverage(count, sizes).toPrecision(3))}`);
+  const smaller = sizes.filter((size) => size < Math.max(...(more as number[]))).length;
+  return [
+    `${plural(smaller, "class has", "classes have")} fewer labels than asked for, the smallest ${least}, and give all they have. Labels a class, on average: ${listed(drawn)}.`,
+  ];
 }
 
 /** @param mean labels per class, on average */

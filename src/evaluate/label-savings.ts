@@ -14,6 +14,8 @@ export interface CurvePoint {
 }
 
 export interface LabelSavings {
+  /** Labels per class that the other one had. */
+  readonly own: number;
   /** Labels per class that the baseline needs to reach the same metric. */
   readonly labels: number;
   /** 95 % interval. */
@@ -52,6 +54,7 @@ export function labelSavings(ours: CurvePoint, baseline: readonly CurvePoint[], 
   for (let i = high + 1; i <= last && i - high <= BETWEEN; i++) if (equal[i]) high = i;
   const labelsAt = (i: number) => (tried[i] as CurvePoint).labels;
   return {
+    own: ours.labels,
     labels: labelsAt(answer),
     low: labelsAt(low),
     high: labelsAt(high),

@@ -86,8 +86,8 @@ export function partNotes({ train, test }: DecodedParts, classes: readonly strin
     ...unread,
     ...classNote(
       sizes.filter((one) => one.test && !one.train),
-      "has test images but no training labels: every answer there is wrong",
-      "have test images but no training labels: every answer there is wrong",
+      "has test images but no training labels: no answer there can be right but by chance",
+      "have test images but no training labels: no answer there can be right but by chance",
     ),
     ...classNote(
       sizes.filter((one) => one.train && !one.test),

@@ -12,11 +12,11 @@ import { duration } from "../setup/terminal.ts";
 import type { BenchmarkResult } from "../study/benchmark/benchmark.ts";
 import type { TaskResult } from "../study/benchmark/task-results.ts";
 import { secondsOfAll } from "../study/benchmark/train-all.ts";
-import { confusionChart } from "./charts/confusion.ts";
 import { curveChart } from "./charts/curve.ts";
 import { intervalChart } from "./charts/interval.ts";
 import { labelEfficiencyChart } from "./charts/labels.ts";
 import { layerChart } from "./charts/layers.ts";
+import { confusionPart } from "./confusion.ts";
 import { escapeHtml } from "./escape.ts";
 import { whatWouldTell } from "./evidence.ts";
 import { capital, count, drawCount, labelCount, testImages } from "./format.ts";
@@ -25,7 +25,7 @@ import { factList, pageHtml, pictureFigure, section } from "./page.ts";
 import { differenceTable, resultTables } from "./results.ts";
 import { curve } from "./run.ts";
 import { savedPart, savingsSentence } from "./savings.ts";
-import { doubts, outcome, SIGNIFICANT, seenImages } from "./verdict.ts";
+import { doubts, helpedWords, outcome, SIGNIFICANT, seenImages } from "./verdict.ts";
 
 /** Writes the page as one self-contained HTML file. @param command what to type to repeat it */
 export function writeBenchmark(file: string, result: BenchmarkResult, command: string): void {
@@ -48,11 +48,7 @@ export function benchmarkHtml(result: BenchmarkResult, command: string): string 
     picture(gallery.fixed, `Test images that ${best.title.toLowerCase()} put right`, fixedNote),
     picture(gallery.broken, "Test images that it got wrong instead", brokenNote),
     picture(gallery.neighbours, "What looks alike to it", neighboursNote),
-    gallery.confusion &&
-      section(
-        "What is taken for what",
-        `<div class="charts">${confusionChart({ classes, ...gallery.confusion })}</div>${gallery.confusion.draws > 1 ? `<p class="note">Numbers are answers: every test image was asked about once for each of ${gallery.confusion.draws} draws of labels.</p>` : ""}`,
-      ),
+    gallery.confusion && section("What is taken for what", confusionPart({ classes, ...gallery.confusion })),
     section("What each task showed the network", samples(result)),
     section("How training went", `<div class="charts">${curves(result)}</div>`),
     section("Every comparison", differenceTable(differences)),
@@ -74,11 +70,11 @@ export function benchmarkVerdict({ tasks, headline }: Pick<BenchmarkResult, "tas
   const range = `95 % interval ${signedValue(metric, low)} to ${signedValue(metric, high)}`;
   const numbers = `Pre-trained by ${best.title.toLowerCase()}: ${showValue(metric, value)}. The same network untrained: ${showValue(metric, baselineValue)}.`;
   const opening = {
-    helped: `It helped: ${showDifference(metric, difference)} (${range}).`,
+    helped: `${helpedWords(best.untrained)}: ${showDifference(metric, difference)} (${range}).`,
     "did not help": `It did not help: ${showDifference(metric, difference)} (${range}).`,
     "cannot tell": `Cannot tell yet whether it helped: ${showDifference(metric, difference)} (${range}). ${stillOpen(best.untrained)}`,
   }[outcome(best.untrained)];
-  const saved = best.savings && headline !== "all" ? [`${savingsSentence(best.savings, headline)}.`] : [];
+  const saved = best.savings && headline !== "all" ? [`${savingsSentence(best.savings)}.`] : [];
   return [opening, numbers, ...saved];
 }
 
@@ -117,7 +113,7 @@ function taskTable({ tasks, trainings, headline }: BenchmarkResult): string {
     const verdict = outcome(untrained);
     const colour = { helped: "up", "did not help": "down", "cannot tell": "" }[verdict];
     const seconds = secondsOfAll(trainings.filter((training) => training.task === task));
-    const saved = savings && !usesLabels && headline !== "all" ? savedPart(savings, headline) : "";
+    const saved = savings && !usesLabels && headline !== "all" ? savedPart(savings) : "";
     return `<tr><th>${escapeHtml(title)}${usesLabels ? " *" : ""}</th><td class="${colour}">${verdict}</td><td class="number">${showValue(metric, untrained.value)}</td><td class="number ${colour}">${signedValue(metric, untrained.difference)}</td><td class="interval">${signedValue(metric, low)} to ${signedValue(metric, high)}</td>${anySaved ? `<td>${saved}</td>` : ""}<td class="wide note">${escapeHtml(untrained.layer)}</td><td class="number">${duration(seconds * 1000)}</td></tr>`;
   });
   const { metric } = (tasks[0] as TaskResult).untrained;
@@ -238,11 +234,11 @@ const howToRead = ({ rows, lines, options, tasks }: BenchmarkResult) =>
     lines.some(({ kind }) => kind === "from-scratch")
       ? "From scratch means that the same network, untrained, is trained on the labelled images alone. Where its line reaches a pre-trained network's, it has needed that many labels to be as good."
       : "",
-    `In the plots, bands are 95 % intervals, and hollow dots are what was not pre-trained${severalCounts(lines) ? "; “all” labels, at the right end, are not to scale" : ""}.${options.seeds > 1 ? ` Lines are means over ${options.seeds} trainings, and their bands allow for these.` : ""}`,
+    `In the plots, bands are 95 % intervals, and hollow dots are what was not pre-trained${severalCounts(lines) ? "; “all” labels, at the right end, are not to scale" : ""}.${options.seeds > 1 ? ` Lines are means over ${options.seeds} trainings, and their bands allow for these.` : " Everything was trained once: intervals do not allow for chance in training. --seeds 3 would show it."}`,
     "A verdict allows for the number of tasks: with several, one of them may look like a gain by luck (Holm's correction).",
     tasks[0]?.heldOut === null
       ? "With so few labels, none could be held out to choose by: tasks stand in the order in which they were named, and each network shows its last layer."
-      : `Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told.${rows.some(({ labelsPerClass }) => labelsPerClass === 1) ? " With one label a class none can be held out: the last layer is shown." : ""}`,
+      : `Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told. These are few, so that tasks which are close may change places.${rows.some(({ labelsPerClass }) => labelsPerClass === 1) ? " With one label a class none can be held out: the last layer is shown." : ""}`,
   ]
     .filter(Boolean)
     .join(" ");

@@ -2,15 +2,20 @@
 import { listed } from "../data/names.ts";
 import type { Difference } from "../evaluate/result.ts";
 import { studentQuantile } from "../evaluate/statistics.ts";
+import { improvement } from "../metric.ts";
 
 /** More than this many times as much of one kind is too much to ask for. */
 const MOST_TIMES = 10;
 
 /**
  * "more test images would tell": it names the kind of evidence that contributes most to the interval's width, with a number where
- * one can be estimated: "if that is the true difference, about 2,100 test images instead of 700 would tell".
+ * one can be estimated: "if that is the true difference, about 2,100 test images instead of 700 would tell". Where a gain counts for
+ * nothing because the encoder itself is no better than guessing, more of the same would not change that.
  */
 export function whatWouldTell(difference: Difference): string {
+  const { metric, value, chance, low } = difference;
+  if (low > 0 && improvement(metric, value, chance) <= 0)
+    return "more labels would tell, or test images with as many of each class";
   const kinds = kindsOf(difference);
   const [largest] = kinds as [Kind];
   const needed = neededVariance(difference);

@@ -31,4 +31,6 @@ export function short(value: number): string {
   return sign + Number(size.toPrecision(3)).toLocaleString("en-US");
 }
 
-export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+/** "accuracy" to "Accuracy"; a name with capitals of its own, as mAP, stays. */
+export const capital = (text: string): string =>
+  /^\S*\p{Lu}/u.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);

@@ -51,7 +51,8 @@ export function sizesSentence(
 const TRUSTED = 0.8;
 
 export function labelsSentence({ checked, accuracy, estimated, suspects }: DataHealth["labels"]): string {
-  if (!checked) return "Not checked: that needs two classes with five training images at least.";
+  if (!checked)
+    return "Not checked: that needs two classes with five training images at least, of five groups where images have groups.";
   // 99.9 % is not all of them.
   const percent = (part: number) =>
     `${part >= 0.995 && part < 1 ? Math.floor(1000 * part) / 10 : Number((100 * part).toPrecision(2))} %`;

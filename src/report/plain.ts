@@ -3,7 +3,7 @@ import type { Difference } from "../evaluate/result.ts";
 import { showDifference, showValue, signedValue } from "../metric.ts";
 import { whatWouldTell } from "./evidence.ts";
 import { testImages } from "./format.ts";
-import { doubts, outcome } from "./verdict.ts";
+import { doubts, helpedWords, outcome } from "./verdict.ts";
 
 export interface PlainResult {
   /** The pre-trained encoder with the linear probe, against the same network untrained, raw pixels and descriptors made by hand. */
@@ -35,7 +35,7 @@ function conclusion(difference: Difference): string {
   const range = `with ${others} it would be ${signedValue(metric, low)} to ${showDifference(metric, high)} (95 % interval)`;
   switch (outcome(difference)) {
     case "helped":
-      return `Pre-training helped: ${showDifference(metric, difference.difference)}; ${range}.`;
+      return `${helpedWords(difference).replace("It", "Pre-training")}: ${showDifference(metric, difference.difference)}; ${range}.`;
     case "did not help":
       return `Pre-training did not help here: ${showDifference(metric, difference.difference)}; ${range}.`;
     case "cannot tell": {

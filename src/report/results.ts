@@ -82,6 +82,10 @@ function whisker(low: string, high: string): string {
 }
 
 function interval({ low, high, metric }: Pick<ResultRow, "low" | "high" | "metric">): string {
-  const [from, to] = [low, high].map((part) => plainValue(metric, part).replace("-", "−"));
+  const [from, to] = [low, high].map((part) =>
+    plainValue(metric, part)
+      .replace(/^-(?=0\.?0*$)/, "")
+      .replace("-", "−"),
+  );
   return `${from} to ${to}`;
 }

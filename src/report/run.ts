@@ -71,7 +71,7 @@ export function curve(records: readonly Record<string, number>[], name: string):
   const edge = (i: number) => Math.floor((i * records.length) / points); // stretches differ by at most one step
   return Array.from({ length: points }, (_, i) => {
     const part = records.slice(edge(i), edge(i + 1));
-    const mean = part.reduce((sum, record) => sum + (record[name] ?? 0), 0) / part.length;
+    const mean = part.reduce((sum, record) => sum + (record[name] ?? Number.NaN), 0) / part.length;
     return [part.at(-1)?.["images"] ?? 0, mean];
   });
 }

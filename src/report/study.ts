@@ -143,6 +143,7 @@ function repetition({ command, config }: FinishedStudy): string {
 function howToRead(analysis: Analysis): string {
   const { repeated, study } = analysis;
   const { network } = baselineWords(analysis);
+  const drawn = study.cells.some(({ difference }) => difference.draws > 1);
   return [
     withoutLabels(study.cells).length === study.cells.length
       ? "Each network was trained without labels."
@@ -150,7 +151,10 @@ function howToRead(analysis: Analysis): string {
     `Then it is measured with the number of labels given. What training was worth is the difference to ${network}, each at ${chosenByLabels(study.cells) ? "the layer that did best on training labels held out for choosing" : "its last layer: no training labels could be held out to choose one by"}.`,
     "Where an interval holds zero, chance alone could have given the difference. All networks are compared on the same test images, so that images that are hard for all of them do not widen the intervals of differences.",
     repeated
-      ? "Trainings were repeated with other seeds: values are means over them, and intervals allow for other test images, other draws from the labels there are and other trainings. How much trainings differ is taken from all repetitions together."
-      : "Everything was trained once: intervals allow for other test images and other draws from the labels there are, but not for chance in training. More seeds would show it.",
-  ].join(" ");
+      ? `Trainings were repeated with other seeds: values are means over them, and intervals allow for other test images${drawn ? ", other draws from the labels there are" : ""} and other trainings. How much trainings differ is taken from all repetitions together.`
+      : `Everything was trained once: intervals allow for ${drawn ? "other test images and other draws from the labels there are" : "other test images"}, but not for chance in training. More seeds would show it.`,
+    drawn ? "" : "Labels were drawn once: intervals do not allow for other labels. More draws would show that.",
+  ]
+    .filter(Boolean)
+    .join(" ");
 }

@@ -4,7 +4,7 @@ export const style = `
   color-scheme: light dark;
   --paper: #fbfbfa; --card: #ffffff; --ink: #1d2129; --soft: #5d6673; --rule: #e2e5ea;
   --good: #17804a; --bad: #b3372f; --open: #8a6100;
-  --s0: #2f6fdb; --s1: #8b95a5; --s2: #d08a1d; --s3: #2a9d8f; --s4: #9b5de5; --s5: #d1495b; --s6: #4f9a2f; --s7: #b0508e;
+  --s0: #2f6fdb; --s1: #8b95a5; --s2: #c47f15; --s3: #2a9d8f; --s4: #9b5de5; --s5: #d1495b; --s6: #4f9a2f; --s7: #b0508e;
   --heat: #2f6fdb; --miss: #d9503f;
 }
 @media screen and (prefers-color-scheme: dark) {

@@ -1,7 +1,7 @@
 /** Did it help? One sentence with numbers, which can also say no, or not clear yet. */
 import { isBelowGuessing } from "../evaluate/compare.ts";
 import type { Difference } from "../evaluate/result.ts";
-import { showDifference, showValue, signedValue } from "../metric.ts";
+import { type Metric, showDifference, showValue, signedValue } from "../metric.ts";
 import { whatWouldTell } from "./evidence.ts";
 import { drawCount, labelCount, testImages } from "./format.ts";
 
@@ -13,14 +13,14 @@ export const SIGNIFICANT = 0.05;
 /**
  * Helped: the whole interval is above zero, chance is an unlikely explanation even among all comparisons of the family, and
  * the encoder is not just better than a baseline that does worse than guessing. Did not help: the interval excludes
- * any worthwhile gain. If none of n images (or groups of them) differs it has no width, and yet up to 3/n of all may differ (the rule of three:
- * Hanley & Lippman-Hand, JAMA 1983, https://doi.org/10.1001/jama.1983.03330370053031).
+ * any worthwhile gain. It reaches 3/n beyond the difference at least: if none of n images (or groups of them) differs it has no width, and yet
+ * up to 3/n of all may differ (the rule of three: Hanley & Lippman-Hand, JAMA 1983, https://doi.org/10.1001/jama.1983.03330370053031).
  */
 export function outcome(difference: Difference): Outcome {
   const { low, high, metric, n, groups = n } = difference;
   if (low > 0) return doubts(difference).length ? "cannot tell" : "helped";
-  const most = low === high ? high + 3 / groups : high;
-  return most < metric.worthwhile ? "did not help" : "cannot tell";
+  const most = Math.max(high, (low + high) / 2 + 3 / groups);
+  return high < 0 || most < metric.worthwhile ? "did not help" : "cannot tell";
 }
 
 /** Reasons why a difference whose interval is above zero may still be luck. */
@@ -57,13 +57,21 @@ export function seenImages({ seen, n }: Pick<Difference, "seen" | "n">): string[
   return seen ? [`pre-training saw ${seen} of the ${testImages({ n })}, without their labels`] : [];
 }
 
+/** "It helped", and what is to be said at once of a gain that is sure but small. */
+export const helpedWords = ({ metric, high }: Pick<Difference, "metric" | "high">): string =>
+  high < metric.worthwhile ? `It helped, but by less than ${worthwhileGain(metric)}` : "It helped";
+
+/** "2 points" */
+const worthwhileGain = (metric: Metric) =>
+  showDifference(metric, metric.worthwhile).replace("+", "").replace(".0 ", " ");
+
 function opening(difference: Difference): string {
   const { encoder, baseline, metric, low, high } = difference;
   const by = `${showDifference(metric, Math.abs(difference.difference)).replace("+", "")} of ${metric.name}`;
   const [above, below] = metric.better === "higher" ? ["above", "below"] : ["better than", "worse than"];
   switch (outcome(difference)) {
     case "helped":
-      return `It helped: ${encoder} is ${by} ${above} ${baseline}`;
+      return `${helpedWords(difference)}: ${encoder} is ${by} ${above} ${baseline}`;
     case "cannot tell": {
       const where = `${encoder} is ${by} ${difference.difference < 0 ? below : above} ${baseline}`;
       const why = low > 0 ? doubts(difference).join("; and ") : "which chance alone could give";
@@ -72,6 +80,6 @@ function opening(difference: Difference): string {
     case "did not help":
       return high < 0
         ? `It did not help: ${encoder} is ${by} ${below} ${baseline}`
-        : `It did not help: ${encoder} gains less than ${showDifference(metric, metric.worthwhile).replace("+", "").replace(".0 ", " ")} of ${metric.name} over ${baseline}`;
+        : `It did not help: ${encoder} gains less than ${worthwhileGain(metric)} of ${metric.name} over ${baseline}`;
   }
 }

@@ -76,6 +76,14 @@ it("accepts captions with HTML characters", async () => {
   await expect(contactSheet([cell({ caption: `<b> & "90°"` })], 1, 20)).resolves.toBeInstanceOf(Buffer);
 });
 
+it("draws captions of any letters, long ones on two lines", async () => {
+  const height = async (caption: string) => (await sharp(await contactSheet([cell({ caption })], 1)).metadata()).height;
+  const one = await height("cat / dog");
+  expect(await height("golden retriever / Labrador retriever")).toBe(one + 16);
+  expect(await height("a single name that is much longer than its picture is wide")).toBe(one);
+  expect(await height("\u0001 \u000b \ufffe \ud800")).toBe(one); // none of them may stand in XML
+});
+
 it("leaves captions out on a machine without fonts, where each letter would be an empty box", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sheet-"));
   try {

@@ -18,7 +18,16 @@ test("a share gives one label a class at least, and each number is measured once
   const labels = labelled([20, 0, 20]); // the class in the middle has none
   expect(labelAmounts(["0.5%"], labels).counts).toEqual([1]);
   expect(labelAmounts([2, "10%", "100%", "all"], labels).counts).toEqual([2, "all"]);
-  expect(labelAmounts([5, 25], labels)).toEqual({ counts: [5, 25], percents: new Map(), notes: [] });
+  expect(labelAmounts([5, 20], labels)).toEqual({ counts: [5, 20], percents: new Map(), notes: [] });
+});
+
+test("numbers that not every class has are told, with what is drawn on average", () => {
+  expect(labelAmounts([2, 8, 64, "all"], labelled([100, 0, 20, 3])).notes).toEqual([
+    "2 classes have fewer labels than asked for, the smallest 3, and give all they have. Labels a class, on average: 8 are 6.33 and 64 are 29.",
+  ]);
+  expect(labelAmounts([1000], labelled([40, 40])).notes).toEqual([
+    "2 classes have fewer labels than asked for, the smallest 40, and give all they have. Labels a class, on average: 1000 are 40.",
+  ]);
 });
 
 test("a share is told as it is drawn, and which come to the same number", () => {

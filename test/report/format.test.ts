@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { accuracy, improvement, showDifference, showValue, signedValue } from "../../src/metric.ts";
-import { count, labelCount } from "../../src/report/format.ts";
+import { capital, count, labelCount } from "../../src/report/format.ts";
 
 it("formats numbers for readers", () => {
   expect(showValue(accuracy, 0.4963)).toBe("49.6 %");
@@ -8,6 +8,7 @@ it("formats numbers for readers", () => {
     ...["+21.5 points", "−3.0 points", "0.0 points", "0.0 points"],
   ]);
   expect(signedValue(accuracy, -0.125)).toBe("−12.5");
+  expect(["accuracy", "mAP", "error of A"].map(capital)).toEqual(["Accuracy", "mAP", "Error of A"]);
   const error = { name: "error", unit: "m", better: "lower", perfect: 0, worthwhile: 0.1 } as const;
   expect([showValue(error, 1.25), showDifference(error, -0.5)]).toEqual(["1.250 m", "−0.500 m"]);
   expect([improvement(accuracy, 0.5, 0.25), improvement(error, 0.5, 0.25)]).toEqual([0.25, -0.25]);

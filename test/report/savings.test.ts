@@ -2,12 +2,12 @@ import { expect, it } from "vitest";
 import { savedPart, savingsSentence } from "../../src/report/savings.ts";
 
 it("says of saved labels where the curve from scratch begins or ends before the answer", () => {
-  const inside = { labels: 21, low: 14, high: 33, open: { labels: false, low: false, high: false } };
+  const inside = { own: 8, labels: 21, low: 14, high: 33, open: { labels: false, low: false, high: false } };
   const [known, beginning] = [
     { labels: false, low: false },
     { labels: false, low: true },
   ];
-  const said = (changes: object) => savingsSentence({ ...inside, below: known, ...changes }, 8);
+  const said = (changes: object) => savingsSentence({ ...inside, below: known, ...changes });
   expect(said({})).toBe(
     "From scratch, the same network needs 21 labels a class to do what it does with 8 (95 % interval 14 to 33)",
   );
@@ -27,7 +27,7 @@ it("says of saved labels where the curve from scratch begins or ends before the 
 it("says in short what part of the labels is saved, in agreement with the sentence", () => {
   const closed = { labels: false, low: false, high: false };
   const saved = (labels: number, low: number, high: number, open = closed) =>
-    savedPart({ labels, low, high, open, below: { labels: false, low: false } }, 8);
+    savedPart({ own: 8, labels, low, high, open, below: { labels: false, low: false } });
   expect(saved(21, 14, 33)).toBe("saves 61\u00a0%");
   expect(saved(64, 64, 64, { labels: true, low: true, high: true })).toBe("saves more than 87\u00a0%");
   expect(saved(5, 3, 7)).toBe("saves none");

@@ -135,6 +135,21 @@ describe("where training made it worse", () => {
     );
   });
 
+  it("a gain of networks that are not clearly better than guessing is told as that, not as chance", () => {
+    const idle = ["rotation", "jigsaw"].map((task, i) => {
+      const one = at({ task }, 0.5 - 0.01 * i, i + 1);
+      Object.assign(one.difference, { chance: 0.9, valueLow: 0.48, p: 1e-9 });
+      return one;
+    });
+    const said = verdictOf(idle);
+    expect(said).toMatch(
+      /^Rotation gains \+20\.0 points .*, but the same network untrained does worse than guessing there/,
+    );
+    expect(said).toContain("in none of 2 combinations; in 2 it gains and is still not clearly better than guessing.");
+    expect(said).not.toContain("chance could give");
+    expect(classOf(idle)).toBe("verdict cannot-tell");
+  });
+
   it("another mark stands where it helped, or where that cannot be told", () => {
     expect(classOf([at({ task: "rotation" }, 0.5)])).toBe("verdict helped");
     expect(classOf([at({ task: "rotation" }, 0.3)])).toBe("verdict cannot-tell");

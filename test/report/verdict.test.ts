@@ -22,6 +22,31 @@ it("does not take equal answers on a few images for proof that nothing changed",
   expect(verdict(difference({ ...equal, n: 12 }))).toMatch(/^Cannot tell yet: .*; more test images would tell \(/);
 });
 
+it("does not take one image that differs for more proof than none", () => {
+  const one = (n: number) => difference({ difference: 1 / n, low: -0.98 / n, high: 2.98 / n, p: 1, n });
+  expect([160, 190, 400].map((n) => outcome(one(n)))).toEqual(["cannot tell", "cannot tell", "did not help"]);
+});
+
+it("says of a sure gain that it is small", () => {
+  const small = difference({ difference: 0.006, low: 0.001, high: 0.011 });
+  expect(verdict(small)).toMatch(/^It helped, but by less than 2 points: demo is 0\.6 points of accuracy above/);
+});
+
+it("asks for other evidence where the encoder is no better than guessing, however sure the gain is", () => {
+  const idle = {
+    value: 0.85,
+    valueLow: 0.84,
+    baselineValue: 0.65,
+    chance: 0.9,
+    difference: 0.2,
+    low: 0.19,
+    high: 0.21,
+  };
+  expect(verdict(difference({ ...idle, p: 1e-9, n: 20_000 }))).toMatch(
+    /^Cannot tell yet: .* did worse than guessing \(90\.0 %\), .*; more labels would tell, or test images with as many of each class \(/,
+  );
+});
+
 it("says that it helped, by how much, and what was compared with how many labels", () => {
   expect(verdict(difference())).toBe(
     "It helped: demo is 15.0 points of accuracy above demo, untrained (40.0 % against 25.0 %; 95 % interval of the " +

@@ -2,6 +2,7 @@
 import sharp from "sharp";
 import { hasFont } from "../../data/sheet.ts";
 import { markSheet } from "../../data/sheet-mark.ts";
+import { text } from "../../data/sheet-text.ts";
 import type { Column } from "./pictures.ts";
 
 /** Pixels between pictures. */
@@ -69,29 +70,6 @@ export async function attentionSheet(
   const drawing = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${canvas.height}" font-family="sans-serif">${words.join("")}</svg>`;
   const layers = header ? [{ input: Buffer.from(drawing) }] : [];
   return markSheet(await sharp(canvas.pixels, { raw }).composite(layers).png({ compressionLevel: 9 }).toBuffer());
-}
-
-interface Words {
-  x: number;
-  y: number;
-  /** Room in pixels: longer text becomes smaller, down to 10 pixels, and is then cut. */
-  width: number;
-  size: number;
-  anchor: "start" | "middle";
-  fill: string;
-  weight?: number;
-}
-
-/** An average letter's width in em, rounded up. */
-const LETTER = 0.6;
-const SMALLEST = 10;
-
-function text(words: string, { x, y, width, size, anchor, fill, weight = 400 }: Words): string {
-  const fitting = Math.max(SMALLEST, Math.min(size, width / (LETTER * Math.max(1, words.length))));
-  const most = Math.floor(width / (LETTER * fitting));
-  const shown = words.length > most ? `${words.slice(0, Math.max(1, most - 1))}…` : words;
-  const escaped = shown.replace(/[<&>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  return `<text x="${x}" y="${y}" font-size="${fitting.toFixed(1)}" font-weight="${weight}" text-anchor="${anchor}" fill="${fill}">${escaped}</text>`;
 }
 
 /** White, of this opacity. */

@@ -8,22 +8,35 @@ export interface Scatter {
   caption: string;
   x: { name: string; metric: Metric };
   y: { name: string; metric: Metric };
-  /** A colour for each, in this order. */
+  /** A colour and a shape for each, in this order. */
   groups: readonly string[];
   points: readonly { x: number; y: number; group: string }[];
 }
 
-/** One dot for each point, in the colour of its group. */
+/** A shape for each group, as in Plot and in the legend. After seven they begin again, with colours one further. */
+const SHAPES = [
+  ["circle", "●"],
+  ["square", "■"],
+  ["triangle", "▲"],
+  ["diamond", "◆"],
+  ["cross", "✚"],
+  ["star", "★"],
+  ["wye", "⅄"],
+] as const;
+
+/** One mark for each point, in the colour and shape of its group. */
 export function scatterChart({ caption, x, y, groups, points }: Scatter): string {
   const shown = points.filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y));
-  const colour = (group: string) => hue(groups.indexOf(group));
+  const place = (group: string) => groups.indexOf(group);
+  const colour = (group: string) => hue(place(group) + Math.floor(place(group) / SHAPES.length));
+  const shape = (group: string) => SHAPES[place(group) % SHAPES.length] as (typeof SHAPES)[number];
   const [across, up] = [axisFormat(x.metric), axisFormat(y.metric)];
   return figure({
     caption,
     label: `${caption}: ${y.name} against ${x.name} of ${shown.length} networks`,
     legend: groups
       .filter((group) => shown.some((point) => point.group === group))
-      .map((name) => ({ name, colour: colour(name) })),
+      .map((name) => ({ name: `${shape(name)[1]} ${name}`, colour: colour(name) })),
     hasData: shown.length > 0,
     draw: (plot) => ({
       height: 290,
@@ -40,6 +53,7 @@ export function scatterChart({ caption, x, y, groups, points }: Scatter): string
           x: "x",
           y: "y",
           r: 4.5,
+          symbol: ({ group }: { group: string }) => shape(group)[0],
           fill: ({ group }) => colour(group),
           stroke: "var(--card)",
           title: (point) => `${point.group}: ${across(point.x)}, ${up(point.y)}`,

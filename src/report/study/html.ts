@@ -1,4 +1,4 @@
-/** Pieces of HTML that the sections of a study share. */
+/** Pieces of HTML that sections share. */
 import { escapeHtml } from "../escape.ts";
 
 export interface TableCell {

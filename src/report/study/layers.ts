@@ -77,15 +77,17 @@ function decaySentence(analysis: Analysis): string {
     });
     return { column, loss: each.reduce((sum, one) => sum + one, 0) / each.length };
   });
-  const amount = (loss: number) => (signedValue(metric, loss).startsWith("+") ? size(metric, loss) : "nothing");
+  const isNone = (loss: number) => /^[0.]+$/.test(signedValue(metric, loss));
+  const amount = (loss: number) =>
+    isNone(loss) ? "as good" : `${size(metric, loss)} ${loss > 0 ? "below" : "above"} it`;
   if (losses.length === 1) {
     const [{ loss }] = losses as [(typeof losses)[number]];
-    return amount(loss) === "nothing"
-      ? "The last layer is as good as the one chosen on held-out labels."
-      : `The last layer is ${amount(loss)} of ${metric.name} below the one chosen on held-out labels, on average.`;
+    return isNone(loss)
+      ? "The last layer is as good as the one chosen on held-out labels, on average."
+      : `The last layer is ${size(metric, loss)} of ${metric.name} ${loss > 0 ? "below" : "above"} the one chosen on held-out labels, on average.`;
   }
   const sorted = losses.toSorted((a, b) => a.loss - b.loss);
-  return `How far the last layer is below the one chosen on held-out labels, on average: ${listed(sorted.map(({ column, loss }) => `${amount(loss)} on ${column}`))}.`;
+  return `The last layer beside the one chosen on held-out labels, on average: ${listed(sorted.map(({ column, loss }) => `${amount(loss)} on ${column}`))}.`;
 }
 
 /** The rows that the cell's difference is about, from shallow to deep. */

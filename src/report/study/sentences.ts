@@ -3,6 +3,7 @@ import { listed } from "../../data/names.ts";
 import { type Metric, showDifference, showValue, signedValue } from "../../metric.ts";
 import { type Analysis, bestPlace, type Place } from "../../study/analysis/analysis.ts";
 import type { Components } from "../../study/analysis/components.ts";
+import { isIdleGain } from "../../study/analysis/estimates.ts";
 import { withoutLabels } from "../../study/analysis/grid.ts";
 import { LEAST_POINTS, type PretextLink } from "../../study/analysis/pretext.ts";
 import { chosenByLabels, type RankedTask } from "../../study/analysis/ranking.ts";
@@ -41,11 +42,14 @@ function rankingSentence(analysis: Analysis, metric: Metric): string {
   if (!best) return "Nothing was trained without labels, so that there is nothing to rank.";
   const over = full.columns.length > 1 ? `, on average over ${count(full.columns.length, "architecture")}` : "";
   const numbers = gained(metric, best);
+  if (best.idle && !others.some((one) => one.significant && one.difference > 0))
+    return `${capital(best.name)} gains ${numbers}${over}, but ${idleWords(analysis)}.`;
   if (!best.significant && !others.length)
     return `${capital(best.name)} is not clearly better than ${before.none}${over}: it gains ${numbers}.`;
+  const doubt = best.idle ? `but ${idleWords(analysis)}` : "but chance could give that";
   const sure = others.find((one) => one.significant && one.difference > 0);
   if (!best.significant && sure)
-    return `${capital(sure.name)} helps: ${gained(metric, sure)} over ${before.network}${over}. ${capital(best.name)} gains more, ${numbers}, but chance could give that.`;
+    return `${capital(sure.name)} helps: ${gained(metric, sure)} over ${before.network}${over}. ${capital(best.name)} gains more, ${numbers}, ${doubt}.`;
   if (!best.significant)
     return `No task is clearly better than ${before.none}${over}: ${best.name}, the first of ${count(ranking.length, "task")}, gains ${numbers}.`;
   if (best.difference < 0 && !others.length)
@@ -59,6 +63,9 @@ function rankingSentence(analysis: Analysis, metric: Metric): string {
   return `${capital(best.name)} gains most over ${before.network}: ${numbers}${over}, ${lead}.`;
 }
 
+const idleWords = (analysis: Analysis) =>
+  `${baselineWords(analysis).network} does worse than guessing there, and it is not clearly better than that`;
+
 /** What intervals of a study without repetitions do not allow for. */
 export const ONE_SEED = "with one seed each, chance in training could do that";
 
@@ -69,10 +76,13 @@ function helpedSentence(analysis: Analysis): string {
   if (places.length < 2) return failures.trim();
   const helped = places.filter(({ gain, significant }) => significant && gain.value > 0).length;
   const harmed = places.filter(({ gain, significant }) => significant && gain.value < 0).length;
-  const rest = places.length - helped - harmed;
-  const parts = [harmed && `in ${harmed} it was worse`, rest && `in ${rest} the two cannot be told apart`].filter(
-    Boolean,
-  );
+  const idle = places.filter(({ cells }) => isIdleGain(cells)).length;
+  const rest = places.length - helped - harmed - idle;
+  const parts = [
+    harmed && `in ${harmed} it was worse`,
+    idle && `in ${idle} it gains and is still not clearly better than guessing`,
+    rest && `in ${rest} the two cannot be told apart`,
+  ].filter(Boolean);
   const which = helped === places.length ? "every one" : helped === 0 ? "none" : String(helped);
   return `Pre-training was better than ${baselineWords(analysis).network} in ${which} of ${count(places.length, "combination")}${parts.length ? `; ${parts.join(", ")}` : ""}.${failures}`;
 }
@@ -84,8 +94,9 @@ function bestSentence(analysis: Analysis): string {
   const metric = metricOf(analysis) as Metric;
   const [value, before] = [analysis.estimate(place.cells, "performance"), analysis.estimate(place.cells, "start")];
   const numbers = `${showValue(metric, value.value)} on the test images, against ${showValue(metric, before.value)} ${baselineWords(analysis).short}`;
-  const by = chosenByLabels(withoutLabels(analysis.study.cells)) ? "By held-out training labels, the" : "The";
-  return `${by} best features${yardsticks ? " learned without labels" : ""} are those of ${placeName(place, analysis)}: ${numbers}.`;
+  const known = chosenByLabels(withoutLabels(analysis.study.cells));
+  const by = known ? "By held-out training labels, the" : "The";
+  return `${by} best features${yardsticks ? " learned without labels" : ""} are those of ${placeName(place, analysis)}: ${numbers}${known ? "" : "; chosen by these test images, so that luck is in it"}.`;
 }
 
 /** "rotation on resnet18, width 0.5": only what differs. */

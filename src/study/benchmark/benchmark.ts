@@ -145,9 +145,8 @@ async function report(
     const [labelled, tested] = [session.train.length, session.test.length];
     const headline = headlineCount(counts);
     const differences = compare(measured, representations, { classes: classes.length, classCounts, seen });
-    const allLabels = labelled / classes.length;
     const tasks = taskResults({
-      ...{ trainings, measured, differences, representations, probe, headline, counts, allLabels },
+      ...{ trainings, measured, differences, representations, probe, headline, counts, sizes },
     });
     const best = tasks[0] as TaskResult;
     const file = benchmarkFiles(out).suspects;

@@ -1,9 +1,9 @@
 /** Which numbers of labels a class are measured. */
 import type { LabelCount } from "../../evaluate/draws.ts";
 
-/** 1, 2, 4, … up to what the middle class has, and all. @param sizes labelled training images of each class */
+/** 1, 2, 4, … up to what the middle class has, and all. @param sizes labelled training images of each class; 0 where none were given */
 export function labelCounts(sizes: readonly number[]): LabelCount[] {
-  const sorted = [...sizes].sort((a, b) => a - b);
+  const sorted = sizes.filter((size) => size > 0).sort((a, b) => a - b);
   const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
   const counts: LabelCount[] = [];
   for (let count = 1; count < 0.75 * middle && count <= 256; count *= 2) counts.push(count);

@@ -1,6 +1,7 @@
 /** What a benchmark says of each task: was it better than the same network untrained, and how many labels did it save? */
 import { correctFamilies, isBetterLayer, type Measured } from "../../evaluate/compare.ts";
 import type { LabelCount } from "../../evaluate/draws.ts";
+import { drawnOnAverage } from "../../evaluate/label-amounts.ts";
 import { type CurvePoint, type LabelSavings, labelSavings } from "../../evaluate/label-savings.ts";
 import type { Representation } from "../../evaluate/representations.ts";
 import type { Difference } from "../../evaluate/result.ts";
@@ -33,8 +34,8 @@ export interface Results {
   headline: LabelCount;
   /** Numbers of labels a class, in order. */
   counts: readonly LabelCount[];
-  /** Labels per class that "all" stands for, on average. */
-  allLabels: number;
+  /** Labelled training images of each class. */
+  sizes: readonly number[];
 }
 
 /** One result for each task, the best on held-out training labels first, if any could be held out; those that learned from labels come last. */
@@ -89,7 +90,7 @@ export function bestAt(
 
 /** Undefined if nothing was trained from scratch, or with one number of labels only, which is no curve. */
 function savingsOf(results: Results, own: readonly Representation[]): LabelSavings | undefined {
-  const { measured, representations, probe, headline, counts, allLabels } = results;
+  const { measured, representations, probe, headline, counts, sizes } = results;
   const scratch = own.map(({ baselines }) =>
     representations.find(({ id, kind }) => kind === "from-scratch" && baselines.includes(id)),
   );
@@ -106,15 +107,12 @@ function savingsOf(results: Results, own: readonly Representation[]): LabelSavin
     measured.find(({ row }) => row.id === id && (name === undefined || row.protocol === name))?.row.metric.name;
   if (metricOf(ids[0]) !== metricOf(own[0]?.id, probe)) return undefined; // accuracy cannot be read off a curve of mAP
   const trained = (count: LabelCount) => measured.some(({ row }) => row.id === ids[0] && row.labelsPerClass === count);
-  // Where many classes are small, all labels are fewer on average than a number that only the large ones have.
-  const all = Math.max(allLabels, ...counts.filter((count) => count !== "all"));
-  const curve = counts.filter(trained).map(
-    (count): CurvePoint => ({
-      labels: count === "all" ? all : count,
-      values: values(ids, undefined, count),
-    }),
-  );
+  const point = (count: LabelCount, of: readonly string[], protocol?: string): CurvePoint => ({
+    labels: drawnOnAverage(count, sizes),
+    values: values(of, protocol, count),
+  });
+  const curve = counts.filter(trained).map((count) => point(count, ids));
   if (curve.length < 2) return undefined;
   const ours = own.map(({ id }) => id);
-  return labelSavings({ labels: headline, values: values(ours, probe, headline) }, curve, ids.length);
+  return labelSavings(point(headline, ours, probe), curve, ids.length);
 }

@@ -5,6 +5,7 @@ test("label counts double as far as the middle class goes", () => {
   expect(labelCounts([100, 90, 3])).toEqual([1, 2, 4, 8, 16, 32, 64, "all"]);
   expect(labelCounts([1, 1])).toEqual(["all"]);
   expect(labelCounts([])).toEqual(["all"]);
+  expect(labelCounts([0, 100, 0, 0, 90])).toEqual(labelCounts([100, 90])); // classes of which there are test images only
   expect(labelCounts([100_000]).at(-2)).toBe(256);
 });
 

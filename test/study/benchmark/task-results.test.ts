@@ -22,7 +22,7 @@ function representation(id: string, kind: Kind, baselines: string[], folder?: st
   return folder === undefined ? shared : { ...shared, folder };
 }
 
-test("all labels are never counted as fewer a class than a number that large classes have", () => {
+test("labels a class are counted as they were drawn, where small classes give all they have", () => {
   const [own] = taskResults({
     trainings: [{ task: "rotation", seed: 0, folder: "runs/rotation", options: { images: "photos" } }],
     measured: [
@@ -37,7 +37,13 @@ test("all labels are never counted as fewer a class than a number that large cla
     ],
     differences: [difference({ id: "ours", labelsPerClass: 8 })],
     ...{ probe: "linear", headline: 8, counts: [8, 64, "all"] as const },
-    allLabels: 60.4, // of five classes, two have one label
+    sizes: [100, 100, 100, 1, 1],
   });
-  expect(own?.savings).toMatchObject({ labels: 64, low: 64, open: { labels: true, low: true, high: true } });
+  // Of 8 labels a class, 5.2 are drawn on average, and 60.4 are all there are.
+  expect(own?.savings).toMatchObject({
+    own: 5.2,
+    labels: 60.4,
+    low: 60.4,
+    open: { labels: true, low: true, high: true },
+  });
 });
