@@ -86,7 +86,7 @@ class CachingAllocator final : public c10::Allocator {
  private:
   c10::DataPtr take(size_t bytes);
   void give(Block* block);
-  void drop();  // returns the cached blocks to the system; the caller holds the lock
+  void drop();  // frees the cached blocks, for glibc to reuse; the caller holds the lock
   static void deleter(void* data);
 
   std::mutex lock_;

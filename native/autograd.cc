@@ -90,6 +90,15 @@ napi_value gradMode(const Arguments& arguments) {
 }
 
 #if TORCH_VERSION_MAJOR >= 2
+// libtorch 2.4 has none on Apple's GPUs, and says so by throwing.
+static bool hasAutocast(at::DeviceType device) {
+  try {
+    at::autocast::is_autocast_enabled(device);
+    return true;
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
 static bool autocastEnabled(at::DeviceType device) { return at::autocast::is_autocast_enabled(device); }
 at::ScalarType autocastDtype(at::DeviceType device) { return at::autocast::get_autocast_dtype(device); }
 static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtype) {
@@ -97,6 +106,7 @@ static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtyp
   at::autocast::set_autocast_dtype(device, dtype);
 }
 #else
+static bool hasAutocast(at::DeviceType device) { return device == at::kCPU || device == at::kCUDA; }
 static bool autocastEnabled(at::DeviceType device) {
   return device == at::kCPU ? at::autocast::is_cpu_enabled() : at::autocast::is_enabled();
 }
@@ -121,6 +131,10 @@ napi_value autocast(const Arguments& arguments) {
   const at::DeviceType device = deviceOf(toString(env, arguments[0])).type();
   napi_value before;
   check(env, napi_get_null(env, &before));
+  if (!hasAutocast(device)) {
+    if (arguments.size() == 1 || isNullish(env, arguments[1])) return before;
+    throw std::invalid_argument("this libtorch has no autocast for " + toString(env, arguments[0]) + ": compute in f32, or use a newer one");
+  }
   const bool wasEnabled = autocastEnabled(device);
   const auto previous = autocastDtype(device);
   if (wasEnabled) before = fromString(env, dtypeName(previous));

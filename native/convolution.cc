@@ -45,7 +45,7 @@ bool applies(int64_t way, const Tensor& x, const Tensor& weight, const Geometry&
       return plain && kernel == 3 && g.padding == 1 && std::max(x.size(2), x.size(3)) <= (x.element_size() < 4 ? 2 : 4);
     case winogradSmall:
     case winogradLarge:
-      return plain && tileOutput(way, kernel) > 0 && g.padding < kernel && x.scalar_type() == at::kFloat;
+      return plain && tileOutput(way, kernel) > 0 && g.padding < kernel && x.scalar_type() == at::kFloat && x.is_cpu();
     default:
       return false;
   }

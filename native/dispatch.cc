@@ -152,7 +152,7 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
     Instance& self = instance(env);
     const int64_t index = toInt(env, values[0]);
     if (index < 0 || index >= static_cast<int64_t>(self.operators.size())) throw std::invalid_argument("unknown operator index");
-    const Operator& op = self.operators[index];
+    const Operator op = self.operators[index];  // a copy: getters of the arguments may find further operators
     const auto& schema = op.handle.schema();
     std::string reason;
     try {

@@ -1,9 +1,8 @@
 // The table of tensors that JavaScript holds handles to, and conversion from and to bytes.
 #include <algorithm>
 #include <atomic>
-#include <cstring>
-
 #include <cmath>
+#include <cstring>
 
 #include "selfsight.h"
 
@@ -157,14 +156,15 @@ napi_value shape(const Arguments& arguments) {
   return fromArray(arguments.env, sizes);
 }
 
-// (tensor) -> [dtype, device, is channels-last, is contiguous, is leaf]
+// (tensor) -> [dtype, device, is channels-last, identity, is leaf]. Two handles to one tensor have the same identity: its address, below 2^53.
 napi_value info(const Arguments& arguments) {
   const napi_env env = arguments.env;
   const at::Tensor& tensor = toTensor(env, arguments[0]);
   const bool channelsLast = tensor.dim() == 4 && tensor.is_contiguous(at::MemoryFormat::ChannelsLast);
   const std::string device = tensor.device().type() == at::kMPS ? "mps" : tensor.device().str();  // there is one, and it has no number
   return fromArray(env, {fromString(env, dtypeName(tensor.scalar_type())), fromString(env, device),
-                         fromBool(env, channelsLast), fromBool(env, tensor.is_contiguous()), fromBool(env, tensor.is_leaf())});
+                         fromBool(env, channelsLast), fromDouble(env, static_cast<double>(reinterpret_cast<uintptr_t>(tensor.unsafeGetTensorImpl()))),
+                         fromBool(env, tensor.is_leaf())});
 }
 
 }  // namespace selfsight

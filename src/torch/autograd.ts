@@ -1,14 +1,15 @@
 /** Gradient mode, gradients as values, and autocast. */
 import { type Handle, native } from "./native.ts";
 import { keep, scope } from "./scope.ts";
-import { tape } from "./tape.ts";
+import { synchronous } from "./synchronous.ts";
+import { identity, tape } from "./tape.ts";
 import { type Device, Tensor } from "./tensor.ts";
 
 /** Runs `body` without recording operations for `backward`. Synchronous, like {@link scope}. */
 export function noGrad<T>(body: () => T): T {
   const before = native().gradMode(false);
   try {
-    return body();
+    return synchronous("noGrad", body);
   } finally {
     native().gradMode(before);
   }
@@ -68,17 +69,22 @@ export function grad(
 
 /** Tape index of the first segment that may depend on an input: 0, unless every input is itself the output of a segment. */
 function firstBehind(inputs: readonly Handle[]): number {
-  return 1 + Math.min(...inputs.map((input) => tape.findIndex(({ output }) => output.handle === input)));
+  return (
+    1 +
+    Math.min(
+      ...inputs.map((input) => tape.findIndex(({ needs: [, output] }) => identity(output.handle) === identity(input))),
+    )
+  );
 }
 
 /**
  * Runs `body` in mixed precision, like PyTorch's autocast: convolutions and matrix products in `dtype`, operators that need
- * range in f32. `f32` turns autocast off.
+ * range in f32. `f32` turns autocast off. Synchronous, like {@link scope}.
  */
 export function autocast<T>(device: Device, dtype: "bf16" | "f16" | "f32", body: () => T): T {
   const before = native().autocast(device, dtype === "f32" ? null : dtype);
   try {
-    return body();
+    return synchronous("autocast", body);
   } finally {
     native().autocast(device, before);
   }

@@ -63,6 +63,8 @@ export class TensorHandle {
   /** A copy of the elements in row-major order, as a typed array of the same type (bf16 and f16 widen to Float32Array). */
   data(): TypedArray {
     const { dtype } = this;
+    if (!isDType(dtype))
+      throw new TypeError(`no typed array holds ${dtype}: convert it first (complex numbers by aten::view_as_real)`);
     if (dtype !== "bf16" && dtype !== "f16") return new arrayTypes[dtype](native().toBytes(this.handle));
     const wide = widen(this, { dtype: "f32" }) as Handle;
     const bytes = native().toBytes(wide);

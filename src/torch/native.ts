@@ -19,7 +19,7 @@ export interface Native {
   toBytes(tensor: Handle): ArrayBuffer;
   item(tensor: Handle): number;
   shape(tensor: Handle): number[];
-  info(tensor: Handle): [dtype: string, device: string, channelsLast: boolean, contiguous: boolean, leaf: boolean];
+  info(tensor: Handle): [dtype: string, device: string, channelsLast: boolean, identity: number, leaf: boolean];
   release(tensors: readonly Handle[]): number;
   inScope(open: boolean): void;
   live(): [tensors: number, bytes: number];

@@ -2,7 +2,7 @@
 import { native } from "./native.ts";
 import { type Device, Tensor } from "./tensor.ts";
 
-/** Seeds the generators of all devices. */
+/** Seeds the generators of all devices. They belong to the process: worker threads that draw at the same time share them. */
 export function manualSeed(seed: number): void {
   native().manualSeed(seed);
 }

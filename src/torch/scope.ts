@@ -4,6 +4,7 @@
  * tensors made in it, except those it returns. Outside of any scope the garbage collector is the safety net.
  */
 import { type Handle, native } from "./native.ts";
+import { synchronous } from "./synchronous.ts";
 import { dependsOnTape, tape } from "./tape.ts";
 
 /** Anything that owns a handle. */
@@ -41,8 +42,7 @@ export function scope<T>(body: () => T): T {
   const start = tape.length;
   let end = start;
   try {
-    const result = body();
-    if (result instanceof Promise) throw new TypeError("scope(body) is synchronous, but body returned a promise");
+    const result = synchronous("scope", body);
     collect(result, returned);
     const leaves = (owner: Owner) => owner.kept || returned.has(owner);
     if (tape.length > start && dependsOnTape(made.filter(leaves), start)) {
@@ -84,7 +84,7 @@ export function dispose(...owners: readonly Owner[]): void {
   native().release(owners.map((owner) => owner.handle));
 }
 
-/** Tensors that JavaScript holds in this thread, and the bytes they own. */
+/** Tensors that JavaScript holds in this thread, and their bytes: views count none, handles to one tensor count each. */
 export function memory(): { tensors: number; bytes: number } {
   const [tensors, bytes] = native().live();
   return { tensors, bytes };

@@ -11,6 +11,7 @@ import { native } from "./native.ts";
 import { fromTypedArray } from "./ops.ts";
 import { rngState, setRngState } from "./random.ts";
 import { isInScope, scope } from "./scope.ts";
+import { synchronous } from "./synchronous.ts";
 import { type Recorded, tape } from "./tape.ts";
 import type { Device, Tensor } from "./tensor.ts";
 
@@ -37,7 +38,7 @@ export function storeActivations<T>(body: () => T): T {
   const before = isStoring;
   isStoring = true;
   try {
-    return body();
+    return synchronous("storeActivations", body);
   } finally {
     isStoring = before;
   }
@@ -47,7 +48,8 @@ export function storeActivations<T>(body: () => T): T {
  * The segment's output. An input that has a graph must have no other consumer: `backward` goes through that graph together with
  * the segment. Outside of any scope, libtorch records everything: nothing would tell when to drop the segment.
  *
- * As with libtorch, `backward` throws if the input or the output was changed in place since.
+ * As with libtorch, `backward` throws if the input or the output was changed in place since. In a scope, return what depends on the
+ * output: a sum that was made before the scope and is added to in place gets no gradient through it.
  * @throws Error if `forward` changes its input
  */
 export function segment(input: Tensor, { parameters, forward, backward }: Segment): Tensor {
@@ -91,7 +93,7 @@ export function segment(input: Tensor, { parameters, forward, backward }: Segmen
       const { grad } = leaf;
       if (grad) native().backward(x.handle, grad.handle, keepGraph);
     });
-  const recorded: Recorded = { output, needs: [x, y, ...(state ? [state] : [])], replay, isSpent: false };
+  const recorded: Recorded = { needs: [x, y, ...(state ? [state] : [])], replay, isSpent: false };
   tape.push(recorded);
   return output;
 }

@@ -9,9 +9,10 @@ interface Owner {
 }
 
 export interface Recorded {
-  /** The tensor that the caller has: a leaf of the graph that continues from it. */
-  readonly output: Owner;
-  /** Handles that nobody else can dispose: they live as long as this is on the tape. */
+  /**
+   * Handles that nobody else can dispose: they live as long as this is on the tape. The output is the tensor that the caller has: a leaf
+   * of the graph that continues from it.
+   */
   readonly needs: readonly [input: Owner, output: Owner, ...more: Owner[]];
   /** Whether a backward pass without `keepGraph` went through it. */
   isSpent: boolean;
@@ -46,15 +47,18 @@ export function replay(keepGraph: boolean): void {
   }
 }
 
+/** The same for all handles to one tensor: `contiguous`, `to` and others may return the tensor itself. */
+export const identity = (handle: Handle): number => native().info(handle)[3];
+
 /** Whether `backward` from one of these may reach a segment recorded at `start` or later. */
 export function dependsOnTape(owners: readonly Owner[], start: number): boolean {
   const recorded = tape.slice(start);
   if (recorded.every(({ isSpent }) => isSpent)) return false;
-  const outputs = new Set(recorded.map(({ output }) => output.handle));
+  const outputs = new Set(recorded.map(({ needs: [, output] }) => identity(output.handle)));
   return owners.some(({ handle }) => {
     try {
-      const [, , , , isLeaf] = native().info(handle);
-      return native().requiresGrad(handle) && (!isLeaf || outputs.has(handle));
+      const [, , , own, isLeaf] = native().info(handle);
+      return native().requiresGrad(handle) && (!isLeaf || outputs.has(own));
     } catch {
       return false; // disposed
     }

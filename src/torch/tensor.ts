@@ -109,7 +109,7 @@ export class Tensor extends TensorHandle {
   }
   /** Integer and bool tensors are averaged as f32. */
   mean(dims?: Dims, keepDim = false): Tensor {
-    const dtype = /^[fb]\d|^bf/.test(this.dtype) ? undefined : "f32";
+    const dtype = /^[iu]\d|^bool$/.test(this.dtype) ? "f32" : undefined;
     return dims === undefined ? meanAll(this, { dtype }) : meanDims(this, list(dims), keepDim, { dtype });
   }
   /** The maximum over `dims`. For its position see {@link argmax}. */

@@ -11,7 +11,13 @@ import {
   type Ways,
 } from "../../src/torch/nn/convolution.ts";
 import { Conv2d } from "../../src/torch/nn/layers.ts";
-import { applicableWays, type Choices, keyOf, measuringChooser } from "../../src/torch/nn/measure-ways.ts";
+import {
+  applicableWays,
+  type Choices,
+  keyOf,
+  measuringChooser,
+  secondsMeasuring,
+} from "../../src/torch/nn/measure-ways.ts";
 import { conv2d, randn } from "../../src/torch/ops.ts";
 import { manualSeed } from "../../src/torch/random.ts";
 import { scope } from "../../src/torch/scope.ts";
@@ -179,16 +185,20 @@ test("what was measured is told before it is used, and kept", () => {
     setChooser(measuringChooser(own, { recall, keep, onChoose }));
     noGrad(() => layer.forward(x));
     expect(told).toEqual([]);
+    const before = secondsMeasuring();
     layer.forward(x);
+    const measured = secondsMeasuring();
+    expect(measured).toBeGreaterThan(before);
     layer.forward(x);
     layer.forward(x.narrow(2, 0, 4).narrow(3, 0, 4).contiguous("channels_last"));
-    expect(told).toEqual(["measured f32 nhwc 4×8×8×8 8×8×3×3 s1 p1 g1", "1 chosen", "2 chosen"]);
+    expect(secondsMeasuring()).toBe(measured); // what is known or recalled takes no time
+    expect(told).toEqual(["measured f32 nhwc/nchw 4×8×8×8 8×8×3×3 s1 p1 g1", "1 chosen", "2 chosen"]);
     expect(own).toEqual({
-      "f32 nhwc 4×8×8×8 8×8×3×3 s1 p1 g1": kept,
-      "f32 nhwc 4×8×4×4 8×8×3×3 s1 p1 g1": recall("4×8×4×4"),
+      "f32 nhwc/nchw 4×8×8×8 8×8×3×3 s1 p1 g1": kept,
+      "f32 nhwc/nchw 4×8×4×4 8×8×3×3 s1 p1 g1": recall("4×8×4×4"),
     });
     const planned = { x: x.detach(), weight: layer.weight, dtype: "f32", stride: 1, padding: 1, groups: 1 } as const;
-    expect(keyOf(planned)).toBe("f32 nhwc 4×8×8×8 8×8×3×3 s1 p1 g1 first");
+    expect(keyOf(planned)).toBe("f32 nhwc/nchw 4×8×8×8 8×8×3×3 s1 p1 g1 first");
   });
   layer.dispose();
 });
@@ -197,7 +207,7 @@ test("a remembered way that cannot compute the convolution is measured anew", ()
   const layer = new Conv2d(4, 4, 3, { padding: 1, stride: 2 });
   scope(() => {
     const x = randn([2, 4, 8, 8]).contiguous("channels_last").requiresGrad_();
-    const key = "f32 nhwc 2×4×8×8 4×4×3×3 s2 p1 g1";
+    const key = "f32 nhwc/nchw 2×4×8×8 4×4×3×3 s2 p1 g1";
     const own: Choices = { [key]: ["small-maps", "library", "library"] };
     const recall = () => ["winograd-large", "library", "library"] as const;
     setChooser(measuringChooser(own, { recall }));
@@ -215,7 +225,7 @@ test("under autocast the ways are those of bf16, whatever the types of images an
     const x = randn([2, 4, 8, 8]).contiguous("channels_last").to("bf16").requiresGrad_();
     autocast("cpu", "bf16", () => layer.forward(x));
     const [[key, ways] = []] = Object.entries(own);
-    expect(key).toBe("bf16 nhwc 2×4×8×8 4×4×3×3 s1 p1 g1");
+    expect(key).toBe("bf16 nhwc/nchw 2×4×8×8 4×4×3×3 s1 p1 g1");
     expect(ways?.every((way) => ["library", "other-layout"].includes(way))).toBe(true);
   });
   layer.dispose();

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { autocast, autocastDtype, gradMode, noGrad } from "../../src/torch/autograd.ts";
+import { fixedWays, withChooser } from "../../src/torch/nn/convolution.ts";
 import { ones, zeros } from "../../src/torch/ops.ts";
 import { dispose, keep, memory, scope } from "../../src/torch/scope.ts";
+import { storeActivations } from "../../src/torch/segment.ts";
 import type { Tensor } from "../../src/torch/tensor.ts";
 
 let before = 0;
@@ -67,6 +70,14 @@ describe("a scope", () => {
 
   test("rejects a promise, and frees", () => {
     expect(() => scope(async () => zeros([1]))).toThrow("scope(body) is synchronous, but body returned a promise");
+    for (const [name, mode] of [
+      ["noGrad", noGrad],
+      ["autocast", (body: () => unknown) => autocast("cpu", "bf16", body)],
+      ["storeActivations", storeActivations],
+      ["withChooser", (body: () => unknown) => withChooser(fixedWays, body)],
+    ] as const)
+      expect(() => mode(async () => 1)).toThrow(`${name}(body) is synchronous, but body returned a promise`);
+    expect([gradMode(), autocastDtype("cpu")]).toEqual([true, null]);
   });
 
   test("does not free tensors made outside, even if returned", () => {

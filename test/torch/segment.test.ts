@@ -108,6 +108,27 @@ describe("a segment", () => {
     expect(value(x)).toBe(9);
   });
 
+  check("keeps its gradients when an operator that changes nothing returns its output under another handle", () => {
+    const aliases = [
+      (y: Tensor) => y.to("f32"),
+      (y: Tensor) => y.contiguous(),
+      (y: Tensor) => y.flatten(),
+      (y: Tensor) => dropout(y, 0.5, false),
+    ];
+    for (const alias of aliases) {
+      const [x, w] = [number(2), number(3)];
+      const y = scope(() => alias(timesSquare(x, w)));
+      y.sum().backward();
+      expect([value(x), value(w)], String(alias)).toEqual([9, 12]);
+    }
+  });
+
+  test("may not leave the outermost scope under another handle either", () => {
+    const [x, w] = [number(2), number(3)];
+    expect(() => scope(() => timesSquare(x, w).contiguous())).toThrow(/left the outermost scope/);
+    dispose(x, w);
+  });
+
   check("works after its input and output are disposed", () => {
     const [x, w] = [number(2), number(3)];
     const inner = x.mul(1);

@@ -218,3 +218,10 @@ test("the methods compute what their names say", () =>
     expect(values(x.clone().mul_(x).zero_().fill_(3))).toEqual([3, 3, 3, 3]);
     expect(values(x.indexSelect(0, tensor([1, 1], { dtype: "i64" })))).toEqual([3, 4, 3, 4]);
   }));
+
+test("complex numbers are averaged as such, and say how they can be read", () =>
+  scope(() => {
+    const complex = call("aten::complex", tensor([1, 3]), tensor([2, 6])) as Tensor;
+    expect(() => complex.data()).toThrow(/no typed array holds .*omplex.*aten::view_as_real/);
+    expect((call("aten::view_as_real", complex.mean()) as Tensor).toArray()).toEqual([2, 4]);
+  }));

@@ -5,6 +5,7 @@
  */
 import { autocastDtype } from "../autograd.ts";
 import * as ops from "../ops.ts";
+import { synchronous } from "../synchronous.ts";
 import { type DType, type Tensor, tensorOperator } from "../tensor.ts";
 
 /** By their numbers in native/convolution.cc, which says what each is. */
@@ -54,11 +55,11 @@ export function setChooser(next: Chooser): Chooser {
   return before;
 }
 
-/** Runs `compute` with another chooser. */
+/** Runs `compute` with another chooser. Synchronous. */
 export function withChooser<T>(chooser: Chooser, compute: () => T): T {
   const before = setChooser(chooser);
   try {
-    return compute();
+    return synchronous("withChooser", compute);
   } finally {
     setChooser(before);
   }

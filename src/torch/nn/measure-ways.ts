@@ -1,5 +1,6 @@
 /** Chooses how to compute each convolution by timing the ways there are, the first time that its shape comes up in training. */
 import { gradMode, noGrad } from "../autograd.ts";
+import { threads } from "../device.ts";
 import { operator } from "../dispatch.ts";
 import { scope } from "../scope.ts";
 import { isReplaying } from "../tape.ts";
@@ -9,7 +10,7 @@ import { type Chooser, fixedWays, numberOf, type Planned, WAYS, type Way, type W
 /** Choices by {@link keyOf}: plain data, to be saved. */
 export type Choices = Record<string, Ways>;
 
-/** Multiplications per timed call: about 5 ms. Of larger batches, some images are timed. */
+/** Multiplications per timed call: about 5 ms. Of larger batches, some images are timed, the same number by each thread. */
 const SAMPLE = 5e8;
 const LEAST_IMAGES = 8;
 /** Calls per way, of which the fastest counts. The first warms up. */
@@ -28,6 +29,11 @@ export interface Memory {
   onChoose?(own: Choices): void;
 }
 
+let seconds = 0;
+
+/** Seconds that this process has spent measuring: they are no part of a training's minutes. */
+export const secondsMeasuring = (): number => seconds;
+
 /**
  * A chooser that takes what is in `own`, else recalls it, else measures. Adds its choices to `own`. Choices of another version, which
  * cannot compute a convolution any more, are measured anew. Without gradients nothing is measured, and in a segment (segment.ts) neither:
@@ -35,7 +41,9 @@ export interface Memory {
  */
 export function measuringChooser(own: Choices, { recall, keep, onChoose }: Memory = {}): Chooser {
   const measured = (key: string, planned: Planned) => {
+    const start = performance.now();
     const ways = measureWays(planned);
+    seconds += (performance.now() - start) / 1000;
     return keep?.(key, ways) ?? ways;
   };
   const checked = new Set<string>();
@@ -57,7 +65,8 @@ export function measuringChooser(own: Choices, { recall, keep, onChoose }: Memor
 
 /** Everything that the speed of a convolution depends on, but for the machine. */
 export function keyOf({ x, weight, dtype, stride, padding, groups }: Planned): string {
-  const layout = x.isChannelsLast ? "nhwc" : "nchw";
+  const name = (channelsLast: boolean) => (channelsLast ? "nhwc" : "nchw");
+  const layout = `${name(x.isChannelsLast)}${weight.isChannelsLast === x.isChannelsLast ? "" : `/${name(weight.isChannelsLast)}`}`;
   const gradient = x.requiresGrad ? "" : " first";
   return `${dtype} ${layout} ${x.shape.join("×")} ${weight.shape.join("×")} s${stride} p${padding} g${groups}${gradient}`;
 }
@@ -95,7 +104,9 @@ export function applicableWays({ x, weight, dtype, stride, padding, groups }: Pl
 function sampleOf({ x, weight, stride }: Planned): Tensor {
   const [batch = 1, , height = 1, width = 1] = x.shape;
   const each = (weight.numel * height * width) / stride ** 2;
-  return x.detach().narrow(0, 0, Math.min(batch, Math.max(LEAST_IMAGES, Math.round(SAMPLE / each))));
+  const wanted = Math.max(LEAST_IMAGES, Math.round(SAMPLE / each));
+  const shared = threads() * Math.ceil(wanted / threads());
+  return x.detach().narrow(0, 0, Math.min(batch, shared));
 }
 
 function fastest(able: readonly Way[], compute: (way: Way) => Tensor): Way {

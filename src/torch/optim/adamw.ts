@@ -76,6 +76,7 @@ export class AdamW extends Optimizer {
     averages.delete("step");
     if (steps?.length !== this.steps.length) throw misfit(`"step" should hold ${this.steps.length} numbers`);
     for (const [i, taken] of steps.entries()) {
+      if (!(Number.isInteger(taken) && taken >= 0)) throw misfit(`"step" holds ${taken}`);
       const missing = this.remembered.find((name) => taken > 0 && !averages.has(`${i}.${name}`));
       if (missing) throw misfit(`"${i}.${missing}" is missing after ${taken} steps`);
     }

@@ -110,14 +110,16 @@ export abstract class Optimizer {
     }
     const known = new Set(loaded.map(([key]) => key));
     for (const key of state.keys()) if (!known.has(key)) throw misfit(`it has no "${key}"`);
-    this.dispose();
-    for (const [key, parameter, saved] of loaded) {
-      // In the memory layout of the parameter, not of the saved tensor.
-      this.buffers.set(
-        key,
-        kept(() => zerosLike(parameter).copy_(saved)),
-      );
+    // In the memory layout of the parameter, not of the saved tensor. All copies first: the state may be this optimizer's own.
+    const copies: [string, Tensor][] = [];
+    try {
+      for (const [key, parameter, saved] of loaded) copies.push([key, kept(() => zerosLike(parameter).copy_(saved))]);
+    } catch (error) {
+      dispose(...copies.map(([, copy]) => copy));
+      throw error;
     }
+    this.dispose();
+    for (const [key, copy] of copies) this.buffers.set(key, copy);
   }
 
   /** Frees the state, not the parameters. */

@@ -197,6 +197,45 @@ for (const [name, make] of Object.entries(optimizers)) {
   });
 }
 
+for (const [name, make] of Object.entries(optimizers))
+  test(`${name} loads its own state, which is no copy, and one that cannot be read changes nothing`, () =>
+    scope(() => {
+      const { named, descend } = problem();
+      const optimizer = make(decayGroups(named, 0));
+      descend(optimizer);
+      const contents = () => [...optimizer.state()].map(([key, value]) => [key, value.toArray()]);
+      const before = contents();
+      optimizer.load(optimizer.state());
+      expect(contents()).toEqual(before);
+      const state = new Map([...optimizer.state()].map(([key, value]) => [key, value.clone()]));
+      const last = [...state.keys()].findLast((key) => key !== "step") as string;
+      state.set(last, dropped(state.get(last) as Tensor));
+      expect(() => optimizer.load(state)).toThrow();
+      expect(contents()).toEqual(before);
+      optimizer.dispose();
+    }));
+
+/** One of that shape that cannot be read. */
+function dropped(tensor: Tensor): Tensor {
+  const copy = tensor.clone();
+  Object.defineProperty(copy, "shape", { value: tensor.shape });
+  copy.dispose();
+  return copy;
+}
+
+test("an AdamW state of a number of steps that cannot be is rejected", () =>
+  scope(() => {
+    const { named, descend } = problem();
+    const optimizer = new AdamW(decayGroups(named, 0));
+    descend(optimizer);
+    const count = optimizer.state().get("step")?.numel as number;
+    for (const steps of [-3, 0.5]) {
+      const state = optimizer.state().set("step", tensor(new Array(count).fill(steps)));
+      expect(() => optimizer.load(state)).toThrow(`"step" holds ${steps}`);
+    }
+    optimizer.dispose();
+  }));
+
 test("an AdamW state that lacks an average is rejected, and changes nothing", () =>
   scope(() => {
     const { named, descend } = problem();
