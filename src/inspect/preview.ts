@@ -51,19 +51,22 @@ const shared = pretrainOptions.pick({
 
 export const previewOptions = z.strictObject({
   ...shared.shape,
-  run: z
-    .string()
-    .optional()
-    .describe(
+  preset: shared.shape.preset.describe(
+    "settings: quick, as for runs of up to 15 minutes; paper, as for longer ones; auto: paper, or those of --run",
+  ),
+  seed: shared.shape.seed.describe("seed of the crops, of what the task draws and of the untrained network"),
+  run: z.string().optional().meta({
+    description:
       "run folder: its task, model and settings, and its guesses; only device, precision and threads may differ",
-    ),
-  out: z.string().default("preview.png").describe("the picture; an older one is replaced"),
+    value: "folder",
+  }),
+  out: z.string().default("preview.png").meta({ description: "the picture; an older one is replaced", value: "file" }),
   count: z.int().min(1).max(256).default(16).describe("images to show"),
   audit: z
     .boolean()
     .default(false)
     .describe("train probes that see next to nothing: can the task be done by a shortcut?"),
-  minutes: z.number().positive().default(1).describe("of training for each of the audit's three probes"),
+  minutes: z.number().positive().default(1).describe("minutes of training for each of the audit's three probes"),
 });
 export type PreviewOptions = z.input<typeof previewOptions>;
 
@@ -164,10 +167,10 @@ function differences(given: object, made: object): string[] {
 async function imagesOf(
   folder: string,
   set: ImageSet,
-  { imageSize, task }: TrainingConfig,
+  { imageSize, task, crop }: TrainingConfig,
   hooks: Hooks,
 ): Promise<TrainingImages> {
-  const size = await decodeSizeFor(set, imageSize);
+  const size = crop === "shifted" ? imageSize : await decodeSizeFor(set, imageSize);
   const skipped = new Set(readSkipped(folder).map(({ id }) => id));
   const source = Int32Array.from({ length: set.length }, (_, i) => i).filter((i) => !skipped.has(set.id(i)));
   const store: PixelStore = {

@@ -2,7 +2,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
-import { MEAN, STD } from "../augment/normalise.ts";
 import { onDisk, SelfsightError, UsageError } from "../errors.ts";
 import { readJson, replaceFile, writeJson } from "../files.ts";
 import type { Guess, Metric } from "../metric.ts";
@@ -11,9 +10,11 @@ import type { Encoder } from "../models/model.ts";
 import { OptionsError, parseOptions } from "../options.ts";
 import { makeFolder, removeEmpty } from "../setup/folders.ts";
 import { type Holder, isSign, lockHolder, takeLock } from "../setup/lock.ts";
+import { shellWord } from "../setup/terminal.ts";
 import { firstNotFinite } from "../torch/nn/finite.ts";
 import { manualSeed } from "../torch/random.ts";
 import { loadState, saveState } from "./checkpoint.ts";
+import { encoderConfig, encoderMetadata } from "./description.ts";
 import type { Position } from "./events.ts";
 import { loadWeights } from "./foreign-weights.ts";
 import { type PretrainConfig, type PretrainOptions, pretrainOptions, type TrainingConfig } from "./options.ts";
@@ -163,6 +164,9 @@ export function claimRunFolder(folder: string, config: TrainingConfig): void {
   replaceFile(files.config, stringify({ ...config, resume: false }));
 }
 
+/** Settings that are saved as what `auto` meant: saying `auto` again changes nothing. */
+const savedResolved = new Set(["preset", "crop"]);
+
 /** Settings that may differ when a run is resumed: those that do not change what is computed, and how long to train. */
 const mayChange = new Set([
   ...["images", "labels", "out", "resume", "device", "threads", "saveMinutes", "keepCheckpoints", "epochs", "minutes"],
@@ -176,7 +180,9 @@ export function resumedOptions(folder: string, given: PretrainOptions): Pretrain
   const { epochs, minutes, ...rest } = readConfig(folder);
   const before: Readonly<Record<string, unknown>> = rest;
   const duration = given.epochs === undefined && given.minutes === undefined ? { epochs, minutes } : {};
-  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const says = ([key, value]: [string, unknown]) =>
+    value !== undefined && !(value === "auto" && savedResolved.has(key));
+  const said = Object.fromEntries(Object.entries(given).filter(says));
   const now = { ...before, ...duration, ...said, taskOptions: { ...rest.taskOptions, ...given.taskOptions } };
   const changed = Object.entries(now).filter(
     ([key, value]) => !mayChange.has(key) && JSON.stringify(value) !== JSON.stringify(before[key]),
@@ -188,10 +194,17 @@ export function resumedOptions(folder: string, given: PretrainOptions): Pretrain
   );
 }
 
+function noRun(folder: string): string {
+  const order = "Run folders come first, then the images.";
+  return existsSync(folder)
+    ? `${folder} is not a run folder: it has no config.yaml. ${order}`
+    : `There is no run folder ${folder}. ${order} Make one: npx selfsight pretrain path/to/photos --out ${shellWord(folder)}`;
+}
+
 /** The configuration of a run. @throws UsageError if the folder is not a run folder; SelfsightError for a damaged file */
 export function readConfig(folder: string): PretrainConfig {
   const { config } = runFiles(folder);
-  if (!existsSync(config)) throw new UsageError(`${folder} is not a run folder: it has no config.yaml.`);
+  if (!existsSync(config)) throw new UsageError(noRun(folder));
   const text = onDisk(`${config} cannot be read`, () => readFileSync(config, "utf8"));
   try {
     // Runs from before the presets have the papers' settings.
@@ -215,28 +228,13 @@ function requireFinite(encoder: Encoder, what: string): void {
   );
 }
 
-/** Writes the encoder as PyTorch users expect it: torchvision's names without a head, with a timm config beside it. */
+/** Writes the encoder as PyTorch users expect it: torchvision's or timm's names without a head, with a config as timm has them beside it. */
 export function saveEncoder(folder: string, encoder: Encoder, config: PretrainConfig): void {
   const files = runFiles(folder);
   requireFinite(encoder, `The encoder of ${folder} is not saved`);
-  saveState(files.encoder, encoder.state());
-  const { imageSize, model, width, stem, init } = config;
-  const description = {
-    architecture: model,
-    num_classes: 0,
-    num_features: encoder.outDim,
-    pretrained_cfg: {
-      input_size: [3, imageSize, imageSize],
-      mean: MEAN,
-      std: STD,
-      interpolation: "bilinear",
-      crop_pct: 1,
-    },
-    selfsight: { width, ...(stem && { stem }), task: config.task, ...(init !== undefined && { init }) },
-  };
-  writeJson(files.encoderConfig, description);
+  saveState(files.encoder, encoder.state(), encoderMetadata(config));
+  writeJson(files.encoderConfig, encoderConfig(config, encoder.outDim));
 }
-
 /**
  * The encoder that a run of this configuration starts with: random, or with the weights it was told to begin with. Of these a run
  * keeps a copy, which counts once it is there. The caller disposes it.
@@ -264,7 +262,7 @@ export function finishedConfig(folder: string): PretrainConfig {
   const config = readConfig(folder);
   if (existsSync(runFiles(folder).encoder)) return config;
   throw new UsageError(
-    `${folder} has no encoder.safetensors yet: the run was not finished. selfsight pretrain … --resume goes on with it.`,
+    `${folder} has no encoder.safetensors yet: the run was not finished. npx selfsight pretrain … --resume goes on with it.`,
   );
 }
 

@@ -19,7 +19,7 @@ import { scope } from "../torch/scope.ts";
 import type { DType, Tensor } from "../torch/tensor.ts";
 
 const PREFIX = /^(?:module|backbone|model|encoder)\./;
-const CLASSIFIER = /^(?:fc|classifier|head)\./;
+const CLASSIFIER = /^(?:fc|classifier|head|pre_logits)\./;
 /** Counts batches. Files from before PyTorch 0.4.1 lack it, and nothing here depends on it. */
 const COUNTER = /(?:^|\.)num_batches_tracked$/;
 
@@ -67,13 +67,13 @@ export function loadWeights(file: string, encoder: Encoder, name: string): void 
 
 /**
  * Width and stem of the network that a file's weights are of, where they are not given: from what our runs
- * write beside it, or from the shapes. Of stems whose kernels are equally large it is the architecture's first.
+ * write into it and beside it, or from the shapes. Of stems whose kernels are equally large it is the architecture's first.
  * @throws UsageError for an unknown model, or a file that does not exist; SelfsightError for a damaged file
  */
 export function specOf(file: string, given: EncoderSpec): { model: string; width: number; stem: Stem } {
   const { model } = given;
   const { stems } = modelEntry(model);
-  const { width, stem } = { ...describedBeside(file, model), ...defined(given) };
+  const { width, stem } = { ...describedBeside(file, model), ...describedIn(file, model), ...defined(given) };
   if (width !== undefined && stem !== undefined) return { model, width, stem };
   const source = openWeights(file);
   source.close();
@@ -122,13 +122,25 @@ export function runOf(file: string): string {
   return !isRun && basename(folder) === "checkpoints" ? dirname(folder) : folder;
 }
 
+/** What a run has written into the file's header. */
+function describedIn(file: string, name: string): { width?: number; stem?: Stem } {
+  const source = openWeights(file);
+  source.close();
+  const { model, width, stem } = source.metadata;
+  if (model !== name) return {};
+  const ours = modelEntry(name).stems.find((one) => one === stem);
+  return { ...(Number(width) > 0 && { width: Number(width) }), ...(ours && { stem: ours }) };
+}
+
 /** What a run says of this model: its configuration, as long as no encoder is saved. Anything else beside the file is passed over. */
 function describedBeside(file: string, model: string): { width?: number; stem?: Stem } {
   const [json, yaml] = ["config.json", "config.yaml"].map((name) => join(runOf(file), name)) as [string, string];
   try {
     if (existsSync(json)) {
       const { architecture, selfsight } = JSON.parse(readFileSync(json, "utf8"));
-      return architecture === model ? defined({ width: selfsight?.width, stem: selfsight?.stem }) : {};
+      return (selfsight?.model ?? architecture) === model
+        ? defined({ width: selfsight?.width, stem: selfsight?.stem })
+        : {};
     }
     const { task, preset, width, stem, ...config } = existsSync(yaml) ? parse(readFileSync(yaml, "utf8")) : {};
     const isOurs = config.model === model && task !== undefined && preset !== undefined;

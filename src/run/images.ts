@@ -6,13 +6,11 @@ import type { Hooks } from "./events.ts";
 
 /** What a folder of images does not say by itself. For all commands that take images. */
 export const aboutImages = {
-  labels: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
+  labels: z.string().min(1).optional().meta({
+    description:
       "table of labels: a CSV file with the columns path, label (or several: cat|dog) and perhaps split; other images have no label",
-    ),
+    value: "file",
+  }),
   group: z
     .string()
     .min(1)

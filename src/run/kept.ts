@@ -35,6 +35,8 @@ export interface KeepOptions {
   count: number;
   /** The encoder to keep: its state at each step. */
   encoder: Encoder;
+  /** What is said of it in each file. */
+  metadata?: Readonly<Record<string, string>>;
   start: Position;
   /** How far the run is at a position, 0 to 1. */
   progressAt: (position: Position) => number;
@@ -47,7 +49,7 @@ export interface KeepOptions {
  */
 export function keepEncoders(
   folder: string,
-  { count, encoder, start, progressAt }: KeepOptions,
+  { count, encoder, metadata, start, progressAt }: KeepOptions,
 ): (at: Position) => void {
   const partOf = (position: Position) => Math.floor(progressAt(position) * count + 1e-9); // parts done, 0 to count
   const fileOf = (part: number) =>
@@ -58,7 +60,7 @@ export function keepEncoders(
     const part = partOf(at);
     if (part <= done) return;
     done = part;
-    saveState(fileOf(part), encoder.state(), { step: String(at.step), seconds: String(at.seconds) });
+    saveState(fileOf(part), encoder.state(), { ...metadata, step: String(at.step), seconds: String(at.seconds) });
   };
 }
 

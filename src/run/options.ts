@@ -26,12 +26,12 @@ export const pretrainOptions = z.strictObject({
     .enum(["auto", "quick", "paper"])
     .default("auto")
     .describe("settings: quick for a few minutes; paper: the task in its paper's form; auto: quick up to 15 minutes"),
-  task: z.string().default("rotation").describe("pretext task (selfsight tasks lists them)"),
+  task: z.string().default("rotation").describe("pretext task (npx selfsight tasks lists them)"),
   taskOptions: z
     .record(z.string(), z.unknown())
     .default({})
     .describe("the task's own options, on the command line as key=value"),
-  model: z.string().default("resnet10").describe("architecture (selfsight models lists them)"),
+  model: z.string().default("resnet10").describe("architecture (npx selfsight models lists them)"),
   width: z
     .number()
     .positive()
@@ -42,11 +42,10 @@ export const pretrainOptions = z.strictObject({
         "rounded to whole heads of 64 channels",
     ),
   stem: z.enum(["imagenet", "cifar", "patch"]).optional().describe("first layers, where the architecture has several"),
-  init: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("weights to begin with, in place of random ones: safetensors file of torchvision, timm or a run"),
+  init: z.string().min(1).optional().meta({
+    description: "weights to begin with, in place of random ones: safetensors file of torchvision, timm or a run",
+    value: "file",
+  }),
   imageSize: z.int().min(4).max(1024).default(64).describe("side of the network's input, in pixels"),
   crop: z
     .enum(["auto", "resized", "shifted"])
@@ -66,7 +65,11 @@ export const pretrainOptions = z.strictObject({
   batchSize: z.int().positive().optional().describe("images a step, before the task makes its copies of them"),
   optimizer: z.enum(["sgd", "adamw"]).optional().describe("SGD with Nesterov momentum 0.9, or AdamW"),
   learningRate: z.number().positive().optional().describe("its peak"),
-  weightDecay: z.number().min(0).optional().describe("of kernels and matrices, not of norms and biases (RotNet: 5e-4)"),
+  weightDecay: z
+    .number()
+    .min(0)
+    .optional()
+    .describe("weight decay of kernels and matrices (RotNet: 5e-4); norms and biases have none"),
   firstLayer: z
     .enum(["trained", "patches"])
     .optional()
@@ -87,7 +90,11 @@ export const pretrainOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe("the same numbers whenever it is repeated: on the CPU, without measuring which convolutions are fastest"),
-  out: z.string().min(1).optional().describe("run folder; default: runs/<images>-<task>-<model>"),
+  out: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: "run folder; default: runs/<images>-<task>-<model>", value: "folder" }),
   resume: z.boolean().default(false).describe("go on from the run folder's last checkpoint"),
   saveMinutes: z.number().min(0).default(2).describe("minutes between checkpoints"),
   keepCheckpoints: z

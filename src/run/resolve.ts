@@ -33,6 +33,8 @@ const EPOCHS = 50;
 export const WIDTH = 0.5;
 /** Peak learning rates by optimizer. */
 const RATES = { sgd: 0.05, adamw: 0.001 } as const;
+/** AdamW's is decoupled from the gradient: as much of it as of SGD's would shrink next to nothing. 0.05 as in ConvNeXt and DeiT. */
+const DECAYS = { sgd: ours.weightDecay, adamw: 0.05 } as const;
 
 /**
  * Fills in defaults. Weights to begin with bring their width and stem, and a first layer that is trained further.
@@ -47,7 +49,8 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
   // The architecture's way to train, unless the task has one of its own or the user wants another.
   const suited = theirs.optimizer === undefined && model?.optimizer === optimizer ? model : {};
   const own = { ...ours, ...theirs, ...suited };
-  const ownRate = optimizer === own.optimizer ? own.learningRate : undefined; // a learning rate fits one optimizer only
+  // A learning rate fits one optimizer only, and so does a weight decay.
+  const fitting = optimizer === own.optimizer ? own : { learningRate: undefined, weightDecay: undefined };
   const { epochs = EPOCHS, minutes, init } = config;
   const { width = WIDTH, stem } = init === undefined ? config : specOf(init, config);
   return {
@@ -65,10 +68,10 @@ export function resolveConfig(config: PretrainConfig): TrainingConfig {
     firstLayer: config.firstLayer ?? (init === undefined ? own.firstLayer : ours.firstLayer),
     batchSize: config.batchSize ?? own.batchSize,
     optimizer,
-    learningRate: config.learningRate ?? ownRate ?? RATES[optimizer],
+    learningRate: config.learningRate ?? fitting.learningRate ?? RATES[optimizer],
     schedule: config.schedule ?? own.schedule,
     warmup: config.warmup ?? own.warmup,
-    weightDecay: config.weightDecay ?? own.weightDecay,
+    weightDecay: config.weightDecay ?? fitting.weightDecay ?? DECAYS[optimizer],
     epochs: minutes === undefined ? epochs : undefined,
     out: config.out ?? defaultRunFolder(config),
   };

@@ -6,8 +6,8 @@
  * `triplet`: the copies of an image are embedded close together, without classes, so that any number of images works.
  * Kolesnikov, Zhai & Beyer, CVPR 2019, https://arxiv.org/abs/1901.09005
  *
- * Departures: triplets change contrast and colours (`contrast`), not brightness and saturation; patches are half as wide as the image, not
- * a third. As in Kolesnikov's code, all copies of an image are grey or none is: with `grey` at 0.66 that alone tells 45 % of triplets.
+ * Departures: triplets change contrast and colours (`contrast`) instead of standardising each image; images no larger than the network's
+ * input are only shifted, not scaled; patches are half as wide as the image, not a third. As in Kolesnikov's code, all copies of an image are grey or none is: with `grey` at 0.66 that alone tells 45 % of triplets.
  */
 import { z } from "zod";
 import { sometimes, toGrey } from "../augment/colour.ts";

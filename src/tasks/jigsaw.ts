@@ -4,7 +4,9 @@
  *
  * The paper's sizes (225 pixels, cells of 75, tiles of 64) scale with the image. Departures: one step asks for `orders`
  * permutations of each image, as in Kolesnikov et al.'s code, so that nine tiles serve several puzzles; the hidden layer
- * after AlexNet has `hidden` units, not 4,096; crops have many sizes and shapes (the paper: one size).
+ * after AlexNet has `hidden` units, not 4,096; crops have many sizes and shapes (the paper: one size). The encoder learns from tiles, each
+ * normalised by itself, and is then given whole images: batch norm has the tiles' statistics, which suit deep layers less. Kolesnikov et al.
+ * measure it on tiles, too, and average their features.
  */
 import { z } from "zod";
 import { projectColours, sometimes, toGrey } from "../augment/colour.ts";

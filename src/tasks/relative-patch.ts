@@ -6,7 +6,8 @@
  * one step asks for all 8 neighbours of the grid's centre, as in Kolesnikov et al. 2019, so that 9 patches give 8 pairs. The paper's
  * code begins its grid anywhere and pairs every patch with each neighbour: there, the place of a patch in the image does not tell the
  * answer. One hidden layer of `hidden` units replaces the two of 4,096 after AlexNet; patches are not made coarse (`pixelate`), because
- * those of small images already are; patches are normalised per channel.
+ * those of small images already are; patches are normalised per channel. As jigsaw's, the encoder is given whole images afterwards, whose
+ * statistics are not those that batch norm has learned from patches.
  */
 import { z } from "zod";
 import { dropColours, projectColours, sometimes } from "../augment/colour.ts";

@@ -120,7 +120,7 @@ export interface TaskInstance {
 export interface TaskContext {
   /** The encoder to train. */
   readonly encoder: Encoder;
-  /** Another encoder like it, with the same weights, on the same device. Put it in the task's `trained` or `state`. */
+  /** Another encoder like it, with the same weights, on the run's device, where `encoder` is moved after `create`. Put it in the task's `trained` or `state`. */
   copy(): Encoder;
   readonly images: TaskImages;
   /** The processes that train together. */

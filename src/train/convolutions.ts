@@ -25,19 +25,22 @@ const choices = z.record(z.string(), ways);
  * @param file the run's own choices: those of a run that is resumed count before all others
  */
 export function fastestConvolutions(file: string): Chooser {
-  const cache = openCache(join(cacheDir(), "convolutions.jsonl"), machineName());
+  const machine = machineName();
+  // A run's threads may change on the way.
+  const cache = openCache(join(cacheDir(), "convolutions.jsonl"), () => `${machine}, ${threads()} threads`);
   return measuringChooser(ownChoices(file), { ...cache, onChoose: (own) => writeJson(file, own) });
 }
 
-/** What decides which way is fastest, besides the convolution. */
+/** What decides which way is fastest, besides the convolution and the number of threads. */
 function machineName(): string {
-  const limits = ["ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE"].map(
-    (name) => process.env[name] ?? "all",
+  const { ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA, DNNL_MAX_CPU_ISA, OPENBLAS_CORETYPE } = process.env;
+  const limits = [ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA ?? DNNL_MAX_CPU_ISA, OPENBLAS_CORETYPE].map(
+    (limit) => limit ?? "all",
   );
   const build = currentBuild();
   const blas = (build && systemBlas(build.libtorch)) ?? "its own BLAS";
   const libraries = [`libtorch ${torchVersion()}`, blas, `addon ${build?.builtFrom ?? "from elsewhere"}`];
-  return [cpus()[0]?.model ?? process.arch, ...limits, ...libraries, `${threads()} threads`].join(", ");
+  return [cpus()[0]?.model ?? process.arch, ...limits, ...libraries].join(", ");
 }
 
 function ownChoices(file: string): Choices {
@@ -58,29 +61,32 @@ const line = z.object({ machine: z.string(), key: z.string(), ways });
  * Choices of all runs on all machines that share a cache, one in a line. Runs only add lines, and the first of a machine and key counts:
  * so runs at the same time agree. A line that cannot be read, of another version say, counts as none.
  */
-function openCache(file: string, machine: string): Required<Pick<Memory, "recall" | "keep">> {
-  let known = readCache(file, machine);
+function openCache(file: string, machine: () => string): Required<Pick<Memory, "recall" | "keep">> {
+  let known = readCache(file);
   return {
-    recall: (key) => known.get(key),
+    recall: (key) => known.get(place(machine(), key)),
     keep(key, measured) {
       try {
         makeFolder(dirname(file));
-        appendFileSync(file, `${JSON.stringify({ machine, key, ways: measured })}\n`);
+        appendFileSync(file, `${JSON.stringify({ machine: machine(), key, ways: measured })}\n`);
       } catch {
         // a full or read-only disk: the next run measures again
       }
-      known = readCache(file, machine);
-      return known.get(key) ?? measured;
+      known = readCache(file);
+      return known.get(place(machine(), key)) ?? measured;
     },
   };
 }
 
-function readCache(file: string, machine: string): Map<string, Ways> {
+const place = (machine: string, key: string) => `${machine}\n${key}`;
+
+/** By {@link place}. */
+function readCache(file: string): Map<string, Ways> {
   const known = new Map<string, Ways>();
   if (!existsSync(file)) return known;
   for (const text of readFileSync(file, "utf8").split("\n")) {
     const one = parseLine(text);
-    if (one?.machine === machine && !known.has(one.key)) known.set(one.key, one.ways);
+    if (one && !known.has(place(one.machine, one.key))) known.set(place(one.machine, one.key), one.ways);
   }
   return known;
 }

@@ -10,6 +10,7 @@ import { autocast, noGrad } from "../torch/autograd.ts";
 import type { Compute } from "../torch/compute.ts";
 import { threads } from "../torch/device.ts";
 import { type Chooser, withChooser } from "../torch/nn/convolution.ts";
+import { secondsMeasuring } from "../torch/nn/measure-ways.ts";
 import type { Parameter } from "../torch/nn/module.ts";
 import { stack } from "../torch/ops.ts";
 import type { Optimizer } from "../torch/optim/optimizer.ts";
@@ -97,7 +98,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
   const adapt = mayAdapt(run) ? adaptiveThreads(threads()) : undefined;
   while (progress < 1) {
     adapt?.();
-    const started = performance.now();
+    const [started, measuring] = [performance.now(), secondsMeasuring()];
     const batch = await pending;
     pending = fetch(step + 1); // read while the step computes
     const learningRate = run.peakRate * run.schedule(progress);
@@ -105,7 +106,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<StepRecord> {
     if (!Number.isFinite(loss)) throw diverged(run, loss, step, learningRate);
     optimizer.zeroGrad();
     step++;
-    const elapsed = (performance.now() - started) / 1000;
+    const elapsed = (performance.now() - started) / 1000 - (secondsMeasuring() - measuring);
     const counted = countedSeconds(elapsed, longest, stoodStill);
     stoodStill = counted < elapsed;
     longest = Math.max(longest, counted);

@@ -36,11 +36,11 @@ import type { TrainingRun } from "./loop.ts";
  */
 export async function decodeImages(
   set: ImageSet,
-  { imageSize, task }: Pick<TrainingConfig, "imageSize" | "task">,
+  { imageSize, task, crop }: Pick<TrainingConfig, "imageSize" | "task" | "crop">,
   hooks: Hooks = {},
   tolerated?: number,
 ): Promise<TrainingImages & { store: DecodedStore }> {
-  const size = await decodeSizeFor(set, imageSize);
+  const size = crop === "shifted" ? imageSize : await decodeSizeFor(set, imageSize); // a shift scales nothing
   const how = { size, tolerated, onProgress: counting(hooks, "decode"), signal: hooks.signal };
   const store = await openPixels(set, how);
   return { ...trainingImages(set, store, usesLabels(task)), store };

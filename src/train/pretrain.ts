@@ -8,6 +8,7 @@ import { InterruptedError, TakenOverError, UsageError } from "../errors.ts";
 import { readJson, replaceFile, writeJson } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { saveState } from "../run/checkpoint.ts";
+import { encoderMetadata } from "../run/description.ts";
 import { type Environment, environment } from "../run/environment.ts";
 import { counting, type Hooks, type Position, type StepRecord } from "../run/events.ts";
 import {
@@ -218,6 +219,7 @@ async function trainAndSave(session: Session, { onEvent, signal }: Hooks): Promi
     save(run.start); // a run can be resumed however early it is killed
     const keep = keepEncoders(out, {
       ...{ count: keepCheckpoints, encoder: run.task.output ?? run.encoder, start: run.start },
+      metadata: encoderMetadata(run.config),
       progressAt: (at) => progressAt(at, budgetOf(run)),
     });
     for await (const record of train({ ...run, chooser })) {

@@ -6,6 +6,7 @@ import { SelfsightError, UsageError } from "../../src/errors.ts";
 import { createEncoder, type EncoderSpec } from "../../src/models/index.ts";
 import type { Encoder } from "../../src/models/model.ts";
 import { saveState } from "../../src/run/checkpoint.ts";
+import { encoderConfig, encoderMetadata, timmName } from "../../src/run/description.ts";
 import { loadWeights, runOf, specOf } from "../../src/run/foreign-weights.ts";
 import { noGrad } from "../../src/torch/autograd.ts";
 import { full, randn, resizeBicubic, zeros } from "../../src/torch/ops.ts";
@@ -72,6 +73,10 @@ describe("are read", () => {
     ["with these names", () => {}],
     ["behind a prefix", (state) => renamed(state, (name) => `module.${name}`)],
     ["behind several prefixes", (state) => renamed(state, (name) => `model.module.encoder.backbone.${name}`)],
+    [
+      "with the layers before timm's classifier of a VGG",
+      (state) => state.set("pre_logits.fc1.weight", zeros([8, 64, 7, 7])),
+    ],
     ["with a classifier", (state) => state.set("fc.weight", zeros([10, 64])).set("fc.bias", zeros([10]))],
     [
       "with a head behind a prefix",
@@ -241,6 +246,23 @@ describe("width and stem", () => {
     expect(specOf(file, { model: "resnet18" }).stem).toBe("imagenet"); // described as another model
   });
 
+  test("are read from the header of a file that was moved away from its run", () => {
+    const config = {
+      model: "resnet18",
+      width: 0.125,
+      stem: "patch",
+      imageSize: 64,
+      task: "jigsaw",
+      init: undefined,
+    } as const;
+    const encoder = createEncoder(config);
+    saveState(fileOf("moved"), encoder.state(), encoderMetadata(config));
+    encoder.dispose();
+    const spec = { model: "resnet18", width: 0.125, stem: "patch" };
+    expect(specOf(fileOf("moved"), { model: "resnet18" })).toEqual(spec); // by its shapes it would be an imagenet stem
+    expect(specOf(fileOf("moved"), { model: "resnet18", stem: "imagenet" }).stem).toBe("imagenet");
+  });
+
   test("of an encoder kept on the way are those of its run, also while there is no config.json", () => {
     const run = join(folder, "going");
     mkdirSync(join(run, "checkpoints"), { recursive: true });
@@ -261,5 +283,28 @@ describe("width and stem", () => {
     expect(runOf(join(run, "encoder.safetensors"))).toBe(join(folder, "named"));
     writeFileSync(join(run, "config.yaml"), "");
     expect(runOf(join(run, "encoder.safetensors"))).toBe(run);
+  });
+});
+
+test("a run's config.json has timm's name where timm has the network, and always our own", () => {
+  const named = (model: string, width = 1, stem: "imagenet" | "patch" = "imagenet") => timmName({ model, width, stem });
+  expect(
+    ["resnet18", "resnet101", "vgg11", "resnet50v2", "vit-tiny-16", "vit-base-8"].map((model) => named(model)),
+  ).toEqual([...["resnet18", "resnet101", "vgg11_bn", "resnetv2_50", "vit_tiny_patch16_224", "vit_base_patch8_224"]]);
+  expect([named("resnet18", 0.5), named("resnet18", 1, "patch")]).toEqual([undefined, undefined]);
+  expect(["resnet10", "nin4", "revnet50", "alexnet", "vit-tiny-8", "vit-small-4"].map((model) => named(model))).toEqual(
+    new Array(6).fill(undefined),
+  );
+  const config = {
+    model: "vgg11",
+    width: 1,
+    stem: "imagenet",
+    imageSize: 64,
+    task: "rotation",
+    init: undefined,
+  } as const;
+  expect(encoderConfig(config, 512)).toMatchObject({
+    architecture: "vgg11_bn",
+    selfsight: { model: "vgg11", width: 1 },
   });
 });

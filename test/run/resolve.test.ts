@@ -57,14 +57,15 @@ test("a least area asks for resized crops, however small the images are", () => 
   expect(resolve({ minArea: 0.5 })).toMatchObject({ crop: "resized", minArea: 0.5 });
 });
 
-test("a task sets its optimizer and related options; a learning rate is never applied to another optimizer", () => {
+test("a task sets its optimizer and related options; its rate and weight decay are never applied to another optimizer", () => {
   registerTask("with-adamw", {
     ...rotation,
     defaults: { optimizer: "adamw", learningRate: 0.002, weightDecay: 0.05, schedule: "step", warmup: 0.1 },
   });
   const own = { optimizer: "adamw", learningRate: 0.002, weightDecay: 0.05, schedule: "step", warmup: 0.1 };
   expect(resolve({ task: "with-adamw" })).toMatchObject(own);
-  expect(resolve({ task: "with-adamw", optimizer: "sgd" })).toMatchObject({ optimizer: "sgd", learningRate: 0.05 });
+  expect(resolve({ task: "with-adamw", optimizer: "sgd" })).toMatchObject({ learningRate: 0.05, weightDecay: 5e-4 });
+  expect(resolve({ optimizer: "adamw" })).toMatchObject({ learningRate: 0.001, weightDecay: 0.05 });
   expect(resolve({ minutes: 3 })).toMatchObject({ epochs: undefined, minutes: 3 });
   expect(resolve({})).toMatchObject({ epochs: 50, optimizer: "sgd", learningRate: 0.05 });
 });

@@ -78,7 +78,8 @@ describe("a run", () => {
     const more = { ...small, epochs: 5, out: longer, resume: true };
     await expect(pretrain(more, stopAt(22))).rejects.toThrow(InterruptedError);
     expect(() => loadEncoder(longer)).toThrow(/was not finished/); // that of the 4 epochs must not pass for it
-    expect(await pretrain(more)).toMatchObject({ steps: 25 });
+    // Saying again what was said at the start changes nothing, also where the run has resolved it.
+    expect(await pretrain({ ...more, preset: "auto", crop: "auto" })).toMatchObject({ steps: 25 });
     expect(readConfig(longer)).toMatchObject({ epochs: 5, resume: false });
     expect(tensorsOf(longer)).not.toEqual(tensorsOf(out));
   });

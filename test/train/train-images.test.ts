@@ -1,10 +1,13 @@
 /** `trainImages`: a run learns from a nested draw of the images, and says which. */
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import type { ImageSet } from "../../src/data/images.ts";
+import { openImages } from "../../src/data/open.ts";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
 import { preview } from "../../src/inspect/preview.ts";
 import { readConfig } from "../../src/run/folder.ts";
 import { readLearned } from "../../src/run/learned.ts";
+import { decodeImages } from "../../src/train/prepare.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { makePictures, scratch } from "../images.ts";
 import { expectNoLeak } from "../live.ts";
@@ -54,4 +57,14 @@ test("more images than there are are refused, and so is resuming with another nu
   await expect(pretrain({ images, out, resume: true, trainImages: 8 })).rejects.toThrow(/trainImages was 16, is 8/);
   await pretrain({ images, out, resume: true });
   expect(namesOf(out)).toHaveLength(16);
+});
+
+test("images are kept larger than the input for crops that scale, but not for shifts: these would cut pieces out", async () => {
+  const { splits } = await openImages(images);
+  const side = async (crop: "auto" | "resized" | "shifted") => {
+    const { store } = await decodeImages(splits["test"] as ImageSet, { imageSize: 16, task: "rotation", crop });
+    await store.close();
+    return store.size;
+  };
+  expect([await side("auto"), await side("resized"), await side("shifted")]).toEqual([24, 24, 16]);
 });

@@ -8,6 +8,7 @@ import { labelAmounts } from "../../evaluate/label-amounts.ts";
 import { refuseSingles } from "../../evaluate/session.ts";
 import { counting, type Hooks } from "../../run/events.ts";
 import { openGiven } from "../../run/images.ts";
+import type { TrainingConfig } from "../../run/options.ts";
 import type { TrainingImages } from "../../train/batches.ts";
 import { decodeImages, usesLabels } from "../../train/prepare.ts";
 import type { StudyConfig } from "./options.ts";
@@ -27,7 +28,9 @@ export interface StudyImages {
   readonly tested: number;
   readonly classes: number;
   /** Some of the images that a task learns from, decoded for this side of the network's input. */
-  sample(task: string, imageSize: number): Promise<TrainingImages & { store: DecodedStore }>;
+  sample(
+    config: Pick<TrainingConfig, "task" | "imageSize" | "crop">,
+  ): Promise<TrainingImages & { store: DecodedStore }>;
   close(): Promise<void>;
 }
 
@@ -62,11 +65,11 @@ export async function openStudyImages(config: StudyConfig, hooks: Hooks): Promis
       return found;
     },
     learnable: async (task) => (await learned(usesLabels(task))).length,
-    sample: (task, imageSize) =>
-      remember(samples, `${usesLabels(task)} ${imageSize}`, async () => {
+    sample: ({ task, imageSize, crop }) =>
+      remember(samples, `${usesLabels(task)} ${imageSize} ${crop === "shifted"}`, async () => {
         const some = spreadOver(await learned(usesLabels(task)), Math.max(SAMPLE, config.batchSize ?? 0));
         // By chance more of the sample than of the whole may be unreadable: training counts them all.
-        const decoded = await decodeImages(some, { imageSize, task }, { signal: hooks.signal }, 1);
+        const decoded = await decodeImages(some, { imageSize, task, crop }, { signal: hooks.signal }, 1);
         if (!decoded.store.length) refuseUnreadable(some, decoded.store.skipped);
         return decoded;
       }),

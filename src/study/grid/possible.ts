@@ -49,7 +49,7 @@ async function trySetup(config: StudyConfig, cell: Cell, images: StudyImages): P
     const compute = await chooseCompute(resolved);
     const encoder = firstEncoder(resolved);
     cleanup.push(() => encoder.dispose());
-    const sample = await images.sample(resolved.task, resolved.imageSize);
+    const sample = await images.sample(resolved);
     const { run } = await prepareTraining({ config: resolved, compute, encoder, images: sample }, cleanup);
     refuseIdleCrops(trainingOf(config, cell), run.task);
   });
