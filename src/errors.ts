@@ -12,7 +12,7 @@ export class UsageError extends SelfsightError {
   override readonly exitCode = 2;
 }
 
-/** The user or the system stopped the run; everything was saved first. Exit code 130. */
+/** The user or the system stopped the command. What can be continued was saved first: training, a benchmark, a study. Exit code 130. */
 export class InterruptedError extends SelfsightError {
   override name = "InterruptedError";
   override readonly exitCode = 130;

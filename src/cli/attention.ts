@@ -16,7 +16,7 @@ export function addAttention(program: Command): void {
   addFlags(command, attentionOptions, ["runs", "images"]).action(async (places: string[], flags: object) => {
     if (places.length < 2) {
       throw new UsageError(
-        `Expected one run folder or more, and then the images; got only "${places[0]}". Try: selfsight attention runs/mine path/to/photos`,
+        `Expected one run folder or more, and then the images; got only "${places[0]}". Try: npx selfsight attention runs/mine path/to/photos`,
       );
     }
     const working = workingLine();

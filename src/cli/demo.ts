@@ -14,6 +14,7 @@ import { runReport } from "../report/run.ts";
 import { pretrainOptions } from "../run/options.ts";
 import { shellWord } from "../setup/terminal.ts";
 import { builtInImages, type DemoImages, labelsPerClass, ownImages } from "./demo-images.ts";
+import { parseLoose } from "./flags.ts";
 import { runPretrain } from "./pretrain.ts";
 import { workingLine } from "./working.ts";
 
@@ -24,9 +25,9 @@ export function addDemo(program: Command): void {
   program
     .command("demo")
     .description("the main job in minutes: pre-train without labels, and see how much that helps")
-    .option("--images <place>", "your own folder of images; default: photos of clothes, or drawings without a network")
-    .option("--minutes <number>", "of training (default: 2)", Number)
-    .option("--seed <number>", "of everything that is random (default: 0)", Number)
+    .option("--images <folder>", "your own images; default: photos of clothes, or, if offline, drawings")
+    .option("--minutes <number>", "minutes of training (default: 2)", parseLoose)
+    .option("--seed <number>", "seed of everything random (default: 0)", parseLoose)
     .action(async ({ images, minutes = 2, seed = 0 }: { images?: string; minutes?: number; seed?: number }) => {
       parseOptions(pretrainOptions, { images: images ?? "clothing", minutes, seed }); // throws before anything is read
       const subject = images === undefined ? await builtInImages(say) : await ownImages(images);

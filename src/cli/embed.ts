@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { UsageError } from "../errors.ts";
 import { embed, embedOptions } from "../evaluate/embed.ts";
 import { addFlags } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
@@ -13,6 +14,12 @@ export function addEmbed(program: Command): void {
     .argument("<images>", images.description);
   addFlags(command, embedOptions, ["run", "images"]).action(
     async (run: string, images: string, flags: Omit<Parameters<typeof embed>[0], "run" | "images">) => {
+      if (flags.out === undefined) {
+        throw new UsageError(
+          "embed needs --out, the file to write: NAME.parquet or NAME.npy. " +
+            "Try: npx selfsight embed runs/mine path/to/photos --out features.parquet",
+        );
+      }
       const working = workingLine();
       const { files, rows, width, notes } = await untilInterrupted(({ signal }) =>
         embed({ ...flags, run, images }, { signal, onEvent: (event) => working.tell(event) }).finally(() =>

@@ -13,14 +13,14 @@ export function addEvaluate(program: Command): void {
   const command = program
     .command("evaluate")
     .description(
-      "measure encoders on labelled images, beside the same networks untrained, raw pixels and descriptors made by hand",
+      "measure encoders on labelled images, beside the same networks untrained, raw pixels and HOG with a colour histogram",
     )
     .argument("<runs-and-images...>", "run folders of pretrain, then the labelled images");
   addFlags(command, evaluateOptions, ["runs", "images"]).action(async (places: string[], flags: object) => {
     if (places.length < 2) {
       throw new UsageError(
         `Expected one run folder or more, and then the labelled images; got only "${places[0]}". ` +
-          "Try: selfsight evaluate runs/mine path/to/labelled/photos",
+          "Try: npx selfsight evaluate runs/mine path/to/labelled/photos",
       );
     }
     const result = await runEvaluate({ ...flags, runs: places.slice(0, -1), images: places.at(-1) ?? "" });

@@ -3,7 +3,9 @@ import { type Command, Option } from "commander";
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { expectation, type OptionsError } from "../options.ts";
-import { flag, shellWord } from "../setup/terminal.ts";
+import { pretrainOptions } from "../run/options.ts";
+import { flag, shellWord, wrap } from "../setup/terminal.ts";
+import { taskEntry, taskNames } from "../tasks/index.ts";
 
 type Shape = Readonly<Record<string, z.ZodType>>;
 
@@ -13,15 +15,13 @@ export function addFlags(command: Command, schema: z.ZodObject, except: readonly
     if (except.includes(name)) continue;
     const { inner, fallback } = unwrap(type);
     const on = flag(name);
-    const help = [type.description ?? inner.description, fallback === undefined ? "" : `(default: ${show(fallback)})`]
-      .filter(Boolean)
-      .join(" ");
+    const help = helpOf(type);
     if (inner instanceof z.ZodBoolean) {
       if (fallback !== true) command.addOption(new Option(on, help));
-      if (fallback !== false) command.addOption(new Option(flag(name, false), fallback === true ? help : undefined));
+      if (fallback !== false) command.addOption(new Option(flag(name, false), `do not ${help}`));
     } else
       command.addOption(
-        new Option(`${on} <${placeholder(inner)}>`, help).argParser((text, before: unknown) => {
+        new Option(`${on} <${placeholder(type)}>`, help).argParser((text, before: unknown) => {
           refuseNoValue(on, text, inner);
           const value = parseValue(text, inner);
           return Array.isArray(value) && Array.isArray(before) ? [...before, ...value] : value;
@@ -29,6 +29,16 @@ export function addFlags(command: Command, schema: z.ZodObject, except: readonly
       );
   }
   return command;
+}
+
+/** The schema's options as keys of a file, with their descriptions. */
+export function keyLines({ shape }: z.ZodObject): string[] {
+  const names = Object.entries(shape as Shape);
+  const width = Math.max(...names.map(([name]) => name.length));
+  return names.flatMap(([name, type]) => {
+    const [first = "", ...rest] = wrap(helpOf(type), (process.stdout.columns || 80) - width - 4);
+    return [`  ${name.padEnd(width)}  ${first}`, ...rest.map((line) => " ".repeat(width + 4) + line)];
+  });
 }
 
 /**
@@ -48,7 +58,7 @@ export function showResolved(command: Command, resolve: (flags: object) => objec
       const name = option.attributeName();
       const value = command.getOptionValueSource(name) === "cli" ? undefined : resolved()[name];
       if (option.negate || value === undefined || option.description.includes("(default:")) return option.description;
-      return `${option.description} (default: ${value === true ? "yes" : value === false ? "no" : show(value)})`;
+      return `${option.description} (default: ${show(value)})`;
     },
   });
 }
@@ -76,6 +86,21 @@ export function parsePairs(words: readonly string[]): Record<string, unknown> {
       return [key, parseLoose(value)];
     }),
   );
+}
+
+/** @throws UsageError for an option that the task does not have, and others do */
+export function refuseOtherTasks(
+  options: object,
+  { task = pretrainOptions.shape.task.parse(undefined) }: { task?: string },
+): void {
+  const has = (name: string, option: string) => option in taskEntry(name).options.shape;
+  for (const option of Object.keys(options).filter((option) => !has(task, option))) {
+    const [owner, ...others] = taskNames().filter((name) => has(name, option));
+    if (owner !== undefined)
+      throw new UsageError(
+        `${option} is an option of ${[owner, ...others].join(", ")}, not of ${task}: add --task ${owner}.`,
+      );
+  }
 }
 
 /** An empty value is usually an unset shell variable. A value that looks like a flag means that the value was left out. */
@@ -109,7 +134,7 @@ function spelling(text: string, names: readonly unknown[]): string {
 }
 
 /** Numbers as people write them; other values as JSON if possible, else as text. */
-function parseLoose(text: string): unknown {
+export function parseLoose(text: string): unknown {
   if (/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(text)) return Number(text);
   try {
     return JSON.parse(text);
@@ -128,13 +153,26 @@ function unwrap(type: z.ZodType): { inner: z.ZodType; fallback: unknown } {
   return { inner, fallback };
 }
 
+/** An option's description, and its default. */
+function helpOf(type: z.ZodType): string {
+  const { inner, fallback } = unwrap(type);
+  const description = type.description ?? inner.description ?? "";
+  return fallback === undefined || (Array.isArray(fallback) && !fallback.length)
+    ? description
+    : `${description} (default: ${show(fallback)})`;
+}
+
 function placeholder(type: z.ZodType): string {
-  if (type instanceof z.ZodEnum) return type.options.join("|");
-  if (type instanceof z.ZodArray) return "a,b,…";
-  return type instanceof z.ZodNumber ? "number" : type instanceof z.ZodString ? "text" : "value";
+  const said = type.meta()?.["value"];
+  if (typeof said === "string") return said;
+  const { inner } = unwrap(type);
+  if (inner instanceof z.ZodEnum) return inner.options.join("|");
+  if (inner instanceof z.ZodArray) return "a,b,…";
+  return inner instanceof z.ZodNumber ? "number" : inner instanceof z.ZodString ? "text" : "value";
 }
 
 function show(value: unknown): string {
+  if (typeof value === "boolean") return value ? "yes" : "no";
   return Array.isArray(value)
     ? value.map(show).join(",")
     : typeof value === "object"
@@ -149,5 +187,5 @@ export function commandLine(command: string, place: string, flags: object): stri
     const text = typeof value === "object" && !Array.isArray(value) ? JSON.stringify(value) : String(value);
     return [flag(name), shellWord(text)];
   });
-  return [`selfsight ${command}`, shellWord(place), ...words].join(" ");
+  return [`npx selfsight ${command}`, shellWord(place), ...words].join(" ");
 }

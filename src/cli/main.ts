@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: a thin layer over the library's functions. */
 import { Command, CommanderError } from "commander";
-import { diskError, memoryError, SelfsightError } from "../errors.ts";
+import { diskError, memoryError, SelfsightError, unknownName } from "../errors.ts";
 import { OptionsError } from "../options.ts";
 import { selfsightVersion } from "../run/environment.ts";
 import { addAttention } from "./attention.ts";
@@ -25,7 +25,7 @@ const program = new Command("selfsight")
   .description("Learns visual representations from images without labels, and measures whether that helped.")
   .version(selfsightVersion())
   .exitOverride()
-  .showHelpAfterError("(selfsight <command> --help lists what there is)")
+  .showHelpAfterError("(npx selfsight <command> --help lists what there is)")
   .showSuggestionAfterError();
 const commands = [
   ...[addSetup, addDemo, addPretrain, addPreview, addEvaluate, addBenchmark, addStudy, addEmbed],
@@ -39,9 +39,18 @@ program.hook("preAction", (_, { options }) => {
 });
 
 try {
+  refuseUnknownCommand(process.argv.slice(2));
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+}
+
+/** With --help commander would not notice. @throws UsageError */
+function refuseUnknownCommand([first, second]: string[]): void {
+  const name = first === "help" ? second : first;
+  const names = program.commands.map((command) => command.name());
+  if (name && !name.startsWith("-") && name !== "help" && !names.includes(name))
+    throw unknownName("command", name, names);
 }
 
 /** Prints what went wrong: a message for errors that the user can act on, a stack trace for our own bugs. */

@@ -5,7 +5,7 @@ import { progressLine } from "../run/progress.ts";
 import { resolveConfig } from "../run/resolve.ts";
 import { duration } from "../setup/terminal.ts";
 import { pretrain } from "../train/pretrain.ts";
-import { addFlags, parsePairs, showResolved } from "./flags.ts";
+import { addFlags, parsePairs, refuseOtherTasks, showResolved } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
 
@@ -14,14 +14,23 @@ export function addPretrain(program: Command): void {
     .command("pretrain")
     .description("train an encoder on images without labels")
     .argument("<images>", pretrainOptions.shape.images.description)
-    .argument("[key=value...]", "the task's own options");
+    .argument("[key=value...]", "the task's own options")
+    .configureOutput({
+      outputError(text, write) {
+        write(
+          text.includes("missing required") ? `${text}Try: npx selfsight pretrain path/to/photos --minutes 10\n` : text,
+        );
+      },
+    });
   showResolved(command, (flags) => {
     const { out: _, ...resolved } = resolveConfig(parseOptions(pretrainOptions, { ...flags, images: "images" }));
     return resolved;
   });
   addFlags(command, pretrainOptions, ["images", "taskOptions"]).action(
     async (images: string, pairs: string[], flags: object) => {
-      await runPretrain({ ...flags, images, taskOptions: parsePairs(pairs) });
+      const taskOptions = parsePairs(pairs);
+      if (!("resume" in flags)) refuseOtherTasks(taskOptions, flags);
+      await runPretrain({ ...flags, images, taskOptions });
     },
   );
 }

@@ -4,7 +4,7 @@ import { parseOptions } from "../options.ts";
 import { auditTable } from "../report/audit.ts";
 import { pretrainOptions } from "../run/options.ts";
 import { resolveConfig } from "../run/resolve.ts";
-import { addFlags, parsePairs, showResolved } from "./flags.ts";
+import { addFlags, parsePairs, refuseOtherTasks, showResolved } from "./flags.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
 
@@ -27,10 +27,12 @@ export function addPreview(program: Command): void {
   });
   addFlags(command, previewOptions, ["images", "taskOptions"]).action(
     async (images: string, pairs: string[], flags: object) => {
+      const taskOptions = parsePairs(pairs);
+      if (!("run" in flags)) refuseOtherTasks(taskOptions, flags);
       const working = workingLine();
       const { file, preset, audit } = await untilInterrupted(({ signal }) =>
         preview(
-          { ...flags, images, taskOptions: parsePairs(pairs) },
+          { ...flags, images, taskOptions },
           {
             signal,
             onEvent: (event) => working.tell(event),

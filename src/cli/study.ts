@@ -12,7 +12,7 @@ import { shardOf } from "../study/grid/shard.ts";
 import { dryRun, study } from "../study/grid/study.ts";
 import type { StudyRun } from "../study/grid/work.ts";
 import { readStudy, studyName } from "../study/grid/yaml.ts";
-import { addFlags, commandLine } from "./flags.ts";
+import { addFlags, commandLine, keyLines } from "./flags.ts";
 import { print } from "./output.ts";
 import { untilInterrupted } from "./signals.ts";
 import { workingLine } from "./working.ts";
@@ -37,6 +37,7 @@ export function addStudy(program: Command): void {
     .command("study")
     .description("train and measure a grid of tasks, architectures, widths, data sizes and seeds, described by a file")
     .argument("<file>", "the study as YAML, or a recipe: tasks, architectures, widths, scaling, ten-minutes");
+  command.addHelpText("after", () => ["", "Keys of the file:", ...keyLines(studyOptions)].join("\n"));
   addFlags(addFlags(command, changes), flags).action(async (file: string, given: Record<string, unknown>) => {
     const { dryRun: dry, shard, ...how } = parseOptions(flags, pick(given, flags));
     const run = { ...how, shard: shardOf(shard) };

@@ -26,7 +26,10 @@ export const embedOptions = z.strictObject({
   run: z.string().min(1).describe("run folder of pretrain"),
   images: z.string().min(1).describe("folder of images, file of a known format, or a known data set's name"),
   ...aboutImages,
-  out: z.string().min(1).describe("file to write: NAME.parquet; or NAME.npy, with NAME.csv beside it"),
+  out: z
+    .string()
+    .min(1)
+    .meta({ description: "required: file to write, NAME.parquet, or NAME.npy with NAME.csv beside it", value: "file" }),
   layer: z
     .string()
     .default(OUTPUT)

@@ -58,7 +58,7 @@ export const evaluateOptions = z.strictObject({
     .describe('their own options, as JSON: {"linear":{"maxIterations":50}}'),
   labelsPerClass: labelsPerClass
     .default([5, 25, "all"])
-    .describe(`${ABOUT_AMOUNTS}; with 1 a class, none can be held out to choose a layer by: the last is taken`),
+    .describe(`${ABOUT_AMOUNTS}; with 1 per class there is no label to choose a layer by, so the last layer is used`),
   ...learningAndTesting,
   seenLabels: z
     .enum(["refuse", "leave-out"])
@@ -69,7 +69,7 @@ export const evaluateOptions = z.strictObject({
     .min(0)
     .max(0x7fffffff)
     .default(0)
-    .describe("of the draws of labels, and of what is random in training on them"),
+    .describe("seed of the draws of labels, and of what is random in training on them"),
   ...computeOptions,
   name: z
     .string()

@@ -32,7 +32,7 @@ export function addonPath(): string {
   const path = process.env["SELFSIGHT_ADDON"] ?? currentBuild()?.addon;
   if (path) return path;
   throw new SelfsightError(
-    "The addon that calls libtorch has not been built. Run `selfsight setup` (in a clone: `npm run setup`).",
+    "The addon that calls libtorch has not been built. Run `npx selfsight setup` (in a clone: `npm run setup`).",
   );
 }
 

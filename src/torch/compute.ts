@@ -1,7 +1,7 @@
 /** Chooses the device and the precision. */
 import { availableParallelism } from "node:os";
 import { z } from "zod";
-import { UsageError, unknownName } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { gpuBf16, processorBf16 } from "../setup/processor.ts";
 import { defaultDevice, devices, threads } from "./device.ts";
 import { full } from "./ops.ts";
@@ -34,10 +34,12 @@ export async function chooseCompute(wanted: {
   if (!known.includes(device) && !(device === "cuda" && known.includes("cuda:0"))) {
     if (/^cuda/.test(device) && !known.includes("cuda:0")) {
       throw new UsageError(
-        "No CUDA device can be used: this libtorch is built for the CPU, or no driver is found. selfsight doctor says more; --device cpu works everywhere.",
+        "No CUDA device can be used: this libtorch is built for the CPU, or no driver is found. npx selfsight doctor says more; --device cpu works everywhere.",
       );
     }
-    throw unknownName("device", device, ["auto", ...known]);
+    throw new UsageError(
+      `Unknown device "${device}". There are: ${["auto", ...known].join(", ")}. A GPU is called cuda, cuda:1 or mps.`,
+    );
   }
   threads(wanted.threads ?? availableParallelism());
   if (wanted.precision === "auto") return { device, precision: (await hasBf16(device)) ? "bf16" : "f32" };

@@ -162,15 +162,26 @@ test("preview writes a picture, also of a run, and refuses settings that differ 
 
 describe("wrong usage exits with 2 and a message, without a stack trace", () => {
   const cases: [string, () => string[], RegExp][] = [
-    ["no command", () => ["pretrian"], /unknown command 'pretrian'[\s\S]*Did you mean pretrain/],
+    ["no command", () => ["pretrian"], /^Unknown command "pretrian"\. Did you mean "pretrain"\? There are: setup, /],
+    ["no command, with --help", () => ["pretrian", "--help"], /^Unknown command "pretrian"\. Did you mean "pretrain"/],
+    ["help about no command", () => ["help", "foo"], /^Unknown command "foo"\. There are: setup, /],
     ["an unknown flag", () => ["pretrain", images, "--epoch", "3"], /unknown option '--epoch'[\s\S]*--epochs/],
-    ["no images", () => ["pretrain"], /missing required argument 'images'/],
+    [
+      "no images",
+      () => ["pretrain"],
+      /missing required argument 'images'[\s\S]*\nTry: npx selfsight pretrain path\/to\/photos/,
+    ],
     [
       "a number that is none",
       () => ["pretrain", images, "--epochs", "many"],
       /^--epochs: expected a number above 0; got "many"$/m,
     ],
     ["an option of the task that is none", () => ["pretrain", images, "angels=4"], /Did you mean "angles"/],
+    [
+      "an option of another task",
+      () => ["pretrain", images, "permutations=3"],
+      /jigsaw, not of rotation: add --task jigsaw/,
+    ],
     ["words that are no key=value", () => ["pretrain", images, "angles"], /Expected key=value, got "angles"/],
     ["a data set's misspelt name", () => ["pretrain", "clotihng"], /Did you mean "clothing"\? Known data sets/],
     ["a missing folder", () => ["pretrain", join(folder, "none")], /no file or folder/],
@@ -213,7 +224,10 @@ test("failed writes end in one sentence, without a stack trace", async () => {
   const file = join(folder, "in-the-way");
   writeFileSync(file, "");
   const refused = await selfsight(["evaluate", join(file, "run"), images]);
-  expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/is not a run folder/)]);
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringMatching(/^There is no run folder .*Run folders come first/),
+  ]);
   const previewed = await selfsight(["preview", images, ...small.slice(0, -2), "--out", join(file, "p.png")]);
   expect(previewed.stderr).toMatch(
     /p\.png cannot be written: a part of the path is a file, not a folder \(ENOTDIR\)\./,

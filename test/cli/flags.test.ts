@@ -119,6 +119,6 @@ test("a command is told as it could be typed again", () => {
     protocolOptions: { knn: 1 },
   };
   expect(commandLine("benchmark", "a b", flags)).toBe(
-    `selfsight benchmark 'a b' --tasks rotation,jigsaw --no-flip --retry --out 'my runs' --protocol-options '{"knn":1}'`,
+    `npx selfsight benchmark 'a b' --tasks rotation,jigsaw --no-flip --retry --out 'my runs' --protocol-options '{"knn":1}'`,
   );
 });

@@ -101,7 +101,7 @@ describe("the sentences", () => {
     );
     expect(nextCommand(both)).toContain("--task jigsaw");
     expect(pageOf(both)).toMatch(
-      /The best by held-out training labels, for longer:<\/p>\s*<pre><code>selfsight pretrain photos --task jigsaw/,
+      /The best by held-out training labels, for longer:<\/p>\s*<pre><code>npx selfsight pretrain photos --task jigsaw/,
     );
     expect(studyTable({ ...both, version: 1 } as never)).toMatch(
       /held out.*rotation-\S+-seed1.*80\.0 %.*jigsaw-\S+-seed0.*70\.0 %/s,

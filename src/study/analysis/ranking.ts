@@ -126,7 +126,7 @@ export function nextCommand(study: Pick<FinishedStudy, "cells" | "config">): str
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   return [
-    ...["selfsight", "pretrain", images as string, ...options, ...about],
+    ...["npx", "selfsight", "pretrain", images as string, ...options, ...about],
     ...["--task", factors.task, "--model", factors.model, "--width", String(factors.width)],
     ...(factors.stem === undefined ? [] : ["--stem", factors.stem]),
     ...[

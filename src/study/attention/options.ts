@@ -23,7 +23,10 @@ export const attentionOptions = z.strictObject({
     .string()
     .min(1)
     .default("attention.png")
-    .describe("the picture, NAME.png; the page NAME.html goes beside it; older ones are replaced"),
+    .meta({
+      description: "the picture, NAME.png; the page NAME.html goes beside it; older ones are replaced",
+      value: "file",
+    }),
   count: z.int().min(1).max(64).default(12).describe("images to show"),
   show: z
     .array(z.enum(kinds))

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { UsageError } from "../../errors.ts";
 import { evaluateOptions, labelsPerClass, learningAndTesting } from "../../evaluate/options.ts";
 import { aboutImages } from "../../run/images.ts";
+import { WIDTH } from "../../run/resolve.ts";
 import { computeOptions } from "../../torch/compute.ts";
 
 /** So long it takes unless told. */
@@ -22,7 +23,7 @@ export const benchmarkOptions = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .default(["rotation", "jigsaw", "relative-patch", "exemplar", "colorization"])
-    .describe("pretext tasks to compare (selfsight tasks lists them)"),
+    .describe("pretext tasks to compare (npx selfsight tasks lists them)"),
   budget: z
     .string()
     .optional()
@@ -41,8 +42,8 @@ export const benchmarkOptions = z.strictObject({
     .enum(["quick", "paper"])
     .optional()
     .describe("settings of the trainings, as for pretrain; default: quick for those of up to 15 minutes, else paper"),
-  model: z.string().default("resnet10").describe("architecture (selfsight models lists them)"),
-  width: z.number().positive().max(64).optional().describe("multiplies every layer's channels"),
+  model: z.string().default("resnet10").describe("architecture (npx selfsight models lists them)"),
+  width: z.number().positive().max(64).optional().describe(`multiplies every layer's channels; default: ${WIDTH}`),
   imageSize: z.int().min(4).max(1024).default(64).describe("side of the networks' input, in pixels"),
   batchSize: z.int().positive().optional().describe("images a step, in place of the tasks' own"),
   ...learningAndTesting,
@@ -68,9 +69,13 @@ export const benchmarkOptions = z.strictObject({
     .optional()
     .describe("least number of steps of a training from scratch; default: 200"),
   scratchProtocol: z.string().default("finetune").describe("protocol by which networks are trained from scratch"),
-  seed: z.int().min(0).max(0x7fffffff).default(0).describe("of the first training and the draws of labels"),
+  seed: z.int().min(0).max(0x7fffffff).default(0).describe("seed of the first training and of the draws of labels"),
   ...computeOptions,
-  out: z.string().min(1).optional().describe("folder of the benchmark; default: runs/benchmark-<images>"),
+  out: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: "folder of the benchmark; default: runs/benchmark-<images>", value: "folder" }),
 });
 
 /** A caller's options: everything but `images` has a default. */

@@ -24,22 +24,22 @@ const oneOrMore = <Type extends z.ZodType>(type: Type) =>
 
 /** Some cells: all combinations of what is named. One value has the option's own name, a list its plural. */
 export const gridOptions = z.strictObject({
-  task: factor.task.optional(),
-  tasks: several(factor.task).describe("pretext tasks (selfsight tasks lists them)"),
-  model: factor.model.optional(),
-  models: several(factor.model).describe("architectures (selfsight models lists them)"),
-  width: factor.width.optional(),
+  task: factor.task.optional().describe("one task, for all cells"),
+  tasks: several(factor.task).describe("pretext tasks (npx selfsight tasks lists them)"),
+  model: factor.model.optional().describe("one architecture, for all cells"),
+  models: several(factor.model).describe("architectures (npx selfsight models lists them)"),
+  width: factor.width.optional().describe("one width, for all cells"),
   widths: several(factor.width).describe("multiples of every layer's channels"),
-  stem: factor.stem.optional(),
+  stem: factor.stem.optional().describe("one kind of first layers, for all cells"),
   stems: several(factor.stem).describe("first layers, where the architectures have several"),
-  imageSize: factor.imageSize.optional(),
+  imageSize: factor.imageSize.optional().describe("one side, for all cells"),
   imageSizes: several(factor.imageSize).describe("sides of the network's input, in pixels"),
   trainImages: oneOrMore(factor.trainImages).optional().describe("numbers of images to learn from, or all"),
   options: z
     .record(z.string(), z.record(z.string(), z.unknown()))
     .optional()
     .describe("of a task, values or lists of them: {jigsaw: {permutations: [10, 100]}}"),
-  seed: factor.seed.optional(),
+  seed: factor.seed.optional().describe("one seed, for all cells"),
   seeds: several(factor.seed).describe("seeds of the trainings, such as [0, 1, 2]"),
 });
 export type GridOptions = z.output<typeof gridOptions>;
@@ -66,7 +66,11 @@ export const studyOptions = z.strictObject({
     .enum(["refuse", "leave-out"])
     .default("refuse")
     .describe("what to do about cells that cannot be trained, as tasks that these images do not suit"),
-  out: z.string().min(1).optional().describe("folder of the study; default: runs/study-<file>-<images>"),
+  out: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: "folder of the study; default: runs/study-<file>-<images>", value: "folder" }),
 });
 
 /** A caller's options: everything but `images` has a default. */

@@ -299,16 +299,16 @@ describe("a scout", () => {
 
   it("names the command for the best", () => {
     expect(nextCommand({ ...scouted, config: { images: "photos", preset: "auto", minutes: 1 } })).toBe(
-      "selfsight pretrain photos --task rotation --model resnet18 --width 0.5 --image-size 64 --preset quick --minutes 30",
+      "npx selfsight pretrain photos --task rotation --model resnet18 --width 0.5 --image-size 64 --preset quick --minutes 30",
     );
     const more = study({ task: ["jigsaw"], options: [{ permutations: 10 }], stem: ["cifar"] }, byTask);
     for (const one of more.cells) one.seconds.training = 600;
     expect(nextCommand({ ...more, config: { images: "my photos" } })).toBe(
-      "selfsight pretrain 'my photos' permutations=10 --task jigsaw --model resnet18 --width 0.5 --stem cifar --image-size 64 --preset paper --minutes 100",
+      "npx selfsight pretrain 'my photos' permutations=10 --task jigsaw --model resnet18 --width 0.5 --stem cifar --image-size 64 --preset paper --minutes 100",
     );
     const config = { images: "photos", preset: "paper", crop: "auto", flip: false, learningRate: 0.02, epochs: 3 };
     expect(nextCommand({ ...scouted, config })).toBe(
-      "selfsight pretrain photos --task rotation --model resnet18 --width 0.5 --image-size 64 --preset paper --no-flip --learning-rate 0.02 --minutes 30",
+      "npx selfsight pretrain photos --task rotation --model resnet18 --width 0.5 --image-size 64 --preset paper --no-flip --learning-rate 0.02 --minutes 30",
     );
     expect(nextCommand({ ...more, cells: [] })).toBeUndefined();
   });

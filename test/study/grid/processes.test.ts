@@ -35,7 +35,7 @@ test("two at once do every cell once, and both tell the result", async () => {
   const both = await Promise.all([run(out), run(out)]);
   for (const { code, stdout, stderr } of both) {
     expect(code, stderr).toBe(0);
-    expect(stdout).toMatch(/seed0 .* %[\s\S]*Next, for longer:\n {2}selfsight pretrain .* --task rotation/);
+    expect(stdout).toMatch(/seed0 .* %[\s\S]*Next, for longer:\n {2}npx selfsight pretrain .* --task rotation/);
   }
   const { cells, failed } = studyOf(out);
   expect(failed).toEqual([]);
