@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { crc32, deflateSync } from "node:zlib";
 import { embed } from "../src/evaluate/embed.ts";
 import { randomAt } from "../src/random.ts";
+import { peakMemory } from "../src/setup/memory.ts";
 import { pretrain } from "../src/train/pretrain.ts";
 
 const SIDE = 32;
@@ -32,7 +33,7 @@ else await compareAll();
 async function measureOne(where: { run: string; images: string; out: string }): Promise<void> {
   const neighbours = values.neighbours === undefined ? {} : { neighbours: Number(values.neighbours) };
   const { rows } = await embed({ ...where, ...neighbours, threads: Number(values.threads) });
-  process.stdout.write(JSON.stringify({ rows, peak: Math.round(process.resourceUsage().maxRSS / 1024) })); // maxRSS: KiB
+  process.stdout.write(JSON.stringify({ rows, peak: Math.round(peakMemory() / 2 ** 20) }));
 }
 
 async function compareAll(): Promise<void> {

@@ -16,6 +16,7 @@ import { parseArgs } from "node:util";
 import { deserialize, serialize } from "node:v8";
 import Table from "cli-table3";
 import { decodeImage } from "../src/data/decode.ts";
+import { peakMemory } from "../src/setup/memory.ts";
 import { checkDecode, type Outcome } from "./fuzz-check.ts";
 import { fuzzFile, type Sample, wholeFiles } from "./fuzz-files.ts";
 
@@ -71,7 +72,7 @@ async function work(whole: string): Promise<void> {
     if (ms > SLOW) [outcome, ms] = await timed(bytes, i);
     // Output of a library's thread must arrive before the next file is named.
     if (i % 16 === 0) await sleep(1);
-    say({ i, kind, ms, ...outcome, rss: process.memoryUsage.rss(), most: process.resourceUsage().maxRSS * 1024 });
+    say({ i, kind, ms, ...outcome, rss: process.memoryUsage.rss(), most: peakMemory() });
   }
 }
 

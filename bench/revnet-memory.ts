@@ -9,6 +9,7 @@ import Table from "cli-table3";
 import { median } from "simple-statistics";
 import { createEncoder } from "../src/models/index.ts";
 import type { Stem } from "../src/models/model.ts";
+import { peakMemory } from "../src/setup/memory.ts";
 import { autocast } from "../src/torch/autograd.ts";
 import { threads } from "../src/torch/device.ts";
 import { Linear } from "../src/torch/nn/layers.ts";
@@ -63,7 +64,7 @@ function measure(
   return {
     parameters: parameters.reduce((sum, { numel }) => sum + numel, 0),
     bare,
-    activations: process.resourceUsage().maxRSS * 1024 - bare,
+    activations: peakMemory() - bare,
     step: median(seconds),
   };
 }

@@ -1,11 +1,14 @@
 /**
  * Turns a bare clone into a working one: dependencies, dist/, libtorch and the addon. Each step first checks whether it
  * is done, so running this again takes well under a second. Plain Node: nothing is installed yet when it starts.
+ * With --build, it only compiles.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
@@ -40,9 +43,15 @@ export function isInstalled(root) {
   return Object.entries(readJson(join(root, "package-lock.json")).packages).every(([path, entry]) => {
     if (path === "") return true;
     const there = installed[path];
-    if (!there) return Boolean(entry.optional || entry.peer); // another system's binary
+    if (!there) return Boolean(entry.optional || entry.peer) && !isOwnBinary(entry);
     return there.version === entry.version && existsSync(join(root, path, "package.json"));
   });
+}
+
+/** Whether an entry of the lock file is a binary for this machine. */
+function isOwnBinary({ os, cpu, libc }) {
+  if (!os?.includes(process.platform) || !cpu?.includes(process.arch)) return false;
+  return !libc || libc.includes(process.report.getReport().header.glibcVersionRuntime ? "glibc" : "musl");
 }
 
 /** Digest of everything that dist/ is built from. */
@@ -94,10 +103,41 @@ function install(root) {
 function compile(root) {
   console.error("Compiling TypeScript ...");
   const digest = sourceDigest(root);
+  rmSync(stamp(root), { force: true }); // until the compiler has finished, dist/ may hold anything
   const args = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", 2, 2] });
   if (status !== 0) fail("TypeScript found errors: see above. Run it again once they are fixed.");
+  removeStale(root);
   writeFileSync(stamp(root), digest);
+}
+
+/** Removes from dist/ what was compiled from files that are gone. Emptying it first would take them from running programs. */
+function removeStale(root) {
+  const compiled = /(?:\.d\.ts|\.js(?:\.map)?)$/;
+  for (const file of readdirSync(join(root, "dist"), { recursive: true })) {
+    if (compiled.test(file) && !existsSync(join(root, "src", file.replace(compiled, ".ts"))))
+      rmSync(join(root, "dist", file));
+  }
+}
+
+/**
+ * Waits until no other process installs or compiles here, and returns a function that lets the next one in. The lock is a name
+ * that the system frees when the process ends, however it ends. Only Linux has such names; elsewhere there is no lock.
+ */
+async function takeTurn(root) {
+  const name = `\0selfsight-${createHash("sha256").update(root).digest("hex")}`;
+  const taken = () =>
+    new Promise((resolve) => {
+      const server = createServer().on("error", ({ code }) => resolve(code === "EADDRINUSE" ? undefined : server));
+      server.listen(name, () => resolve(server));
+    });
+  if (process.platform !== "linux") return () => {};
+  for (let first = true; ; first = false) {
+    const server = await taken();
+    if (server) return () => server.close();
+    if (first) console.error("Another process is installing or compiling; waiting for it ...");
+    await sleep(300);
+  }
 }
 
 async function main(root) {
@@ -105,9 +145,14 @@ async function main(root) {
   if (!isNodeRecent(process.versions.node, engines.node)) {
     fail(`Node ${engines.node} is needed, this is ${process.versions.node}. Get a newer one from https://nodejs.org`);
   }
-  if (!isInstalled(root)) install(root);
-  if (!isBuilt(root)) compile(root);
-  await import(pathToFileURL(join(root, "dist", "setup", "main.js")).href);
+  const onlyBuild = process.argv.includes("--build");
+  if (onlyBuild || !isInstalled(root) || !isBuilt(root)) {
+    const release = await takeTurn(root);
+    if (!onlyBuild && !isInstalled(root)) install(root);
+    if (onlyBuild || !isBuilt(root)) compile(root);
+    release();
+  }
+  if (!onlyBuild) await import(pathToFileURL(join(root, "dist", "setup", "main.js")).href);
 }
 
 // realpath: import.meta.url contains no symbolic links, but the path that node was called with may.

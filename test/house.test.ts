@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
 const script = fileURLToPath(new URL("../scripts/house.mjs", import.meta.url));
 
@@ -12,7 +12,10 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "house-"));
   execFileSync("git", ["init", "-q"], { cwd: folder });
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
 
 /** Writes the files, and returns the script's lines and exit code. */
 function check(files: Record<string, string | Uint8Array>): { lines: string[]; code: number | null } {
@@ -58,6 +61,8 @@ it.each([
   ["a re-export", 'export { loop } from "../train/loop.ts";'],
   ["all of it", 'export * from "../train/loop.ts";'],
   ["a dynamic import", 'const loop = await import("../train/loop.ts");'],
+  ["a template", "const loop = await import(`../train/loop.ts`);"],
+  ["a call of several lines", 'const loop = await import(\n  "../train/loop.ts"\n);'],
 ])("finds an import from a lower layer: %s", (_, statement) => {
   const { lines: found, code } = check({ "src/tasks/a.ts": `${statement}\n`, "src/train/loop.ts": "\n" });
   expect(found).toEqual(["src/tasks/a.ts: imports src/train/loop.ts, which stands below it"]);
@@ -68,6 +73,7 @@ it.each([
   ["src/errors.ts", "./torch/ops.ts", "src/torch/ops.ts"],
   ["src/setup/setup.ts", "../torch/ops.ts", "src/torch/ops.ts"],
   ["src/cli/main.ts", "../index.ts", "src/index.ts"],
+  ["src/cli/main.ts", "selfsight", "src/index.ts"],
 ])("%s must not import %s", (file, specifier, target) => {
   const { lines: found } = check({ [file]: `import { x } from "${specifier}";\n`, [target]: "\n" });
   expect(found).toEqual([`${file}: imports ${target}, which stands below it`]);
@@ -110,6 +116,8 @@ it.each([
   ["a path of one machine", ["", "root", ".cache"].join("/")],
   ["a path of one machine", `see "${["", "home", "ada", "x"].join("/")}"`],
   ["a path of one machine", `file://${["", "work", "main"].join("/")}`],
+  ["a path of one machine", ["", "mnt", "disk"].join("/")],
+  ["a path of one machine", ["C:", "Users", "ada"].join("\\")],
   ["a package registry's host", `https://${["registry", "npmjs", "org"].join(".")}/zod`],
   ["a package registry's host", `https://${["pypi", "org"].join(".")}/simple`],
   ["an unfinished note", `// ${"TO"}${"DO"}: later`],
@@ -124,6 +132,23 @@ it.each([
 it("ignores other paths and words", () => {
   const fine = "src/work/main and ../home/x and a/tmp/b, a mastodon, toDo, https://download.pytorch.org/x\n";
   expect(check({ "notes.md": fine }).lines).toEqual([]);
+});
+
+it("finds a registry in npm's settings", () => {
+  const { lines: found } = check({
+    ".npmrc": "fund=false\n@ours:registry = https://example.org\n",
+    "a.md": "registry=\n",
+  });
+  expect(found).toEqual([".npmrc:2: a package registry: @ours:registry ="]);
+});
+
+/** Older ones take no word for it on the command line. */
+const git = Number(/version 2\.(\d+)/.exec(execFileSync("git", ["--version"], { encoding: "utf8" }))?.[1]);
+
+it.runIf(git >= 38)("reads a folder that belongs to another user", () => {
+  vi.stubEnv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+  expect(() => execFileSync("git", ["ls-files"], { cwd: folder, stdio: "pipe" })).toThrow("dubious ownership");
+  expect(check({ "b.ts": lines(301) }).lines).toHaveLength(1);
 });
 
 it("finds where packages were fetched from", () => {

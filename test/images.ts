@@ -3,13 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll } from "vitest";
+import { afterAll, onTestFinished, TestRunner } from "vitest";
 import { randomAt, uniform } from "../src/random.ts";
 
-/** A scratch folder that is deleted after the test file. */
+/** A scratch folder that is deleted after the test, or after the test file if that asks for it at its top. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), "selfsight-test-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  if (TestRunner.getCurrentTest()) onTestFinished(remove);
+  else afterAll(remove);
   return folder;
 }
 

@@ -110,7 +110,7 @@ function closing(images: string | undefined): string {
   return [
     "\nNext, on your own images:",
     images === undefined
-      ? `  npm run demo -- --images ${place}`
+      ? `  npx selfsight demo --images ${place}`
       : `  npx selfsight preview ${place} --task jigsaw          (a picture of another task)`,
     `  npx selfsight pretrain ${place} --minutes 30 --out runs/mine`,
     `  npx selfsight evaluate runs/mine ${images === undefined ? "path/to/labelled/photos" : place}`,

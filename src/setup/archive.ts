@@ -1,7 +1,7 @@
 /** The official CPU build of libtorch: one zip file from PyTorch's own server. */
-import { renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { download } from "./download.ts";
+import { checksum, download } from "./download.ts";
 import { makeFolder } from "./folders.ts";
 import { archiveFolder, fetchLog, pinnedLibtorch } from "./places.ts";
 import { lastLines, run } from "./process.ts";
@@ -56,25 +56,41 @@ export async function fetchArchive(cmake: string, say: (line: string) => void): 
   const archive = archives[system];
   if (!archive) return `there is no official libtorch archive for ${system}`;
   if (isMusl()) return "PyTorch's archive needs glibc, and this system has musl";
-  const path = `libtorch/cpu/${encodeURIComponent(archive.file)}`;
-  if (!(await pytorchAnswers(path)))
-    return `${server} does not answer within ${answerMs / 1000} s${proxy() ? " (Node goes through your proxy only with NODE_USE_ENV_PROXY=1, from Node 24 on)" : ""}`;
-  say(`Downloading ${archive.file} ...`);
-  const folder = archiveFolder();
-  const zip = join(dirname(folder), archive.file);
-  const partial = `${folder}.partial`;
+  const zip = join(dirname(archiveFolder()), archive.file);
   try {
-    await download(`${server}/${path}`, zip, { sha256: archive.sha256 });
+    const whole = existsSync(zip) && (await checksum(zip, "sha256")) === archive.sha256; // an earlier try could not unpack it
+    return (whole ? undefined : await fetchZip(archive, zip, say)) ?? (await unpack(cmake, zip));
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-  rmSync(partial, { recursive: true, force: true });
-  makeFolder(partial);
-  const unpacked = await run(cmake, ["-E", "chdir", partial, cmake, "-E", "tar", "xf", zip], { log: fetchLog() });
-  if (unpacked.code !== 0) return `cannot unpack ${zip}: ${lastLines(unpacked.output, 1)}`;
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(join(partial, "libtorch"), folder);
-  rmSync(partial, { recursive: true });
+}
+
+async function fetchZip(
+  { file, sha256 }: Archive,
+  zip: string,
+  say: (line: string) => void,
+): Promise<string | undefined> {
+  const path = `libtorch/cpu/${encodeURIComponent(file)}`;
+  if (!(await pytorchAnswers(path)))
+    return `${server} does not answer within ${answerMs / 1000} s${proxy() ? " (Node goes through your proxy only with NODE_USE_ENV_PROXY=1, from Node 24 on)" : ""}`;
+  say(`Downloading ${file} ...`);
+  await download(`${server}/${path}`, zip, { sha256 });
+  return undefined;
+}
+
+async function unpack(cmake: string, zip: string): Promise<string | undefined> {
+  const folder = archiveFolder();
+  const partial = `${folder}.partial`;
+  try {
+    rmSync(partial, { recursive: true, force: true });
+    makeFolder(partial);
+    const unpacked = await run(cmake, ["-E", "chdir", partial, cmake, "-E", "tar", "xf", zip], { log: fetchLog() });
+    if (unpacked.code !== 0) return `cannot unpack ${zip}: ${lastLines(unpacked.output, 1)}`;
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(join(partial, "libtorch"), folder);
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
   rmSync(zip);
   return undefined;
 }

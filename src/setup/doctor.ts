@@ -54,9 +54,14 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
       "compiler",
       findCompiler(),
       buildNeed(),
-      "sudo apt-get install g++ make, or see `selfsight setup`",
+      "sudo apt-get install g++ make, or see `npx selfsight setup`",
     ),
-    await programCheck("cmake", findBuildTools()?.cmake, "warning", "`selfsight setup` fetches it when it is needed"),
+    await programCheck(
+      "cmake",
+      findBuildTools()?.cmake,
+      "warning",
+      "`npx selfsight setup` fetches it when it is needed",
+    ),
     await libtorchCheck(),
     ...blasChecks(),
     ...(await addonChecks(options.probe)),
@@ -117,7 +122,8 @@ async function programCheck(
   remedy: string,
 ): Promise<DoctorCheck> {
   if (!path) return { name, status: otherwise, value: "not found", remedy };
-  const { stdout } = await run(path, ["--version"], { timeoutSeconds: 20 });
+  const { code, stdout } = await run(path, ["--version"], { timeoutSeconds: 20 });
+  if (code !== 0) return { name, status: otherwise, value: `${path} is there, but does not run`, remedy };
   return { name, status: "ok", value: `${stdout.trim().split("\n")[0]} (${path})` };
 }
 
@@ -127,7 +133,7 @@ async function libtorchCheck(): Promise<DoctorCheck> {
   const search = await findLibtorch(askedSource());
   if (search.found) return found(search.found, ", not built against yet");
   const value = search.misses.join("\n");
-  return { name: "libtorch", status: "missing", value, remedy: "`selfsight setup` fetches it" };
+  return { name: "libtorch", status: "missing", value, remedy: "`npx selfsight setup` fetches it" };
 }
 
 /** Empty unless another BLAS would be faster. */
@@ -146,7 +152,7 @@ function found(libtorch: Libtorch, note: string): DoctorCheck {
 }
 
 async function addonChecks(probe: DoctorOptions["probe"]): Promise<DoctorCheck[]> {
-  const remedy = "run `selfsight setup` (in a clone: npm run setup)";
+  const remedy = "run `npx selfsight setup` (in a clone: npm run setup)";
   try {
     const path = addonPath();
     if (!existsSync(path)) return [{ name: "addon", status: "missing", value: `${path} is not there`, remedy }];

@@ -3,7 +3,7 @@
  * search takes milliseconds.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { archiveFolder, pipFolder } from "./places.ts";
 import { run, which } from "./process.ts";
 
@@ -56,6 +56,15 @@ export function inspectLibtorch(place: Place, source: FoundIn): Libtorch | strin
   };
 }
 
+/** Looks again at a libtorch found earlier: another version may have been installed over it. Returns what is there now, as above. */
+export function inspectAgain({
+  includeDirs: [include = ""],
+  libDirs: [lib = ""],
+  source,
+}: Libtorch): Libtorch | string {
+  return inspectLibtorch({ include, lib, ...(source !== "system" && { home: dirname(lib) }) }, source);
+}
+
 /** A folder laid out like the archive and Python's site-packages/torch: include/ and lib/ inside. */
 export function folderPlace(home: string): Place {
   return { include: join(home, "include"), lib: join(home, "lib"), home };
@@ -72,9 +81,10 @@ export const finders = {
 
 /** $LIBTORCH, or $LIBTORCH_INCLUDE and $LIBTORCH_LIB, which tch-rs reads too: folders that hold include/ and lib/. */
 export function findInEnvironment(env: Record<string, string | undefined>): Libtorch | string {
-  const home = env["LIBTORCH"];
-  const includeHome = env["LIBTORCH_INCLUDE"] ?? home;
-  const libHome = env["LIBTORCH_LIB"] ?? home;
+  const folder = (name: string) => env[name] && resolve(env[name]); // CMake works in another folder
+  const home = folder("LIBTORCH");
+  const includeHome = folder("LIBTORCH_INCLUDE") ?? home;
+  const libHome = folder("LIBTORCH_LIB") ?? home;
   if (!includeHome || !libHome) return "$LIBTORCH is not set";
   const include = existsSync(join(includeHome, "include")) ? join(includeHome, "include") : includeHome;
   const lib = existsSync(join(libHome, "lib")) ? join(libHome, "lib") : libHome;

@@ -28,6 +28,12 @@ const stepBackMs = 40;
 /** Signs of this process. They are removed when it exits, unless it is killed. */
 const ownSigns = new Set<string>();
 
+/** Lets Ctrl-C and `docker stop` end this process as an exit, which removes its signs: in another container, nobody could tell that it is gone. */
+export function exitOnSignals(): void {
+  process.once("SIGINT", () => process.exit(130));
+  process.once("SIGTERM", () => process.exit(143));
+}
+
 /** Runs `work` while holding the lock. If another process holds it, calls `waiting` once with that holder, and waits. */
 export async function withLock<T>(file: string, waiting: (why: string) => void, work: () => Promise<T>): Promise<T> {
   const hint = file.startsWith(cacheDir()) ? " (SELFSIGHT_CACHE names another folder for the cache)" : "";

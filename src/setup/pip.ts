@@ -13,6 +13,10 @@ export async function pipInstall(
 ): Promise<string | undefined> {
   const python = which("python3") ?? which("python");
   if (!python) return "there is no Python on PATH";
+  return install(python, folder, [...options, ...packages]).catch((error: Error) => error.message);
+}
+
+async function install(python: string, folder: string, wanted: readonly string[]): Promise<string | undefined> {
   const partial = `${folder}.partial`;
   const venv = `${folder}.venv`;
   rmSync(partial, { recursive: true, force: true });
@@ -21,7 +25,7 @@ export async function pipInstall(
     const pip = await findPip(python, venv);
     if (!pip) return `${python} has neither pip nor venv (on Debian: apt-get install python3-pip)`;
     const args = ["-m", "pip", "install", "--target", partial, "--no-cache-dir", "--timeout", "10", "--retries", "1"];
-    const { code, output } = await run(pip, [...args, ...options, ...packages], { log: fetchLog() });
+    const { code, output } = await run(pip, [...args, ...wanted], { log: fetchLog() });
     if (code !== 0) return `pip failed: ${lastLines(output, 1)}`;
     rmSync(folder, { recursive: true, force: true });
     renameSync(partial, folder);

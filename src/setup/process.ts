@@ -1,5 +1,5 @@
 /** Finds programs on PATH and runs them, with their output kept in a log file. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, createWriteStream, statSync, type WriteStream } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { makeFolder } from "./folders.ts";
@@ -36,6 +36,11 @@ export function isProgram(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether a program runs at all. On macOS, /usr/bin has programs that only offer to install the real ones. */
+export function works(program: string): boolean {
+  return spawnSync(program, ["--version"], { stdio: "ignore", timeout: 20_000 }).status === 0;
 }
 
 /** Runs a program to its end. Never throws: check `code`. */

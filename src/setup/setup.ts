@@ -1,12 +1,13 @@
 /** Setup: finds or fetches libtorch and builds the addon against it. Done once; later calls only check. */
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
+import { SelfsightError } from "../errors.ts";
 import { openblasPackage, referenceBlas } from "./blas.ts";
 import { buildAddon, buildDigest, earlierBuild } from "./build.ts";
 import { type CurrentBuild, currentBuild, writeCurrentBuild } from "./current.ts";
 import { askedSource, findLibtorch, getLibtorch, type LibtorchSource, libtorchSources } from "./fetch.ts";
 import { makeFolder } from "./folders.ts";
-import { finders, type Libtorch } from "./libtorch.ts";
+import { finders, inspectAgain, type Libtorch } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
 import { cacheDir } from "./paths.ts";
 import { buildFolder } from "./places.ts";
@@ -36,18 +37,18 @@ export async function setup(options: SetupOptions = {}): Promise<CurrentBuild> {
   const only = askedSource(options.libtorch);
   const current = currentBuild();
   if (!force && current && (await isUpToDate(current, only))) return current;
+  if (!canWrite(buildFolder()))
+    throw new SelfsightError(
+      `The addon is built in ${buildFolder()}, which cannot be written to. Run setup as the owner of that folder.`,
+    );
   const waiting = (holder: string) => say(`Another process is setting up; waiting for it (${holder}) ...`);
   return withLock(join(buildFolder(), "lock"), waiting, async () => {
     const meanwhile = currentBuild();
     if (!force && meanwhile && (await isUpToDate(meanwhile, only))) return meanwhile;
-    const kept = !only && !force && meanwhile && isThere(meanwhile.libtorch) ? meanwhile.libtorch : undefined;
-    return build(say, only, kept, force);
+    const kept = !only && !force && meanwhile ? inspectAgain(meanwhile.libtorch) : undefined;
+    return build(say, only, typeof kept === "string" ? undefined : kept, force);
   });
 }
-
-/** Whether its folders still exist. */
-const isThere = (libtorch: Libtorch): boolean =>
-  [...libtorch.libDirs, ...libtorch.includeDirs].every((f) => existsSync(f));
 
 async function build(say: Say, only: Asked, kept: Libtorch | undefined, force: boolean): Promise<CurrentBuild> {
   const compiler = requireCompiler();

@@ -4,7 +4,7 @@ import { SelfsightError } from "../errors.ts";
 import { aptInstall } from "./apt.ts";
 import { pipInstall } from "./pip.ts";
 import { fetchLog, toolsFolder } from "./places.ts";
-import { isProgram, which } from "./process.ts";
+import { isProgram, which, works } from "./process.ts";
 
 /** CMake and the program it drives. */
 export interface BuildTools {
@@ -18,7 +18,7 @@ export interface BuildTools {
 export function findCompiler(): string | undefined {
   const named = process.env["CXX"];
   if (named) return isProgram(named) ? named : which(named);
-  return ["c++", "g++", "clang++"].map(which).find((path) => path !== undefined);
+  return ["c++", "g++", "clang++"].map(which).find((path) => path !== undefined && works(path));
 }
 
 /** Like findCompiler, but throws SelfsightError with the package to install. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -69,6 +69,16 @@ describe("doctor", () => {
       status: "missing",
       value: "libc10.so: cannot open shared object file",
       remedy: expect.stringContaining("selfsight setup"),
+    });
+  });
+
+  it("reports a program that does not run", async () => {
+    writeFileSync(join(cache, "npm"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    vi.stubEnv("PATH", cache);
+    const { checks } = await doctor();
+    expect(checks.find((check) => check.name === "npm")).toMatchObject({
+      status: "warning",
+      value: `${join(cache, "npm")} is there, but does not run`,
     });
   });
 

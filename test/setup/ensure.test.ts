@@ -1,6 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isBuilt, isInstalled, isLockCurrent, isNodeRecent, sourceDigest } from "../../scripts/ensure.mjs";
 
@@ -33,6 +35,21 @@ afterEach(() => rmSync(root, { recursive: true }));
 describe("isInstalled", () => {
   it("accepts what npm leaves, although another system's binary is missing", () => {
     expect(isInstalled(root)).toBe(true);
+  });
+
+  it("refuses to do without a binary for this machine", () => {
+    const lacking = (own: object) => {
+      const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as { packages: object };
+      const binary = { version: "1.0.0", optional: true, os: [process.platform], cpu: [process.arch], ...own };
+      write("package-lock.json", { packages: { ...lock.packages, "node_modules/sharp-own": binary } });
+      return isInstalled(root);
+    };
+    expect([{}, { os: ["aix"] }, { cpu: ["mips"] }, { libc: ["none"] }].map(lacking)).toEqual([
+      false,
+      true,
+      true,
+      true,
+    ]);
   });
 
   it("requires a complete node_modules", () => {
@@ -75,6 +92,41 @@ describe("isBuilt", () => {
   it("is false without dist", () => {
     rmSync(join(root, "dist"), { recursive: true });
     expect(isBuilt(root)).toBe(false);
+  });
+});
+
+describe("--build", () => {
+  /** Runs the script in the clone, with a compiler that does as told. */
+  function build(compiler: string): Promise<number | null> {
+    write("package.json", { engines: { node: ">=20" } });
+    write("node_modules/typescript/bin/tsc", compiler);
+    mkdirSync(join(root, "scripts"), { recursive: true });
+    const script = join(root, "scripts", "ensure.mjs");
+    copyFileSync(fileURLToPath(new URL("../../scripts/ensure.mjs", import.meta.url)), script);
+    return new Promise((resolve) => spawn(process.execPath, [script, "--build"]).on("close", resolve));
+  }
+
+  it("removes what was compiled from files that are gone", async () => {
+    write("dist/.built-from", "something else");
+    for (const name of ["a/b", "a/gone"]) for (const end of [".js", ".js.map", ".d.ts"]) write(`dist/${name}${end}`);
+    expect(await build("")).toBe(0);
+    expect(isBuilt(root)).toBe(true);
+    const left = ["a/b.js", "a/b.d.ts", "a/gone.js", "a/gone.js.map", "a/gone.d.ts"];
+    expect(left.map((file) => existsSync(join(root, "dist", file)))).toEqual([true, true, false, false, false]);
+  });
+
+  it("trusts nothing that a failed compiler leaves", async () => {
+    expect(isBuilt(root)).toBe(true);
+    expect(await build("process.exit(2)")).toBe(1);
+    expect(isBuilt(root)).toBe(false);
+  });
+
+  it.runIf(process.platform === "linux")("lets one process compile at a time", async () => {
+    const compiler = `const { appendFileSync } = require("node:fs");
+      appendFileSync("log", "in ");
+      setTimeout(() => appendFileSync("log", "out "), 500);`;
+    expect(await Promise.all([build(compiler), build(compiler)])).toEqual([0, 0]);
+    expect(readFileSync(join(root, "log"), "utf8")).toBe("in out in out ");
   });
 });
 

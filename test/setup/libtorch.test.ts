@@ -1,11 +1,16 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { findInEnvironment, folderPlace, inspectLibtorch } from "../../src/setup/libtorch.ts";
+import {
+  findInEnvironment,
+  folderPlace,
+  inspectAgain,
+  inspectLibtorch,
+  type Libtorch,
+} from "../../src/setup/libtorch.ts";
+import { extension, type Version, fakeLibtorch as writeFakeLibtorch, writeInto } from "./fake-libtorch.ts";
 
-const extension = process.platform === "darwin" ? "dylib" : "so";
-const newAbi = "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE";
 let home: string;
 
 beforeEach(() => {
@@ -13,23 +18,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true }));
 
-function write(path: string, text = ""): void {
-  mkdirSync(dirname(join(home, path)), { recursive: true });
-  writeFileSync(join(home, path), text);
-}
-
-/** Writes the files that setup looks at, laid out as in a libtorch archive. */
-function fakeLibtorch(version: [number, number, number], libc10 = newAbi): void {
-  const [major, minor, patch] = version;
-  const api = "include/torch/csrc/api/include/torch";
-  write("include/ATen/ATen.h");
-  write(`${api}/torch.h`);
-  const header = { MAJOR: major, MINOR: minor, PATCH: patch };
-  const lines = Object.entries(header).map(([name, value]) => `#define TORCH_VERSION_${name} ${value}`);
-  write(`${api}/version.h`, lines.join("\n"));
-  write(`lib/libtorch_cpu.${extension}`);
-  write(`lib/libc10.${extension}`, `\0\u007fELF\0${libc10}\0`);
-}
+const write = (path: string, text = "") => writeInto(home, path, text);
+const fakeLibtorch = (version: Version, libc10?: string) => writeFakeLibtorch(home, version, libc10);
 
 describe("inspectLibtorch", () => {
   it("reads version, folders and ABI", () => {
@@ -88,11 +78,41 @@ describe("inspectLibtorch", () => {
       [2, 4, 0],
       [2, 30, 0],
     ] as const) {
-      fakeLibtorch([...version]);
+      fakeLibtorch(version);
       expect(inspectLibtorch(folderPlace(home), "archive")).toMatchObject({ version: version.join(".") });
     }
     rmSync(join(home, `lib/libtorch_cpu.${extension}`));
     expect(inspectLibtorch(folderPlace(home), "archive")).toMatch(/^no libtorch_cpu\..* in .*lib$/);
+  });
+});
+
+describe("inspectAgain", () => {
+  function found(source: Libtorch["source"]): Libtorch {
+    const libtorch = inspectLibtorch(folderPlace(home), source);
+    if (typeof libtorch === "string") throw new Error(libtorch);
+    return libtorch;
+  }
+
+  it("returns the same while nothing changes", () => {
+    fakeLibtorch([2, 7, 1]);
+    expect(inspectAgain(found("system"))).toEqual(found("system"));
+    write("version.py", "__version__ = '2.7.1+cpu'\n");
+    expect(inspectAgain(found("python"))).toEqual(found("python"));
+  });
+
+  it("notices another version in the same folders, and one that is too old or gone", () => {
+    fakeLibtorch([2, 7, 1]);
+    write("version.py", "__version__ = '2.7.1+cpu'\n");
+    const before = found("python");
+    fakeLibtorch([2, 8, 0], "_ZNSsC1EPKcRKSaIcE");
+    write("version.py", "__version__ = '2.8.0+cu128'\n");
+    write(`lib/libtorch_cuda.${extension}`);
+    const abi = process.platform === "darwin" ? 1 : 0;
+    expect(inspectAgain(before)).toEqual({ ...before, version: "2.8.0+cu128", abi, cuda: true });
+    write("version.py", "__version__ = '2.3.0'\n");
+    expect(inspectAgain(before)).toMatch(/^libtorch 2\.3\.0 in .* lacks what the addon needs/);
+    rmSync(join(home, "include"), { recursive: true });
+    expect(inspectAgain(before)).toMatch(/^no ATen/);
   });
 });
 
@@ -105,6 +125,13 @@ describe("findInEnvironment", () => {
     expect(
       findInEnvironment({ LIBTORCH_INCLUDE: join(home, "include"), LIBTORCH_LIB: join(home, "lib") }),
     ).toMatchObject(found);
+  });
+
+  it("makes relative paths absolute, for CMake works in another folder", () => {
+    fakeLibtorch([2, 4, 1]);
+    expect(findInEnvironment({ LIBTORCH: relative(process.cwd(), home) })).toMatchObject({
+      libDirs: [join(home, "lib")],
+    });
   });
 
   it("says so when it is unset or wrong", () => {

@@ -133,15 +133,24 @@ it("never lets in two of several processes that find the lock of a dead one", as
   expect(readdirSync(folder)).toEqual(["log"]);
 }, 60_000);
 
-it("is released when the work fails, and when the process exits during it", async () => {
+it("is released when the work fails", async () => {
   await expect(withLock(file, unexpected, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(readdirSync(folder)).toEqual([]);
-  const source = `import { takeLock } from ${JSON.stringify(new URL("../../src/setup/lock.ts", import.meta.url).href)};
+});
+
+it.each([
+  ["exits", "process.exit(7)", 7],
+  ["is interrupted", 'process.kill(process.pid, "SIGINT")', 130],
+  ["is told to end", 'process.kill(process.pid, "SIGTERM")', 143],
+])("is released when the process %s", async (_, end, code) => {
+  const source = `import { exitOnSignals, takeLock } from ${JSON.stringify(new URL("../../src/setup/lock.ts", import.meta.url).href)};
+    exitOnSignals();
     await takeLock(${JSON.stringify(file)});
     if (!(await import("node:fs")).readdirSync(${JSON.stringify(folder)}).length) process.exit(2);
-    process.exit(7);`;
+    ${end};
+    setTimeout(() => process.exit(1), 20_000);`;
   const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", source], { stdio: "inherit" });
-  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(7);
+  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(code);
   expect(readdirSync(folder)).toEqual([]);
 });
 

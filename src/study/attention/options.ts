@@ -19,14 +19,10 @@ export const attentionOptions = z.strictObject({
     .string()
     .optional()
     .describe("parts to choose images from, joined by +; default: validation+test, or what there is of it, or all"),
-  out: z
-    .string()
-    .min(1)
-    .default("attention.png")
-    .meta({
-      description: "the picture, NAME.png; the page NAME.html goes beside it; older ones are replaced",
-      value: "file",
-    }),
+  out: z.string().min(1).default("attention.png").meta({
+    description: "the picture, NAME.png; the page NAME.html goes beside it; older ones are replaced",
+    value: "file",
+  }),
   count: z.int().min(1).max(64).default(12).describe("images to show"),
   show: z
     .array(z.enum(kinds))

@@ -7,6 +7,7 @@ import { InterruptedError } from "../../errors.ts";
 import { type Encoder, parameterCount } from "../../models/model.ts";
 import type { Hooks } from "../../run/events.ts";
 import type { TrainingConfig } from "../../run/options.ts";
+import { peakMemory } from "../../setup/memory.ts";
 import { autocast, noGrad } from "../../torch/autograd.ts";
 import { type Compute, chooseCompute } from "../../torch/compute.ts";
 import { synchronize } from "../../torch/device.ts";
@@ -66,7 +67,7 @@ export async function planStudy(
   }
   const measured = config.minutes === undefined;
   const unknown = config.protocol.filter((name) => JUDGED[name] === undefined);
-  return { cells: planned, unknown, ...(measured && { peak: process.resourceUsage().maxRSS * 1024 }) };
+  return { cells: planned, unknown, ...(measured && { peak: peakMemory() }) };
 }
 
 interface Speed {
@@ -111,7 +112,7 @@ async function speedOf(resolved: TrainingConfig, images: StudyImages): Promise<S
     const compute = await chooseCompute(config);
     const encoder = firstEncoder(config);
     cleanup.push(() => encoder.dispose());
-    const sample = await images.sample(config.task, config.imageSize);
+    const sample = await images.sample(config);
     const { run } = await prepareTraining({ config, compute, encoder, images: sample }, cleanup);
     const times: number[] = [];
     if (resolved.minutes === undefined) {
