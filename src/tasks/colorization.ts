@@ -66,7 +66,7 @@ export const colorization = defineTask({
     keepColour > 0
       ? undefined
       : "An encoder trained by colorization hardly sees colour afterwards. Where colours tell your images apart, choose " +
-        "another task; keepColour=1 leaves the first kernels sensitive to it, and loses less (docs/RESULTS.md).",
+        "another task; keepColour=1 leaves the first kernels sensitive to it, and may lose less (docs/RESULTS.md).",
   create({ encoder, images: { size, sample } }, options) {
     const known = noGrad(() => colours(toLab(sample), Math.max(1, Math.round(sample.size(2) / STRIDE)))); // (N, 2)
     const chroma = known.pow(2).sum(1).sqrt();
