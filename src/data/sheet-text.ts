@@ -32,9 +32,11 @@ export function text(words: string, { x, y, width, size, anchor, fill, weight = 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
 
-/** "a / b" and "a → b" as two lines, where one has no room for them. */
+/** "a / b" and "a → b" as two lines, where one has no room for them. Names may hold a / of their own, hardly a →. */
 export function captionLines(caption: string, width: number): string[] {
   if ([...caption].length <= room(width)) return [caption];
-  const [first = "", sign, second] = caption.split(/ (\/|→) /, 3);
-  return second === undefined ? [caption] : [`${first} ${sign}`, second];
+  const { first, second } =
+    (/^(?<first>.+ →) (?<second>.+)$/s.exec(caption) ?? /^(?<first>.+? \/) (?<second>.+)$/s.exec(caption))?.groups ??
+    {};
+  return first === undefined || second === undefined ? [caption] : [first, second];
 }

@@ -8,9 +8,9 @@ import { parseOptions } from "../options.ts";
 import type { Hooks } from "../run/events.ts";
 import { runFiles } from "../run/folder.ts";
 import { compare, correctFamilies, type Measured } from "./compare.ts";
-import type { LabelCount } from "./draws.ts";
+import { byClass, type LabelCount } from "./draws.ts";
 import { protocolEntry } from "./index.ts";
-import { labelAmounts } from "./label-amounts.ts";
+import { labelAmounts, smallClasses } from "./label-amounts.ts";
 import { type Variant, variantsOf } from "./measure.ts";
 import { measureRepresentation } from "./measurements.ts";
 import { type EvaluateConfig, type EvaluateOptions, evaluateOptions } from "./options.ts";
@@ -45,7 +45,8 @@ export async function evaluate(options: EvaluateOptions, hooks: Hooks = {}): Pro
   const session = await openSession(config, hooks);
   const { representations, classes, classCounts, seen, notes, train } = session;
   const { counts: labelsPerClass, percents, notes: same } = labelAmounts(config.labelsPerClass, firstLabels(train));
-  notes.push(...same);
+  const sizes = byClass(firstLabels(train)).map(({ length }) => length);
+  notes.push(...same, ...smallClasses(labelsPerClass, { percents, sizes }));
   refuseSeveralLabels(session, variants, labelsPerClass);
   const measured: Measured[] = [];
   try {

@@ -2,10 +2,14 @@
 import { listed, plural } from "../data/names.ts";
 import { byClass, type LabelCount } from "./draws.ts";
 
-/** Labels a class that are drawn on average: a smaller class gives all it has. @param sizes labelled images of each class; 0 is no class */
+/** Labels that are drawn of all classes together: a smaller class gives all it has. @param sizes labelled images of each class */
+export function drawn(count: LabelCount, sizes: readonly number[]): number {
+  return sizes.reduce((sum, size) => sum + (count === "all" ? size : Math.min(size, count)), 0);
+}
+
+/** The same for a class, on average. A class of no images is none. */
 export function drawnOnAverage(count: LabelCount, sizes: readonly number[]): number {
-  const given = sizes.filter((size) => size > 0).map((size) => (count === "all" ? size : Math.min(size, count)));
-  return given.reduce((sum, one) => sum + one, 0) / given.length;
+  return drawn(count, sizes) / sizes.filter((size) => size > 0).length;
 }
 
 /** "1%", "12.5 %", "100%": above 0. */
@@ -16,7 +20,7 @@ export interface LabelAmounts {
   readonly counts: readonly LabelCount[];
   /** The percentage of all labels that a number really is, where it was given as a share. */
   readonly percents: ReadonlyMap<LabelCount, number>;
-  /** Which shares came to the same number as others, and what classes with fewer labels give: one sentence each. */
+  /** Which shares came to the same number as others: one sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -27,15 +31,14 @@ export interface LabelAmounts {
  */
 export function labelAmounts(wanted: readonly (LabelCount | string)[], labels: ArrayLike<number>): LabelAmounts {
   const sizes = byClass(labels).flatMap(({ length }) => (length ? [length] : []));
-  const all = sizes.reduce((sum, size) => sum + size, 0);
+  const all = drawn("all", sizes);
   const percents = new Map<LabelCount, number>();
   const amounts = new Map<LabelCount, string[]>();
   for (const amount of new Set(wanted.map((one) => (typeof one === "string" ? one.replace(" ", "") : one)))) {
     const count = countOf(amount, all / sizes.length);
     amounts.set(count, [...(amounts.get(count) ?? []), String(amount)]);
     if (count === "all" || amount === count) continue;
-    const drawn = sizes.reduce((sum, size) => sum + Math.min(size, count), 0);
-    percents.set(count, Number(((100 * drawn) / all).toPrecision(3)));
+    percents.set(count, Number(((100 * drawn(count, sizes)) / all).toPrecision(3)));
   }
   const notes = [...amounts].flatMap(([count, same]) =>
     percents.has(count) && same.length > 1
@@ -43,22 +46,26 @@ export function labelAmounts(wanted: readonly (LabelCount | string)[], labels: A
       : [],
   );
   const counts = [...amounts.keys()];
-  return { counts, percents, notes: [...notes, ...smallClasses(counts, percents, sizes)] };
+  return { counts, percents, notes };
 }
 
-/** Numbers that were asked for and that not every class has. */
-function smallClasses(
+/**
+ * What is drawn of numbers that not every class has, as a sentence; none of shares, which say it themselves.
+ * @param counts that were measured
+ * @param sizes labelled images of each class
+ */
+export function smallClasses(
   counts: readonly LabelCount[],
-  percents: LabelAmounts["percents"],
-  sizes: readonly number[],
+  { percents, sizes }: { percents: LabelAmounts["percents"]; sizes: readonly number[] },
 ): string[] {
-  const least = Math.min(...sizes);
+  const least = Math.min(...sizes.filter((size) => size > 0));
   const more = counts.filter((count) => count !== "all" && !percents.has(count) && count > least);
   if (!more.length) return [];
-  const drawn = more.map((count) => `${count} are ${Number(drawnOnAverage(count, sizes).toPrecision(3))}`);
-  const smaller = sizes.filter((size) => size < Math.max(...(more as number[]))).length;
+  const most = Math.max(...(more as number[]));
+  const smaller = sizes.filter((size) => size > 0 && size < most).length;
+  const given = more.map((count) => `${Number(drawnOnAverage(count, sizes).toPrecision(3))} instead of ${count}`);
   return [
-    `${plural(smaller, "class has", "classes have")} fewer labels than asked for, the smallest ${least}, and give all they have. Labels a class, on average: ${listed(drawn)}.`,
+    `${plural(smaller, "class has", "classes have")} fewer than ${most} labels and give${smaller === 1 ? "s" : ""} all: on average ${listed(given)} a class.`,
   ];
 }
 

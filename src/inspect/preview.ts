@@ -170,7 +170,7 @@ async function imagesOf(
   { imageSize, task, crop }: TrainingConfig,
   hooks: Hooks,
 ): Promise<TrainingImages> {
-  const size = crop === "shifted" ? imageSize : await decodeSizeFor(set, imageSize);
+  const size = await decodeSizeFor(set, imageSize, crop);
   const skipped = new Set(readSkipped(folder).map(({ id }) => id));
   const source = Int32Array.from({ length: set.length }, (_, i) => i).filter((i) => !skipped.has(set.id(i)));
   const store: PixelStore = {

@@ -238,7 +238,7 @@ const howToRead = ({ rows, lines, options, tasks }: BenchmarkResult) =>
     "A verdict allows for the number of tasks: with several, one of them may look like a gain by luck (Holm's correction).",
     tasks[0]?.heldOut === null
       ? "With so few labels, none could be held out to choose by: tasks stand in the order in which they were named, and each network shows its last layer."
-      : `Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told. These are few, so that tasks which are close may change places.${rows.some(({ labelsPerClass }) => labelsPerClass === 1) ? " With one label a class none can be held out: the last layer is shown." : ""}`,
+      : `Tasks and layers are ranked by training labels held out for choosing, never by test labels: a higher number elsewhere is luck that only the test labels could have told. Held-out labels are few, so that close tasks may change places.${rows.some(({ labelsPerClass }) => labelsPerClass === 1) ? " With one label a class none can be held out: the last layer is shown." : ""}`,
   ]
     .filter(Boolean)
     .join(" ");

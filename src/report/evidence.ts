@@ -2,7 +2,17 @@
 import { listed } from "../data/names.ts";
 import type { Difference } from "../evaluate/result.ts";
 import { studentQuantile } from "../evaluate/statistics.ts";
-import { improvement } from "../metric.ts";
+import { improvement, isFraction } from "../metric.ts";
+
+/**
+ * The largest gain that is not excluded: the interval's end, or, of a share of the images, 3/n beyond its middle. If none of n images (or groups
+ * of them) differs the interval has no width, and yet up to 3/n of all may differ (the rule of three: Hanley & Lippman-Hand, JAMA 1983,
+ * https://doi.org/10.1001/jama.1983.03330370053031). In other units an interval without a width is all that can be known to be too narrow.
+ */
+export function mostGain({ low, high, metric, n, groups = n }: Difference): number {
+  const beyond = isFraction(metric) || low === high ? 3 / groups : 0;
+  return Math.max(high, (low + high) / 2 + beyond);
+}
 
 /** More than this many times as much of one kind is too much to ask for. */
 const MOST_TIMES = 10;
@@ -15,7 +25,8 @@ const MOST_TIMES = 10;
 export function whatWouldTell(difference: Difference): string {
   const { metric, value, chance, low } = difference;
   if (low > 0 && improvement(metric, value, chance) <= 0)
-    return "more labels would tell, or test images with as many of each class";
+    return "more labels would tell, or test images with another share of each class";
+  if (low <= 0 && difference.high < metric.worthwhile) return fewImages(difference);
   const kinds = kindsOf(difference);
   const [largest] = kinds as [Kind];
   const needed = neededVariance(difference);
@@ -27,6 +38,13 @@ export function whatWouldTell(difference: Difference): string {
     return `${given} about ${roundUp(times * largest.number)} ${largest.name} instead of ${largest.number.toLocaleString("en-US")} would tell`;
   if (needed < 0.01) return "the two are so close that it would take a hundred times the evidence to tell them apart";
   return `${given} about ${Math.ceil(1 / needed)} times as many ${listed(kinds.map(({ name }) => name))} would tell`;
+}
+
+/** Where only the number of images leaves room for a worthwhile gain. */
+function fewImages({ low, high, metric, n, groups }: Difference): string {
+  const needed = 1 + Math.floor(3 / (metric.worthwhile - (low + high) / 2));
+  const name = groups === undefined ? "test images" : "groups of test images";
+  return `${needed.toLocaleString("en-US")} ${name} instead of ${(groups ?? n).toLocaleString("en-US")} would tell`;
 }
 
 interface Kind {

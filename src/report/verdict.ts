@@ -2,7 +2,7 @@
 import { isBelowGuessing } from "../evaluate/compare.ts";
 import type { Difference } from "../evaluate/result.ts";
 import { type Metric, showDifference, showValue, signedValue } from "../metric.ts";
-import { whatWouldTell } from "./evidence.ts";
+import { mostGain, whatWouldTell } from "./evidence.ts";
 import { drawCount, labelCount, testImages } from "./format.ts";
 
 export type Outcome = "helped" | "did not help" | "cannot tell";
@@ -13,14 +13,12 @@ export const SIGNIFICANT = 0.05;
 /**
  * Helped: the whole interval is above zero, chance is an unlikely explanation even among all comparisons of the family, and
  * the encoder is not just better than a baseline that does worse than guessing. Did not help: the interval excludes
- * any worthwhile gain. It reaches 3/n beyond the difference at least: if none of n images (or groups of them) differs it has no width, and yet
- * up to 3/n of all may differ (the rule of three: Hanley & Lippman-Hand, JAMA 1983, https://doi.org/10.1001/jama.1983.03330370053031).
+ * any worthwhile gain. See {@link mostGain} for few images.
  */
 export function outcome(difference: Difference): Outcome {
-  const { low, high, metric, n, groups = n } = difference;
+  const { low, high, metric } = difference;
   if (low > 0) return doubts(difference).length ? "cannot tell" : "helped";
-  const most = Math.max(high, (low + high) / 2 + 3 / groups);
-  return high < 0 || most < metric.worthwhile ? "did not help" : "cannot tell";
+  return high < 0 || mostGain(difference) < metric.worthwhile ? "did not help" : "cannot tell";
 }
 
 /** Reasons why a difference whose interval is above zero may still be luck. */

@@ -36,12 +36,6 @@ export function timmName({ model, width, stem = "imagenet" }: Pick<Described, "m
   if (width !== 1 || stem !== "imagenet") return undefined;
   const [, resnet] = /^(resnet(?:18|34|50|101))$/.exec(model) ?? [];
   const [, preActivation] = /^resnet(50|101)v2$/.exec(model) ?? [];
-  const [, vgg] = /^(vgg(?:11|13|16|19))$/.exec(model) ?? [];
   const [, vit, patch] = /^vit-(?=tiny-16|small|base)(\w+)-(8|16)$/.exec(model) ?? [];
-  return (
-    resnet ??
-    (preActivation && `resnetv2_${preActivation}`) ??
-    (vgg && `${vgg}_bn`) ??
-    (vit && `vit_${vit}_patch${patch}_224`)
-  );
+  return resnet ?? (preActivation && `resnetv2_${preActivation}`) ?? (vit && `vit_${vit}_patch${patch}_224`);
 }

@@ -164,7 +164,7 @@ export function claimRunFolder(folder: string, config: TrainingConfig): void {
   replaceFile(files.config, stringify({ ...config, resume: false }));
 }
 
-/** Settings that are saved as what `auto` meant: saying `auto` again changes nothing. */
+/** Settings that are saved as what `auto` meant. Who says `auto` when the run goes on leaves them to it. */
 const savedResolved = new Set(["preset", "crop"]);
 
 /** Settings that may differ when a run is resumed: those that do not change what is computed, and how long to train. */
@@ -195,7 +195,7 @@ export function resumedOptions(folder: string, given: PretrainOptions): Pretrain
 }
 
 function noRun(folder: string): string {
-  const order = "Run folders come first, then the images.";
+  const order = "evaluate, attention and embed take run folders first, then the images.";
   return existsSync(folder)
     ? `${folder} is not a run folder: it has no config.yaml. ${order}`
     : `There is no run folder ${folder}. ${order} Make one: npx selfsight pretrain path/to/photos --out ${shellWord(folder)}`;
@@ -235,6 +235,7 @@ export function saveEncoder(folder: string, encoder: Encoder, config: PretrainCo
   saveState(files.encoder, encoder.state(), encoderMetadata(config));
   writeJson(files.encoderConfig, encoderConfig(config, encoder.outDim));
 }
+
 /**
  * The encoder that a run of this configuration starts with: random, or with the weights it was told to begin with. Of these a run
  * keeps a copy, which counts once it is there. The caller disposes it.

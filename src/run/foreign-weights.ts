@@ -73,6 +73,8 @@ export function loadWeights(file: string, encoder: Encoder, name: string): void 
 export function specOf(file: string, given: EncoderSpec): { model: string; width: number; stem: Stem } {
   const { model } = given;
   const { stems } = modelEntry(model);
+  // A run that goes on has its own copy of the weights: their file may be gone.
+  if (given.width !== undefined && given.stem !== undefined) return { model, width: given.width, stem: given.stem };
   const { width, stem } = { ...describedBeside(file, model), ...describedIn(file, model), ...defined(given) };
   if (width !== undefined && stem !== undefined) return { model, width, stem };
   const source = openWeights(file);

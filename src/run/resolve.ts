@@ -13,7 +13,7 @@ import type { PretrainConfig, TrainingConfig } from "./options.ts";
  * Defaults where neither the user, the task nor the architecture sets a value, also by the preset `paper`: the papers differ in these, and train for
  * hours on many GPUs. The stem's is the architecture's.
  */
-const ours: Required<Omit<TaskDefaults, "stem" | "learningRate">> = {
+const ours: Required<Omit<TaskDefaults, "stem" | "learningRate" | "weightDecay">> = {
   crop: "auto",
   flip: true,
   minArea: 0.08,
@@ -22,7 +22,6 @@ const ours: Required<Omit<TaskDefaults, "stem" | "learningRate">> = {
   optimizer: "sgd",
   schedule: "cosine",
   warmup: 0.05,
-  weightDecay: 5e-4,
 };
 /** The preset `quick`, for every task. What was tried, and what it gave: docs/RESULTS.md. */
 const quick: TaskDefaults = { firstLayer: "patches" };
@@ -34,7 +33,7 @@ export const WIDTH = 0.5;
 /** Peak learning rates by optimizer. */
 const RATES = { sgd: 0.05, adamw: 0.001 } as const;
 /** AdamW's is decoupled from the gradient: as much of it as of SGD's would shrink next to nothing. 0.05 as in ConvNeXt and DeiT. */
-const DECAYS = { sgd: ours.weightDecay, adamw: 0.05 } as const;
+const DECAYS = { sgd: 5e-4, adamw: 0.05 } as const;
 
 /**
  * Fills in defaults. Weights to begin with bring their width and stem, and a first layer that is trained further.

@@ -40,7 +40,7 @@ export async function decodeImages(
   hooks: Hooks = {},
   tolerated?: number,
 ): Promise<TrainingImages & { store: DecodedStore }> {
-  const size = crop === "shifted" ? imageSize : await decodeSizeFor(set, imageSize); // a shift scales nothing
+  const size = await decodeSizeFor(set, imageSize, crop);
   const how = { size, tolerated, onProgress: counting(hooks, "decode"), signal: hooks.signal };
   const store = await openPixels(set, how);
   return { ...trainingImages(set, store, usesLabels(task)), store };

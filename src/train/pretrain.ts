@@ -169,7 +169,7 @@ async function openSession(
 function keepBeginning(config: TrainingConfig): void {
   const encoder = initialEncoder(config, config.out);
   try {
-    saveState(runFiles(config.out).initial, encoder.state());
+    saveState(runFiles(config.out).initial, encoder.state(), encoderMetadata(config));
   } finally {
     encoder.dispose();
   }

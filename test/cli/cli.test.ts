@@ -180,7 +180,7 @@ describe("wrong usage exits with 2 and a message, without a stack trace", () => 
     [
       "an option of another task",
       () => ["pretrain", images, "permutations=3"],
-      /jigsaw, not of rotation: add --task jigsaw/,
+      /jigsaw, not of rotation: use --task jigsaw/,
     ],
     ["words that are no key=value", () => ["pretrain", images, "angles"], /Expected key=value, got "angles"/],
     ["a data set's misspelt name", () => ["pretrain", "clotihng"], /Did you mean "clothing"\? Known data sets/],

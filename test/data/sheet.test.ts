@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { expect, it } from "vitest";
 import { contactSheet, type SheetCell } from "../../src/data/sheet.ts";
+import { captionLines } from "../../src/data/sheet-text.ts";
 
 /** A blue picture. With side 20, its box in the sheet has 20 + 3 × 4 pixels. */
 const cell = (changes: Partial<SheetCell> = {}): SheetCell => ({
@@ -80,6 +81,11 @@ it("draws captions of any letters, long ones on two lines", async () => {
   const height = async (caption: string) => (await sharp(await contactSheet([cell({ caption })], 1)).metadata()).height;
   const one = await height("cat / dog");
   expect(await height("golden retriever / Labrador retriever")).toBe(one + 16);
+  expect(captionLines("shirt / shoes / boots and slippers", 104)).toEqual(["shirt /", "shoes / boots and slippers"]);
+  expect(captionLines("shoes / boots → coats and jackets 87 %", 104)).toEqual([
+    "shoes / boots →",
+    "coats and jackets 87 %",
+  ]);
   expect(await height("a single name that is much longer than its picture is wide")).toBe(one);
   expect(await height("\u0001 \u000b \ufffe \ud800")).toBe(one); // none of them may stand in XML
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { labelAmounts, SHARE } from "../../src/evaluate/label-amounts.ts";
+import { labelAmounts, SHARE, smallClasses } from "../../src/evaluate/label-amounts.ts";
 
 /** Labels of classes of these sizes; −1 is no label. */
 const labelled = (sizes: readonly number[]) => [...sizes.flatMap((size, label) => new Array(size).fill(label)), -1, -1];
@@ -22,12 +22,16 @@ test("a share gives one label a class at least, and each number is measured once
 });
 
 test("numbers that not every class has are told, with what is drawn on average", () => {
-  expect(labelAmounts([2, 8, 64, "all"], labelled([100, 0, 20, 3])).notes).toEqual([
-    "2 classes have fewer labels than asked for, the smallest 3, and give all they have. Labels a class, on average: 8 are 6.33 and 64 are 29.",
+  const told = (counts: readonly (number | "all")[], sizes: readonly number[]) =>
+    smallClasses(counts, { percents: new Map(), sizes });
+  expect(told([2, 8, 64, "all"], [100, 0, 20, 3])).toEqual([
+    "2 classes have fewer than 64 labels and give all: on average 6.33 instead of 8 and 29 instead of 64 a class.",
   ]);
-  expect(labelAmounts([1000], labelled([40, 40])).notes).toEqual([
-    "2 classes have fewer labels than asked for, the smallest 40, and give all they have. Labels a class, on average: 1000 are 40.",
+  expect(told([5, 25], [25, 3])).toEqual([
+    "1 class has fewer than 25 labels and gives all: on average 4 instead of 5 and 14 instead of 25 a class.",
   ]);
+  expect(told([5, "all"], [5, 40])).toEqual([]);
+  expect(smallClasses([5], { percents: new Map([[5, 8.4]]), sizes: [92, 3] })).toEqual([]); // the share says it
 });
 
 test("a share is told as it is drawn, and which come to the same number", () => {

@@ -150,6 +150,16 @@ describe("where training made it worse", () => {
     expect(classOf(idle)).toBe("verdict cannot-tell");
   });
 
+  it("a gain that chance could give is told as that, also where the untrained network is below guessing", () => {
+    const noise = ["rotation", "jigsaw"].map((task, i) => {
+      const one = at({ task }, 0.303, i + 1, 0.3);
+      Object.assign(one.difference, { chance: 0.9, valueLow: 0.2 });
+      return one;
+    });
+    expect(verdictOf(noise)).toMatch(/^No task is clearly better than no training: /);
+    expect(verdictOf(noise)).toContain("in 2 the two cannot be told apart");
+  });
+
   it("another mark stands where it helped, or where that cannot be told", () => {
     expect(classOf([at({ task: "rotation" }, 0.5)])).toBe("verdict helped");
     expect(classOf([at({ task: "rotation" }, 0.3)])).toBe("verdict cannot-tell");

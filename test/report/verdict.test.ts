@@ -19,12 +19,21 @@ it("does not take equal answers on a few images for proof that nothing changed",
   expect(outcome(difference({ ...equal, n: 160 }))).toBe("did not help");
   expect(outcome(difference({ ...equal, n: 12 }))).toBe("cannot tell");
   expect(outcome(difference({ ...equal, n: 1600, groups: 12 }))).toBe("cannot tell");
-  expect(verdict(difference({ ...equal, n: 12 }))).toMatch(/^Cannot tell yet: .*; more test images would tell \(/);
+  expect(verdict(difference({ ...equal, n: 12 }))).toMatch(/^Cannot tell yet: .*; 151 test images instead of 12 would tell \(/);
 });
 
 it("does not take one image that differs for more proof than none", () => {
   const one = (n: number) => difference({ difference: 1 / n, low: -0.98 / n, high: 2.98 / n, p: 1, n });
   expect([160, 190, 400].map((n) => outcome(one(n)))).toEqual(["cannot tell", "cannot tell", "did not help"]);
+});
+
+it("asks for images where only their number is in the way, and leaves metrics of other units alone", () => {
+  const shares = { images: 0.2, draws: 0.3, trainings: 0.5 };
+  expect(verdict(difference({ difference: -0.008, low: -0.018, high: 0.002, p: 0.5, n: 100, shares }))).toMatch(
+    /; 108 test images instead of 100 would tell \(/,
+  );
+  const metric = { name: "error", unit: "m", better: "lower", perfect: 0, worthwhile: 0.1 } as const;
+  expect(outcome(difference({ metric, difference: 0, low: -0.01, high: 0.01, n: 25 }))).toBe("did not help");
 });
 
 it("says of a sure gain that it is small", () => {
@@ -43,7 +52,7 @@ it("asks for other evidence where the encoder is no better than guessing, howeve
     high: 0.21,
   };
   expect(verdict(difference({ ...idle, p: 1e-9, n: 20_000 }))).toMatch(
-    /^Cannot tell yet: .* did worse than guessing \(90\.0 %\), .*; more labels would tell, or test images with as many of each class \(/,
+    /^Cannot tell yet: .* did worse than guessing \(90\.0 %\), .*; more labels would tell, or test images with another share of each class \(/,
   );
 });
 

@@ -288,15 +288,15 @@ describe("width and stem", () => {
 
 test("a run's config.json has timm's name where timm has the network, and always our own", () => {
   const named = (model: string, width = 1, stem: "imagenet" | "patch" = "imagenet") => timmName({ model, width, stem });
-  expect(
-    ["resnet18", "resnet101", "vgg11", "resnet50v2", "vit-tiny-16", "vit-base-8"].map((model) => named(model)),
-  ).toEqual([...["resnet18", "resnet101", "vgg11_bn", "resnetv2_50", "vit_tiny_patch16_224", "vit_base_patch8_224"]]);
+  expect(["resnet18", "resnet101", "resnet50v2", "vit-tiny-16", "vit-base-8"].map((model) => named(model))).toEqual([
+    ...["resnet18", "resnet101", "resnetv2_50", "vit_tiny_patch16_224", "vit_base_patch8_224"],
+  ]);
   expect([named("resnet18", 0.5), named("resnet18", 1, "patch")]).toEqual([undefined, undefined]);
-  expect(["resnet10", "nin4", "revnet50", "alexnet", "vit-tiny-8", "vit-small-4"].map((model) => named(model))).toEqual(
-    new Array(6).fill(undefined),
-  );
+  expect(
+    ["resnet10", "vgg11", "nin4", "revnet50", "alexnet", "vit-tiny-8", "vit-small-4"].map((model) => named(model)),
+  ).toEqual(new Array(7).fill(undefined));
   const config = {
-    model: "vgg11",
+    model: "resnet50v2",
     width: 1,
     stem: "imagenet",
     imageSize: 64,
@@ -304,7 +304,7 @@ test("a run's config.json has timm's name where timm has the network, and always
     init: undefined,
   } as const;
   expect(encoderConfig(config, 512)).toMatchObject({
-    architecture: "vgg11_bn",
-    selfsight: { model: "vgg11", width: 1 },
+    architecture: "resnetv2_50",
+    selfsight: { model: "resnet50v2", width: 1 },
   });
 });

@@ -66,6 +66,8 @@ test("a task sets its optimizer and related options; its rate and weight decay a
   expect(resolve({ task: "with-adamw" })).toMatchObject(own);
   expect(resolve({ task: "with-adamw", optimizer: "sgd" })).toMatchObject({ learningRate: 0.05, weightDecay: 5e-4 });
   expect(resolve({ optimizer: "adamw" })).toMatchObject({ learningRate: 0.001, weightDecay: 0.05 });
+  registerTask("with-plain-adamw", { ...rotation, defaults: { optimizer: "adamw" } });
+  expect(resolve({ task: "with-plain-adamw" })).toMatchObject({ learningRate: 0.001, weightDecay: 0.05 });
   expect(resolve({ minutes: 3 })).toMatchObject({ epochs: undefined, minutes: 3 });
   expect(resolve({})).toMatchObject({ epochs: 50, optimizer: "sgd", learningRate: 0.05 });
 });

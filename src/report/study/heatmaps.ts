@@ -49,7 +49,7 @@ export function heatmaps(analysis: Analysis): string | undefined {
     across.length > NARROW ? wideCharts(drawn) : charts(drawn),
     note(
       "Below each value: its 95 % interval.",
-      `Hatched: the difference to ${baselineWords(analysis).network} is no more than chance could give, corrected for the number of cells${places.some(({ cells }) => isIdleGain(cells)) ? ", or the network before does worse than guessing and this one is not clearly better than that" : ""}.`,
+      `Hatched: the difference to ${baselineWords(analysis).network} is no more than chance could give, corrected for the number of cells${places.some(({ idle }) => idle) ? `, or ${baselineWords(analysis).network} does worse than guessing and the trained one is not clearly better than that` : ""}.`,
       !few && meansOver(settings),
       labels.length > 0 &&
         `${labels.join(", ")}: learned from all training labels, a yardstick that takes no part in rankings.`,

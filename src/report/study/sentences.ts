@@ -3,7 +3,6 @@ import { listed } from "../../data/names.ts";
 import { type Metric, showDifference, showValue, signedValue } from "../../metric.ts";
 import { type Analysis, bestPlace, type Place } from "../../study/analysis/analysis.ts";
 import type { Components } from "../../study/analysis/components.ts";
-import { isIdleGain } from "../../study/analysis/estimates.ts";
 import { withoutLabels } from "../../study/analysis/grid.ts";
 import { LEAST_POINTS, type PretextLink } from "../../study/analysis/pretext.ts";
 import { chosenByLabels, type RankedTask } from "../../study/analysis/ranking.ts";
@@ -76,7 +75,7 @@ function helpedSentence(analysis: Analysis): string {
   if (places.length < 2) return failures.trim();
   const helped = places.filter(({ gain, significant }) => significant && gain.value > 0).length;
   const harmed = places.filter(({ gain, significant }) => significant && gain.value < 0).length;
-  const idle = places.filter(({ cells }) => isIdleGain(cells)).length;
+  const idle = places.filter((place) => place.idle).length;
   const rest = places.length - helped - harmed - idle;
   const parts = [
     harmed && `in ${harmed} it was worse`,

@@ -56,6 +56,8 @@ export interface Place {
   gain: Estimate;
   /** Corrected for all places. */
   significant: boolean;
+  /** It would be significant, but the untrained network does worse than guessing, and this one is not clearly better than that. */
+  idle: boolean;
 }
 
 /** @throws SelfsightError for cells that were measured on different test images */
@@ -106,7 +108,10 @@ function placesOf(grid: Grid, of: (cells: CellResult[]) => Estimate): Place[] {
     ),
   );
   const sure = significant(found.map(({ gain, cells }) => testedGain(cells, gain)));
-  return found.map((place, i) => ({ ...place, significant: (sure[i] as boolean) && !isIdleGain(place.cells) }));
+  return found.map((place, i) => {
+    const idle = (sure[i] as boolean) && isIdleGain(place.cells);
+    return { ...place, idle, significant: (sure[i] as boolean) && !idle };
+  });
 }
 
 const isYardstick = ([first]: readonly CellResult[]) => usesLabels(first?.factors.task ?? "");

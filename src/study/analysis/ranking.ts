@@ -34,7 +34,7 @@ export interface RankedTask {
   high: number;
   /** Whether the gain is more than chance could give, corrected for the number of tasks. */
   significant: boolean;
-  /** Gains over networks that do worse than guessing, without being clearly better than that: not significant, whatever its size. */
+  /** It would be significant, but the untrained networks do worse than guessing, and these are not clearly better than that. */
   idle: boolean;
   /** Cannot be told apart from the first, corrected for every two tasks: which one is first is known from the data alone. */
   tied: boolean;
@@ -69,7 +69,7 @@ export function ranking(study: Pick<FinishedStudy, "cells">): RankedTask[] {
     ...{ rank: i + 1, name, task: own[0]?.factors.task as string, value, untrained },
     ...{ difference: gained.value, low: gained.low, high: gained.high, cells: own },
     significant: (helps[i] as boolean) && !isIdleGain(own),
-    idle: isIdleGain(own),
+    idle: (helps[i] as boolean) && isIdleGain(own),
     tied: i > 0 && !behind.has(i),
     seconds: own.reduce((sum, { seconds }) => sum + seconds.training, 0),
   }));

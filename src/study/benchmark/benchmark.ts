@@ -7,7 +7,7 @@ import { InterruptedError, SelfsightError, UsageError } from "../../errors.ts";
 import { compare } from "../../evaluate/compare.ts";
 import { byClass, type LabelCount } from "../../evaluate/draws.ts";
 import { chooseVariants } from "../../evaluate/evaluate.ts";
-import { labelAmounts } from "../../evaluate/label-amounts.ts";
+import { labelAmounts, smallClasses } from "../../evaluate/label-amounts.ts";
 import type { Variant } from "../../evaluate/measure.ts";
 import { evaluateOptions } from "../../evaluate/options.ts";
 import type { Difference, ResultRow } from "../../evaluate/result.ts";
@@ -158,6 +158,7 @@ async function report(
       notes: [
         ...failures,
         ...found.notes,
+        ...smallClasses([...new Set(measured.map(({ row }) => row.labelsPerClass))], { percents, sizes }),
         ...staleYardsticks(trainings, session.train),
         ...all.notes,
         ...session.notes,

@@ -4,6 +4,7 @@ import type { Measured } from "../../evaluate/compare.ts";
 import type { LabelCount } from "../../evaluate/draws.ts";
 import { chooseVariants } from "../../evaluate/evaluate.ts";
 import { protocolEntry } from "../../evaluate/index.ts";
+import { drawn } from "../../evaluate/label-amounts.ts";
 import type { Variant } from "../../evaluate/measure.ts";
 import { measureRepresentation, type Plan } from "../../evaluate/measurements.ts";
 import type { EvaluateConfig } from "../../evaluate/options.ts";
@@ -157,8 +158,7 @@ async function costOf(
   const short = { name, protocol, options: { ...(options as object), ...protocol.quick } };
   const { test } = await session.partsFor(network);
   const passes = (count: LabelCount, chosen: unknown) => {
-    const images = sizes.reduce((sum, size) => sum + (count === "all" ? size : Math.min(size, count)), 0);
-    return (protocol.passes?.(images, chosen as never) ?? 0) + test.store.length;
+    return (protocol.passes?.(drawn(count, sizes), chosen as never) ?? 0) + test.store.length;
   };
   const began = performance.now();
   const plan = { variants: [short], labelsPerClass: [headline], draws: 1, seed: config.seed };

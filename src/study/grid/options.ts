@@ -32,13 +32,13 @@ export const gridOptions = z.strictObject({
   widths: several(factor.width).describe("multiples of every layer's channels"),
   stem: factor.stem.optional().describe("one kind of first layers, for all cells"),
   stems: several(factor.stem).describe("first layers, where the architectures have several"),
-  imageSize: factor.imageSize.optional().describe("one side, for all cells"),
+  imageSize: factor.imageSize.optional().describe("one side of the network's input, for all cells"),
   imageSizes: several(factor.imageSize).describe("sides of the network's input, in pixels"),
   trainImages: oneOrMore(factor.trainImages).optional().describe("numbers of images to learn from, or all"),
   options: z
     .record(z.string(), z.record(z.string(), z.unknown()))
     .optional()
-    .describe("of a task, values or lists of them: {jigsaw: {permutations: [10, 100]}}"),
+    .describe("tasks' own options, each a value or a list to vary: {jigsaw: {permutations: [10, 100]}}"),
   seed: factor.seed.optional().describe("one seed, for all cells"),
   seeds: several(factor.seed).describe("seeds of the trainings, such as [0, 1, 2]"),
 });
