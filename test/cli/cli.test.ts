@@ -226,7 +226,7 @@ test("failed writes end in one sentence, without a stack trace", async () => {
   const refused = await selfsight(["evaluate", join(file, "run"), images]);
   expect([refused.code, refused.stderr]).toEqual([
     2,
-    expect.stringMatching(/^There is no run folder .*Run folders come first/),
+    expect.stringMatching(/^There is no run folder .*take run folders first/),
   ]);
   const previewed = await selfsight(["preview", images, ...small.slice(0, -2), "--out", join(file, "p.png")]);
   expect(previewed.stderr).toMatch(

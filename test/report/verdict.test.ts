@@ -19,7 +19,9 @@ it("does not take equal answers on a few images for proof that nothing changed",
   expect(outcome(difference({ ...equal, n: 160 }))).toBe("did not help");
   expect(outcome(difference({ ...equal, n: 12 }))).toBe("cannot tell");
   expect(outcome(difference({ ...equal, n: 1600, groups: 12 }))).toBe("cannot tell");
-  expect(verdict(difference({ ...equal, n: 12 }))).toMatch(/^Cannot tell yet: .*; 151 test images instead of 12 would tell \(/);
+  expect(verdict(difference({ ...equal, n: 12 }))).toMatch(
+    /^Cannot tell yet: .*; 151 test images instead of 12 would tell \(/,
+  );
 });
 
 it("does not take one image that differs for more proof than none", () => {
