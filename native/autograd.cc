@@ -90,25 +90,24 @@ napi_value gradMode(const Arguments& arguments) {
 }
 
 #if TORCH_VERSION_MAJOR >= 2
-// libtorch 2.4 has none on Apple's GPUs, and says so by throwing.
-static bool hasAutocast(at::DeviceType device) {
+// Nothing where this libtorch has none for the device: 2.4 says so of Apple's GPUs by throwing.
+static std::optional<bool> autocastEnabled(at::DeviceType device) {
   try {
-    at::autocast::is_autocast_enabled(device);
-    return true;
+    return at::autocast::is_autocast_enabled(device);
   } catch (const c10::Error&) {
-    return false;
+    return std::nullopt;
   }
 }
-static bool autocastEnabled(at::DeviceType device) { return at::autocast::is_autocast_enabled(device); }
 at::ScalarType autocastDtype(at::DeviceType device) { return at::autocast::get_autocast_dtype(device); }
 static void setAutocast(at::DeviceType device, bool enabled, at::ScalarType dtype) {
   at::autocast::set_autocast_enabled(device, enabled);
   at::autocast::set_autocast_dtype(device, dtype);
 }
 #else
-static bool hasAutocast(at::DeviceType device) { return device == at::kCPU || device == at::kCUDA; }
-static bool autocastEnabled(at::DeviceType device) {
-  return device == at::kCPU ? at::autocast::is_cpu_enabled() : at::autocast::is_enabled();
+static std::optional<bool> autocastEnabled(at::DeviceType device) {
+  if (device == at::kCPU) return at::autocast::is_cpu_enabled();
+  if (device == at::kCUDA) return at::autocast::is_enabled();
+  return std::nullopt;
 }
 at::ScalarType autocastDtype(at::DeviceType device) {
   return device == at::kCPU ? at::autocast::get_autocast_cpu_dtype() : at::autocast::get_autocast_gpu_dtype();
@@ -131,19 +130,19 @@ napi_value autocast(const Arguments& arguments) {
   const at::DeviceType device = deviceOf(toString(env, arguments[0])).type();
   napi_value before;
   check(env, napi_get_null(env, &before));
-  if (!hasAutocast(device)) {
+  const std::optional<bool> wasEnabled = autocastEnabled(device);
+  if (!wasEnabled) {
     if (arguments.size() == 1 || isNullish(env, arguments[1])) return before;
     throw std::invalid_argument("this libtorch has no autocast for " + toString(env, arguments[0]) + ": compute in f32, or use a newer one");
   }
-  const bool wasEnabled = autocastEnabled(device);
   const auto previous = autocastDtype(device);
-  if (wasEnabled) before = fromString(env, dtypeName(previous));
+  if (*wasEnabled) before = fromString(env, dtypeName(previous));
   if (arguments.size() == 1) return before;
   const bool enable = !isNullish(env, arguments[1]);
   const auto dtype = enable ? dtypeOf(toString(env, arguments[1])) : previous;
   if (dtype != at::kBFloat16 && dtype != at::kHalf && enable) throw std::invalid_argument("autocast wants bf16 or f16");
   setAutocast(device, enable, *dtype);
-  if (enable != wasEnabled || *dtype != previous) at::autocast::clear_cache();
+  if (enable != *wasEnabled || *dtype != previous) at::autocast::clear_cache();
   return before;
 }
 

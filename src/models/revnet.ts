@@ -9,7 +9,8 @@
  * output of each stage is kept, and more units take no more memory in training.
  *
  * As in our ResNets, and unlike in Kolesnikov et al., batch norm has ε = 1e-5 and momentum 0.1 (theirs 1e-3 and 0.01), and
- * initial values are He's. Weight decay pulls on the first convolution as on the others (theirs leaves it alone). `layer4` is after the last ReLU; they try it with and without.
+ * initial values are He's. Weight decay pulls on the first convolution as on the others (theirs leaves it alone). `layer4` is after
+ * the last ReLU; they try it with and without.
  */
 import { autocastDtype, gradMode } from "../torch/autograd.ts";
 import { BatchNorm2d, Conv2d, MaxPool2d } from "../torch/nn/layers.ts";

@@ -31,11 +31,22 @@ export function encoderConfig(config: Described, outDim: number): object {
   };
 }
 
+const timmNames: ReadonlyMap<string, string> = new Map([
+  ["resnet18", "resnet18"],
+  ["resnet34", "resnet34"],
+  ["resnet50", "resnet50"],
+  ["resnet101", "resnet101"],
+  ["resnet50v2", "resnetv2_50"],
+  ["resnet101v2", "resnetv2_101"],
+  ["vit-tiny-16", "vit_tiny_patch16_224"],
+  ["vit-small-8", "vit_small_patch8_224"],
+  ["vit-small-16", "vit_small_patch16_224"],
+  ["vit-base-8", "vit_base_patch8_224"],
+  ["vit-base-16", "vit_base_patch16_224"],
+]);
+
 /** timm's name of the same network, with the same names of parameters; undefined where it has none, as for other widths and stems. */
 export function timmName({ model, width, stem = "imagenet" }: Pick<Described, "model" | "width" | "stem">) {
   if (width !== 1 || stem !== "imagenet") return undefined;
-  const [, resnet] = /^(resnet(?:18|34|50|101))$/.exec(model) ?? [];
-  const [, preActivation] = /^resnet(50|101)v2$/.exec(model) ?? [];
-  const [, vit, patch] = /^vit-(?=tiny-16|small|base)(\w+)-(8|16)$/.exec(model) ?? [];
-  return resnet ?? (preActivation && `resnetv2_${preActivation}`) ?? (vit && `vit_${vit}_patch${patch}_224`);
+  return timmNames.get(model);
 }

@@ -75,10 +75,10 @@ export function specOf(file: string, given: EncoderSpec): { model: string; width
   const { stems } = modelEntry(model);
   // A run that goes on has its own copy of the weights: their file may be gone.
   if (given.width !== undefined && given.stem !== undefined) return { model, width: given.width, stem: given.stem };
-  const { width, stem } = { ...describedBeside(file, model), ...describedIn(file, model), ...defined(given) };
-  if (width !== undefined && stem !== undefined) return { model, width, stem };
   const source = openWeights(file);
   source.close();
+  const { width, stem } = { ...describedBeside(file, model), ...describedIn(source, model), ...defined(given) };
+  if (width !== undefined && stem !== undefined) return { model, width, stem };
   const candidates = (stem === undefined ? stems : [stem]).map((stem) => {
     const encoder = createEncoder({ model, stem, width: 1 });
     try {
@@ -125,10 +125,8 @@ export function runOf(file: string): string {
 }
 
 /** What a run has written into the file's header. */
-function describedIn(file: string, name: string): { width?: number; stem?: Stem } {
-  const source = openWeights(file);
-  source.close();
-  const { model, width, stem } = source.metadata;
+function describedIn({ metadata }: SafetensorsFile, name: string): { width?: number; stem?: Stem } {
+  const { model, width, stem } = metadata;
   if (model !== name) return {};
   const ours = modelEntry(name).stems.find((one) => one === stem);
   return { ...(Number(width) > 0 && { width: Number(width) }), ...(ours && { stem: ours }) };

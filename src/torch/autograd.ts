@@ -69,12 +69,8 @@ export function grad(
 
 /** Tape index of the first segment that may depend on an input: 0, unless every input is itself the output of a segment. */
 function firstBehind(inputs: readonly Handle[]): number {
-  return (
-    1 +
-    Math.min(
-      ...inputs.map((input) => tape.findIndex(({ needs: [, output] }) => identity(output.handle) === identity(input))),
-    )
-  );
+  const outputs = tape.map(({ needs: [, output] }) => identity(output.handle));
+  return 1 + Math.min(...inputs.map((input) => outputs.indexOf(identity(input))));
 }
 
 /**
